@@ -1,0 +1,95 @@
+// The model's hyperparameters, as its file states them. One struct in linear memory, so that every thread sees it.
+
+import { fail, failAt } from "./failure";
+import { float, integer, isText, readingStatus, requiredInteger, resetReading, text } from "./gguf";
+import { DEFAULT_CONTEXT, KV_F32, KV_INT8 } from "./layout/abi";
+import { GROUP } from "./layout/blocks";
+import { MAX_CONTEXT, MAX_DIMENSION, MAX_HEAD_SIZE, MAX_HEADS, MAX_LAYERS } from "./layout/gguf";
+import { BAD_OPTION, BAD_VALUE, MISSING_KEY, OK, UNSUPPORTED_ARCHITECTURE, UNSUPPORTED_ROPE_SCALING } from "./layout/status";
+import { configAddress } from "./memory";
+
+@unmanaged
+export class Config {
+  layers: i32;
+  hidden: i32; // width of the residual stream
+  intermediate: i32; // width of the SwiGLU
+  heads: i32; // query heads
+  kvHeads: i32; // key and value heads, each shared by heads / kvHeads query heads
+  headSize: i32;
+  vocabulary: i32;
+  trainedContext: i32; // positions the model was trained for
+  context: i32; // positions the KV cache holds
+  kvType: i32; // KV_INT8 | KV_F32
+  ropeTheta: f64;
+  ropeScale: f64; // positions are multiplied by this (linear scaling), 1 without
+  normEpsilon: f32;
+  tied: bool; // the LM head is the embedding
+  bos: i32; // token id, -1 when the file names none
+  eos: i32;
+  addBos: bool;
+}
+
+// @ts-ignore: decorator
+@lazy export const config = changetype<Config>(configAddress());
+
+/** Width of all query heads together. */
+// @ts-ignore: decorator
+@inline export function queryWidth(): i32 {
+  return config.heads * config.headSize;
+}
+/** Width of all key (or value) heads together. */
+// @ts-ignore: decorator
+@inline export function kvWidth(): i32 {
+  return config.kvHeads * config.headSize;
+}
+
+/**
+ * Reads the hyperparameters from the parsed header.
+ * @param contextLength positions wanted, 0 for the model's own up to DEFAULT_CONTEXT
+ * @returns OK | MISSING_KEY | BAD_VALUE | BAD_VALUE_TYPE | UNSUPPORTED_ARCHITECTURE | UNSUPPORTED_ROPE_SCALING | BAD_OPTION
+ */
+export function readConfig(contextLength: u32, kvType: i32): i32 {
+  resetReading();
+  const architecture = text("general.architecture");
+  if (readingStatus() != OK) return readingStatus();
+  if (!architecture) return failAt(MISSING_KEY, "general.architecture", 0, 0);
+  if (!isText(architecture, "llama"))
+    return fail(UNSUPPORTED_ARCHITECTURE, architecture + 8, load<u32>(architecture), 0, 0);
+
+  config.layers = <i32>requiredInteger("llama.block_count", 1, MAX_LAYERS);
+  config.hidden = <i32>requiredInteger("llama.embedding_length", GROUP, MAX_DIMENSION);
+  config.intermediate = <i32>requiredInteger("llama.feed_forward_length", GROUP, MAX_DIMENSION);
+  config.heads = <i32>requiredInteger("llama.attention.head_count", 1, MAX_HEADS);
+  config.kvHeads = <i32>integer("llama.attention.head_count_kv", 1, MAX_HEADS, config.heads);
+  config.trainedContext = <i32>requiredInteger("llama.context_length", 1, MAX_CONTEXT);
+  config.headSize = <i32>integer("llama.attention.key_length", 1, MAX_HEAD_SIZE, config.hidden / config.heads);
+  integer("llama.attention.value_length", config.headSize, config.headSize, config.headSize);
+  integer("llama.rope.dimension_count", config.headSize, config.headSize, config.headSize);
+  integer("llama.expert_count", 0, 0, 0);
+  config.normEpsilon = <f32>float("llama.attention.layer_norm_rms_epsilon", 0, NaN);
+  config.ropeTheta = float("llama.rope.freq_base", 0, 10000);
+  config.ropeScale = 1 / float("llama.rope.scale_linear", 0, 1);
+  const scaling = text("llama.rope.scaling.type");
+  if (scaling && isText(scaling, "linear")) config.ropeScale = 1 / float("llama.rope.scaling.factor", 0, NaN);
+  else if (scaling && !isText(scaling, "none"))
+    return fail(UNSUPPORTED_ROPE_SCALING, scaling + 8, load<u32>(scaling), 0, 0);
+  if (readingStatus() != OK) return readingStatus();
+
+  if (config.hidden % GROUP != 0) return badMultiple("llama.embedding_length", config.hidden, GROUP);
+  if (config.intermediate % GROUP != 0) return badMultiple("llama.feed_forward_length", config.intermediate, GROUP);
+  if (config.headSize % 16 != 0) return badMultiple("llama.attention.key_length", config.headSize, 16);
+  if (queryWidth() % GROUP != 0) return badMultiple("llama.attention.head_count", config.heads, 2);
+  if (config.heads % config.kvHeads != 0)
+    return failAt(BAD_VALUE, "llama.attention.head_count_kv", config.kvHeads, config.heads);
+
+  if (kvType != KV_INT8 && kvType != KV_F32) return failAt(BAD_OPTION, "kvType", kvType, KV_F32);
+  if (contextLength > <u32>config.trainedContext)
+    return failAt(BAD_OPTION, "contextLength", contextLength, config.trainedContext);
+  config.kvType = kvType;
+  config.context = contextLength ? contextLength : min(config.trainedContext, DEFAULT_CONTEXT);
+  return OK;
+}
+
+function badMultiple(key: string, value: i32, step: i32): i32 {
+  return failAt(BAD_VALUE, key, value, <f64>(((value + step - 1) / step) * step));
+}

@@ -1,0 +1,273 @@
+// The ABI: all that a host sees of the core. Addresses are bytes in the exported memory; a status is one of layout/status.ts,
+// and calls that return a count return -status when they fail. Sizes and identifiers: layout/abi.ts.
+
+import {
+  activationSectionBytes,
+  arenaBytes,
+  cacheBytes,
+  memoryBytes,
+  samplerBytes,
+  tensorBytes,
+  tokenBuffer,
+  tokenizerSectionBytes,
+  weightBytes,
+} from "./arena";
+import { config } from "./config";
+import { failAt } from "./failure";
+import { dataOffset, dimension, metadataCount as entries, metadataRecord, tensorCount as tensors, tensorRecord } from "./gguf";
+import { xxh64 } from "./hash";
+import { kvSegment as segmentAt, kvSegments as segments, kvSegmentStride as segmentStride } from "./kv_cache";
+import * as abi from "./layout/abi";
+import { BAD_OPTION, BAD_TOKEN, CONTEXT_OVERFLOW, OK, WRONG_STATE } from "./layout/status";
+import { beginLoad, endLoad, feedLoad, hasRecords, isPlanning, isReady, planLoad } from "./load";
+import { io } from "./memory";
+import { hashModel } from "./model_hash";
+import { run } from "./run_state";
+import { logitRow, logSumExp as rowLogSumExp, sampler as parameters, sampleToken, seed as seedSampler, topLogits } from "./sampler";
+import * as tokenizer from "./tokenizer";
+import { forward as forwardPass, project } from "./transformer";
+
+export { errorExpected, errorField, errorFieldLength, errorValue } from "./failure";
+
+let kvLength: i32 = 0; // positions in the KV cache
+let batchCount: i32 = 0; // tokens of the last forward pass
+
+// Loading
+
+/** The I/O buffer, u8[IO_BYTES]: chunks of the file, then text. */
+export function buffer(): usize {
+  return io();
+}
+
+/**
+ * Starts a load; whatever was loaded before is gone.
+ * @param contextLength positions of the KV cache, 0: the model's own, at most DEFAULT_CONTEXT
+ * @param kvType KV_INT8 | KV_F32
+ * @param memoryBudget bytes that linear memory may have, 0: no limit
+ */
+export function begin(contextLength: u32, kvType: i32, memoryBudget: f64): i32 {
+  kvLength = 0;
+  batchCount = 0;
+  return beginLoad(contextLength, kvType, memoryBudget);
+}
+
+/**
+ * Takes the next `length` bytes of the file from the I/O buffer. NEED_BYTES | HEADER_READY | LOADED | error. After HEADER_READY the
+ * rest of the chunk waits in the buffer: call plan(), then feed(0).
+ */
+export function feed(length: u32): i32 {
+  return feedLoad(length);
+}
+
+/** Checks the model, lays out the arena, grows memory, builds the tokenizer. OK | error; OVER_BUDGET with the bytes needed. */
+export function plan(): i32 {
+  return planLoad();
+}
+
+/** The file has ended. LOADED | TRUNCATED */
+export function end(): i32 {
+  return endLoad();
+}
+
+/** A number about the model, its plan or its state: INFO_*; NaN for an unknown id. */
+export function info(id: i32): f64 {
+  switch (id) {
+    case abi.INFO_LAYERS: return config.layers;
+    case abi.INFO_HIDDEN: return config.hidden;
+    case abi.INFO_INTERMEDIATE: return config.intermediate;
+    case abi.INFO_HEADS: return config.heads;
+    case abi.INFO_KV_HEADS: return config.kvHeads;
+    case abi.INFO_HEAD_SIZE: return config.headSize;
+    case abi.INFO_VOCABULARY: return config.vocabulary;
+    case abi.INFO_TRAINED_CONTEXT: return config.trainedContext;
+    case abi.INFO_CONTEXT: return config.context;
+    case abi.INFO_KV_TYPE: return config.kvType;
+    case abi.INFO_ROPE_THETA: return config.ropeTheta;
+    case abi.INFO_NORM_EPSILON: return config.normEpsilon;
+    case abi.INFO_TIED: return config.tied ? 1 : 0;
+    case abi.INFO_BOS: return config.bos;
+    case abi.INFO_EOS: return config.eos;
+    case abi.INFO_ADD_BOS: return config.addBos ? 1 : 0;
+    case abi.INFO_PARAMETERS: return parameterCount();
+    case abi.INFO_DATA_OFFSET: return <f64>dataOffset();
+    case abi.INFO_FILE_BYTES: return fileBytes();
+    case abi.INFO_ARENA_BYTES: return <f64>arenaBytes();
+    case abi.INFO_WEIGHT_BYTES: return <f64>weightBytes();
+    case abi.INFO_KV_BYTES: return <f64>cacheBytes();
+    case abi.INFO_ACTIVATION_BYTES: return <f64>activationSectionBytes();
+    case abi.INFO_TOKENIZER_BYTES: return <f64>tokenizerSectionBytes();
+    case abi.INFO_SAMPLER_BYTES: return <f64>samplerBytes();
+    case abi.INFO_TENSOR_BYTES: return <f64>tensorBytes();
+    case abi.INFO_MEMORY_BYTES: return <f64>memoryBytes();
+    case abi.INFO_KV_LENGTH: return kvLength;
+    default: return NaN;
+  }
+}
+
+function parameterCount(): f64 {
+  let sum: f64 = 0;
+  for (let i = 0; i < tensorCount(); i++) {
+    const record = tensorRecord(i);
+    sum += <f64>(dimension(record, 0) * dimension(record, 1));
+  }
+  return sum;
+}
+
+function fileBytes(): f64 {
+  if (tensorCount() == 0) return <f64>dataOffset();
+  const last = tensorRecord(tensorCount() - 1);
+  return <f64>(dataOffset() + load<u64>(last, abi.TENSOR_OFFSET) + load<u64>(last, abi.TENSOR_BYTES));
+}
+
+/** Metadata entries; they can be read between HEADER_READY and plan(), otherwise there are 0. */
+export function metadataCount(): i32 {
+  return isPlanning() ? entries() : 0;
+}
+/** Address of the raw GGUF record `key | type | value` of an entry. */
+export function metadataEntry(index: i32): usize {
+  return <u32>index < <u32>metadataCount() ? metadataRecord(index) : 0;
+}
+/** Tensors of the file, from HEADER_READY on. */
+export function tensorCount(): i32 {
+  return hasRecords() ? tensors() : 0;
+}
+/** Address of a TENSOR_* record, in the order of the file's data. */
+export function tensorEntry(index: i32): usize {
+  return <u32>index < <u32>tensorCount() ? tensorRecord(index) : 0;
+}
+
+// Tokenizer
+
+/** Tokens of the text in the I/O buffer, written to tokens(); see tokenizer/encoder.ts. Count | -status */
+export function encode(length: i32, flags: i32): i32 {
+  if (!isReady("encode")) return -WRONG_STATE;
+  return tokenizer.encode(io(), length, flags, tokenBuffer());
+}
+/** Bytes of the text that the last encode() used up. */
+export function encodeConsumed(): i32 {
+  return tokenizer.encodeConsumed();
+}
+/** u32[TEXT_BYTES] */
+export function tokens(): usize {
+  return tokenBuffer();
+}
+/** Writes a token's bytes to the I/O buffer. Count | -BAD_TOKEN */
+export function tokenBytes(id: i32): i32 {
+  if (!isReady("tokenBytes")) return -WRONG_STATE;
+  if (<u32>id >= <u32>config.vocabulary) return -failAt(BAD_TOKEN, "token", id, config.vocabulary);
+  memory.copy(io(), tokenizer.tokenBytesAt(id), tokenizer.tokenLength(id));
+  return tokenizer.tokenLength(id);
+}
+/** TOKEN_* | -BAD_TOKEN */
+export function tokenType(id: i32): i32 {
+  if (!isReady("tokenType")) return -WRONG_STATE;
+  if (<u32>id >= <u32>config.vocabulary) return -failAt(BAD_TOKEN, "token", id, config.vocabulary);
+  return tokenizer.tokenType(id);
+}
+/** The id of the token whose bytes are in the I/O buffer, or -1. */
+export function findToken(length: i32): i32 {
+  return isReady("findToken") ? tokenizer.findToken(io(), length) : -1;
+}
+/** Starts a stream of text. */
+export function pieceReset(): void {
+  tokenizer.pieceReset();
+}
+/** Adds a token to the stream and writes the characters that are complete now to the I/O buffer. Bytes | -BAD_TOKEN */
+export function pieceAppend(token: i32): i32 {
+  return isReady("pieceAppend") ? tokenizer.pieceAppend(token, io()) : -WRONG_STATE;
+}
+/** Ends the stream: writes what is held back of an incomplete character. Bytes */
+export function pieceFlush(): i32 {
+  return isReady("pieceFlush") ? tokenizer.pieceFlush(io()) : 0;
+}
+
+// Running
+
+/** u32[MAX_BATCH], the tokens of the next forward pass. */
+export function batch(): usize {
+  return run.tokens;
+}
+
+/** Runs `count` tokens of batch() at `position`, which truncates the KV cache there. OK | BAD_OPTION | BAD_TOKEN | CONTEXT_OVERFLOW */
+export function forward(count: i32, position: i32): i32 {
+  if (!isReady("forward")) return WRONG_STATE;
+  if (count < 1 || count > abi.MAX_BATCH) return failAt(BAD_OPTION, "count", count, abi.MAX_BATCH);
+  if (position < 0 || position > kvLength) return failAt(BAD_OPTION, "position", position, kvLength);
+  if (position + count > config.context) return failAt(CONTEXT_OVERFLOW, "position", position + count, config.context);
+  for (let i = 0; i < count; i++) {
+    const token = load<u32>(run.tokens + 4 * i);
+    if (token >= <u32>config.vocabulary) return failAt(BAD_TOKEN, "token", token, config.vocabulary);
+  }
+  memory.copy(run.history + 4 * position, run.tokens, 4 * count);
+  kvLength = position + count;
+  batchCount = count;
+  forwardPass(count, position);
+  return OK;
+}
+
+/** Logits of `count` tokens of the last batch from `first` on, f32[count][vocabulary]; 0 when there are no such. */
+export function logits(first: i32, count: i32): usize {
+  if (!isReady("logits")) return 0;
+  if (first < 0 || count < 1 || count > abi.LOGIT_ROWS || first + count > batchCount) {
+    failAt(BAD_OPTION, "logits", first + count, batchCount);
+    return 0;
+  }
+  project(logitRow(0), first, count);
+  return logitRow(0);
+}
+
+/** SAMPLER_* parameters. */
+export function sampler(): usize {
+  return parameters();
+}
+/** Seeds the sampler. */
+export function seed(value: u64): void {
+  seedSampler(value);
+}
+/** Picks a token from row 0 of the last logits, which it changes. Token | -WRONG_STATE */
+export function sample(): i32 {
+  return isReady("sample") ? sampleToken(kvLength) : -WRONG_STATE;
+}
+/** The `k` (1..MAX_TOP) largest logits of a row, descending: { id u32, logit f32 }[k]; 0 for a k out of range. */
+export function top(row: i32, k: i32): usize {
+  if (!isReady("top") || k < 1 || k > min(abi.MAX_TOP, config.vocabulary)) return 0;
+  return topLogits(logitRow(row), k);
+}
+/** log(sum(e^logit)) of a row of the last logits. */
+export function logSumExp(row: i32): f64 {
+  return isReady("logSumExp") ? rowLogSumExp(logitRow(row)) : NaN;
+}
+
+// The KV cache, for snapshots
+
+/** Tokens in the KV cache, u32[context]. */
+export function history(): usize {
+  return run.history;
+}
+/** Segments of the cache: positions 0..n-1 are the first n * stride bytes of each. */
+export function kvSegments(): i32 {
+  return isReady("kvSegments") ? segments() : 0;
+}
+export function kvSegment(index: i32): usize {
+  return segmentAt(index);
+}
+export function kvSegmentStride(index: i32): i32 {
+  return segmentStride(index);
+}
+/** Truncates the cache, or declares positions valid that the host has restored. OK | CONTEXT_OVERFLOW */
+export function kvSetLength(length: i32): i32 {
+  if (!isReady("kvSetLength")) return WRONG_STATE;
+  if (length < 0 || length > config.context) return failAt(CONTEXT_OVERFLOW, "length", length, config.context);
+  kvLength = length;
+  batchCount = 0;
+  return OK;
+}
+
+/** XXH64 that names the model: its weights as packed, its shape and its vocabulary. */
+export function modelHash(): u64 {
+  return isReady("modelHash") ? hashModel() : 0;
+}
+/** XXH64 of the first `length` bytes of the I/O buffer. */
+export function hash(length: i32, seed: u64): u64 {
+  return xxh64(io(), length, seed);
+}

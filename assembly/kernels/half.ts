@@ -1,0 +1,30 @@
+// f16 and f32. Four halves at once: sign-extend to 32 bits, move exponent and mantissa into place, and scale by 2^112, which
+// is exact and right for subnormals too; infinities and NaNs come out as finite numbers of 65,536 and more.
+
+const REBIAS: f32 = 5.192296858534828e33; // 2^112
+
+/** f32x4 of the four f16 at `address`. */
+// @ts-ignore: decorator
+@inline export function loadHalves(address: usize): v128 {
+  const bits = i32x4.shl(v128.load16x4_s(address), 13);
+  return f32x4.mul(v128.and(bits, i32x4.splat(0x8fffffff)), f32x4.splat(REBIAS));
+}
+
+/** f32 of one f16. */
+// @ts-ignore: decorator
+@inline export function fromHalf(bits: u16): f32 {
+  return reinterpret<f32>((<i32>(<i16>bits) << 13) & 0x8fffffff) * REBIAS;
+}
+
+/** The nearest f16 bits, ties to even; overflow gives infinity. */
+export function toHalf(value: f32): u16 {
+  const bits = reinterpret<u32>(value);
+  const sign = (bits >> 16) & 0x8000;
+  const magnitude = bits & 0x7fffffff;
+  if (magnitude >= 0x47800000) return <u16>(sign | (magnitude > 0x7f800000 ? 0x7e00 : 0x7c00));
+  if (magnitude < 0x38800000) {
+    // Subnormal: adding 0.5 rounds the mantissa to a multiple of 2^-24 in its last bits.
+    return <u16>(sign | (reinterpret<u32>(reinterpret<f32>(magnitude) + 0.5) - 0x3f000000));
+  }
+  return <u16>(sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >> 13) & 1)) >> 13));
+}

@@ -1,0 +1,87 @@
+// Sizes and identifiers that both sides of the ABI use.
+
+/** The I/O buffer: chunks of the file while loading, text afterwards. */
+export const IO_BYTES = 1048576;
+/** Longest run of text that one encode() call takes, and so the longest pre-token. */
+export const TEXT_BYTES = 65536;
+/** Tokens that one forward() call takes at most. */
+export const MAX_BATCH = 64;
+/** Rows of logits that one logits() call computes at most. */
+export const LOGIT_ROWS = 8;
+/** Entries that top() returns at most. */
+export const MAX_TOP = 256;
+/** Entries of the logit bias list at most. */
+export const MAX_LOGIT_BIAS = 1024;
+/** Used when the caller names no context length and the model allows more. */
+export const DEFAULT_CONTEXT = 4096;
+
+// KV cache element types
+export const KV_INT8 = 0;
+export const KV_F32 = 1;
+
+// encode() flags
+export const ENCODE_SPECIAL = 1; // control tokens in the text become their ids; without it they stay text
+export const ENCODE_LAST = 2; // no more text follows
+
+// info() identifiers. Model:
+export const INFO_LAYERS = 0;
+export const INFO_HIDDEN = 1;
+export const INFO_INTERMEDIATE = 2;
+export const INFO_HEADS = 3;
+export const INFO_KV_HEADS = 4;
+export const INFO_HEAD_SIZE = 5;
+export const INFO_VOCABULARY = 6;
+export const INFO_TRAINED_CONTEXT = 7;
+export const INFO_CONTEXT = 8;
+export const INFO_KV_TYPE = 9;
+export const INFO_ROPE_THETA = 10;
+export const INFO_NORM_EPSILON = 11;
+export const INFO_TIED = 12; // 1 when the LM head is the embedding
+export const INFO_BOS = 13; // token id or -1
+export const INFO_EOS = 14;
+export const INFO_ADD_BOS = 15; // tokenizer.ggml.add_bos_token, 1 when the file does not say
+export const INFO_PARAMETERS = 16;
+export const INFO_DATA_OFFSET = 17; // first byte of tensor data in the file
+export const INFO_FILE_BYTES = 18; // what the file must have
+// Arena, in bytes:
+export const INFO_ARENA_BYTES = 24; // the sum of the sections
+export const INFO_WEIGHT_BYTES = 25;
+export const INFO_KV_BYTES = 26;
+export const INFO_ACTIVATION_BYTES = 27;
+export const INFO_TOKENIZER_BYTES = 28;
+export const INFO_SAMPLER_BYTES = 29; // logits and sampler scratch
+export const INFO_TENSOR_BYTES = 30; // tensor records
+export const INFO_MEMORY_BYTES = 31; // size of linear memory when the plan is carried out
+// State:
+export const INFO_KV_LENGTH = 32; // positions in the KV cache
+
+// Sampler parameters, at sampler():
+//
+//     0 temperature f32 (0: greedy) | 4 top_k i32 (0: off) | 8 top_p f32 (1: off) | 12 min_p f32 (0: off)
+//    16 repetition_penalty f32 (1: off) | 20 no_repeat_ngram i32 (0: off) | 24 bias count i32 | 28 reserved
+//    32 MAX_LOGIT_BIAS x { token id u32 | bias f32 }
+export const SAMPLER_TEMPERATURE = 0;
+export const SAMPLER_TOP_K = 4;
+export const SAMPLER_TOP_P = 8;
+export const SAMPLER_MIN_P = 12;
+export const SAMPLER_REPETITION_PENALTY = 16;
+export const SAMPLER_NO_REPEAT_NGRAM = 20;
+export const SAMPLER_BIAS_COUNT = 24;
+export const SAMPLER_BIAS = 32;
+export const SAMPLER_BYTES = 8224; // 32 + 8 * MAX_LOGIT_BIAS
+
+// Tensor record, at tensorEntry(i):
+//
+//     0 name 64 bytes | 64 name length u32 | 68 ggml type u32 | 72 dims u32 | 76 role u32 | 80 dims u64[4]
+//   112 offset u64 (from the data section) | 120 bytes u64 | 128 destination u32 | 132 layer u32
+export const TENSOR_NAME = 0;
+export const TENSOR_NAME_LENGTH = 64;
+export const TENSOR_TYPE = 68;
+export const TENSOR_RANK = 72;
+export const TENSOR_ROLE = 76;
+export const TENSOR_DIMENSIONS = 80;
+export const TENSOR_OFFSET = 112;
+export const TENSOR_BYTES = 120;
+export const TENSOR_DESTINATION = 128;
+export const TENSOR_LAYER = 132;
+export const TENSOR_RECORD_BYTES = 136;

@@ -1,0 +1,31 @@
+// The name of a model: what a snapshot is bound to.
+
+import { Config, config } from "./config";
+import { tensorCount, tensorRecord } from "./gguf";
+import { xxh64 } from "./hash";
+import { TENSOR_DESTINATION, TENSOR_DIMENSIONS, TENSOR_ROLE } from "./layout/abi";
+import { GROUP } from "./layout/blocks";
+import { TILE_GROUP_BYTES, TILE_ROWS, TILE_SCALE_BYTES } from "./layout/tile";
+import { tokenBytesAt, tokenLength } from "./tokenizer";
+import { isVector, Matrix } from "./weights";
+
+/** XXH64 over the packed weights in the file's order, the numbers of the forward pass and the vocabulary. */
+export function hashModel(): u64 {
+  let h = xxh64(changetype<usize>(config) + offsetof<Config>("ropeTheta"), 20, config.heads);
+  for (let id = 0; id < config.vocabulary; id++) h = xxh64(tokenBytesAt(id), tokenLength(id), h);
+  for (let i = 0; i < tensorCount(); i++) {
+    const record = tensorRecord(i);
+    const at = load<usize>(record, TENSOR_DESTINATION);
+    h = xxh64(record + TENSOR_DIMENSIONS, 16, h + load<u32>(record, TENSOR_ROLE));
+    if (isVector(load<u32>(record, TENSOR_ROLE))) {
+      h = xxh64(at, <usize>load<u32>(record, TENSOR_DIMENSIONS) * 4, h);
+      continue;
+    }
+    const m = changetype<Matrix>(at);
+    const groups = <usize>((m.rows + TILE_ROWS - 1) / TILE_ROWS) * (m.columns / GROUP);
+    h = xxh64(m.high, groups * TILE_GROUP_BYTES, h);
+    if (m.low) h = xxh64(m.low, groups * TILE_GROUP_BYTES, h);
+    h = xxh64(m.scales, groups * TILE_SCALE_BYTES, h);
+  }
+  return h;
+}

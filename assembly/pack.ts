@@ -1,0 +1,274 @@
+// Tensor data of the file, in whatever pieces it arrives, into packed tiles (layout/tile.ts) and f32 vectors.
+//
+// A block is what 32 columns of one row take in the file (layout/blocks.ts). Each goes to its place alone, so that nothing is
+// held back but one unfinished block.
+
+import { blockBytes, dataAlignment, dimension, failTensor, tensorCount, tensorRecord } from "./gguf";
+import { fromHalf, loadHalves, toHalf } from "./kernels/half";
+import { TENSOR_BYTES, TENSOR_DESTINATION, TENSOR_ROLE, TENSOR_TYPE } from "./layout/abi";
+import { BYTES_Q4_0, BYTES_Q8_0, GROUP, TYPE_BF16, TYPE_F16, TYPE_F32, TYPE_Q4_0, TYPE_Q8_0 } from "./layout/blocks";
+import { LOADED, NEED_BYTES, NON_FINITE_WEIGHT, OK, TRAILING_BYTES } from "./layout/status";
+import { TILE_GROUP_BYTES, TILE_ROWS, TILE_SCALE_BYTES } from "./layout/tile";
+import { carry } from "./memory";
+import { isVector, Matrix } from "./weights";
+
+const LARGEST_HALF: f32 = 65504;
+
+let tensor: i32 = 0; // being read
+let record: usize = 0;
+let type: u32 = 0;
+let unit: u32 = 0; // file bytes of what is packed at once: a block, or one element of a vector
+let unitsLeft: u64 = 0; // of the tensor
+let unitsPerRow: u32 = 0;
+let row: u32 = 0;
+let column: u32 = 0; // in units
+let carried: u32 = 0; // bytes of an unfinished unit
+let skip: u64 = 0; // alignment padding before the next tensor
+let trailing: u64 = 0;
+
+/** Starts over, `lead` padding bytes before the first tensor. */
+export function resetPacking(lead: u64): void {
+  tensor = -1;
+  trailing = 0;
+  nextTensor();
+  skip = lead;
+}
+
+function nextTensor(): void {
+  if (tensor >= 0) {
+    const bytes = load<u64>(record, TENSOR_BYTES);
+    skip = (bytes + dataAlignment() - 1) / dataAlignment() * dataAlignment() - bytes;
+  }
+  tensor++;
+  row = 0;
+  column = 0;
+  carried = 0;
+  unitsLeft = 0;
+  if (tensor == tensorCount()) return;
+  record = tensorRecord(tensor);
+  type = load<u32>(record, TENSOR_TYPE);
+  const elements = dimension(record, 0) * dimension(record, 1);
+  if (isVector(load<u32>(record, TENSOR_ROLE))) {
+    unit = blockBytes(type) / GROUP;
+    unitsLeft = elements;
+    unitsPerRow = <u32>elements;
+    return;
+  }
+  unit = blockBytes(type);
+  unitsLeft = elements / GROUP;
+  unitsPerRow = <u32>dimension(record, 0) / GROUP;
+  const m = destination();
+  if (m.rows % TILE_ROWS != 0) {
+    // The rows that fill the last tile weigh nothing.
+    const group = <usize>(m.rows / TILE_ROWS) * unitsPerRow;
+    memory.fill(m.high + group * TILE_GROUP_BYTES, 0, unitsPerRow * TILE_GROUP_BYTES);
+    if (m.low) memory.fill(m.low + group * TILE_GROUP_BYTES, 0, unitsPerRow * TILE_GROUP_BYTES);
+    memory.fill(m.scales + group * TILE_SCALE_BYTES, 0, unitsPerRow * TILE_SCALE_BYTES);
+  }
+}
+
+// @ts-ignore: decorator
+@inline function destination(): Matrix {
+  return changetype<Matrix>(load<usize>(record, TENSOR_DESTINATION));
+}
+
+/** Packs the next `length` bytes at `bytes`. NEED_BYTES | LOADED | NON_FINITE_WEIGHT | TRAILING_BYTES */
+export function feedWeights(bytes: usize, length: u32): i32 {
+  while (length > 0) {
+    if (skip > 0) {
+      const skipped = <u32>min<u64>(skip, length);
+      skip -= skipped;
+      bytes += skipped;
+      length -= skipped;
+      continue;
+    }
+    if (tensor == tensorCount()) {
+      trailing += length;
+      return failTensor(TRAILING_BYTES, record, <f64>trailing, 0);
+    }
+    if (carried > 0 || length < unit) {
+      const taken = min<u32>(unit - carried, length);
+      memory.copy(carry() + carried, bytes, taken);
+      carried += taken;
+      bytes += taken;
+      length -= taken;
+      if (carried < unit) break;
+      carried = 0;
+      const status = pack(carry(), 1);
+      if (status != OK) return status;
+      continue;
+    }
+    const units = min<u32>(length / unit, unitsPerRow - column);
+    const taken = units * unit; // before pack() moves on to a tensor of another type
+    const status = pack(bytes, units);
+    if (status != OK) return status;
+    bytes += taken;
+    length -= taken;
+  }
+  return complete() ? LOADED : NEED_BYTES;
+}
+
+/** Whether every tensor has arrived; the padding after the last one may be absent. */
+export function complete(): bool {
+  return tensor == tensorCount();
+}
+
+/** The tensor being read. */
+export function currentRecord(): usize {
+  return record;
+}
+/** Its bytes that have arrived. */
+export function currentBytes(): f64 {
+  return <f64>(load<u64>(record, TENSOR_BYTES) - unitsLeft * unit + carried);
+}
+
+/** Packs `units` units at `source`, all of one row, and moves on. */
+function pack(source: usize, units: u32): i32 {
+  let finite = true;
+  if (isVector(load<u32>(record, TENSOR_ROLE))) finite = packVector(source, units);
+  else if (type == TYPE_Q4_0) finite = packQ4(destination(), source, units);
+  else if (type == TYPE_Q8_0) finite = packQ8(destination(), source, units);
+  else finite = packFloats(destination(), source, units);
+  if (!finite) return failTensor(NON_FINITE_WEIGHT, record, row, 0);
+  column += units;
+  unitsLeft -= units;
+  if (column == unitsPerRow) {
+    column = 0;
+    row++;
+  }
+  if (unitsLeft == 0) nextTensor();
+  return OK;
+}
+
+/** Plain elements to f32. */
+function packVector(source: usize, count: u32): bool {
+  let target = load<usize>(record, TENSOR_DESTINATION) + 4 * column;
+  for (let i: u32 = 0; i < count; i++) {
+    const value = loadElement(source);
+    if (!isFinite<f32>(value)) return false;
+    store<f32>(target, value);
+    source += unit;
+    target += 4;
+  }
+  return true;
+}
+
+function loadElement(source: usize): f32 {
+  if (type == TYPE_F32) return load<f32>(source);
+  if (type == TYPE_BF16) return reinterpret<f32>(<u32>load<u16>(source) << 16);
+  const bits = load<u16>(source);
+  return isInfinite(bits) ? Infinity : fromHalf(bits);
+}
+
+// @ts-ignore: decorator
+@inline function groupIndex(): usize {
+  return <usize>(row / TILE_ROWS) * unitsPerRow + column;
+}
+// @ts-ignore: decorator
+@inline function isInfinite(half: u16): bool {
+  return (half & 0x7c00) == 0x7c00;
+}
+
+/** Stores the 32 nibbles of one row (columns 0..15 in `first`, 16..31 in `second`) into its place in a group. */
+// @ts-ignore: decorator
+@inline function storeNibbles(target: usize, first: v128, second: v128): void {
+  const low = i8x16.shuffle(first, second, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
+  const high = i8x16.shuffle(first, second, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+  const both = v128.or(low, i16x8.shl(high, 4));
+  v128.store_lane<u32>(target, both, 0, 0);
+  v128.store_lane<u32>(target, both, 1, 16);
+  v128.store_lane<u32>(target, both, 2, 32);
+  v128.store_lane<u32>(target, both, 3, 48);
+}
+
+function packQ4(m: Matrix, source: usize, blocks: u32): bool {
+  const group = groupIndex();
+  let target = m.high + group * TILE_GROUP_BYTES + 4 * (row % TILE_ROWS);
+  let scale = m.scales + group * TILE_SCALE_BYTES + 2 * (row % TILE_ROWS);
+  let infinite = false;
+  for (const end = source + blocks * BYTES_Q4_0; source < end; source += BYTES_Q4_0) {
+    const half = load<u16>(source);
+    infinite = infinite || isInfinite(half);
+    store<u16>(scale, half);
+    const nibbles = v128.load(source, 2);
+    const mask = i8x16.splat(15);
+    storeNibbles(target, v128.and(nibbles, mask), v128.and(i16x8.shr_u(nibbles, 4), mask));
+    target += TILE_GROUP_BYTES;
+    scale += TILE_SCALE_BYTES;
+  }
+  return !infinite;
+}
+
+/** Stores 32 signed bytes of one row as q + 128 = 16 h + l in the two planes. */
+// @ts-ignore: decorator
+@inline function storeBytes(high: usize, low: usize, first: v128, second: v128): void {
+  const mask = i8x16.splat(15);
+  const flip = i8x16.splat(-128);
+  const a = v128.xor(first, flip);
+  const b = v128.xor(second, flip);
+  storeNibbles(high, v128.and(i16x8.shr_u(a, 4), mask), v128.and(i16x8.shr_u(b, 4), mask));
+  storeNibbles(low, v128.and(a, mask), v128.and(b, mask));
+}
+
+function packQ8(m: Matrix, source: usize, blocks: u32): bool {
+  const group = groupIndex();
+  let offset = group * TILE_GROUP_BYTES + 4 * (row % TILE_ROWS);
+  let scale = m.scales + group * TILE_SCALE_BYTES + 2 * (row % TILE_ROWS);
+  let infinite = false;
+  for (const end = source + blocks * BYTES_Q8_0; source < end; source += BYTES_Q8_0) {
+    const half = load<u16>(source);
+    infinite = infinite || isInfinite(half);
+    store<u16>(scale, half);
+    storeBytes(m.high + offset, m.low + offset, v128.load(source, 2), v128.load(source, 18));
+    offset += TILE_GROUP_BYTES;
+    scale += TILE_SCALE_BYTES;
+  }
+  return !infinite;
+}
+
+/** Four elements of a float tensor as f32x4. */
+// @ts-ignore: decorator
+@inline function loadFour(source: usize, index: u32): v128 {
+  if (type == TYPE_F32) return v128.load(source + 4 * index);
+  if (type == TYPE_F16) return loadHalves(source + 2 * index);
+  return i32x4.shl(v128.load16x4_u(source + 2 * index), 16);
+}
+
+/** Rounds to the nearest integer, halves away from zero, as C's roundf does and ggml's Q8_0 with it. */
+// @ts-ignore: decorator
+@inline function round(x: v128): v128 {
+  const whole = f32x4.trunc(x);
+  const up = f32x4.ge(f32x4.abs(f32x4.sub(x, whole)), f32x4.splat(0.5));
+  const one = v128.or(f32x4.splat(1), v128.and(x, i32x4.splat(0x80000000)));
+  return i32x4.trunc_sat_f32x4_s(f32x4.add(whole, v128.and(up, one)));
+}
+
+/** Floats to int8 as ggml's Q8_0 does it: d = max|x| / 127, q = round(x / d). */
+function packFloats(m: Matrix, source: usize, blocks: u32): bool {
+  const group = groupIndex();
+  let offset = group * TILE_GROUP_BYTES + 4 * (row % TILE_ROWS);
+  let scale = m.scales + group * TILE_SCALE_BYTES + 2 * (row % TILE_ROWS);
+  for (const end = source + blocks * unit; source < end; source += unit) {
+    let largest = f32x4.splat(0);
+    for (let i: u32 = 0; i < <u32>GROUP; i += 4) largest = f32x4.max(largest, f32x4.abs(loadFour(source, i)));
+    largest = f32x4.max(largest, i8x16.shuffle(largest, largest, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+    const amax = max<f32>(f32x4.extract_lane(largest, 0), f32x4.extract_lane(largest, 1));
+    const d = amax / 127;
+    if (!(d <= LARGEST_HALF) || (type == TYPE_F16 && amax > LARGEST_HALF)) return false;
+    store<u16>(scale, toHalf(d));
+    const inverse = f32x4.splat(d > 0 ? 1 / d : 0);
+    storeBytes(m.high + offset, m.low + offset, quantizeSixteen(source, 0, inverse), quantizeSixteen(source, 16, inverse));
+    offset += TILE_GROUP_BYTES;
+    scale += TILE_SCALE_BYTES;
+  }
+  return true;
+}
+
+// @ts-ignore: decorator
+@inline function quantizeSixteen(source: usize, index: u32, inverse: v128): v128 {
+  const a = round(f32x4.mul(loadFour(source, index), inverse));
+  const b = round(f32x4.mul(loadFour(source, index + 4), inverse));
+  const c = round(f32x4.mul(loadFour(source, index + 8), inverse));
+  const d = round(f32x4.mul(loadFour(source, index + 12), inverse));
+  return i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d));
+}

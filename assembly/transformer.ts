@@ -1,0 +1,107 @@
+// The forward pass of a Llama model, top to bottom.
+//
+// `count` tokens at consecutive positions go through together; every step works on all of them, one row of a buffer each.
+// Nothing that a token computes depends on which others it travels with, so any split of a prompt gives the same bits.
+
+import { config, kvWidth, queryWidth } from "./config";
+import { mixFloat, mixInt8, quantizeQuery, scoreFloat, scoreInt8, softmax } from "./kernels/attention";
+import { add, swiglu } from "./kernels/elementwise";
+import { dequantizeRow, matmul } from "./kernels/matmul";
+import { rmsNorm } from "./kernels/norm";
+import { activationBytes, quantize } from "./kernels/quantize";
+import { rope, ropeTurns } from "./kernels/rope";
+import { keys, keyScales, storeKeyValue, values, valueScales } from "./kv_cache";
+import { KV_INT8 } from "./layout/abi";
+import { run } from "./run_state";
+import { Layer, layer, weights } from "./weights";
+
+/** Runs `count` tokens of run.tokens at positions `first`...; leaves the residual stream in run.x and fills the KV cache. */
+export function forward(count: i32, first: i32): void {
+  for (let t = 0; t < count; t++) {
+    dequantizeRow(row(run.x, t, config.hidden), weights().embedding, load<u32>(run.tokens + 4 * t));
+    ropeTurns(row(run.turns, t, 2 * config.headSize), run.frequencies, config.headSize, first + t);
+  }
+  for (let l = 0; l < config.layers; l++) {
+    attention(layer(l), l, count, first);
+    feedForward(layer(l), count);
+  }
+}
+
+/** x += Wo attend(rope(Wq n), rope(Wk n), Wv n), where n = norm(x). */
+function attention(w: Layer, l: i32, count: i32, first: i32): void {
+  normAndQuantize(run.x, w.attentionNorm, count, w.query.wide || w.key.wide || w.value.wide);
+  matmul(run.query, w.query, run.quantized, count);
+  matmul(run.key, w.key, run.quantized, count);
+  matmul(run.value, w.value, run.quantized, count);
+  for (let t = 0; t < count; t++) {
+    const query = row(run.query, t, queryWidth());
+    const key = row(run.key, t, kvWidth());
+    const turns = row(run.turns, t, 2 * config.headSize);
+    rope(query, config.heads, config.headSize, turns);
+    rope(key, config.kvHeads, config.headSize, turns);
+    storeKeyValue(l, first + t, key, row(run.value, t, kvWidth()));
+    attend(row(run.attended, t, queryWidth()), query, l, first + t + 1);
+  }
+  quantizeRows(run.attended, queryWidth(), count, w.output.wide);
+  matmul(run.normed, w.output, run.quantized, count);
+  add(run.x, run.normed, count * config.hidden);
+}
+
+/** All query heads of one token over the first `positions` positions: softmax(q k / sqrt(headSize)) v. */
+function attend(target: usize, query: usize, l: i32, positions: i32): void {
+  const size = config.headSize;
+  const scale: f32 = 1 / sqrt<f32>(<f32>size);
+  const sharing = config.heads / config.kvHeads; // query heads that read the same keys and values
+  for (let h = 0; h < config.heads; h++) {
+    const kv = h / sharing;
+    if (config.kvType == KV_INT8) {
+      const queryScale = quantizeQuery(run.smallQuery, query, size) * scale;
+      scoreInt8(run.scores, run.smallQuery, queryScale, keys(l, kv), keyScales(l, kv), positions, size);
+      const sum = softmax(run.scores, positions);
+      mixInt8(target, run.scores, 1 / sum, values(l, kv), valueScales(l, kv), positions, size);
+    } else {
+      scoreFloat(run.scores, query, scale, keys(l, kv), positions, size);
+      const sum = softmax(run.scores, positions);
+      mixFloat(target, run.scores, 1 / sum, values(l, kv), positions, size);
+    }
+    query += <usize>size * 4;
+    target += <usize>size * 4;
+  }
+}
+
+/** x += Wdown (silu(Wgate n) * (Wup n)), where n = norm(x). */
+function feedForward(w: Layer, count: i32): void {
+  normAndQuantize(run.x, w.feedForwardNorm, count, w.gate.wide || w.up.wide);
+  matmul(run.gate, w.gate, run.quantized, count);
+  matmul(run.up, w.up, run.quantized, count);
+  swiglu(run.gate, run.up, count * config.intermediate);
+  quantizeRows(run.gate, config.intermediate, count, w.down.wide);
+  matmul(run.normed, w.down, run.quantized, count);
+  add(run.x, run.normed, count * config.hidden);
+}
+
+/** LM head: logits f32[count][vocabulary] of the tokens `first`... of the last forward pass. */
+export function project(target: usize, first: i32, count: i32): void {
+  normAndQuantize(row(run.x, first, config.hidden), weights().outputNorm, count, weights().head.wide);
+  matmul(target, weights().head, run.quantized, count);
+}
+
+// Rows
+
+// @ts-ignore: decorator
+@inline function row(buffer: usize, index: i32, width: i32): usize {
+  return buffer + 4 * <usize>index * <usize>width;
+}
+
+function normAndQuantize(x: usize, weight: usize, count: i32, wide: bool): void {
+  for (let t = 0; t < count; t++) {
+    const normed = row(run.normed, t, config.hidden);
+    rmsNorm(normed, row(x, t, config.hidden), weight, config.hidden, config.normEpsilon);
+  }
+  quantizeRows(run.normed, config.hidden, count, wide);
+}
+
+function quantizeRows(source: usize, width: i32, count: i32, wide: bool): void {
+  const stride = activationBytes(width);
+  for (let t = 0; t < count; t++) quantize(run.quantized + <usize>t * stride, row(source, t, width), width, wide);
+}

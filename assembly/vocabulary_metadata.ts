@@ -1,0 +1,66 @@
+// What the header says of the tokenizer: where its arrays stand, and its special ids.
+
+import { config } from "./config";
+import { fail, failAt } from "./failure";
+import { array, boolean, integer, isText, readingStatus, resetReading, text } from "./gguf";
+import { MAX_TOKEN_BYTES, MAX_VOCABULARY, VALUE_I32, VALUE_STRING } from "./layout/gguf";
+import { BAD_ARRAY_LENGTH, BAD_STRING_LENGTH, MISSING_KEY, OK, UNSUPPORTED_TOKENIZER } from "./layout/status";
+import { buildTokenizer, tokenizerBytes } from "./tokenizer";
+
+const ELEMENTS: usize = 12; // an array's elements follow its type and count
+
+let tokens: usize = 0;
+let types: usize = 0;
+let merges: usize = 0;
+let textBytes: u64 = 0;
+
+/** Finds and checks the arrays; OK | MISSING_KEY | BAD_* | UNSUPPORTED_TOKENIZER */
+export function readVocabularyMetadata(): i32 {
+  resetReading();
+  const model = text("tokenizer.ggml.model");
+  const splitter = text("tokenizer.ggml.pre");
+  tokens = array("tokenizer.ggml.tokens", VALUE_STRING, true);
+  types = array("tokenizer.ggml.token_type", VALUE_I32, false);
+  merges = array("tokenizer.ggml.merges", VALUE_STRING, true);
+  if (readingStatus() != OK) return readingStatus();
+  if (!model) return failAt(MISSING_KEY, "tokenizer.ggml.model", 0, 0);
+  if (!isText(model, "gpt2")) return fail(UNSUPPORTED_TOKENIZER, model + 8, load<u32>(model), 0, 0);
+  if (!splitter) return failAt(MISSING_KEY, "tokenizer.ggml.pre", 0, 0);
+  if (!isText(splitter, "llama-bpe") && !isText(splitter, "llama3") && !isText(splitter, "llama-v3"))
+    return fail(UNSUPPORTED_TOKENIZER, splitter + 8, load<u32>(splitter), 0, 0);
+
+  const count = load<u64>(tokens, 4);
+  if (count == 0 || count > <u64>MAX_VOCABULARY)
+    return failAt(BAD_ARRAY_LENGTH, "tokenizer.ggml.tokens", <f64>count, count == 0 ? 1 : MAX_VOCABULARY);
+  if (types && load<u64>(types, 4) != count)
+    return failAt(BAD_ARRAY_LENGTH, "tokenizer.ggml.token_type", <f64>load<u64>(types, 4), <f64>count);
+  config.vocabulary = <i32>count;
+  integer("llama.vocab_size", count, count, count);
+  config.bos = <i32>integer("tokenizer.ggml.bos_token_id", 0, count - 1, -1);
+  config.eos = <i32>integer("tokenizer.ggml.eos_token_id", 0, count - 1, -1);
+  config.addBos = boolean("tokenizer.ggml.add_bos_token", config.bos >= 0);
+  if (readingStatus() != OK) return readingStatus();
+  if (config.addBos && config.bos < 0) return failAt(MISSING_KEY, "tokenizer.ggml.bos_token_id", 0, 0);
+
+  textBytes = 0;
+  let token = tokens + ELEMENTS;
+  for (let id: u64 = 0; id < count; id++) {
+    const length = load<u64>(token);
+    if (length > <u64>MAX_TOKEN_BYTES)
+      return failAt(BAD_STRING_LENGTH, "tokenizer.ggml.tokens", <f64>length, MAX_TOKEN_BYTES);
+    textBytes += length;
+    token += 8 + <usize>length;
+  }
+  return OK;
+}
+
+/** Bytes of the tokenizer's section. */
+export function vocabularyBytes(): u64 {
+  return tokenizerBytes(config.vocabulary, <u32>textBytes, load<u32>(merges, 4));
+}
+
+/** Builds the tokenizer; OK | BAD_VOCABULARY */
+export function buildVocabulary(section: usize): i32 {
+  const typeElements = types ? types + ELEMENTS : 0;
+  return buildTokenizer(section, tokens + ELEMENTS, config.vocabulary, typeElements, merges + ELEMENTS, load<u32>(merges, 4));
+}
