@@ -63,8 +63,6 @@ export function readConfig(contextLength: u32, kvType: i32): i32 {
   config.kvHeads = <i32>integer("llama.attention.head_count_kv", 1, MAX_HEADS, config.heads);
   config.trainedContext = <i32>requiredInteger("llama.context_length", 1, MAX_CONTEXT);
   config.headSize = <i32>integer("llama.attention.key_length", 1, MAX_HEAD_SIZE, config.hidden / config.heads);
-  integer("llama.attention.value_length", config.headSize, config.headSize, config.headSize);
-  integer("llama.rope.dimension_count", config.headSize, config.headSize, config.headSize);
   integer("llama.expert_count", 0, 0, 0);
   config.normEpsilon = <f32>float("llama.attention.layer_norm_rms_epsilon", 0, NaN);
   config.ropeTheta = float("llama.rope.freq_base", 0, 10000);
@@ -78,6 +76,9 @@ export function readConfig(contextLength: u32, kvType: i32): i32 {
   if (config.hidden % GROUP != 0) return badMultiple("llama.embedding_length", config.hidden, GROUP);
   if (config.intermediate % GROUP != 0) return badMultiple("llama.feed_forward_length", config.intermediate, GROUP);
   if (config.headSize % 16 != 0) return badMultiple("llama.attention.key_length", config.headSize, 16);
+  integer("llama.attention.value_length", config.headSize, config.headSize, config.headSize);
+  integer("llama.rope.dimension_count", config.headSize, config.headSize, config.headSize);
+  if (readingStatus() != OK) return readingStatus();
   if (queryWidth() % GROUP != 0) return badMultiple("llama.attention.head_count", config.heads, 2);
   if (config.heads % config.kvHeads != 0)
     return failAt(BAD_VALUE, "llama.attention.head_count_kv", config.kvHeads, config.heads);

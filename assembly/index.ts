@@ -258,6 +258,10 @@ export function kvSegmentStride(index: i32): i32 {
 export function kvSetLength(length: i32): i32 {
   if (!isReady("kvSetLength")) return WRONG_STATE;
   if (length < 0 || length > config.context) return failAt(CONTEXT_OVERFLOW, "length", length, config.context);
+  for (let i = 0; i < length; i++) {
+    const token = load<u32>(run.history + 4 * i);
+    if (token >= <u32>config.vocabulary) return failAt(BAD_TOKEN, "history", token, config.vocabulary);
+  }
   kvLength = length;
   batchCount = 0;
   return OK;

@@ -8,7 +8,7 @@ import { fromHalf, loadHalves, toHalf } from "./kernels/half";
 import { TENSOR_BYTES, TENSOR_DESTINATION, TENSOR_ROLE, TENSOR_TYPE } from "./layout/abi";
 import { BYTES_Q4_0, BYTES_Q8_0, GROUP, TYPE_BF16, TYPE_F16, TYPE_F32, TYPE_Q4_0, TYPE_Q8_0 } from "./layout/blocks";
 import { LOADED, NEED_BYTES, NON_FINITE_WEIGHT, OK, TRAILING_BYTES } from "./layout/status";
-import { TILE_GROUP_BYTES, TILE_ROWS, TILE_SCALE_BYTES } from "./layout/tile";
+import { HALF_GROUP_BYTES, HALF_ROWS, TILE_GROUP_BYTES, TILE_ROWS, TILE_SCALE_BYTES } from "./layout/tile";
 import { carry } from "./memory";
 import { isVector, Matrix } from "./weights";
 
@@ -164,6 +164,11 @@ function loadElement(source: usize): f32 {
 @inline function groupIndex(): usize {
   return <usize>(row / TILE_ROWS) * unitsPerRow + column;
 }
+/** Where the row's four bytes lie within a vector's, and that vector's half within a group. */
+// @ts-ignore: decorator
+@inline function rowOffset(): usize {
+  return <usize>((row % TILE_ROWS) / HALF_ROWS) * HALF_GROUP_BYTES + 4 * (row % HALF_ROWS);
+}
 // @ts-ignore: decorator
 @inline function isInfinite(half: u16): bool {
   return (half & 0x7c00) == 0x7c00;
@@ -183,7 +188,7 @@ function loadElement(source: usize): f32 {
 
 function packQ4(m: Matrix, source: usize, blocks: u32): bool {
   const group = groupIndex();
-  let target = m.high + group * TILE_GROUP_BYTES + 4 * (row % TILE_ROWS);
+  let target = m.high + group * TILE_GROUP_BYTES + rowOffset();
   let scale = m.scales + group * TILE_SCALE_BYTES + 2 * (row % TILE_ROWS);
   let infinite = false;
   for (const end = source + blocks * BYTES_Q4_0; source < end; source += BYTES_Q4_0) {
@@ -212,7 +217,7 @@ function packQ4(m: Matrix, source: usize, blocks: u32): bool {
 
 function packQ8(m: Matrix, source: usize, blocks: u32): bool {
   const group = groupIndex();
-  let offset = group * TILE_GROUP_BYTES + 4 * (row % TILE_ROWS);
+  let offset = group * TILE_GROUP_BYTES + rowOffset();
   let scale = m.scales + group * TILE_SCALE_BYTES + 2 * (row % TILE_ROWS);
   let infinite = false;
   for (const end = source + blocks * BYTES_Q8_0; source < end; source += BYTES_Q8_0) {
@@ -246,7 +251,7 @@ function packQ8(m: Matrix, source: usize, blocks: u32): bool {
 /** Floats to int8 as ggml's Q8_0 does it: d = max|x| / 127, q = round(x / d). */
 function packFloats(m: Matrix, source: usize, blocks: u32): bool {
   const group = groupIndex();
-  let offset = group * TILE_GROUP_BYTES + 4 * (row % TILE_ROWS);
+  let offset = group * TILE_GROUP_BYTES + rowOffset();
   let scale = m.scales + group * TILE_SCALE_BYTES + 2 * (row % TILE_ROWS);
   for (const end = source + blocks * unit; source < end; source += unit) {
     let largest = f32x4.splat(0);

@@ -45,7 +45,7 @@ export function carveRunState(at: u64): u64 {
   const widest = max(max(config.hidden, queryWidth()), config.intermediate);
   run.x = take(row * config.hidden);
   run.normed = take(row * config.hidden);
-  run.quantized = take(<u64>MAX_BATCH * activationBytes(widest));
+  run.quantized = take(<u64>MAX_BATCH * activationBytes(widest, false));
   run.query = take(row * queryWidth());
   run.key = take(row * kvWidth());
   run.value = take(row * kvWidth());

@@ -160,12 +160,17 @@ function draw(temperature: f32): i32 {
     v128.store(at, v128.and(exp4(x), f32x4.ge(x, floor)));
   }
 
-  cut = max<f32>(load<f32>(parameters, SAMPLER_MIN_P), f32.MIN_VALUE);
+  cut = f32.MIN_VALUE;
   ties = i32.MAX_VALUE;
   const k = load<i32>(parameters, SAMPLER_TOP_K);
   const p = load<f32>(parameters, SAMPLER_TOP_P);
   if (k > 0 && k < config.vocabulary) cutCount(k);
   if (p < 1) cutMass(p);
+  const least = load<f32>(parameters, SAMPLER_MIN_P);
+  if (least > cut) {
+    cut = least;
+    ties = i32.MAX_VALUE;
+  }
 
   let mass: f64 = 0;
   let tied = 0;
@@ -256,7 +261,7 @@ function gatherBin(bin: i32): i32 {
 // @ts-ignore: decorator
 @inline function rank(index: i32): u64 {
   const member = members + 8 * <usize>index;
-  return (<u64>load<u32>(member) << 32) | <u64>~load<u32>(member, 4);
+  return (<u64>load<u32>(member) << 32) | (<u64>load<u32>(member, 4) ^ 0xffffffff);
 }
 
 /** Shell sort (Ciura's gaps), descending. */

@@ -10,6 +10,7 @@ import { dequantizeRow, matmul } from "./kernels/matmul";
 import { rmsNorm } from "./kernels/norm";
 import { activationBytes, quantize } from "./kernels/quantize";
 import { rope, ropeTurns } from "./kernels/rope";
+import { RELAXED } from "./kernels/simd";
 import { keys, keyScales, storeKeyValue, values, valueScales } from "./kv_cache";
 import { KV_INT8 } from "./layout/abi";
 import { run } from "./run_state";
@@ -29,10 +30,11 @@ export function forward(count: i32, first: i32): void {
 
 /** x += Wo attend(rope(Wq n), rope(Wk n), Wv n), where n = norm(x). */
 function attention(w: Layer, l: i32, count: i32, first: i32): void {
-  normAndQuantize(run.x, w.attentionNorm, count, w.query.wide || w.key.wide || w.value.wide);
-  matmul(run.query, w.query, run.quantized, count);
-  matmul(run.key, w.key, run.quantized, count);
-  matmul(run.value, w.value, run.quantized, count);
+  const wide = w.query.wide || w.key.wide || w.value.wide;
+  normAndQuantize(run.x, w.attentionNorm, count, wide);
+  matmul(run.query, w.query, run.quantized, count, !wide);
+  matmul(run.key, w.key, run.quantized, count, !wide);
+  matmul(run.value, w.value, run.quantized, count, !wide);
   for (let t = 0; t < count; t++) {
     const query = row(run.query, t, queryWidth());
     const key = row(run.key, t, kvWidth());
@@ -43,7 +45,7 @@ function attention(w: Layer, l: i32, count: i32, first: i32): void {
     attend(row(run.attended, t, queryWidth()), query, l, first + t + 1);
   }
   quantizeRows(run.attended, queryWidth(), count, w.output.wide);
-  matmul(run.normed, w.output, run.quantized, count);
+  matmul(run.normed, w.output, run.quantized, count, !w.output.wide);
   add(run.x, run.normed, count * config.hidden);
 }
 
@@ -71,19 +73,20 @@ function attend(target: usize, query: usize, l: i32, positions: i32): void {
 
 /** x += Wdown (silu(Wgate n) * (Wup n)), where n = norm(x). */
 function feedForward(w: Layer, count: i32): void {
-  normAndQuantize(run.x, w.feedForwardNorm, count, w.gate.wide || w.up.wide);
-  matmul(run.gate, w.gate, run.quantized, count);
-  matmul(run.up, w.up, run.quantized, count);
+  const wide = w.gate.wide || w.up.wide;
+  normAndQuantize(run.x, w.feedForwardNorm, count, wide);
+  matmul(run.gate, w.gate, run.quantized, count, !wide);
+  matmul(run.up, w.up, run.quantized, count, !wide);
   swiglu(run.gate, run.up, count * config.intermediate);
   quantizeRows(run.gate, config.intermediate, count, w.down.wide);
-  matmul(run.normed, w.down, run.quantized, count);
+  matmul(run.normed, w.down, run.quantized, count, !w.down.wide);
   add(run.x, run.normed, count * config.hidden);
 }
 
 /** LM head: logits f32[count][vocabulary] of the tokens `first`... of the last forward pass. */
 export function project(target: usize, first: i32, count: i32): void {
   normAndQuantize(row(run.x, first, config.hidden), weights().outputNorm, count, weights().head.wide);
-  matmul(target, weights().head, run.quantized, count);
+  matmul(target, weights().head, run.quantized, count, !weights().head.wide);
 }
 
 // Rows
@@ -102,6 +105,7 @@ function normAndQuantize(x: usize, weight: usize, count: i32, wide: bool): void 
 }
 
 function quantizeRows(source: usize, width: i32, count: i32, wide: bool): void {
-  const stride = activationBytes(width);
-  for (let t = 0; t < count; t++) quantize(run.quantized + <usize>t * stride, row(source, t, width), width, wide);
+  const narrow = RELAXED && !wide;
+  const stride = activationBytes(width, narrow);
+  for (let t = 0; t < count; t++) quantize(run.quantized + <usize>t * stride, row(source, t, width), width, wide, narrow);
 }

@@ -4,8 +4,15 @@ import { config, kvWidth, queryWidth } from "./config";
 import { fail } from "./failure";
 import { dimension, equals, failTensor, startsWith, tensorCount, tensorRecord } from "./gguf";
 import { TENSOR_DESTINATION, TENSOR_LAYER, TENSOR_NAME, TENSOR_NAME_LENGTH, TENSOR_ROLE, TENSOR_TYPE } from "./layout/abi";
-import { GROUP, TYPE_Q4_0, TYPE_Q8_0 } from "./layout/blocks";
-import { BAD_DIMENSION, DUPLICATE_TENSOR, MISSING_TENSOR, OK, UNEXPECTED_TENSOR } from "./layout/status";
+import { GROUP, TYPE_F32, TYPE_Q4_0, TYPE_Q8_0 } from "./layout/blocks";
+import {
+  BAD_DIMENSION,
+  DUPLICATE_TENSOR,
+  MISSING_TENSOR,
+  OK,
+  UNEXPECTED_TENSOR,
+  UNSUPPORTED_TENSOR_TYPE,
+} from "./layout/status";
 import { TILE_GROUP_BYTES, TILE_ROWS, TILE_SCALE_BYTES } from "./layout/tile";
 import { align64, failureText } from "./memory";
 
@@ -172,15 +179,17 @@ export function bindTensors(at: usize, base: u64): i32 {
     if (dimension(record, 0) != columns) return failTensor(BAD_DIMENSION, record, <f64>dimension(record, 0), columns);
     if (dimension(record, 1) != rows) return failTensor(BAD_DIMENSION, record, <f64>dimension(record, 1), rows);
     store<u32>(record, role, TENSOR_ROLE);
+    const type = load<u32>(record, TENSOR_TYPE);
+    const blocks = type == TYPE_Q4_0 || type == TYPE_Q8_0;
     if (isVector(role)) {
+      if (blocks) return failTensor(UNSUPPORTED_TENSOR_TYPE, record, type, TYPE_F32);
       store<usize>(field, <usize>end);
       store<usize>(record, <usize>end, TENSOR_DESTINATION);
       end = align64(end + 4 * columns);
     } else {
       const m = matrix(i);
-      const type = load<u32>(record, TENSOR_TYPE);
       place(m, rows, columns, type == TYPE_Q4_0);
-      m.wide = type != TYPE_Q4_0 && type != TYPE_Q8_0;
+      m.wide = !blocks;
       store<usize>(field, changetype<usize>(m));
       store<usize>(record, changetype<usize>(m), TENSOR_DESTINATION);
     }

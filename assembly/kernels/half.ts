@@ -6,9 +6,26 @@ const REBIAS: f32 = 5.192296858534828e33; // 2^112
 /** f32x4 of the four f16 at `address`. */
 // @ts-ignore: decorator
 @inline export function loadHalves(address: usize): v128 {
-  const bits = i32x4.shl(v128.load16x4_s(address), 13);
-  return f32x4.mul(v128.and(bits, i32x4.splat(0x8fffffff)), f32x4.splat(REBIAS));
+  return widenHalves(address, i32x4.splat(0x8fffffff), f32x4.splat(REBIAS));
 }
+
+/** The same with its constants, for loops: V8 would build them anew at every use. */
+// @ts-ignore: decorator
+@inline export function widenHalves(address: usize, keep: v128, rebias: v128): v128 {
+  return f32x4.mul(v128.and(i32x4.shl(v128.load16x4_s(address), 13), keep), rebias);
+}
+// @ts-ignore: decorator
+@inline export function halfKeep(): v128 {
+  return v128.load(HALF_CONSTANTS);
+}
+// @ts-ignore: decorator
+@inline export function halfRebias(): v128 {
+  return v128.load(HALF_CONSTANTS, 16);
+}
+const HALF_CONSTANTS = memory.data<u32>(
+  [0x8fffffff, 0x8fffffff, 0x8fffffff, 0x8fffffff, 0x77800000, 0x77800000, 0x77800000, 0x77800000],
+  16,
+);
 
 /** f32 of one f16. */
 // @ts-ignore: decorator

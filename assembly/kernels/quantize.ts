@@ -2,22 +2,33 @@
 // (its Q8_0, with an f32 scale); weights that were floats in the file meet 15, because there the rounding of the activations would
 // be half of all error.
 //
-// One row of activations:   | columns x X_BYTES, in the order of simd.ts | groups x { scale f32 | bias i32 = -8 * sum(q) } |
+// One row of activations:   | columns x xBytes, in the order of simd.ts | groups x { scale f32 | bias i32 = -8 * sum(q) } |
+//
+// Narrow rows hold the bias as i16 with 16 zero bits above it: as it enters the kernel's i16 sums, in the first of a row's two lanes.
 
 import { GROUP } from "../layout/blocks";
 import { f32x4Max, i32x4Sum } from "./reduce";
-import { storeActivations, X_BYTES } from "./simd";
+import { RELAXED, storeActivations, xBytes } from "./simd";
 
 /** Bytes of `columns` quantized activations. */
 // @ts-ignore: decorator
-@inline export function activationBytes(columns: i32): usize {
-  return <usize>columns * X_BYTES + <usize>(columns / GROUP) * 8;
+@inline export function activationBytes(columns: i32, narrow: bool): usize {
+  return <usize>columns * xBytes(narrow) + <usize>(columns / GROUP) * 8;
 }
 
-/** Quantizes f32[columns] at `source` into activationBytes(columns) at `target`; `wide`: 15 bits instead of 8. */
-export function quantize(target: usize, source: usize, columns: i32, wide: bool): void {
-  const levels: f32 = wide ? 16383 : 127;
-  let scales = target + <usize>columns * X_BYTES;
+/**
+ * Quantizes f32[columns] at `source` into activationBytes(columns) at `target`.
+ * @param wide 15 bits instead of 8
+ * @param narrow as i8, only where `wide` is not set
+ */
+export function quantize(target: usize, source: usize, columns: i32, wide: bool, narrow: bool): void {
+  if (RELAXED && narrow) quantizeRow(target, source, columns, 127, true);
+  else quantizeRow(target, source, columns, wide ? 16383 : 127, false);
+}
+
+// @ts-ignore: decorator
+@inline function quantizeRow(target: usize, source: usize, columns: i32, levels: f32, narrow: bool): void {
+  let scales = target + <usize>columns * xBytes(narrow);
   for (const end = source + 4 * columns; source < end; source += 4 * GROUP) {
     const x0 = v128.load(source);
     const x1 = v128.load(source, 16);
@@ -36,14 +47,13 @@ export function quantize(target: usize, source: usize, columns: i32, wide: bool)
     const b = i16x8.narrow_i32x4_s(nearest(x2, inverse), nearest(x3, inverse));
     const c = i16x8.narrow_i32x4_s(nearest(x4, inverse), nearest(x5, inverse));
     const d = i16x8.narrow_i32x4_s(nearest(x6, inverse), nearest(x7, inverse));
-    storeActivations(target, a);
-    storeActivations(target + 8 * X_BYTES, b);
-    storeActivations(target + 16 * X_BYTES, c);
-    storeActivations(target + 24 * X_BYTES, d);
+    storeActivations(target, a, b, narrow);
+    storeActivations(target + 16 * xBytes(narrow), c, d, narrow);
     const sum = i32x4.add(i32x4.add(sumPairs(a), sumPairs(b)), i32x4.add(sumPairs(c), sumPairs(d)));
     store<f32>(scales, amax / levels);
-    store<i32>(scales, -8 * i32x4Sum(sum), 4);
-    target += <usize>GROUP * X_BYTES;
+    const bias = -8 * i32x4Sum(sum);
+    store<i32>(scales, narrow ? bias & 0xffff : bias, 4);
+    target += <usize>GROUP * xBytes(narrow);
     scales += 8;
   }
 }

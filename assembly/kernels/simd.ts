@@ -1,39 +1,46 @@
-// The SIMD vocabulary of a build: how activations lie in memory and how a nibble vector meets them. The only file that may
-// differ between builds.
+// The SIMD vocabulary of a build: how activations lie in memory and how nibbles meet them. The only file that differs between
+// builds. A vector of weights holds 4 rows x 8 columns (layout/tile.ts); `x` is the address of the 8 activations.
 //
-// Baseline (SIMD128): activations are i16, because i32x4.dot_i16x8_s is the only integer dot. A nibble vector seen as i16x8
-// holds, in every 32-bit lane (one row), the columns 0 4 | 1 5 || 2 6 | 3 7 (low nibble first), so that shifting by 0, 4, 8
-// and 12 gives the column pairs (0,2) (4,6) (1,3) (5,7). Activations are stored in that order:
+// Wide activations (i16, every build), because i32x4.dot_i16x8_s is the only integer dot of SIMD128. A vector seen as i16x8 holds in
+// every 32-bit lane (one row) the columns 0 4 | 1 5 || 2 6 | 3 7, low nibble first; shifts by 0, 4, 8 and 12 give column pairs:
 //
-//     8 columns = 16 bytes:   x0 x2 | x4 x6 | x1 x3 | x5 x7      each i16
+//     16 bytes:   x0 x2 | x4 x6 | x1 x3 | x5 x7      each i16
+//
+// Narrow activations (i8, relaxed SIMD): low nibbles meet columns 0..3, high nibbles columns 4..7.
+//
+//      8 bytes:   x0 x1 x2 x3 | x4 x5 x6 x7          each i8
+//
+// i16x8.relaxed_dot_i8x16_i7x16_s is exact on every machine here: nibbles are within 0..15, so nothing saturates and no sign is lost.
+// Sixteen columns a lane, each 127 * 15 at most, stay within i16.
 
-/** Bytes of one quantized activation. */
-export const X_BYTES: usize = 2;
+/** Whether this build has relaxed SIMD, and so narrow activations. */
+export const RELAXED: bool = ASC_FEATURE_RELAXED_SIMD;
 
-/** Stores 8 quantized activations (i16x8, in column order) in the order that the dots read. */
+/** Bytes of one activation. */
 // @ts-ignore: decorator
-@inline export function storeActivations(target: usize, q: v128): void {
-  v128.store(target, i8x16.shuffle(q, q, 0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15));
+@inline export function xBytes(narrow: bool): usize {
+  return narrow ? 1 : 2;
 }
 
-/** Two nibbles of every row, as i16x8: columns (0,2), (4,6), (1,3), (5,7) for shift 0, 4, 8, 12. */
+/** Stores 16 quantized activations (two i16x8, in column order) in the order that the dots read. */
 // @ts-ignore: decorator
-@inline export function nibbles(weights: v128, shift: i32, mask: v128): v128 {
-  if (shift == 0) return v128.and(weights, mask);
-  if (shift == 12) return i16x8.shr_u(weights, 12);
-  return v128.and(i16x8.shr_u(weights, shift), mask);
+@inline export function storeActivations(target: usize, first: v128, second: v128, narrow: bool): void {
+  if (narrow) {
+    v128.store(target, i8x16.narrow_i16x8_s(first, second));
+  } else {
+    v128.store(target, i8x16.shuffle(first, first, 0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15));
+    v128.store(target, i8x16.shuffle(second, second, 0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15), 16);
+  }
 }
 
-/** acc + the dot of two columns, one pair of activations against four rows. */
+/** i16x8 sums, two a row: acc + four columns of i8 activations against nibbles of four rows. */
 // @ts-ignore: decorator
-@inline export function dot(acc: v128, pair: v128, x: usize, offset: usize): v128 {
+@inline export function dotNarrow(acc: v128, x: v128, nibbles: v128): v128 {
+  return i16x8.add(acc, i16x8.relaxed_dot_i8x16_i7x16_s(x, nibbles));
+}
+
+/** i32x4 sums, one a row: acc + two columns of i16 activations against four rows. */
+// @ts-ignore: decorator
+@inline export function dotWide(acc: v128, pair: v128, x: usize, offset: usize): v128 {
   return i32x4.add(acc, i32x4.dot_i16x8_s(pair, v128.load32_splat(x + offset)));
-}
-
-/** The same nibbles times 16. */
-// @ts-ignore: decorator
-@inline export function highNibbles(weights: v128, shift: i32, highMask: v128): v128 {
-  if (shift == 0) return v128.and(i16x8.shl(weights, 4), highMask);
-  if (shift == 4) return v128.and(weights, highMask);
-  return v128.and(i16x8.shr_u(weights, shift - 4), highMask);
 }

@@ -1,5 +1,6 @@
-// Packed weights. A matrix is cut into tiles of 4 rows; a tile holds, for every group of 32 columns, 64 bytes of nibbles in
-// one stream and 4 f16 scales in another. Byte 4r + b of vector v (v = 0..3, r = 0..3, b = 0..3) of a group:
+// Packed weights. A matrix is cut into tiles of 8 rows; a tile holds, for every group of 32 columns, 128 bytes of nibbles in one
+// stream and 8 f16 scales in another, both read from end to end. Of a group, vectors 0..3 are the upper four rows, 4..7 the lower.
+// Byte 4r + b of vector v (v = 0..3, r = 0..3, b = 0..3) of a half:
 //
 //                      byte 4r+0          4r+1          4r+2          4r+3
 //     low nibble    row r, col 8v+0    col 8v+1      col 8v+2      col 8v+3
@@ -10,8 +11,12 @@
 //     int4 matrix | nibbles q (w = d * (q - 8))                                    | scales |
 //     int8 matrix | high nibbles h | low nibbles l (w = d * (16 * (h - 8) + l))    | scales |
 
-export const TILE_ROWS = 4;
-/** Bytes of one group (4 rows x 32 columns) in a nibble plane. */
-export const TILE_GROUP_BYTES = 64;
-/** Bytes of one group's 4 f16 scales. */
-export const TILE_SCALE_BYTES = 8;
+export const TILE_ROWS = 8;
+/** Rows that share a vector. */
+export const HALF_ROWS = 4;
+/** Bytes of one group (8 rows x 32 columns) in a nibble plane. */
+export const TILE_GROUP_BYTES = 128;
+/** Bytes of its upper or its lower four rows. */
+export const HALF_GROUP_BYTES = 64;
+/** Bytes of one group's 8 f16 scales. */
+export const TILE_SCALE_BYTES = 16;

@@ -1,0 +1,309 @@
+// The kernels for i8 activations (relaxed SIMD). Both halves of a tile go together, so that a broadcast of activations serves eight rows.
+//
+// Sums of a group are i16, two lanes a row, and start at the activations' bias in the first lane. Whatever a lane passes through, at the
+// end of the group it is within i16 again, because its weights, less 8, are within -8..7; wrapping on the way does no harm.
+
+import { GROUP } from "../layout/blocks";
+import { HALF_GROUP_BYTES, HALF_ROWS, TILE_GROUP_BYTES, TILE_ROWS, TILE_SCALE_BYTES } from "../layout/tile";
+import { Matrix } from "../weights";
+import { halfKeep, halfRebias, widenHalves } from "./half";
+import { activationBytes } from "./quantize";
+import { dotNarrow } from "./simd";
+import { accumulate, storeRows } from "./tile";
+
+// Loaded once a call: V8 would build a constant anew at every use inside a loop.
+const MASK = memory.data<u8>([15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15], 16);
+
+const VECTORS: usize = 4; // of weights in a group
+
+/** out f32[tokens][m.rows] = narrow activations at x, times m. */
+export function matmulNarrow(out: usize, m: Matrix, x: usize, tokens: i32): void {
+  if (m.low) matmulTiles(true, out, m, x, tokens);
+  else matmulTiles(false, out, m, x, tokens);
+}
+
+// @ts-ignore: decorator
+@inline function matmulTiles(int8: bool, out: usize, m: Matrix, x: usize, tokens: i32): void {
+  const groups = m.columns / GROUP;
+  const stride = activationBytes(m.columns, true);
+  const outStride = <usize>m.rows * 4;
+  let high = m.high;
+  let low = m.low;
+  let scales = m.scales;
+  for (let row = 0; row < m.rows; row += TILE_ROWS) {
+    const rows = m.rows - row;
+    let token = 0;
+    if (int8) {
+      for (; token + 2 <= tokens; token += 2) {
+        const at = x + <usize>token * stride;
+        tileQ8x2(out + <usize>token * outStride, outStride, rows, high, low, scales, at, stride, groups);
+      }
+    } else {
+      for (; token + 4 <= tokens; token += 4) {
+        const at = x + <usize>token * stride;
+        tileQ4x4(out + <usize>token * outStride, outStride, rows, high, scales, at, stride, groups);
+      }
+    }
+    for (; token < tokens; token++) {
+      const at = x + <usize>token * stride;
+      const target = out + <usize>token * outStride;
+      if (int8) tileQ8(target, rows, high, low, scales, at, groups);
+      else tileQ4(target, rows, high, scales, at, groups);
+    }
+    high += <usize>groups * TILE_GROUP_BYTES;
+    if (int8) low += <usize>groups * TILE_GROUP_BYTES;
+    scales += <usize>groups * TILE_SCALE_BYTES;
+    out += 4 * TILE_ROWS;
+  }
+}
+
+/** i32x4, one a row: the two lanes of a row together. */
+// @ts-ignore: decorator
+@inline function rowSums(sums: v128): v128 {
+  return i32x4.extadd_pairwise_i16x8_s(sums);
+}
+
+// @ts-ignore: decorator
+@inline function highNibbles(weights: v128, mask: v128): v128 {
+  return v128.and(i16x8.shr_u(weights, 4), mask);
+}
+
+/** Stores the results of a tile: `upper` and `lower` four rows, as many as there are. */
+// @ts-ignore: decorator
+@inline function storeTile(target: usize, upper: v128, lower: v128, rows: i32): void {
+  storeRows(target, upper, rows);
+  storeRows(target + 4 * HALF_ROWS, lower, rows - HALF_ROWS);
+}
+
+/** Activations 4 i .. 4 i + 3 of a vector of sixteen, in every lane. */
+// @ts-ignore: decorator
+@inline function four(x: v128, i: i32): v128 {
+  if (i == 0) return i8x16.shuffle(x, x, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3);
+  if (i == 1) return i8x16.shuffle(x, x, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7);
+  if (i == 2) return i8x16.shuffle(x, x, 8, 9, 10, 11, 8, 9, 10, 11, 8, 9, 10, 11, 8, 9, 10, 11);
+  return i8x16.shuffle(x, x, 12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15);
+}
+
+/** Eight int4 rows of one token. */
+function tileQ4(out: usize, rows: i32, high: usize, scales: usize, x: usize, groups: i32): void {
+  const mask = v128.load(MASK);
+  const keep = halfKeep();
+  const rebias = halfRebias();
+  let xScales = x + <usize>groups * GROUP;
+  let upper = f32x4.splat(0);
+  let lower = f32x4.splat(0);
+  for (const end = xScales; x < end; x += GROUP) {
+    let a = v128.load32_splat(xScales, 4);
+    let b = a;
+    let x16 = v128.load(x);
+    let x0 = four(x16, 0);
+    let x1 = four(x16, 1);
+    let wa = v128.load(high);
+    let wb = v128.load(high, 64);
+    a = dotNarrow(dotNarrow(a, x0, v128.and(wa, mask)), x1, highNibbles(wa, mask));
+    b = dotNarrow(dotNarrow(b, x0, v128.and(wb, mask)), x1, highNibbles(wb, mask));
+    x0 = four(x16, 2);
+    x1 = four(x16, 3);
+    wa = v128.load(high, 16);
+    wb = v128.load(high, 80);
+    a = dotNarrow(dotNarrow(a, x0, v128.and(wa, mask)), x1, highNibbles(wa, mask));
+    b = dotNarrow(dotNarrow(b, x0, v128.and(wb, mask)), x1, highNibbles(wb, mask));
+    x16 = v128.load(x, 16);
+    x0 = four(x16, 0);
+    x1 = four(x16, 1);
+    wa = v128.load(high, 32);
+    wb = v128.load(high, 96);
+    a = dotNarrow(dotNarrow(a, x0, v128.and(wa, mask)), x1, highNibbles(wa, mask));
+    b = dotNarrow(dotNarrow(b, x0, v128.and(wb, mask)), x1, highNibbles(wb, mask));
+    x0 = four(x16, 2);
+    x1 = four(x16, 3);
+    wa = v128.load(high, 48);
+    wb = v128.load(high, 112);
+    a = dotNarrow(dotNarrow(a, x0, v128.and(wa, mask)), x1, highNibbles(wa, mask));
+    b = dotNarrow(dotNarrow(b, x0, v128.and(wb, mask)), x1, highNibbles(wb, mask));
+    upper = accumulate(upper, rowSums(a), widenHalves(scales, keep, rebias), xScales);
+    lower = accumulate(lower, rowSums(b), widenHalves(scales + 8, keep, rebias), xScales);
+    high += TILE_GROUP_BYTES;
+    scales += TILE_SCALE_BYTES;
+    xScales += 8;
+  }
+  storeTile(out, upper, lower, rows);
+}
+
+/** Eight int8 rows of one token: 16 times the high plane plus the low one. */
+function tileQ8(out: usize, rows: i32, high: usize, low: usize, scales: usize, x: usize, groups: i32): void {
+  const keep = halfKeep();
+  const rebias = halfRebias();
+  const mask = v128.load(MASK);
+  let xScales = x + <usize>groups * GROUP;
+  let sum0 = f32x4.splat(0);
+  let sum1 = f32x4.splat(0);
+  for (const end = xScales; x < end; x += GROUP) {
+    let a = v128.load32_splat(xScales, 4);
+    let b = a;
+    let c = i16x8.splat(0);
+    let d = c;
+    for (let v: usize = 0; v < VECTORS; v++) {
+      const x0 = v128.load32_splat(x + 8 * v);
+      const x1 = v128.load32_splat(x + 8 * v, 4);
+      const wa = v128.load(high + 16 * v);
+      const wb = v128.load(high + HALF_GROUP_BYTES + 16 * v);
+      const wc = v128.load(low + 16 * v);
+      const wd = v128.load(low + HALF_GROUP_BYTES + 16 * v);
+      a = dotNarrow(dotNarrow(a, x0, v128.and(wa, mask)), x1, highNibbles(wa, mask));
+      b = dotNarrow(dotNarrow(b, x0, v128.and(wb, mask)), x1, highNibbles(wb, mask));
+      c = dotNarrow(dotNarrow(c, x0, v128.and(wc, mask)), x1, highNibbles(wc, mask));
+      d = dotNarrow(dotNarrow(d, x0, v128.and(wd, mask)), x1, highNibbles(wd, mask));
+    }
+    sum0 = accumulate(sum0, planes(a, c), widenHalves(scales, keep, rebias), xScales);
+    sum1 = accumulate(sum1, planes(b, d), widenHalves(scales + 8, keep, rebias), xScales);
+    high += TILE_GROUP_BYTES;
+    low += TILE_GROUP_BYTES;
+    scales += TILE_SCALE_BYTES;
+    xScales += 8;
+  }
+  storeTile(out, sum0, sum1, rows);
+}
+
+// @ts-ignore: decorator
+@inline function planes(high: v128, low: v128): v128 {
+  return i32x4.add(i32x4.shl(rowSums(high), 4), rowSums(low));
+}
+
+/** Eight int4 rows of four tokens. */
+function tileQ4x4(
+  out: usize, outStride: usize, rows: i32, high: usize, scales: usize, x0: usize, stride: usize, groups: i32,
+): void {
+  const keep = halfKeep();
+  const rebias = halfRebias();
+  const mask = v128.load(MASK);
+  const x1 = x0 + stride;
+  const x2 = x1 + stride;
+  const x3 = x2 + stride;
+  let xScales = <usize>groups * GROUP; // from x0, x1, x2, x3
+  let sa0 = f32x4.splat(0);
+  let sa1 = sa0;
+  let sa2 = sa0;
+  let sa3 = sa0;
+  let sb0 = sa0;
+  let sb1 = sa0;
+  let sb2 = sa0;
+  let sb3 = sa0;
+  for (let at: usize = 0, end = xScales; at < end; ) {
+    let a0 = v128.load32_splat(x0 + xScales, 4);
+    let a1 = v128.load32_splat(x1 + xScales, 4);
+    let a2 = v128.load32_splat(x2 + xScales, 4);
+    let a3 = v128.load32_splat(x3 + xScales, 4);
+    let b0 = a0;
+    let b1 = a1;
+    let b2 = a2;
+    let b3 = a3;
+    for (const next = at + GROUP; at < next; at += 8) {
+      const wa = v128.load(high);
+      const wb = v128.load(high, 64);
+      const la = v128.and(wa, mask);
+      const lb = v128.and(wb, mask);
+      const ha = highNibbles(wa, mask);
+      const hb = highNibbles(wb, mask);
+      let first = v128.load32_splat(x0 + at);
+      let second = v128.load32_splat(x0 + at, 4);
+      a0 = dotNarrow(dotNarrow(a0, first, la), second, ha);
+      b0 = dotNarrow(dotNarrow(b0, first, lb), second, hb);
+      first = v128.load32_splat(x1 + at);
+      second = v128.load32_splat(x1 + at, 4);
+      a1 = dotNarrow(dotNarrow(a1, first, la), second, ha);
+      b1 = dotNarrow(dotNarrow(b1, first, lb), second, hb);
+      first = v128.load32_splat(x2 + at);
+      second = v128.load32_splat(x2 + at, 4);
+      a2 = dotNarrow(dotNarrow(a2, first, la), second, ha);
+      b2 = dotNarrow(dotNarrow(b2, first, lb), second, hb);
+      first = v128.load32_splat(x3 + at);
+      second = v128.load32_splat(x3 + at, 4);
+      a3 = dotNarrow(dotNarrow(a3, first, la), second, ha);
+      b3 = dotNarrow(dotNarrow(b3, first, lb), second, hb);
+      high += 16;
+    }
+    high += HALF_GROUP_BYTES;
+    const scaleA = widenHalves(scales, keep, rebias);
+    const scaleB = widenHalves(scales + 8, keep, rebias);
+    sa0 = accumulate(sa0, rowSums(a0), scaleA, x0 + xScales);
+    sa1 = accumulate(sa1, rowSums(a1), scaleA, x1 + xScales);
+    sa2 = accumulate(sa2, rowSums(a2), scaleA, x2 + xScales);
+    sa3 = accumulate(sa3, rowSums(a3), scaleA, x3 + xScales);
+    sb0 = accumulate(sb0, rowSums(b0), scaleB, x0 + xScales);
+    sb1 = accumulate(sb1, rowSums(b1), scaleB, x1 + xScales);
+    sb2 = accumulate(sb2, rowSums(b2), scaleB, x2 + xScales);
+    sb3 = accumulate(sb3, rowSums(b3), scaleB, x3 + xScales);
+    scales += TILE_SCALE_BYTES;
+    xScales += 8;
+  }
+  storeTile(out, sa0, sb0, rows);
+  storeTile(out + outStride, sa1, sb1, rows);
+  storeTile(out + 2 * outStride, sa2, sb2, rows);
+  storeTile(out + 3 * outStride, sa3, sb3, rows);
+}
+
+/** Eight int8 rows of two tokens. */
+function tileQ8x2(
+  out: usize, outStride: usize, rows: i32, high: usize, low: usize, scales: usize, x0: usize, stride: usize, groups: i32,
+): void {
+  const keep = halfKeep();
+  const rebias = halfRebias();
+  const mask = v128.load(MASK);
+  const x1 = x0 + stride;
+  let xScales = <usize>groups * GROUP; // from x0, x1
+  let sa0 = f32x4.splat(0);
+  let sa1 = sa0;
+  let sb0 = sa0;
+  let sb1 = sa0;
+  for (let at: usize = 0, end = xScales; at < end; ) {
+    let a0 = v128.load32_splat(x0 + xScales, 4);
+    let a1 = v128.load32_splat(x1 + xScales, 4);
+    let b0 = a0;
+    let b1 = a1;
+    let c0 = i16x8.splat(0);
+    let c1 = c0;
+    let d0 = c0;
+    let d1 = c0;
+    for (const next = at + GROUP; at < next; at += 8) {
+      const p0 = v128.load32_splat(x0 + at);
+      const q0 = v128.load32_splat(x0 + at, 4);
+      const p1 = v128.load32_splat(x1 + at);
+      const q1 = v128.load32_splat(x1 + at, 4);
+      let w = v128.load(high);
+      let l = v128.and(w, mask);
+      let h = highNibbles(w, mask);
+      a0 = dotNarrow(dotNarrow(a0, p0, l), q0, h);
+      a1 = dotNarrow(dotNarrow(a1, p1, l), q1, h);
+      w = v128.load(high, 64);
+      l = v128.and(w, mask);
+      h = highNibbles(w, mask);
+      b0 = dotNarrow(dotNarrow(b0, p0, l), q0, h);
+      b1 = dotNarrow(dotNarrow(b1, p1, l), q1, h);
+      w = v128.load(low);
+      l = v128.and(w, mask);
+      h = highNibbles(w, mask);
+      c0 = dotNarrow(dotNarrow(c0, p0, l), q0, h);
+      c1 = dotNarrow(dotNarrow(c1, p1, l), q1, h);
+      w = v128.load(low, 64);
+      l = v128.and(w, mask);
+      h = highNibbles(w, mask);
+      d0 = dotNarrow(dotNarrow(d0, p0, l), q0, h);
+      d1 = dotNarrow(dotNarrow(d1, p1, l), q1, h);
+      high += 16;
+      low += 16;
+    }
+    high += HALF_GROUP_BYTES;
+    low += HALF_GROUP_BYTES;
+    const scaleA = widenHalves(scales, keep, rebias);
+    const scaleB = widenHalves(scales + 8, keep, rebias);
+    sa0 = accumulate(sa0, planes(a0, c0), scaleA, x0 + xScales);
+    sa1 = accumulate(sa1, planes(a1, c1), scaleA, x1 + xScales);
+    sb0 = accumulate(sb0, planes(b0, d0), scaleB, x0 + xScales);
+    sb1 = accumulate(sb1, planes(b1, d1), scaleB, x1 + xScales);
+    scales += TILE_SCALE_BYTES;
+    xScales += 8;
+  }
+  storeTile(out, sa0, sb0, rows);
+  storeTile(out + outStride, sa1, sb1, rows);
+}

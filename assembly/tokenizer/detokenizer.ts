@@ -1,0 +1,42 @@
+// Tokens to text: tokens end anywhere in a character, so the bytes of an incomplete one wait for the tokens that
+// follow.
+
+import { failAt } from "../failure";
+import { TOKEN_NORMAL, TOKEN_USER_DEFINED } from "../layout/gguf";
+import { BAD_TOKEN } from "../layout/status";
+import { incompleteTail } from "./utf8";
+import { tokenBytesAt, tokenLength, tokenType, vocabularySize } from "./vocabulary";
+
+let held: u32 = 0; // bytes, the first lowest
+let heldCount: u32 = 0;
+
+/** Starts a stream of text. */
+export function pieceReset(): void {
+  heldCount = 0;
+}
+
+/**
+ * Adds a token to the stream; writes the bytes that are settled now to `out` (MAX_TOKEN_BYTES + 4) and returns their
+ * number, or -BAD_TOKEN. At most 3 bytes are held back: a last character that is incomplete. Only normal and
+ * user-defined tokens have text.
+ */
+export function pieceAppend(token: i32, out: usize): i32 {
+  if (<u32>token >= vocabularySize) return -failAt(BAD_TOKEN, "token", token, vocabularySize);
+  const type = tokenType(token);
+  if (type != TOKEN_NORMAL && type != TOKEN_USER_DEFINED) return 0;
+  const length = tokenLength(token);
+  store<u32>(out, held);
+  memory.copy(out + heldCount, tokenBytesAt(token), length);
+  const end = out + heldCount + length;
+  heldCount = incompleteTail(out, end);
+  held = load<u32>(end - heldCount);
+  return <i32>(end - heldCount - out);
+}
+
+/** Writes what is held back of the stream to `out` and returns the number of bytes. */
+export function pieceFlush(out: usize): i32 {
+  const count = heldCount;
+  store<u32>(out, held);
+  heldCount = 0;
+  return count;
+}

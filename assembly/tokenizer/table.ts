@@ -1,0 +1,67 @@
+// Hash tables of 16-slot groups. A slot's tag is 0 while it is empty, else 0x80 | 7 bits of the hash; a group's tags
+// are one vector, so that a look-up compares 16 of them at once and touches a slot only when its tag is right:
+//
+//     tags u8[16 * groups] | slots[16 * groups]
+//
+// A group that is full goes on in the next one. At three quarters full, most look-ups end in their first group.
+
+/** Groups for a table of `entries`; there is always an empty slot. */
+export function groupCount(entries: u32): u32 {
+  return entries / 12 + 1;
+}
+
+// @ts-ignore: decorator
+@inline
+export function mix(key: u64): u64 {
+  const h = key * 0x9e3779b97f4a7c15;
+  return (h ^ (h >>> 32)) * 0xd6e8feb86659fd93;
+}
+
+/** Hash of `length` > 0 bytes. Reads up to 7 bytes past them. */
+export function hashBytes(p: usize, length: u32): u64 {
+  let hash: u64 = length;
+  while (length > 8) {
+    hash = mix(hash ^ load<u64>(p));
+    hash ^= hash >>> 32;
+    p += 8;
+    length -= 8;
+  }
+  return mix(hash ^ (load<u64>(p) << ((8 - length) << 3)));
+}
+
+/** Whether two runs of `length` > 0 bytes are equal. Reads up to 7 bytes past them. */
+export function equalBytes(a: usize, b: usize, length: u32): bool {
+  while (length > 8) {
+    if (load<u64>(a) != load<u64>(b)) return false;
+    a += 8;
+    b += 8;
+    length -= 8;
+  }
+  return (load<u64>(a) ^ load<u64>(b)) << ((8 - length) << 3) == 0;
+}
+
+// @ts-ignore: decorator
+@inline
+export function firstGroup(hash: u64, groups: u32): u32 {
+  return <u32>(((hash >>> 32) * groups) >>> 32);
+}
+
+// @ts-ignore: decorator
+@inline
+export function tagOf(hash: u64): u32 {
+  return (<u32>hash & 0x7f) | 0x80;
+}
+
+/** Bit i is set when slot i of the group has the tag. */
+// @ts-ignore: decorator
+@inline
+export function slotsTagged(group: v128, tag: u32): u32 {
+  return i8x16.bitmask(i8x16.eq(group, i8x16.splat(<i8>tag)));
+}
+
+/** Bit i is set when slot i of the group is empty. */
+// @ts-ignore: decorator
+@inline
+export function slotsEmpty(group: v128): u32 {
+  return ~i8x16.bitmask(group) & 0xffff;
+}

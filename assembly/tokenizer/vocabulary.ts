@@ -1,0 +1,184 @@
+// The vocabulary: raw bytes of every token, and a table (table.ts) from bytes to ids.
+//
+//     token id -> text + offsets[id] .. text + offsets[id + 1]        u32[n + 1]
+//              -> types[id]                                           u8[n]
+//     bytes -> tags, ids                                              u32[slots]
+
+import { TOKEN_CONTROL, TOKEN_NORMAL, TOKEN_UNKNOWN, TOKEN_USER_DEFINED } from "../layout/gguf";
+import { equalBytes, firstGroup, hashBytes, slotsEmpty, slotsTagged, tagOf } from "./table";
+
+/** Entries of the vocabulary. */
+export let vocabularySize: u32 = 0;
+
+let byteTokens: usize = 0; // u32[256]
+let offsets: usize = 0;
+let types: usize = 0;
+let text: usize = 0;
+let tags: usize = 0;
+let ids: usize = 0;
+let groups: u32 = 0;
+let longest: u32 = 0; // bytes of a token
+
+/** Tells where in the section everything is; the tags must be 0. */
+export function placeVocabulary(
+  size: u32,
+  byteTokensAt: usize,
+  offsetsAt: usize,
+  typesAt: usize,
+  textAt: usize,
+  tagsAt: usize,
+  idsAt: usize,
+  groupCount: u32,
+): void {
+  vocabularySize = size;
+  byteTokens = byteTokensAt;
+  offsets = offsetsAt;
+  types = typesAt;
+  text = textAt;
+  tags = tagsAt;
+  ids = idsAt;
+  groups = groupCount;
+  longest = 0;
+  store<u32>(offsets, 0);
+}
+
+/** Enters the token `id`, the next one, with its raw GGUF string; false when that is undecodable or a duplicate. */
+export function addToken(id: u32, type: i32, p: usize, length: u32): bool {
+  const start = tokenBytesAt(id);
+  const byteLevel = type == TOKEN_NORMAL;
+  let end = start + length;
+  if (byteLevel) {
+    if (decodeByteLevel(p, p + length, start) != p + length) return false;
+    end = decodedEnd;
+  } else {
+    memory.copy(start, p, length);
+  }
+  store<u8>(types + id, type);
+  store<u32>(offsets + id * 4, <u32>(end - text), 4);
+  const bytes = <u32>(end - start);
+  if (bytes == 0) return true;
+  longest = max(longest, bytes);
+  const hash = hashBytes(start, bytes);
+  if (findHashed(start, bytes, hash, byteLevel) >= 0) return false;
+  const slot = (vacantGroup << 4) + ctz(slotsEmpty(v128.load(tags + vacantGroup * 16)));
+  store<u8>(tags + slot, tagOf(hash));
+  store<u32>(ids + slot * 4, id);
+  return true;
+}
+
+/** Finds the token of each byte; returns the first byte that has none, or -1. */
+export function addByteTokens(scratch: usize): i32 {
+  for (let byte = 0; byte < 256; byte++) {
+    store<u8>(scratch, byte);
+    const id = findEntry(scratch, 1, true);
+    if (id < 0) return byte;
+    store<u32>(byteTokens + byte * 4, id);
+  }
+  return -1;
+}
+
+/** Where the last decodeByteLevel() ended its output. */
+export let decodedEnd: usize = 0;
+
+/**
+ * Decodes GPT-2's byte-level alphabet (every byte a printable character: itself if it is one, else U+0100 and on) up to
+ * `end` or a character that is not in it, such as a space. Returns where it stopped.
+ */
+export function decodeByteLevel(p: usize, end: usize, out: usize): usize {
+  while (p < end) {
+    let c = <u32>load<u8>(p);
+    let length = 1;
+    if (c - 0x21 >= 0x5e) {
+      if (p + 1 >= end || c - 0xc2 > 3) break;
+      const continuation = <u32>load<u8>(p, 1);
+      if ((continuation & 0xc0) != 0x80) break;
+      c = ((c & 0x1f) << 6) | (continuation & 0x3f);
+      length = 2;
+      if (c >= 0x100) {
+        c -= 0x100;
+        if (c > 67) break;
+        c = c < 33 ? c : c < 67 ? c + 94 : 0xad; // 0..32, 127..160, 173
+      } else if (c < 0xa1 || c == 0xad) {
+        break;
+      }
+    }
+    store<u8>(out++, c);
+    p += length;
+  }
+  decodedEnd = out;
+  return p;
+}
+
+/** The group in which the last findHashed() that failed met an empty slot. */
+let vacantGroup: u32 = 0;
+
+function findHashed(p: usize, length: u32, hash: u64, byteLevel: bool): i32 {
+  const tag = tagOf(hash);
+  let group = firstGroup(hash, groups);
+  while (true) {
+    const groupTags = v128.load(tags + group * 16);
+    for (let slots = slotsTagged(groupTags, tag); slots != 0; slots &= slots - 1) {
+      const id = load<u32>(ids + ((group << 4) + ctz(slots)) * 4);
+      if (
+        tokenLength(id) == length &&
+        equalBytes(tokenBytesAt(id), p, length) &&
+        (tokenType(id) == TOKEN_NORMAL) == byteLevel
+      ) {
+        return id;
+      }
+    }
+    if (slotsEmpty(groupTags)) break;
+    if (++group == groups) group = 0;
+  }
+  vacantGroup = group;
+  return -1;
+}
+
+/** Id of the token with these raw bytes among the normal (`byteLevel`) tokens or the others; -1 when there is none. */
+export function findEntry(p: usize, length: u32, byteLevel: bool): i32 {
+  if (length - 1 >= longest) return -1;
+  return findHashed(p, length, hashBytes(p, length), byteLevel);
+}
+
+/** Id of the vocabulary entry with these raw bytes, or -1. Up to 7 bytes after them are read. */
+export function findToken(p: usize, length: i32): i32 {
+  const id = findEntry(p, length, false);
+  return id >= 0 ? id : findEntry(p, length, true);
+}
+
+// The accessors take ids below vocabularySize.
+
+/** Address of a token's raw bytes. */
+// @ts-ignore: decorator
+@inline
+export function tokenBytesAt(id: u32): usize {
+  return text + load<u32>(offsets + id * 4);
+}
+
+/** Number of a token's raw bytes. */
+// @ts-ignore: decorator
+@inline
+export function tokenLength(id: u32): u32 {
+  return load<u32>(offsets + id * 4, 4) - load<u32>(offsets + id * 4);
+}
+
+/** TOKEN_NORMAL, TOKEN_CONTROL ... */
+// @ts-ignore: decorator
+@inline
+export function tokenType(id: u32): i32 {
+  return load<u8>(types + id);
+}
+
+/** Whether a token is matched in the text as it stands: 1 always, 2 when special tokens are wanted, 0 never. */
+export function specialKind(id: u32): u32 {
+  const type = tokenType(id);
+  if (type == TOKEN_USER_DEFINED) return 1;
+  return type == TOKEN_CONTROL || type == TOKEN_UNKNOWN ? 2 : 0;
+}
+
+/** The normal token of one byte. */
+// @ts-ignore: decorator
+@inline
+export function byteToken(byte: u32): u32 {
+  return load<u32>(byteTokens + byte * 4);
+}
