@@ -69,7 +69,7 @@ function checkTensors(): i32 {
 
 /** Linear memory of the plan, whole pages. */
 export function memoryBytes(): u64 {
-  return max((endAt + 0xffff) & ~0xffff, <u64>memory.size() << 16);
+  return max((endAt + 0xffff) & ~0xffff, (<u64>memory.size()) << 16);
 }
 
 /** Tokens that encode() wrote, u32[TEXT_BYTES]. */

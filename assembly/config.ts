@@ -5,7 +5,14 @@ import { float, integer, isText, readingStatus, requiredInteger, resetReading, t
 import { DEFAULT_CONTEXT, KV_F32, KV_INT8 } from "./layout/abi";
 import { GROUP } from "./layout/blocks";
 import { MAX_CONTEXT, MAX_DIMENSION, MAX_HEAD_SIZE, MAX_HEADS, MAX_LAYERS } from "./layout/gguf";
-import { BAD_OPTION, BAD_VALUE, MISSING_KEY, OK, UNSUPPORTED_ARCHITECTURE, UNSUPPORTED_ROPE_SCALING } from "./layout/status";
+import {
+  BAD_OPTION,
+  BAD_VALUE,
+  MISSING_KEY,
+  OK,
+  UNSUPPORTED_ARCHITECTURE,
+  UNSUPPORTED_ROPE_SCALING,
+} from "./layout/status";
 import { configAddress } from "./memory";
 
 @unmanaged
@@ -30,16 +37,19 @@ export class Config {
 }
 
 // @ts-ignore: decorator
-@lazy export const config = changetype<Config>(configAddress());
+@lazy
+export const config = changetype<Config>(configAddress());
 
 /** Width of all query heads together. */
 // @ts-ignore: decorator
-@inline export function queryWidth(): i32 {
+@inline
+export function queryWidth(): i32 {
   return config.heads * config.headSize;
 }
 /** Width of all key (or value) heads together. */
 // @ts-ignore: decorator
-@inline export function kvWidth(): i32 {
+@inline
+export function kvWidth(): i32 {
   return config.kvHeads * config.headSize;
 }
 

@@ -213,7 +213,8 @@ function parseMetadata(): i32 {
     status = need(head + 8);
     if (status != OK) return status;
     const length = load<u64>(value);
-    if (length > <u64>MAX_STRING_BYTES) return fail(BAD_STRING_LENGTH, key, <usize>keyLength, <f64>length, MAX_STRING_BYTES);
+    if (length > <u64>MAX_STRING_BYTES)
+      return fail(BAD_STRING_LENGTH, key, <usize>keyLength, <f64>length, MAX_STRING_BYTES);
     bytes = 8 + length;
   } else if (type == VALUE_ARRAY) {
     status = need(head + 12);
@@ -272,7 +273,8 @@ function skipTensorInfo(): i32 {
   status = need(8 + nameLength + 4);
   if (status != OK) return status;
   const rank = load<u32>(cursor + 8 + <usize>nameLength);
-  if (rank == 0 || rank > <u32>MAX_DIMENSIONS) return fail(BAD_RANK, cursor + 8, <usize>nameLength, rank, MAX_DIMENSIONS);
+  if (rank == 0 || rank > <u32>MAX_DIMENSIONS)
+    return fail(BAD_RANK, cursor + 8, <usize>nameLength, rank, MAX_DIMENSIONS);
   const bytes = 8 + nameLength + 4 + 8 * rank + 4 + 8;
   status = need(bytes);
   if (status != OK) return status;
@@ -414,7 +416,8 @@ export function moveRecords(target: usize): void {
   records = target;
 }
 // @ts-ignore: decorator
-@inline export function dimension(record: usize, d: i32): u64 {
+@inline
+export function dimension(record: usize, d: i32): u64 {
   return load<u64>(record + 8 * d, TENSOR_DIMENSIONS);
 }
 export function failTensor(code: i32, record: usize, value: f64, expected: f64): i32 {

@@ -7,11 +7,13 @@ const PRIME4: u64 = 0x85ebca77c2b2ae63;
 const PRIME5: u64 = 0x27d4eb2f165667c5;
 
 // @ts-ignore: decorator
-@inline function round(acc: u64, input: u64): u64 {
+@inline
+function round(acc: u64, input: u64): u64 {
   return rotl<u64>(acc + input * PRIME2, 31) * PRIME1;
 }
 // @ts-ignore: decorator
-@inline function merge(acc: u64, lane: u64): u64 {
+@inline
+function merge(acc: u64, lane: u64): u64 {
   return (acc ^ round(0, lane)) * PRIME1 + PRIME4;
 }
 

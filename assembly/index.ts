@@ -14,7 +14,14 @@ import {
 } from "./arena";
 import { config } from "./config";
 import { failAt } from "./failure";
-import { dataOffset, dimension, metadataCount as entries, metadataRecord, tensorCount as tensors, tensorRecord } from "./gguf";
+import {
+  dataOffset,
+  dimension,
+  metadataCount as entries,
+  metadataRecord,
+  tensorCount as tensors,
+  tensorRecord,
+} from "./gguf";
 import { xxh64 } from "./hash";
 import { kvSegment as segmentAt, kvSegments as segments, kvSegmentStride as segmentStride } from "./kv_cache";
 import * as abi from "./layout/abi";
@@ -23,7 +30,14 @@ import { beginLoad, endLoad, feedLoad, hasRecords, isPlanning, isReady, planLoad
 import { io } from "./memory";
 import { hashModel } from "./model_hash";
 import { run } from "./run_state";
-import { logitRow, logSumExp as rowLogSumExp, sampler as parameters, sampleToken, seed as seedSampler, topLogits } from "./sampler";
+import {
+  logitRow,
+  logSumExp as rowLogSumExp,
+  sampler as parameters,
+  sampleToken,
+  seed as seedSampler,
+  topLogits,
+} from "./sampler";
 import * as tokenizer from "./tokenizer";
 import { forward as forwardPass, project } from "./transformer";
 
@@ -72,35 +86,64 @@ export function end(): i32 {
 /** A number about the model, its plan or its state: INFO_*; NaN for an unknown id. */
 export function info(id: i32): f64 {
   switch (id) {
-    case abi.INFO_LAYERS: return config.layers;
-    case abi.INFO_HIDDEN: return config.hidden;
-    case abi.INFO_INTERMEDIATE: return config.intermediate;
-    case abi.INFO_HEADS: return config.heads;
-    case abi.INFO_KV_HEADS: return config.kvHeads;
-    case abi.INFO_HEAD_SIZE: return config.headSize;
-    case abi.INFO_VOCABULARY: return config.vocabulary;
-    case abi.INFO_TRAINED_CONTEXT: return config.trainedContext;
-    case abi.INFO_CONTEXT: return config.context;
-    case abi.INFO_KV_TYPE: return config.kvType;
-    case abi.INFO_ROPE_THETA: return config.ropeTheta;
-    case abi.INFO_NORM_EPSILON: return config.normEpsilon;
-    case abi.INFO_TIED: return config.tied ? 1 : 0;
-    case abi.INFO_BOS: return config.bos;
-    case abi.INFO_EOS: return config.eos;
-    case abi.INFO_ADD_BOS: return config.addBos ? 1 : 0;
-    case abi.INFO_PARAMETERS: return parameterCount();
-    case abi.INFO_DATA_OFFSET: return <f64>dataOffset();
-    case abi.INFO_FILE_BYTES: return fileBytes();
-    case abi.INFO_ARENA_BYTES: return <f64>arenaBytes();
-    case abi.INFO_WEIGHT_BYTES: return <f64>weightBytes();
-    case abi.INFO_KV_BYTES: return <f64>cacheBytes();
-    case abi.INFO_ACTIVATION_BYTES: return <f64>activationSectionBytes();
-    case abi.INFO_TOKENIZER_BYTES: return <f64>tokenizerSectionBytes();
-    case abi.INFO_SAMPLER_BYTES: return <f64>samplerBytes();
-    case abi.INFO_TENSOR_BYTES: return <f64>tensorBytes();
-    case abi.INFO_MEMORY_BYTES: return <f64>memoryBytes();
-    case abi.INFO_KV_LENGTH: return kvLength;
-    default: return NaN;
+    case abi.INFO_LAYERS:
+      return config.layers;
+    case abi.INFO_HIDDEN:
+      return config.hidden;
+    case abi.INFO_INTERMEDIATE:
+      return config.intermediate;
+    case abi.INFO_HEADS:
+      return config.heads;
+    case abi.INFO_KV_HEADS:
+      return config.kvHeads;
+    case abi.INFO_HEAD_SIZE:
+      return config.headSize;
+    case abi.INFO_VOCABULARY:
+      return config.vocabulary;
+    case abi.INFO_TRAINED_CONTEXT:
+      return config.trainedContext;
+    case abi.INFO_CONTEXT:
+      return config.context;
+    case abi.INFO_KV_TYPE:
+      return config.kvType;
+    case abi.INFO_ROPE_THETA:
+      return config.ropeTheta;
+    case abi.INFO_NORM_EPSILON:
+      return config.normEpsilon;
+    case abi.INFO_TIED:
+      return config.tied ? 1 : 0;
+    case abi.INFO_BOS:
+      return config.bos;
+    case abi.INFO_EOS:
+      return config.eos;
+    case abi.INFO_ADD_BOS:
+      return config.addBos ? 1 : 0;
+    case abi.INFO_PARAMETERS:
+      return parameterCount();
+    case abi.INFO_DATA_OFFSET:
+      return <f64>dataOffset();
+    case abi.INFO_FILE_BYTES:
+      return fileBytes();
+    case abi.INFO_ARENA_BYTES:
+      return <f64>arenaBytes();
+    case abi.INFO_WEIGHT_BYTES:
+      return <f64>weightBytes();
+    case abi.INFO_KV_BYTES:
+      return <f64>cacheBytes();
+    case abi.INFO_ACTIVATION_BYTES:
+      return <f64>activationSectionBytes();
+    case abi.INFO_TOKENIZER_BYTES:
+      return <f64>tokenizerSectionBytes();
+    case abi.INFO_SAMPLER_BYTES:
+      return <f64>samplerBytes();
+    case abi.INFO_TENSOR_BYTES:
+      return <f64>tensorBytes();
+    case abi.INFO_MEMORY_BYTES:
+      return <f64>memoryBytes();
+    case abi.INFO_KV_LENGTH:
+      return kvLength;
+    default:
+      return NaN;
   }
 }
 

@@ -6,25 +6,30 @@
 // Every head is one contiguous segment, which is what attention streams and what a snapshot copies.
 
 import { config } from "./config";
+import { blocks } from "./kernels/attention";
+import { nearestInt } from "./kernels/math";
 import { f32x4Max } from "./kernels/reduce";
 import { KV_INT8 } from "./layout/abi";
 
 let base: usize = 0;
 let scales: usize = 0;
 
-/** Positions with room in the cache: the context, padded so that four may always be read at once. */
+/** Positions with room in the cache: the context, padded to whole blocks of attention. */
 // @ts-ignore: decorator
-@inline export function kvCapacity(): usize {
-  return (<usize>config.context + 3) & ~3;
+@inline
+export function kvCapacity(): usize {
+  return <usize>blocks(config.context);
 }
 // @ts-ignore: decorator
-@inline function headStride(): usize {
+@inline
+function headStride(): usize {
   return kvCapacity() * kvRowBytes();
 }
 /** Bytes of one head at one position. */
 // @ts-ignore: decorator
-@inline export function kvRowBytes(): usize {
-  return <usize>config.headSize << (config.kvType == KV_INT8 ? 0 : 2);
+@inline
+export function kvRowBytes(): usize {
+  return (<usize>config.headSize) << (config.kvType == KV_INT8 ? 0 : 2);
 }
 function dataSegments(): i32 {
   return 2 * config.layers * config.kvHeads;
@@ -42,27 +47,32 @@ export function carveKvCache(at: usize): void {
 }
 
 // @ts-ignore: decorator
-@inline function segment(layer: i32, values: i32, head: i32): usize {
+@inline
+function segment(layer: i32, values: i32, head: i32): usize {
   return <usize>((2 * layer + values) * config.kvHeads + head);
 }
 /** Keys of a head: [capacity][headSize] of i8 or f32. */
 // @ts-ignore: decorator
-@inline export function keys(layer: i32, head: i32): usize {
+@inline
+export function keys(layer: i32, head: i32): usize {
   return base + segment(layer, 0, head) * headStride();
 }
 /** Their scales, f32[capacity]. */
 // @ts-ignore: decorator
-@inline export function keyScales(layer: i32, head: i32): usize {
+@inline
+export function keyScales(layer: i32, head: i32): usize {
   return scales + segment(layer, 0, head) * 4 * kvCapacity();
 }
 /** Values of a head: [capacity][headSize] of i8 or f32. */
 // @ts-ignore: decorator
-@inline export function values(layer: i32, head: i32): usize {
+@inline
+export function values(layer: i32, head: i32): usize {
   return base + segment(layer, 1, head) * headStride();
 }
 /** Their scales, f32[capacity]. */
 // @ts-ignore: decorator
-@inline export function valueScales(layer: i32, head: i32): usize {
+@inline
+export function valueScales(layer: i32, head: i32): usize {
   return scales + segment(layer, 1, head) * 4 * kvCapacity();
 }
 
@@ -85,11 +95,11 @@ function storeHead(rows: usize, rowScales: usize, position: i32, source: usize):
     return;
   }
   let largest = f32x4.splat(0);
-  for (let at = source; at < end; at += 16) largest = f32x4.max(largest, f32x4.abs(v128.load(at)));
+  for (let at = source; at < end; at += 16) largest = f32x4.pmax(largest, f32x4.abs(v128.load(at)));
   const amax = f32x4Max(largest);
   const inverse = f32x4.splat(amax > 0 ? 127 / amax : 0);
   for (; source < end; source += 16) {
-    const q = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(source), inverse)));
+    const q = nearestInt(f32x4.mul(v128.load(source), inverse));
     const words = i16x8.narrow_i32x4_s(q, q);
     v128.store_lane<u32>(target, i8x16.narrow_i16x8_s(words, words), 0);
     target += 4;

@@ -4,7 +4,16 @@ import { carryOutPlan } from "./arena";
 import { failAt } from "./failure";
 import { dataOffset, failTensor, feedHeader, resetHeader, stagedBytes, truncatedHeader } from "./gguf";
 import { IO_BYTES } from "./layout/abi";
-import { BAD_OPTION, HEADER_READY, LOADED, NEED_BYTES, OK, OUT_OF_MEMORY, TRUNCATED, WRONG_STATE } from "./layout/status";
+import {
+  BAD_OPTION,
+  HEADER_READY,
+  LOADED,
+  NEED_BYTES,
+  OK,
+  OUT_OF_MEMORY,
+  TRUNCATED,
+  WRONG_STATE,
+} from "./layout/status";
 import { arenaBase, ensure, io } from "./memory";
 import { complete, currentBytes, currentRecord, feedWeights, resetPacking } from "./pack";
 import { prepareRunState } from "./run_state";

@@ -15,49 +15,57 @@ const RUN_STATE_BYTES: usize = 128;
 
 /** The I/O buffer: chunks of the file while loading, text afterwards. u8[IO_BYTES] */
 // @ts-ignore: decorator
-@inline export function io(): usize {
+@inline
+export function io(): usize {
   return (__heap_base + 63) & ~63;
 }
 /** The field named by the last failure. u8[FAILURE_TEXT_BYTES] */
 // @ts-ignore: decorator
-@inline export function failureText(): usize {
+@inline
+export function failureText(): usize {
   return io() + IO_BYTES;
 }
 /** Where `config` lies. */
 // @ts-ignore: decorator
-@inline export function configAddress(): usize {
+@inline
+export function configAddress(): usize {
   return failureText() + FAILURE_TEXT_BYTES;
 }
 /** Where the run state lies. */
 // @ts-ignore: decorator
-@inline export function runStateAddress(): usize {
+@inline
+export function runStateAddress(): usize {
   return configAddress() + CONFIG_BYTES;
 }
 /** A block of weights whose bytes have not all arrived. u8[MAX_BLOCK_BYTES] */
 // @ts-ignore: decorator
-@inline export function carry(): usize {
+@inline
+export function carry(): usize {
   return runStateAddress() + RUN_STATE_BYTES;
 }
 /** Addresses of the metadata records. u32[MAX_METADATA] */
 // @ts-ignore: decorator
-@inline export function metadataIndex(): usize {
+@inline
+export function metadataIndex(): usize {
   return carry() + MAX_BLOCK_BYTES;
 }
 /** First byte of the arena; the file's header is staged here until the plan is carried out. */
 // @ts-ignore: decorator
-@inline export function arenaBase(): usize {
+@inline
+export function arenaBase(): usize {
   return metadataIndex() + 4 * MAX_METADATA;
 }
 
 /** Rounds up to a cache line. */
 // @ts-ignore: decorator
-@inline export function align64(bytes: u64): u64 {
+@inline
+export function align64(bytes: u64): u64 {
   return (bytes + 63) & ~63;
 }
 
 /** Grows linear memory so that `end` is inside it; false when the engine refuses. */
 export function ensure(end: u64): bool {
-  const have = <u64>memory.size() << 16;
+  const have = (<u64>memory.size()) << 16;
   if (end <= have) return true;
   if (end > <u64>u32.MAX_VALUE) return false;
   return memory.grow(<i32>((end - have + 0xffff) >> 16)) != -1;

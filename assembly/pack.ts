@@ -37,7 +37,7 @@ export function resetPacking(lead: u64): void {
 function nextTensor(): void {
   if (tensor >= 0) {
     const bytes = load<u64>(record, TENSOR_BYTES);
-    skip = (bytes + dataAlignment() - 1) / dataAlignment() * dataAlignment() - bytes;
+    skip = ((bytes + dataAlignment() - 1) / dataAlignment()) * dataAlignment() - bytes;
   }
   tensor++;
   row = 0;
@@ -68,7 +68,8 @@ function nextTensor(): void {
 }
 
 // @ts-ignore: decorator
-@inline function destination(): Matrix {
+@inline
+function destination(): Matrix {
   return changetype<Matrix>(load<usize>(record, TENSOR_DESTINATION));
 }
 
@@ -155,28 +156,32 @@ function packVector(source: usize, count: u32): bool {
 
 function loadElement(source: usize): f32 {
   if (type == TYPE_F32) return load<f32>(source);
-  if (type == TYPE_BF16) return reinterpret<f32>(<u32>load<u16>(source) << 16);
+  if (type == TYPE_BF16) return reinterpret<f32>((<u32>load<u16>(source)) << 16);
   const bits = load<u16>(source);
   return isInfinite(bits) ? Infinity : fromHalf(bits);
 }
 
 // @ts-ignore: decorator
-@inline function groupIndex(): usize {
+@inline
+function groupIndex(): usize {
   return <usize>(row / TILE_ROWS) * unitsPerRow + column;
 }
 /** Where the row's four bytes lie within a vector's, and that vector's half within a group. */
 // @ts-ignore: decorator
-@inline function rowOffset(): usize {
+@inline
+function rowOffset(): usize {
   return <usize>((row % TILE_ROWS) / HALF_ROWS) * HALF_GROUP_BYTES + 4 * (row % HALF_ROWS);
 }
 // @ts-ignore: decorator
-@inline function isInfinite(half: u16): bool {
+@inline
+function isInfinite(half: u16): bool {
   return (half & 0x7c00) == 0x7c00;
 }
 
 /** Stores the 32 nibbles of one row (columns 0..15 in `first`, 16..31 in `second`) into its place in a group. */
 // @ts-ignore: decorator
-@inline function storeNibbles(target: usize, first: v128, second: v128): void {
+@inline
+function storeNibbles(target: usize, first: v128, second: v128): void {
   const low = i8x16.shuffle(first, second, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
   const high = i8x16.shuffle(first, second, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
   const both = v128.or(low, i16x8.shl(high, 4));
@@ -206,7 +211,8 @@ function packQ4(m: Matrix, source: usize, blocks: u32): bool {
 
 /** Stores 32 signed bytes of one row as q + 128 = 16 h + l in the two planes. */
 // @ts-ignore: decorator
-@inline function storeBytes(high: usize, low: usize, first: v128, second: v128): void {
+@inline
+function storeBytes(high: usize, low: usize, first: v128, second: v128): void {
   const mask = i8x16.splat(15);
   const flip = i8x16.splat(-128);
   const a = v128.xor(first, flip);
@@ -233,7 +239,8 @@ function packQ8(m: Matrix, source: usize, blocks: u32): bool {
 
 /** Four elements of a float tensor as f32x4. */
 // @ts-ignore: decorator
-@inline function loadFour(source: usize, index: u32): v128 {
+@inline
+function loadFour(source: usize, index: u32): v128 {
   if (type == TYPE_F32) return v128.load(source + 4 * index);
   if (type == TYPE_F16) return loadHalves(source + 2 * index);
   return i32x4.shl(v128.load16x4_u(source + 2 * index), 16);
@@ -241,7 +248,8 @@ function packQ8(m: Matrix, source: usize, blocks: u32): bool {
 
 /** Rounds to the nearest integer, halves away from zero, as C's roundf does and ggml's Q8_0 with it. */
 // @ts-ignore: decorator
-@inline function round(x: v128): v128 {
+@inline
+function round(x: v128): v128 {
   const whole = f32x4.trunc(x);
   const up = f32x4.ge(f32x4.abs(f32x4.sub(x, whole)), f32x4.splat(0.5));
   const one = v128.or(f32x4.splat(1), v128.and(x, i32x4.splat(0x80000000)));
@@ -262,7 +270,12 @@ function packFloats(m: Matrix, source: usize, blocks: u32): bool {
     if (!(d <= LARGEST_HALF) || (type == TYPE_F16 && amax > LARGEST_HALF)) return false;
     store<u16>(scale, toHalf(d));
     const inverse = f32x4.splat(d > 0 ? 1 / d : 0);
-    storeBytes(m.high + offset, m.low + offset, quantizeSixteen(source, 0, inverse), quantizeSixteen(source, 16, inverse));
+    storeBytes(
+      m.high + offset,
+      m.low + offset,
+      quantizeSixteen(source, 0, inverse),
+      quantizeSixteen(source, 16, inverse),
+    );
     offset += TILE_GROUP_BYTES;
     scale += TILE_SCALE_BYTES;
   }
@@ -270,7 +283,8 @@ function packFloats(m: Matrix, source: usize, blocks: u32): bool {
 }
 
 // @ts-ignore: decorator
-@inline function quantizeSixteen(source: usize, index: u32, inverse: v128): v128 {
+@inline
+function quantizeSixteen(source: usize, index: u32, inverse: v128): v128 {
   const a = round(f32x4.mul(loadFour(source, index), inverse));
   const b = round(f32x4.mul(loadFour(source, index + 4), inverse));
   const c = round(f32x4.mul(loadFour(source, index + 8), inverse));

@@ -259,9 +259,10 @@ function gatherBin(bin: i32): i32 {
 
 // As one u64, weight bits above inverted id bits, members compare in one step.
 // @ts-ignore: decorator
-@inline function rank(index: i32): u64 {
+@inline
+function rank(index: i32): u64 {
   const member = members + 8 * <usize>index;
-  return (<u64>load<u32>(member) << 32) | (<u64>load<u32>(member, 4) ^ 0xffffffff);
+  return ((<u64>load<u32>(member)) << 32) | (<u64>load<u32>(member, 4) ^ 0xffffffff);
 }
 
 /** Shell sort (Ciura's gaps), descending. */
@@ -312,7 +313,10 @@ export function logSumExp(row: usize): f64 {
   for (let at = row; at < whole; at += 16) {
     const e = exp4(f32x4.sub(v128.load(at), shift));
     low = f64x2.add(low, f64x2.promote_low_f32x4(e));
-    high = f64x2.add(high, f64x2.promote_low_f32x4(i8x16.shuffle(e, e, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7)));
+    high = f64x2.add(
+      high,
+      f64x2.promote_low_f32x4(i8x16.shuffle(e, e, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7)),
+    );
   }
   const both = f64x2.add(low, high);
   let sum = f64x2.extract_lane(both, 0) + f64x2.extract_lane(both, 1);

@@ -62,5 +62,12 @@ export function vocabularyBytes(): u64 {
 /** Builds the tokenizer; OK | BAD_VOCABULARY */
 export function buildVocabulary(section: usize): i32 {
   const typeElements = types ? types + ELEMENTS : 0;
-  return buildTokenizer(section, tokens + ELEMENTS, config.vocabulary, typeElements, merges + ELEMENTS, load<u32>(merges, 4));
+  return buildTokenizer(
+    section,
+    tokens + ELEMENTS,
+    config.vocabulary,
+    typeElements,
+    merges + ELEMENTS,
+    load<u32>(merges, 4),
+  );
 }

@@ -3,7 +3,14 @@
 import { config, kvWidth, queryWidth } from "./config";
 import { fail } from "./failure";
 import { dimension, equals, failTensor, startsWith, tensorCount, tensorRecord } from "./gguf";
-import { TENSOR_DESTINATION, TENSOR_LAYER, TENSOR_NAME, TENSOR_NAME_LENGTH, TENSOR_ROLE, TENSOR_TYPE } from "./layout/abi";
+import {
+  TENSOR_DESTINATION,
+  TENSOR_LAYER,
+  TENSOR_NAME,
+  TENSOR_NAME_LENGTH,
+  TENSOR_ROLE,
+  TENSOR_TYPE,
+} from "./layout/abi";
 import { GROUP, TYPE_F32, TYPE_Q4_0, TYPE_Q8_0 } from "./layout/blocks";
 import {
   BAD_DIMENSION,
@@ -68,11 +75,13 @@ const ROLES = 13;
 let structs: usize = 0;
 
 // @ts-ignore: decorator
-@inline export function weights(): Weights {
+@inline
+export function weights(): Weights {
   return changetype<Weights>(structs);
 }
 // @ts-ignore: decorator
-@inline export function layer(index: i32): Layer {
+@inline
+export function layer(index: i32): Layer {
   return changetype<Layer>(structs + offsetof<Weights>() + <usize>index * offsetof<Layer>());
 }
 
@@ -92,19 +101,32 @@ function layerEnd(): usize {
 /** Name of a role, as llama.cpp writes it; those of a layer follow "blk.N.". */
 function roleName(role: i32): string {
   switch (role) {
-    case EMBEDDING: return "token_embd.weight";
-    case HEAD: return "output.weight";
-    case OUTPUT_NORM: return "output_norm.weight";
-    case ROPE_FACTORS: return "rope_freqs.weight";
-    case ATTENTION_NORM: return "attn_norm.weight";
-    case QUERY: return "attn_q.weight";
-    case KEY: return "attn_k.weight";
-    case VALUE: return "attn_v.weight";
-    case OUTPUT: return "attn_output.weight";
-    case FEED_FORWARD_NORM: return "ffn_norm.weight";
-    case GATE: return "ffn_gate.weight";
-    case UP: return "ffn_up.weight";
-    default: return "ffn_down.weight";
+    case EMBEDDING:
+      return "token_embd.weight";
+    case HEAD:
+      return "output.weight";
+    case OUTPUT_NORM:
+      return "output_norm.weight";
+    case ROPE_FACTORS:
+      return "rope_freqs.weight";
+    case ATTENTION_NORM:
+      return "attn_norm.weight";
+    case QUERY:
+      return "attn_q.weight";
+    case KEY:
+      return "attn_k.weight";
+    case VALUE:
+      return "attn_v.weight";
+    case OUTPUT:
+      return "attn_output.weight";
+    case FEED_FORWARD_NORM:
+      return "ffn_norm.weight";
+    case GATE:
+      return "ffn_gate.weight";
+    case UP:
+      return "ffn_up.weight";
+    default:
+      return "ffn_down.weight";
   }
 }
 

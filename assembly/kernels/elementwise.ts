@@ -2,7 +2,8 @@ import { exp4 } from "./math";
 
 /** x += y, f32[width]. */
 export function add(x: usize, y: usize, width: i32): void {
-  for (let i: usize = 0; i < <usize>width * 4; i += 16) v128.store(x + i, f32x4.add(v128.load(x + i), v128.load(y + i)));
+  for (let i: usize = 0; i < <usize>width * 4; i += 16)
+    v128.store(x + i, f32x4.add(v128.load(x + i), v128.load(y + i)));
 }
 
 /** SwiGLU (https://arxiv.org/abs/2002.05202): gate = gate * sigmoid(gate) * up, f32[width]. */

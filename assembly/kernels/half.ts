@@ -5,21 +5,25 @@ const REBIAS: f32 = 5.192296858534828e33; // 2^112
 
 /** f32x4 of the four f16 at `address`. */
 // @ts-ignore: decorator
-@inline export function loadHalves(address: usize): v128 {
+@inline
+export function loadHalves(address: usize): v128 {
   return widenHalves(address, i32x4.splat(0x8fffffff), f32x4.splat(REBIAS));
 }
 
 /** The same with its constants, for loops: V8 would build them anew at every use. */
 // @ts-ignore: decorator
-@inline export function widenHalves(address: usize, keep: v128, rebias: v128): v128 {
+@inline
+export function widenHalves(address: usize, keep: v128, rebias: v128): v128 {
   return f32x4.mul(v128.and(i32x4.shl(v128.load16x4_s(address), 13), keep), rebias);
 }
 // @ts-ignore: decorator
-@inline export function halfKeep(): v128 {
+@inline
+export function halfKeep(): v128 {
   return v128.load(HALF_CONSTANTS);
 }
 // @ts-ignore: decorator
-@inline export function halfRebias(): v128 {
+@inline
+export function halfRebias(): v128 {
   return v128.load(HALF_CONSTANTS, 16);
 }
 const HALF_CONSTANTS = memory.data<u32>(
@@ -29,8 +33,9 @@ const HALF_CONSTANTS = memory.data<u32>(
 
 /** f32 of one f16. */
 // @ts-ignore: decorator
-@inline export function fromHalf(bits: u16): f32 {
-  return reinterpret<f32>((<i32>(<i16>bits) << 13) & 0x8fffffff) * REBIAS;
+@inline
+export function fromHalf(bits: u16): f32 {
+  return reinterpret<f32>(((<i32>(<i16>bits)) << 13) & 0x8fffffff) * REBIAS;
 }
 
 /** The nearest f16 bits, ties to even; overflow gives infinity. */

@@ -1,24 +1,66 @@
 // Elementary functions, the core's own so that every host computes the same bits.
 
-/** e^x, four at once, relative error about 1e-7: x = n ln2 + r, polynomial in r (Cephes expf). */
+// Constants of vector functions, four times each, in memory: V8 would build a v128.const anew at every use inside a loop.
+const CONSTANTS = memory.data<f32>(
+  [
+    -87, -87, -87, -87, 88, 88, 88, 88, 1.44269504088896341, 1.44269504088896341, 1.44269504088896341,
+    1.44269504088896341, 12582912, 12582912, 12582912, 12582912, 0.693359375, 0.693359375, 0.693359375, 0.693359375,
+    -2.1219444e-4, -2.1219444e-4, -2.1219444e-4, -2.1219444e-4, 1.98756915e-4, 1.98756915e-4, 1.98756915e-4,
+    1.98756915e-4, 1.3981999507e-3, 1.3981999507e-3, 1.3981999507e-3, 1.3981999507e-3, 8.3334519073e-3, 8.3334519073e-3,
+    8.3334519073e-3, 8.3334519073e-3, 4.1665795894e-2, 4.1665795894e-2, 4.1665795894e-2, 4.1665795894e-2,
+    1.6666665459e-1, 1.6666665459e-1, 1.6666665459e-1, 1.6666665459e-1, 5.0000001201e-1, 5.0000001201e-1,
+    5.0000001201e-1, 5.0000001201e-1, 1, 1, 1, 1,
+  ],
+  16,
+);
+const LEAST = 0;
+const MOST = 16;
+const LOG2E = 32;
+const ROUND = 48; // 1.5 * 2^23: adding it leaves a number's nearest integer in the low bits of the mantissa
+const LN2_A = 64;
+const LN2_B = 80;
+const P0 = 96;
+const P1 = 112;
+const P2 = 128;
+const P3 = 144;
+const P4 = 160;
+const P5 = 176;
+const ONE = 192;
+
 // @ts-ignore: decorator
-@inline export function exp4(x: v128): v128 {
-  const bounded = f32x4.min(f32x4.max(x, f32x4.splat(-87)), f32x4.splat(88));
-  const n = f32x4.nearest(f32x4.mul(bounded, f32x4.splat(1.44269504088896341)));
-  let r = f32x4.sub(bounded, f32x4.mul(n, f32x4.splat(0.693359375)));
-  r = f32x4.sub(r, f32x4.mul(n, f32x4.splat(-2.12194440e-4)));
-  let p = f32x4.splat(1.9875691500e-4);
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1.3981999507e-3));
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(8.3334519073e-3));
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(4.1665795894e-2));
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1.6666665459e-1));
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(5.0000001201e-1));
-  p = f32x4.add(f32x4.add(f32x4.mul(p, f32x4.mul(r, r)), r), f32x4.splat(1));
-  const power = i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(127)), 23);
-  return f32x4.mul(p, power);
+@inline
+function constant(offset: usize): v128 {
+  return v128.load(CONSTANTS + offset);
 }
 
-const LN2_HIGH: f64 = 6.93147180369123816490e-1;
+/** i32x4 of the nearest integers, ties to even, for |x| < 2^22: two instructions where the saturating conversion takes ten. */
+// @ts-ignore: decorator
+@inline
+export function nearestInt(x: v128): v128 {
+  return i32x4.sub(f32x4.add(x, constant(ROUND)), constant(ROUND));
+}
+
+/** e^x for -87 <= x <= 88 (outside: as at the border), four at once, relative error about 1e-7 (Cephes expf). */
+// @ts-ignore: decorator
+@inline
+export function exp4(x: v128): v128 {
+  const bounded = f32x4.pmin(f32x4.pmax(x, constant(LEAST)), constant(MOST));
+  // x = n ln2 + r; n stays in the low bits of `shifted` as well, from where it goes into the exponent.
+  const shifted = f32x4.add(f32x4.mul(bounded, constant(LOG2E)), constant(ROUND));
+  const n = f32x4.sub(shifted, constant(ROUND));
+  let r = f32x4.sub(bounded, f32x4.mul(n, constant(LN2_A)));
+  r = f32x4.sub(r, f32x4.mul(n, constant(LN2_B)));
+  let p = constant(P0);
+  p = f32x4.add(f32x4.mul(p, r), constant(P1));
+  p = f32x4.add(f32x4.mul(p, r), constant(P2));
+  p = f32x4.add(f32x4.mul(p, r), constant(P3));
+  p = f32x4.add(f32x4.mul(p, r), constant(P4));
+  p = f32x4.add(f32x4.mul(p, r), constant(P5));
+  p = f32x4.add(f32x4.add(f32x4.mul(p, f32x4.mul(r, r)), r), constant(ONE));
+  return f32x4.mul(p, i32x4.add(i32x4.shl(shifted, 23), constant(ONE)));
+}
+
+const LN2_HIGH: f64 = 6.9314718036912381649e-1;
 const LN2_LOW: f64 = 1.90821492927058770002e-10;
 
 /** e^x in f64, for |x| < 700. */
@@ -52,7 +94,7 @@ export function log64(x: f64): f64 {
 
 // pi/2 in three parts: reduces angles below 1e6 to [-pi/4, pi/4] without losing bits (Cody and Waite).
 const HALF_PI_HIGH: f64 = 1.57079632673412561417;
-const HALF_PI_MIDDLE: f64 = 6.07710050630396597660e-11;
+const HALF_PI_MIDDLE: f64 = 6.0771005063039659766e-11;
 const HALF_PI_LOW: f64 = 2.02226624879595063154e-21;
 
 /** sin(x + turns * pi/2) in f64. */
@@ -65,7 +107,7 @@ function sinQuadrant(x: f64, turns: i64): f64 {
   if (quadrant & 1) {
     // fdlibm's __kernel_cos
     let p = -1.13596475577881948265e-11;
-    p = p * z + 2.08757232129817482790e-9;
+    p = p * z + 2.0875723212981748279e-9;
     p = p * z - 2.75573143513906633035e-7;
     p = p * z + 2.48015872894767294178e-5;
     p = p * z - 1.38888888888741095749e-3;

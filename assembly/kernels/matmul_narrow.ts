@@ -23,7 +23,8 @@ export function matmulNarrow(out: usize, m: Matrix, x: usize, tokens: i32): void
 }
 
 // @ts-ignore: decorator
-@inline function matmulTiles(int8: bool, out: usize, m: Matrix, x: usize, tokens: i32): void {
+@inline
+function matmulTiles(int8: bool, out: usize, m: Matrix, x: usize, tokens: i32): void {
   const groups = m.columns / GROUP;
   const stride = activationBytes(m.columns, true);
   const outStride = <usize>m.rows * 4;
@@ -59,25 +60,29 @@ export function matmulNarrow(out: usize, m: Matrix, x: usize, tokens: i32): void
 
 /** i32x4, one a row: the two lanes of a row together. */
 // @ts-ignore: decorator
-@inline function rowSums(sums: v128): v128 {
+@inline
+function rowSums(sums: v128): v128 {
   return i32x4.extadd_pairwise_i16x8_s(sums);
 }
 
 // @ts-ignore: decorator
-@inline function highNibbles(weights: v128, mask: v128): v128 {
+@inline
+function highNibbles(weights: v128, mask: v128): v128 {
   return v128.and(i16x8.shr_u(weights, 4), mask);
 }
 
 /** Stores the results of a tile: `upper` and `lower` four rows, as many as there are. */
 // @ts-ignore: decorator
-@inline function storeTile(target: usize, upper: v128, lower: v128, rows: i32): void {
+@inline
+function storeTile(target: usize, upper: v128, lower: v128, rows: i32): void {
   storeRows(target, upper, rows);
   storeRows(target + 4 * HALF_ROWS, lower, rows - HALF_ROWS);
 }
 
 /** Activations 4 i .. 4 i + 3 of a vector of sixteen, in every lane. */
 // @ts-ignore: decorator
-@inline function four(x: v128, i: i32): v128 {
+@inline
+function four(x: v128, i: i32): v128 {
   if (i == 0) return i8x16.shuffle(x, x, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3);
   if (i == 1) return i8x16.shuffle(x, x, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7);
   if (i == 2) return i8x16.shuffle(x, x, 8, 9, 10, 11, 8, 9, 10, 11, 8, 9, 10, 11, 8, 9, 10, 11);
@@ -166,13 +171,21 @@ function tileQ8(out: usize, rows: i32, high: usize, low: usize, scales: usize, x
 }
 
 // @ts-ignore: decorator
-@inline function planes(high: v128, low: v128): v128 {
+@inline
+function planes(high: v128, low: v128): v128 {
   return i32x4.add(i32x4.shl(rowSums(high), 4), rowSums(low));
 }
 
 /** Eight int4 rows of four tokens. */
 function tileQ4x4(
-  out: usize, outStride: usize, rows: i32, high: usize, scales: usize, x0: usize, stride: usize, groups: i32,
+  out: usize,
+  outStride: usize,
+  rows: i32,
+  high: usize,
+  scales: usize,
+  x0: usize,
+  stride: usize,
+  groups: i32,
 ): void {
   const keep = halfKeep();
   const rebias = halfRebias();
@@ -245,7 +258,15 @@ function tileQ4x4(
 
 /** Eight int8 rows of two tokens. */
 function tileQ8x2(
-  out: usize, outStride: usize, rows: i32, high: usize, low: usize, scales: usize, x0: usize, stride: usize, groups: i32,
+  out: usize,
+  outStride: usize,
+  rows: i32,
+  high: usize,
+  low: usize,
+  scales: usize,
+  x0: usize,
+  stride: usize,
+  groups: i32,
 ): void {
   const keep = halfKeep();
   const rebias = halfRebias();

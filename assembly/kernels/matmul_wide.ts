@@ -22,7 +22,8 @@ export function matmulWide(out: usize, m: Matrix, x: usize, tokens: i32): void {
 }
 
 // @ts-ignore: decorator
-@inline function matmulTiles(int8: bool, out: usize, m: Matrix, x: usize, tokens: i32): void {
+@inline
+function matmulTiles(int8: bool, out: usize, m: Matrix, x: usize, tokens: i32): void {
   const groups = m.columns / GROUP;
   const stride = activationBytes(m.columns, false);
   const outStride = <usize>m.rows * 4;
@@ -59,19 +60,35 @@ function halfQ8(high: usize, low: usize, scales: usize, x: usize, groups: i32): 
   return half(true, high, low, scales, x, groups);
 }
 function halfQ4x4(
-  out: usize, outStride: usize, rows: i32, high: usize, scales: usize, x: usize, stride: usize, groups: i32,
+  out: usize,
+  outStride: usize,
+  rows: i32,
+  high: usize,
+  scales: usize,
+  x: usize,
+  stride: usize,
+  groups: i32,
 ): void {
   half4(false, out, outStride, rows, high, 0, scales, x, stride, groups);
 }
 function halfQ8x4(
-  out: usize, outStride: usize, rows: i32, high: usize, low: usize, scales: usize, x: usize, stride: usize, groups: i32,
+  out: usize,
+  outStride: usize,
+  rows: i32,
+  high: usize,
+  low: usize,
+  scales: usize,
+  x: usize,
+  stride: usize,
+  groups: i32,
 ): void {
   half4(true, out, outStride, rows, high, low, scales, x, stride, groups);
 }
 
 /** Four rows of one token. */
 // @ts-ignore: decorator
-@inline function half(int8: bool, high: usize, low: usize, scales: usize, x: usize, groups: i32): v128 {
+@inline
+function half(int8: bool, high: usize, low: usize, scales: usize, x: usize, groups: i32): v128 {
   const mask = v128.load(MASKS);
   const highMask = v128.load(MASKS, 16);
   const keep = halfKeep();
@@ -101,9 +118,18 @@ function halfQ8x4(
 
 /** Four rows of four tokens: the weights are unpacked once. */
 // @ts-ignore: decorator
-@inline function half4(
-  int8: bool, out: usize, outStride: usize, rows: i32, high: usize, low: usize, scales: usize,
-  x0: usize, stride: usize, groups: i32,
+@inline
+function half4(
+  int8: bool,
+  out: usize,
+  outStride: usize,
+  rows: i32,
+  high: usize,
+  low: usize,
+  scales: usize,
+  x0: usize,
+  stride: usize,
+  groups: i32,
 ): void {
   const mask = v128.load(MASKS);
   const highMask = v128.load(MASKS, 16);
@@ -159,26 +185,30 @@ function halfQ8x4(
 }
 
 // @ts-ignore: decorator
-@inline function dotPairs(acc: v128, p0: v128, p1: v128, p2: v128, p3: v128, x: usize): v128 {
+@inline
+function dotPairs(acc: v128, p0: v128, p1: v128, p2: v128, p3: v128, x: usize): v128 {
   return dotWide(dotWide(dotWide(dotWide(acc, p0, x, 0), p1, x, 4), p2, x, 8), p3, x, 12);
 }
 
 /** Two columns of four rows as i16x8, by shift: q of an int4 matrix (0..15), 16 h + l of an int8 one (0..255). */
 // @ts-ignore: decorator
-@inline function pair(int8: bool, high: v128, low: v128, shift: i32, mask: v128, highMask: v128): v128 {
+@inline
+function pair(int8: bool, high: v128, low: v128, shift: i32, mask: v128, highMask: v128): v128 {
   const l = nibbles(int8 ? low : high, shift, mask);
   return int8 ? v128.or(l, nibblesTimes16(high, shift, highMask)) : l;
 }
 
 // @ts-ignore: decorator
-@inline function nibbles(weights: v128, shift: i32, mask: v128): v128 {
+@inline
+function nibbles(weights: v128, shift: i32, mask: v128): v128 {
   if (shift == 0) return v128.and(weights, mask);
   if (shift == 12) return i16x8.shr_u(weights, 12);
   return v128.and(i16x8.shr_u(weights, shift), mask);
 }
 
 // @ts-ignore: decorator
-@inline function nibblesTimes16(weights: v128, shift: i32, highMask: v128): v128 {
+@inline
+function nibblesTimes16(weights: v128, shift: i32, highMask: v128): v128 {
   if (shift == 0) return v128.and(i16x8.shl(weights, 4), highMask);
   if (shift == 4) return v128.and(weights, highMask);
   return v128.and(i16x8.shr_u(weights, shift - 4), highMask);

@@ -7,12 +7,14 @@
 // Narrow rows hold the bias as i16 with 16 zero bits above it: as it enters the kernel's i16 sums, in the first of a row's two lanes.
 
 import { GROUP } from "../layout/blocks";
+import { nearestInt } from "./math";
 import { f32x4Max, i32x4Sum } from "./reduce";
 import { RELAXED, storeActivations, xBytes } from "./simd";
 
 /** Bytes of `columns` quantized activations. */
 // @ts-ignore: decorator
-@inline export function activationBytes(columns: i32, narrow: bool): usize {
+@inline
+export function activationBytes(columns: i32, narrow: bool): usize {
   return <usize>columns * xBytes(narrow) + <usize>(columns / GROUP) * 8;
 }
 
@@ -27,7 +29,8 @@ export function quantize(target: usize, source: usize, columns: i32, wide: bool,
 }
 
 // @ts-ignore: decorator
-@inline function quantizeRow(target: usize, source: usize, columns: i32, levels: f32, narrow: bool): void {
+@inline
+function quantizeRow(target: usize, source: usize, columns: i32, levels: f32, narrow: bool): void {
   let scales = target + <usize>columns * xBytes(narrow);
   for (const end = source + 4 * columns; source < end; source += 4 * GROUP) {
     const x0 = v128.load(source);
@@ -38,15 +41,15 @@ export function quantize(target: usize, source: usize, columns: i32, wide: bool,
     const x5 = v128.load(source, 80);
     const x6 = v128.load(source, 96);
     const x7 = v128.load(source, 112);
-    const m0 = f32x4.max(f32x4.max(f32x4.abs(x0), f32x4.abs(x1)), f32x4.max(f32x4.abs(x2), f32x4.abs(x3)));
-    const m1 = f32x4.max(f32x4.max(f32x4.abs(x4), f32x4.abs(x5)), f32x4.max(f32x4.abs(x6), f32x4.abs(x7)));
-    const amax = f32x4Max(f32x4.max(m0, m1));
+    const m0 = f32x4.pmax(f32x4.pmax(f32x4.abs(x0), f32x4.abs(x1)), f32x4.pmax(f32x4.abs(x2), f32x4.abs(x3)));
+    const m1 = f32x4.pmax(f32x4.pmax(f32x4.abs(x4), f32x4.abs(x5)), f32x4.pmax(f32x4.abs(x6), f32x4.abs(x7)));
+    const amax = f32x4Max(f32x4.pmax(m0, m1));
     const inverse = f32x4.splat(amax > 0 ? levels / amax : 0);
 
-    const a = i16x8.narrow_i32x4_s(nearest(x0, inverse), nearest(x1, inverse));
-    const b = i16x8.narrow_i32x4_s(nearest(x2, inverse), nearest(x3, inverse));
-    const c = i16x8.narrow_i32x4_s(nearest(x4, inverse), nearest(x5, inverse));
-    const d = i16x8.narrow_i32x4_s(nearest(x6, inverse), nearest(x7, inverse));
+    const a = i16x8.narrow_i32x4_s(nearestInt(f32x4.mul(x0, inverse)), nearestInt(f32x4.mul(x1, inverse)));
+    const b = i16x8.narrow_i32x4_s(nearestInt(f32x4.mul(x2, inverse)), nearestInt(f32x4.mul(x3, inverse)));
+    const c = i16x8.narrow_i32x4_s(nearestInt(f32x4.mul(x4, inverse)), nearestInt(f32x4.mul(x5, inverse)));
+    const d = i16x8.narrow_i32x4_s(nearestInt(f32x4.mul(x6, inverse)), nearestInt(f32x4.mul(x7, inverse)));
     storeActivations(target, a, b, narrow);
     storeActivations(target + 16 * xBytes(narrow), c, d, narrow);
     const sum = i32x4.add(i32x4.add(sumPairs(a), sumPairs(b)), i32x4.add(sumPairs(c), sumPairs(d)));
@@ -59,11 +62,7 @@ export function quantize(target: usize, source: usize, columns: i32, wide: bool,
 }
 
 // @ts-ignore: decorator
-@inline function nearest(x: v128, inverse: v128): v128 {
-  return i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(x, inverse)));
-}
-
-// @ts-ignore: decorator
-@inline function sumPairs(v: v128): v128 {
+@inline
+function sumPairs(v: v128): v128 {
   return i32x4.dot_i16x8_s(v, i16x8.splat(1));
 }

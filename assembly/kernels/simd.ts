@@ -18,13 +18,15 @@ export const RELAXED: bool = ASC_FEATURE_RELAXED_SIMD;
 
 /** Bytes of one activation. */
 // @ts-ignore: decorator
-@inline export function xBytes(narrow: bool): usize {
+@inline
+export function xBytes(narrow: bool): usize {
   return narrow ? 1 : 2;
 }
 
 /** Stores 16 quantized activations (two i16x8, in column order) in the order that the dots read. */
 // @ts-ignore: decorator
-@inline export function storeActivations(target: usize, first: v128, second: v128, narrow: bool): void {
+@inline
+export function storeActivations(target: usize, first: v128, second: v128, narrow: bool): void {
   if (narrow) {
     v128.store(target, i8x16.narrow_i16x8_s(first, second));
   } else {
@@ -35,12 +37,14 @@ export const RELAXED: bool = ASC_FEATURE_RELAXED_SIMD;
 
 /** i16x8 sums, two a row: acc + four columns of i8 activations against nibbles of four rows. */
 // @ts-ignore: decorator
-@inline export function dotNarrow(acc: v128, x: v128, nibbles: v128): v128 {
+@inline
+export function dotNarrow(acc: v128, x: v128, nibbles: v128): v128 {
   return i16x8.add(acc, i16x8.relaxed_dot_i8x16_i7x16_s(x, nibbles));
 }
 
 /** i32x4 sums, one a row: acc + two columns of i16 activations against four rows. */
 // @ts-ignore: decorator
-@inline export function dotWide(acc: v128, pair: v128, x: usize, offset: usize): v128 {
+@inline
+export function dotWide(acc: v128, pair: v128, x: usize, offset: usize): v128 {
   return i32x4.add(acc, i32x4.dot_i16x8_s(pair, v128.load32_splat(x + offset)));
 }

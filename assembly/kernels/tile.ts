@@ -4,13 +4,15 @@ import { HALF_ROWS } from "../layout/tile";
 
 /** sum + dots * (weight scales * activation scale), the one place where an integer dot becomes a float. */
 // @ts-ignore: decorator
-@inline export function accumulate(sum: v128, dots: v128, scales: v128, xScale: usize): v128 {
+@inline
+export function accumulate(sum: v128, dots: v128, scales: v128, xScale: usize): v128 {
   return f32x4.add(sum, f32x4.mul(f32x4.convert_i32x4_s(dots), f32x4.mul(scales, v128.load32_splat(xScale))));
 }
 
 /** Stores the results of four rows, or as many as there are rows. */
 // @ts-ignore: decorator
-@inline export function storeRows(target: usize, sums: v128, rows: i32): void {
+@inline
+export function storeRows(target: usize, sums: v128, rows: i32): void {
   if (rows >= HALF_ROWS) {
     v128.store(target, sums);
     return;

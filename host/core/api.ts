@@ -1,0 +1,254 @@
+// The public surface: every type that callers meet.
+
+import type { MetadataValue } from "./metadata.js";
+
+export type KvType = "int8" | "f32";
+/** Builds of the core. */
+export type Build = "simd";
+
+export interface LoadProgress {
+  /** "header": metadata, vocabulary, tensor list; "weights": the tensors themselves. */
+  phase: "header" | "weights";
+  loadedBytes: number;
+  /** Size of the file, as far as it is known yet. */
+  totalBytes: number | undefined;
+}
+
+export interface LoadOptions {
+  /** Positions of the KV cache. Default: the model's own context, at most 4,096. */
+  contextLength?: number | undefined;
+  /** Element type of the KV cache: "int8" (default) with a scale per head, or "f32". */
+  kvType?: KvType | undefined;
+  /** Bytes of linear memory that the model may take; more is refused before the first weight. Default: no limit. */
+  memoryBudget?: number | undefined;
+  /** Build of the core. Default: the best one that works here. */
+  build?: Build | undefined;
+  /** Threads of the core. This version runs on 1. */
+  threads?: number | undefined;
+  /** Stops loading. */
+  signal?: AbortSignal | undefined;
+  /** Called after every chunk. */
+  onProgress?: ((progress: LoadProgress) => void) | undefined;
+}
+
+/** Where memory goes, in bytes. */
+export interface Plan {
+  weights: number;
+  kvCache: number;
+  activations: number;
+  tokenizer: number;
+  /** Logits and the sampler's scratch. */
+  sampler: number;
+  tensorRecords: number;
+  /** The sum of the sections above. */
+  arena: number;
+  /** Linear memory with everything in it. */
+  memory: number;
+}
+
+export interface TensorInfo {
+  name: string;
+  /** "Q8_0", "Q4_0", "F16", "BF16" or "F32". */
+  type: string;
+  /** Innermost dimension first, as GGUF writes them. */
+  dimensions: number[];
+  /** From the start of the file. */
+  offset: number;
+  bytes: number;
+}
+
+export interface ModelInfo {
+  architecture: string;
+  name: string | undefined;
+  /** Type of most weights, such as "Q8_0". */
+  quantization: string;
+  parameters: number;
+  layers: number;
+  hidden: number;
+  intermediate: number;
+  heads: number;
+  kvHeads: number;
+  headSize: number;
+  vocabulary: number;
+  /** Positions that the model was trained for. */
+  trainedContext: number;
+  /** Positions that the KV cache holds. */
+  contextLength: number;
+  kvType: KvType;
+  ropeTheta: number;
+  normEpsilon: number;
+  /** Whether the LM head is the embedding. */
+  tiedEmbeddings: boolean;
+  tokenizer: {
+    bos: number | undefined;
+    eos: number | undefined;
+    /** Whether prompts start with bos. */
+    addBos: boolean;
+    /** Tokens that end a generation: eos and the end-of-turn tokens. Empty until the model is loaded. */
+    end: number[];
+  };
+  chatTemplate: string | undefined;
+  plan: Plan;
+  build: Build;
+  threads: number;
+  fileBytes: number;
+  /** What the file says about itself: scalars and short strings; of arrays and long strings only type and count. */
+  metadata: Record<string, MetadataValue>;
+  tensors: TensorInfo[];
+}
+
+/** Text, or token ids that are used as they are (no bos is added). */
+export type Prompt = string | ArrayLike<number>;
+
+export interface GenerateOptions {
+  /** Tokens to generate at most. Default 256; 0 only reads the prompt. */
+  maxTokens?: number | undefined;
+  /** 0 always takes the best token. Default 0.8. */
+  temperature?: number | undefined;
+  /** Sample from the k best tokens only. Default 0: off. */
+  topK?: number | undefined;
+  /** Sample from the fewest tokens that together have this probability. Default 1: off. */
+  topP?: number | undefined;
+  /** Drop tokens less probable than this share of the best one's probability. Default 0: off. */
+  minP?: number | undefined;
+  /** Divides positive and multiplies negative logits of tokens already in the context. Default 1.1; 1: off. */
+  repetitionPenalty?: number | undefined;
+  /** Never repeat a sequence of this many tokens. Default 0: off. */
+  noRepeatNgram?: number | undefined;
+  /** Added to the logits of token ids; -Infinity bans a token. */
+  logitBias?: Readonly<Record<number, number>> | ReadonlyMap<number, number> | undefined;
+  /** Same seed, same text, on every host. Default: random, see Completion.seed. */
+  seed?: number | bigint | undefined;
+  /** Generation ends before the first of these strings, wherever token borders lie. */
+  stop?: string | readonly string[] | undefined;
+  /**
+   * Alternatives to report for every token; 0: only its own log-probability. Taken before sampling options change
+   * anything. Default: none at all.
+   */
+  logprobs?: number | undefined;
+  /** Stops within one token. */
+  signal?: AbortSignal | undefined;
+}
+
+export interface TokenLogprob {
+  token: number;
+  logprob: number;
+}
+
+export interface Piece {
+  /** Text that became certain with this token; may be empty inside a character or a possible stop string. */
+  text: string;
+  token: number;
+  logprob?: number;
+  topLogprobs?: TokenLogprob[];
+}
+
+/** "stop": an end token or a stop string; "length": maxTokens; "context": no position is left. */
+export type FinishReason = "stop" | "length" | "context";
+
+export interface Usage {
+  /** Tokens of the whole prompt, in a session with all that went before. */
+  promptTokens: number;
+  /** Of these, tokens that were in the KV cache already, */
+  reusedTokens: number;
+  /** and tokens that were run. */
+  prefilledTokens: number;
+  completionTokens: number;
+}
+
+export interface Timings {
+  prefillMs: number;
+  decodeMs: number;
+  prefillTokensPerSecond: number;
+  /** Of the tokens after the first, which comes out of the prefill. 0 when there are none. */
+  decodeTokensPerSecond: number;
+}
+
+/**
+ * A generation. It starts when it is read, and can be read once: with for await, as a stream, or as a whole. Leaving
+ * the loop or cancelling the stream ends it.
+ */
+export interface Completion extends AsyncIterable<Piece> {
+  /** The same pieces as a stream. */
+  toReadableStream(): ReadableStream<Piece>;
+  /** All the text. */
+  text(): Promise<string>;
+  /** The seed in use. */
+  readonly seed: bigint;
+  /** Tokens generated so far, without the one that ended the generation. */
+  readonly tokens: readonly number[];
+  /** Known after the end, as are usage and timings. */
+  readonly finishReason: FinishReason | undefined;
+  readonly usage: Usage | undefined;
+  readonly timings: Timings | undefined;
+}
+
+export interface TokenizeOptions {
+  /** Whether the text of control tokens ("<|im_start|>") becomes these tokens. Default false: user text stays text. */
+  special?: boolean | undefined;
+  /** Whether bos comes first. Default: what the model's file says. */
+  bos?: boolean | undefined;
+}
+
+export interface DetokenizeOptions {
+  /** Whether control tokens are written out. Default false. */
+  special?: boolean | undefined;
+}
+
+export interface LogprobsOptions {
+  /** Alternatives to report at every position. Default 0. */
+  top?: number | undefined;
+  /** Index of the first token to score. Default 0. */
+  from?: number | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export interface ScoredToken {
+  token: number;
+  /** Natural logarithm of the probability after the tokens before it; null for the very first, which has none. */
+  logprob: number | null;
+  topLogprobs: TokenLogprob[];
+}
+
+export interface LogitsOptions {
+  all?: boolean | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** A text that grows. Its KV cache stays, so every call runs only what is new. */
+export interface Session {
+  /** Everything that was said: prompts and generated tokens, without what ended a generation. */
+  readonly tokens: readonly number[];
+  /** Appends `prompt` and continues the text. A call that fails before its first token leaves the session as it was. */
+  complete(prompt: Prompt, options?: GenerateOptions): Completion;
+  /** Tokens and KV cache as bytes for Model.restore(), with a checksum and bound to the model. */
+  save(): Promise<Uint8Array>;
+  /** Lets go of the memory. */
+  close(): void;
+}
+
+/**
+ * A loaded model. It does one thing at a time: generations and scorings that come meanwhile wait their turn.
+ * All methods throw ZagreusError.
+ */
+export interface Model {
+  readonly info: ModelInfo;
+  /** Continues a prompt. */
+  complete(prompt: Prompt, options?: GenerateOptions): Completion;
+  /** Token ids of a text, or of its UTF-8 bytes. */
+  tokenize(text: string | Uint8Array, options?: TokenizeOptions): number[];
+  /** The text of tokens; bytes that are no UTF-8 become U+FFFD. */
+  detokenize(tokens: ArrayLike<number>, options?: DetokenizeOptions): string;
+  /** Log-probability of every token after the ones before it. */
+  logprobs(tokens: ArrayLike<number>, options?: LogprobsOptions): Promise<ScoredToken[]>;
+  /** Logits after the last token, f32[vocabulary]. */
+  logits(tokens: ArrayLike<number>, options?: LogitsOptions & { all?: false | undefined }): Promise<Float32Array>;
+  /** Logits after every token, one f32[vocabulary] at a time. */
+  logits(tokens: ArrayLike<number>, options: LogitsOptions & { all: true }): AsyncIterable<Float32Array>;
+  /** An empty session. */
+  session(): Session;
+  /** The session that Session.save() wrote. @throws ZagreusError BAD_SNAPSHOT | FOREIGN_SNAPSHOT | CONTEXT_OVERFLOW */
+  restore(snapshot: Uint8Array): Promise<Session>;
+  /** Ends everything that runs and frees the memory; all later calls throw CLOSED. */
+  close(): void;
+}

@@ -1,0 +1,231 @@
+// One generation: its turn in the queue, the prompt, then a token at a time.
+
+import * as abi from "../../assembly/layout/abi.js";
+import type { FinishReason, Piece, Timings, Usage } from "./api.js";
+import type { Engine } from "./engine.js";
+import type { Tenant } from "./kv_cache.js";
+import type { Generation } from "./options.js";
+import type { Pace } from "./pace.js";
+import { prefill, runBatch } from "./prefill.js";
+import { topLogprobs } from "./score.js";
+import { StopMatcher } from "./stop.js";
+import { encode, decode as textOf } from "./tokenizer.js";
+
+export interface Job {
+  options: Generation;
+  /** The whole token sequence to continue; asked for when it is the job's turn. Generated tokens are added to it. */
+  sequence(): number[];
+  /** Told when the prompt has been run and `sequence` is going to grow. */
+  started?(sequence: number[]): void;
+  /** Throws when the job must not go on. */
+  check?(): void;
+  /** Whose KV bytes the generation extends. */
+  tenant?: Tenant;
+}
+
+/** What is known of a generation, filled in as it goes. */
+export interface Report {
+  tokens: number[];
+  finishReason: FinishReason | undefined;
+  usage: Usage | undefined;
+  timings: Timings | undefined;
+}
+
+/** @throws ZagreusError ABORTED, CLOSED, CONTEXT_OVERFLOW, ... */
+export async function* generate(engine: Engine, job: Job, report: Report): AsyncGenerator<Piece> {
+  const { signal } = job.options;
+  const release = await engine.queue.enter(signal);
+  // Aborted while its reader is away, a generation must not keep others waiting; on return it finds the signal first.
+  signal?.addEventListener("abort", release, { once: true });
+  try {
+    const pace = engine.pace(signal, job.check);
+    await pace.breathe();
+    const sequence = job.sequence();
+    const promptTokens = sequence.length;
+    engine.cache.give(job.tenant);
+
+    const begun = performance.now();
+    const { prefilledTokens, logits } = await readPrompt(engine, sequence, pace);
+    const prefillMs = performance.now() - begun;
+    job.started?.(sequence);
+
+    const clock = new Clock();
+    const end = (finishReason: FinishReason) => {
+      const completionTokens = report.tokens.length;
+      const decodeMs = clock.stop();
+      report.finishReason = finishReason;
+      report.usage = { promptTokens, reusedTokens: promptTokens - prefilledTokens, prefilledTokens, completionTokens };
+      report.timings = {
+        prefillMs,
+        decodeMs,
+        prefillTokensPerSecond: rate(prefilledTokens, prefillMs),
+        decodeTokensPerSecond: rate(Math.max(completionTokens - 1, 0), decodeMs),
+      };
+    };
+    for await (const piece of decode(engine, job.options, { sequence, tokens: report.tokens, logits, pace, end })) {
+      clock.pause();
+      yield piece;
+      clock.resume();
+    }
+  } finally {
+    signal?.removeEventListener("abort", release);
+    release();
+  }
+}
+
+/** Runs what the cache lacks of `sequence` and computes the last token's logits, which lie at `logits`. */
+async function readPrompt(engine: Engine, sequence: readonly number[], pace: Pace) {
+  let prefilledTokens = 0;
+  let logits = 0;
+  for await (const { start, count } of prefill(engine, sequence, sequence.length - 1, pace)) {
+    prefilledTokens += count;
+    if (start + count === sequence.length) logits = engine.core.exports.logits(count - 1, 1);
+  }
+  return { prefilledTokens, logits };
+}
+
+interface Decoding {
+  /** All tokens and, of these, the generated ones; both grow. */
+  sequence: number[];
+  tokens: number[];
+  /** Address of the last token's logits. */
+  logits: number;
+  pace: Pace;
+  /** Called before the last piece. */
+  end(reason: FinishReason): void;
+}
+
+/** Samples until the end. */
+async function* decode(engine: Engine, options: Generation, decoding: Decoding): AsyncGenerator<Piece> {
+  const { sequence, tokens, pace, end } = decoding;
+  let { logits } = decoding;
+  const { contextLength, tokenizer } = engine.info;
+  if (options.maxTokens === 0) return end("length");
+  if (sequence.length === contextLength) return end("context");
+
+  const promptTokens = sequence.length;
+  const text = new GeneratedText(engine, options.stop);
+  configureSampler(engine, options);
+  for (;;) {
+    await pace.breathe();
+    const { token, ...scores } = sample(engine, logits, options.logprobs);
+    if (tokenizer.end.includes(token)) {
+      const rest = text.finish();
+      end("stop");
+      if (rest) yield { text: rest, token, ...scores };
+      return;
+    }
+    tokens.push(token);
+    sequence.push(token);
+    const piece: Piece = { text: text.append(token), token, ...scores };
+    if (text.stopped) {
+      sequence.splice(promptTokens, tokens.length, ...text.tokensShown(tokens));
+      end("stop");
+      return yield piece;
+    }
+    const full = sequence.length === contextLength;
+    if (full || tokens.length === options.maxTokens) {
+      piece.text += text.finish();
+      end(tokens.length === options.maxTokens ? "length" : "context");
+      return yield piece;
+    }
+    yield piece;
+    await pace.breathe();
+    runBatch(engine, [token], sequence.length - 1);
+    logits = engine.core.exports.logits(0, 1);
+  }
+}
+
+/** Picks the next token from the logits at an address; log-probabilities are taken before sampling changes them. */
+function sample({ core, info }: Engine, logits: number, alternatives: number | undefined): Omit<Piece, "text"> {
+  const { exports } = core;
+  if (alternatives === undefined) return { token: exports.sample() };
+  const total = exports.logSumExp(0);
+  const best = topLogprobs(core, 0, alternatives, total);
+  const raw = core.floats(logits, info.vocabulary).slice();
+  const token = exports.sample();
+  return { token, logprob: raw[token]! - total, topLogprobs: best };
+}
+
+function configureSampler({ core }: Engine, options: Generation): void {
+  const view = core.view(core.exports.sampler(), abi.SAMPLER_BYTES);
+  view.setFloat32(abi.SAMPLER_TEMPERATURE, options.temperature, true);
+  view.setInt32(abi.SAMPLER_TOP_K, options.topK, true);
+  view.setFloat32(abi.SAMPLER_TOP_P, options.topP, true);
+  view.setFloat32(abi.SAMPLER_MIN_P, options.minP, true);
+  view.setFloat32(abi.SAMPLER_REPETITION_PENALTY, options.repetitionPenalty, true);
+  view.setInt32(abi.SAMPLER_NO_REPEAT_NGRAM, options.noRepeatNgram, true);
+  view.setInt32(abi.SAMPLER_BIAS_COUNT, options.logitBias.length, true);
+  options.logitBias.forEach(([token, bias], i) => {
+    view.setUint32(abi.SAMPLER_BIAS + 8 * i, token, true);
+    view.setFloat32(abi.SAMPLER_BIAS + 8 * i + 4, bias, true);
+  });
+  core.exports.seed(options.seed);
+}
+
+/** The text of generated tokens: whole characters only, and nothing of a stop string. */
+class GeneratedText {
+  readonly #engine: Engine;
+  readonly #matcher: StopMatcher;
+  readonly #utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+  #shown = "";
+
+  constructor(engine: Engine, stops: readonly string[]) {
+    this.#engine = engine;
+    this.#matcher = new StopMatcher(stops);
+    engine.core.exports.pieceReset();
+  }
+
+  get stopped(): boolean {
+    return this.#matcher.stopped;
+  }
+
+  append(token: number): string {
+    return this.#show(this.#matcher.push(this.#read(this.#engine.core.exports.pieceAppend(token))));
+  }
+
+  /** What is left when no more tokens follow. */
+  finish(): string {
+    const last = this.#matcher.push(this.#read(this.#engine.core.exports.pieceFlush()));
+    return this.#show(last + this.#matcher.flush());
+  }
+
+  /** The tokens of exactly the text that was shown: a stop string may begin inside a token. */
+  tokensShown(tokens: readonly number[]): number[] {
+    const { core } = this.#engine;
+    for (let length = tokens.length; ; length--) {
+      const kept = tokens.slice(0, length);
+      const text = textOf(core, kept, false);
+      if (this.#shown.startsWith(text)) return [...kept, ...encode(core, this.#shown.slice(text.length), false)];
+    }
+  }
+
+  #read(bytes: number): string {
+    return this.#utf8.decode(this.#engine.core.read(bytes));
+  }
+  #show(text: string): string {
+    this.#shown += text;
+    return text;
+  }
+}
+
+/** Adds up the time between resume() and pause(). */
+class Clock {
+  #total = 0;
+  #since = performance.now();
+
+  pause(): void {
+    this.#total += performance.now() - this.#since;
+  }
+  resume(): void {
+    this.#since = performance.now();
+  }
+  stop(): number {
+    this.pause();
+    return this.#total;
+  }
+}
+
+function rate(count: number, milliseconds: number): number {
+  return milliseconds > 0 ? (count * 1000) / milliseconds : 0;
+}

@@ -1,0 +1,205 @@
+// Checks what callers pass in, before anything runs.
+
+import { MAX_LOGIT_BIAS, MAX_TOP } from "../../assembly/layout/abi.js";
+import { MAX_CONTEXT } from "../../assembly/layout/gguf.js";
+import type {
+  Build,
+  DetokenizeOptions,
+  GenerateOptions,
+  LoadOptions,
+  LogitsOptions,
+  LogprobsOptions,
+  Prompt,
+  TokenizeOptions,
+} from "./api.js";
+import { invalidOption, unknownOption } from "./errors.js";
+import { failure } from "./messages.js";
+
+const U64_MAX = 0xffffffffffffffffn;
+/** Builds of the core that this version has. */
+export const BUILDS: readonly Build[] = ["simd"];
+
+/** Generation options with every default filled in. */
+export interface Generation {
+  maxTokens: number;
+  temperature: number;
+  topK: number;
+  topP: number;
+  minP: number;
+  repetitionPenalty: number;
+  noRepeatNgram: number;
+  logitBias: readonly (readonly [token: number, bias: number])[];
+  seed: bigint;
+  stop: readonly string[];
+  logprobs: number | undefined;
+  signal: AbortSignal | undefined;
+}
+
+/** The same for logprobs(). */
+export interface Scoring {
+  top: number;
+  from: number;
+  signal: AbortSignal | undefined;
+}
+
+/** @throws ZagreusError INVALID_OPTION naming the option, its value and what it must be */
+export function checkGenerateOptions(options: GenerateOptions, vocabulary: number): Generation {
+  checkNames(options, [
+    "maxTokens",
+    "temperature",
+    "topK",
+    "topP",
+    "minP",
+    "repetitionPenalty",
+    "noRepeatNgram",
+    "logitBias",
+    "seed",
+    "stop",
+    "logprobs",
+    "signal",
+  ]);
+  return {
+    maxTokens: integer("maxTokens", options.maxTokens, 0, MAX_CONTEXT) ?? 256,
+    temperature: number("temperature", options.temperature, 0, 100) ?? 0.8,
+    topK: integer("topK", options.topK, 0, vocabulary) ?? 0,
+    topP: number("topP", options.topP, 0, 1) ?? 1,
+    minP: number("minP", options.minP, 0, 1) ?? 0,
+    repetitionPenalty: number("repetitionPenalty", options.repetitionPenalty, 0.01, 100) ?? 1.1,
+    noRepeatNgram: integer("noRepeatNgram", options.noRepeatNgram, 0, MAX_CONTEXT) ?? 0,
+    logitBias: logitBias(options.logitBias, vocabulary),
+    seed: seed(options.seed),
+    stop: stopStrings(options.stop),
+    logprobs: integer("logprobs", options.logprobs, 0, Math.min(MAX_TOP, vocabulary)),
+    signal: abortSignal(options.signal),
+  };
+}
+
+/** @throws ZagreusError INVALID_OPTION */
+export function checkLoadOptions(options: LoadOptions): LoadOptions {
+  checkNames(options, ["contextLength", "kvType", "memoryBudget", "build", "threads", "signal", "onProgress"]);
+  integer("contextLength", options.contextLength, 1, MAX_CONTEXT);
+  oneOf("kvType", options.kvType, ["int8", "f32"]);
+  integer("memoryBudget", options.memoryBudget, 1, Number.MAX_SAFE_INTEGER);
+  oneOf("build", options.build, BUILDS);
+  integer("threads", options.threads, 1, 1);
+  abortSignal(options.signal);
+  if (options.onProgress !== undefined && typeof options.onProgress !== "function") {
+    throw invalidOption("onProgress", options.onProgress, "a function");
+  }
+  return options;
+}
+
+export function checkTokenizeOptions(options: TokenizeOptions): TokenizeOptions {
+  checkNames(options, ["special", "bos"]);
+  flag("special", options.special);
+  flag("bos", options.bos);
+  return options;
+}
+
+export function checkDetokenizeOptions(options: DetokenizeOptions): DetokenizeOptions {
+  checkNames(options, ["special"]);
+  flag("special", options.special);
+  return options;
+}
+
+export function checkLogprobsOptions(options: LogprobsOptions, vocabulary: number): Scoring {
+  checkNames(options, ["top", "from", "signal"]);
+  return {
+    top: integer("top", options.top, 0, Math.min(MAX_TOP, vocabulary)) ?? 0,
+    from: integer("from", options.from, 0, MAX_CONTEXT) ?? 0,
+    signal: abortSignal(options.signal),
+  };
+}
+
+export function checkLogitsOptions(options: LogitsOptions): LogitsOptions {
+  checkNames(options, ["all", "signal"]);
+  flag("all", options.all);
+  abortSignal(options.signal);
+  return options;
+}
+
+export function checkPrompt(prompt: Prompt, vocabulary: number): Prompt {
+  return typeof prompt === "string" ? prompt : checkTokens(prompt, vocabulary, "prompt");
+}
+
+/** @throws ZagreusError INVALID_OPTION when it is no list, BAD_TOKEN for an id outside the vocabulary */
+export function checkTokens(tokens: ArrayLike<number>, vocabulary: number, field = "tokens"): number[] {
+  if (tokens === null || typeof tokens !== "object" || typeof tokens.length !== "number") {
+    throw invalidOption(field, tokens, "a list of token ids");
+  }
+  return Array.from(tokens, (token, index) => {
+    if (!Number.isInteger(token)) throw invalidOption(`${field}[${index}]`, token, "an integer");
+    if (token < 0 || token >= vocabulary) throw failure("BAD_TOKEN", token, vocabulary, `${field}[${index}]`);
+    return token;
+  });
+}
+
+function checkNames(options: object, known: readonly string[]): void {
+  if (options === null || typeof options !== "object") throw invalidOption("options", options, "an object");
+  for (const [name, value] of Object.entries(options)) {
+    if (value !== undefined && !known.includes(name)) throw unknownOption(name, value, known);
+  }
+}
+
+function number(name: string, value: unknown, least: number, most: number): number | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value === "number" && value >= least && value <= most) return value;
+  throw invalidOption(name, value, `a number from ${least} to ${most}`);
+}
+
+function integer(name: string, value: unknown, least: number, most: number): number | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most) return value;
+  throw invalidOption(name, value, least === most ? String(least) : `an integer from ${least} to ${most}`);
+}
+
+function flag(name: string, value: unknown): void {
+  if (value !== undefined && typeof value !== "boolean") throw invalidOption(name, value, "true or false");
+}
+
+function oneOf(name: string, value: unknown, choices: readonly string[]): void {
+  if (value === undefined || choices.includes(value as string)) return;
+  throw invalidOption(name, value, choices.map((choice) => JSON.stringify(choice)).join(" or "));
+}
+
+function abortSignal(value: unknown): AbortSignal | undefined {
+  if (value === undefined || value instanceof AbortSignal) return value;
+  throw invalidOption("signal", value, "an AbortSignal");
+}
+
+function seed(value: unknown): bigint {
+  if (value === undefined) return BigInt(crypto.getRandomValues(new Uint32Array(1))[0]!);
+  if (typeof value === "bigint" && value >= 0n && value <= U64_MAX) return value;
+  if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return BigInt(value);
+  throw invalidOption("seed", value, `an integer from 0 to ${Number.MAX_SAFE_INTEGER} or a bigint below 2^64`);
+}
+
+function stopStrings(value: unknown): string[] {
+  if (value === undefined) return [];
+  const list: unknown[] = Array.isArray(value) ? value : [value];
+  return list.map((stop, index) => {
+    if (typeof stop === "string" && stop.length > 0) return stop;
+    throw invalidOption(Array.isArray(value) ? `stop[${index}]` : "stop", stop, "a string that is not empty");
+  });
+}
+
+function logitBias(value: GenerateOptions["logitBias"], vocabulary: number): [number, number][] {
+  if (value === undefined) return [];
+  if (value === null || typeof value !== "object" || Array.isArray(value)) {
+    throw invalidOption("logitBias", value, "an object or Map of token ids to numbers");
+  }
+  const entries: [unknown, unknown][] = value instanceof Map ? [...value] : Object.entries(value);
+  if (entries.length > MAX_LOGIT_BIAS) {
+    throw invalidOption("logitBias", entries.length, `a list of at most ${MAX_LOGIT_BIAS} tokens`);
+  }
+  return entries.map(([key, bias]) => {
+    const token = typeof key === "string" && /^\d+$/.test(key) ? Number(key) : key;
+    if (typeof token !== "number" || !Number.isInteger(token) || token < 0 || token >= vocabulary) {
+      throw invalidOption("logitBias", key, `keyed by token ids from 0 to ${vocabulary - 1}`);
+    }
+    if (typeof bias !== "number" || !(Math.abs(bias) <= 1e6 || bias === Number.NEGATIVE_INFINITY)) {
+      throw invalidOption(`logitBias[${token}]`, bias, "a number from -1000000 to 1000000, or -Infinity");
+    }
+    return [token, bias];
+  });
+}

@@ -1,0 +1,35 @@
+// Long work shares the event loop: every now and then it waits for a macrotask, so that timers, I/O and abort signals
+// get their turn.
+
+import { aborted } from "./errors.js";
+
+const SLICE_MS = 12;
+
+/** Waits for the event loop to come round; supplied by the host. */
+export type Macrotask = () => Promise<unknown>;
+
+export class Pace {
+  readonly #macrotask: Macrotask;
+  readonly #check: () => void;
+  #since = performance.now();
+
+  /** @param check throws when the work must not go on */
+  constructor(macrotask: Macrotask, check: () => void) {
+    this.#macrotask = macrotask;
+    this.#check = check;
+  }
+
+  /** Call between two pieces of work. @throws what `check` throws */
+  async breathe(): Promise<void> {
+    if (performance.now() - this.#since >= SLICE_MS) {
+      await this.#macrotask();
+      this.#since = performance.now();
+    }
+    this.#check();
+  }
+}
+
+/** @throws ZagreusError ABORTED */
+export function checkSignal(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw aborted(signal.reason);
+}

@@ -1,0 +1,39 @@
+// Runs a token sequence through the model, from where the KV cache already agrees with it.
+
+import { MAX_BATCH } from "../../assembly/layout/abi.js";
+import type { Engine } from "./engine.js";
+import { failure } from "./messages.js";
+import type { Pace } from "./pace.js";
+
+/** Tokens start..start + count - 1 have just been run; logits() takes their index in the batch. */
+export interface Batch {
+  start: number;
+  count: number;
+}
+
+/**
+ * Runs `tokens` in batches, yielding after each.
+ * @param from first position whose logits are wanted; it is run even if the cache has it
+ * @throws ZagreusError CONTEXT_OVERFLOW before anything runs
+ */
+export async function* prefill(
+  engine: Engine,
+  tokens: readonly number[],
+  from: number,
+  pace: Pace,
+): AsyncGenerator<Batch> {
+  const { contextLength } = engine.info;
+  if (tokens.length > contextLength) throw failure("CONTEXT_OVERFLOW", tokens.length, contextLength, "prompt");
+  for (let start = Math.min(engine.cache.commonPrefix(tokens), from); start < tokens.length; start += MAX_BATCH) {
+    await pace.breathe();
+    const batch = tokens.slice(start, start + MAX_BATCH);
+    runBatch(engine, batch, start);
+    yield { start, count: batch.length };
+  }
+}
+
+/** Runs up to MAX_BATCH tokens at positions start.. */
+export function runBatch({ core }: Engine, tokens: readonly number[], start: number): void {
+  core.words(core.exports.batch(), tokens.length).set(tokens);
+  core.check(core.exports.forward(tokens.length, start));
+}

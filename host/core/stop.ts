@@ -1,0 +1,68 @@
+// Stop strings in a stream of text whose pieces end anywhere.
+
+/**
+ * Finds the first stop string to be complete, however the text is cut into pieces. Text that may still turn out to be
+ * the start of one is held back, so no part of a stop string is ever passed on.
+ */
+export class StopMatcher {
+  readonly #stops: readonly string[];
+  #held = "";
+  #stopped = false;
+
+  constructor(stops: readonly string[]) {
+    this.#stops = stops;
+  }
+
+  /** Whether a stop string has been seen; nothing is passed on after that. */
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
+  /** Takes the next piece; returns the text that may be passed on. */
+  push(piece: string): string {
+    if (this.#stopped) return "";
+    const text = this.#held + piece;
+    const match = this.#firstComplete(text);
+    if (match >= 0) {
+      this.#stopped = true;
+      this.#held = "";
+      return text.slice(0, match);
+    }
+    const keep = this.#heldLength(text);
+    this.#held = text.slice(text.length - keep);
+    return text.slice(0, text.length - keep);
+  }
+
+  /** No more text follows; returns what was held back. */
+  flush(): string {
+    const held = this.#held;
+    this.#held = "";
+    return held;
+  }
+
+  /** Start of the stop string that ends first (the longest of those), or -1. */
+  #firstComplete(text: string): number {
+    let start = -1;
+    let end = Number.POSITIVE_INFINITY;
+    for (const stop of this.#stops) {
+      const at = text.indexOf(stop);
+      if (at < 0) continue;
+      if (at + stop.length < end || (at + stop.length === end && at < start)) {
+        start = at;
+        end = at + stop.length;
+      }
+    }
+    return start;
+  }
+
+  /** Length of the longest end of `text` that begins a stop string. */
+  #heldLength(text: string): number {
+    let longest = 0;
+    for (const stop of this.#stops) {
+      for (let length = Math.min(stop.length - 1, text.length); length > longest; length--) {
+        if (text.endsWith(stop.slice(0, length))) longest = length;
+      }
+    }
+    return longest;
+  }
+}

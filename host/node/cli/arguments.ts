@@ -1,0 +1,42 @@
+// Parsers of option values. What they refuse is wrong usage, exit code 2.
+
+import { InvalidArgumentError } from "commander";
+
+/** An integer of at least `least`. */
+export function integer(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least) {
+      throw new InvalidArgumentError(`It must be an integer of at least ${least}.`);
+    }
+    return value;
+  };
+}
+
+export function decimal(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value)) throw new InvalidArgumentError("It must be a number.");
+  return value;
+}
+
+export function seed(text: string): bigint {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("It must be an integer of at least 0.");
+  return BigInt(text);
+}
+
+/** "1,2,3" */
+export function tokenList(text: string): number[] {
+  return text.split(",").map((item) => integer(0)(item.trim()));
+}
+
+/** ID=BIAS, given any number of times. */
+export function logitBias(text: string, before = new Map<number, number>()): Map<number, number> {
+  const [id, bias, ...more] = text.split("=");
+  if (id === undefined || bias === undefined || more.length > 0) throw new InvalidArgumentError("It must be ID=BIAS.");
+  return new Map(before).set(integer(0)(id), bias === "-inf" ? Number.NEGATIVE_INFINITY : decimal(bias));
+}
+
+/** Collects an option given any number of times. */
+export function list(text: string, before: string[] = []): string[] {
+  return [...before, text];
+}

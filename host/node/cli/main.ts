@@ -1,0 +1,47 @@
+// The `zagreus` command.
+
+import { Command, CommanderError } from "commander";
+
+import { ZagreusError } from "../index.js";
+import { benchCommand } from "./bench.js";
+import { completeCommand } from "./complete.js";
+import { inspectCommand } from "./inspect.js";
+import { logitsCommand } from "./logits.js";
+import { interrupted } from "./output.js";
+import { perplexityCommand } from "./perplexity.js";
+import { tokenizeCommand } from "./tokenize.js";
+
+declare const ZAGREUS_VERSION: string;
+
+const FAILURE = 1;
+const USAGE = 2;
+const INTERRUPTED = 130;
+
+// A reader that went away, as in `zagreus … | head`, is no error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === "EPIPE" ? 0 : FAILURE);
+});
+
+const program = new Command("zagreus")
+  .description("Run Zagreus and Nesso language models in WebAssembly.")
+  .version(ZAGREUS_VERSION)
+  .exitOverride()
+  .showHelpAfterError("(zagreus --help shows the usage)");
+for (const make of [completeCommand, tokenizeCommand, logitsCommand, perplexityCommand, benchCommand, inspectCommand]) {
+  program.addCommand(make().exitOverride().showHelpAfterError("(add --help to see the usage)"));
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = report(error);
+}
+
+/** Says what went wrong in one line, and returns the exit code. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE; // commander has said it
+  if (interrupted()) return INTERRUPTED;
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`zagreus: ${message.replace(/\s*\n\s*/g, " ")}\n`);
+  return error instanceof ZagreusError && error.code === "INVALID_OPTION" ? USAGE : FAILURE;
+}

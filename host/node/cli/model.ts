@@ -1,0 +1,49 @@
+// Options and loading that all commands share.
+
+import { type Command, Option } from "commander";
+import { bundledModel, type KvType, type LoadOptions, load, type Model } from "../index.js";
+import { integer } from "./arguments.js";
+import { interruptSignal } from "./output.js";
+import { progressBar } from "./progress.js";
+
+export interface ModelFlags {
+  model?: string;
+  build?: "simd";
+  context?: number;
+  kv?: KvType;
+  json?: boolean;
+}
+
+/** Adds -m, --build, --context, --kv and --json. */
+export function withModel(command: Command): Command {
+  return command
+    .option("-m, --model <model>", "path or URL of a GGUF file (default: the bundled zagreus-nano)")
+    .addOption(new Option("--build <build>", "build of the core").choices(["simd"]))
+    .option("--context <tokens>", "positions of the KV cache (default: the model's, at most 4096)", integer(1))
+    .addOption(new Option("--kv <type>", "element type of the KV cache (default: int8)").choices(["int8", "f32"]))
+    .option("--json", "print one JSON object");
+}
+
+export interface LoadedModel {
+  model: Model;
+  loadMs: number;
+  /** Fires on Ctrl-C. */
+  signal: AbortSignal;
+}
+
+export function loadOptions({ build, context, kv }: ModelFlags): LoadOptions {
+  return { build, contextLength: context, kvType: kv };
+}
+
+export async function loadModel(flags: ModelFlags): Promise<LoadedModel> {
+  const signal = interruptSignal();
+  const bar = progressBar();
+  const begun = performance.now();
+  try {
+    const options = { ...loadOptions(flags), signal, onProgress: bar.update };
+    const model = await load(flags.model ?? bundledModel, options);
+    return { model, loadMs: performance.now() - begun, signal };
+  } finally {
+    bar.stop();
+  }
+}

@@ -1,0 +1,89 @@
+// The core and the published bundle with a model of the true size (test/fullsize.mjs).
+
+import { execFileSync } from "node:child_process";
+import { closeSync, openSync, readSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import {
+  INFO_BOS,
+  INFO_HEAD_SIZE,
+  INFO_HEADS,
+  INFO_HIDDEN,
+  INFO_KV_HEADS,
+  INFO_LAYERS,
+  INFO_MEMORY_BYTES,
+  INFO_PARAMETERS,
+  INFO_TIED,
+  INFO_TOKENIZER_BYTES,
+  INFO_VOCABULARY,
+  IO_BYTES,
+  KV_INT8,
+} from "../../assembly/layout/abi";
+import { FIRST_ERROR, HEADER_READY, LOADED, OK } from "../../assembly/layout/status";
+import { Core, statusName } from "../core";
+import { cachedFullsize, type FullsizeType } from "../fullsize.mjs";
+import { VARIANTS } from "../variants";
+
+/** Feeds a file piece by piece; returns how long plan() took. */
+function loadFrom(path: string, core: Core): number {
+  const { exports: e } = core;
+  const file = openSync(path, "r");
+  let planMs = 0;
+  let code = e.begin(0, KV_INT8, 0);
+  for (let read = 1; read > 0 && code < FIRST_ERROR; ) {
+    read = readSync(file, core.bytes(e.buffer(), IO_BYTES));
+    code = e.feed(read);
+    if (code === HEADER_READY) {
+      const start = performance.now();
+      code = e.plan();
+      planMs = performance.now() - start;
+      if (code === OK) code = e.feed(0);
+    }
+  }
+  closeSync(file);
+  if (code < FIRST_ERROR) code = e.end();
+  expect(statusName(code), JSON.stringify(core.failure())).toBe(statusName(LOADED));
+  return planMs;
+}
+
+describe.each(VARIANTS)("full size: $name", (variant) => {
+  it.each(["q4_0", "q8_0"] as FullsizeType[])("%s loads and generates", { timeout: 240_000 }, (type) => {
+    const core = new Core(variant);
+    const path = cachedFullsize(type);
+    const start = performance.now();
+    const planMs = loadFrom(path, core);
+    const loadMs = performance.now() - start;
+
+    const shape = [INFO_LAYERS, INFO_HIDDEN, INFO_HEADS, INFO_KV_HEADS, INFO_HEAD_SIZE, INFO_VOCABULARY, INFO_TIED];
+    expect(shape.map((id) => core.info(id))).toEqual([32, 960, 15, 5, 64, 128256, 1]);
+    expect(core.info(INFO_PARAMETERS)).toBe(437_760_960);
+    expect(core.info(INFO_TOKENIZER_BYTES)).toBeLessThanOrEqual(10e6);
+
+    const before = core.memoryBytes;
+    expect(before).toBe(core.info(INFO_MEMORY_BYTES));
+    core.sampling({ temperature: 0.8, topP: 0.95 });
+    const prompt = [core.info(INFO_BOS), ...core.encode("L'intelligenza artificiale è")];
+    core.prefill(prompt);
+    let token = core.next(prompt.length - 1);
+    const decodeStart = performance.now();
+    for (let i = 0; i < 16; i++) {
+      core.prefill([token], prompt.length + i);
+      token = core.next(0);
+      expect(token).toBeLessThan(128256);
+    }
+    const decodeMs = (performance.now() - decodeStart) / 16;
+    expect(core.memoryBytes).toBe(before);
+    console.log(
+      `${variant.name} ${type}: load ${loadMs.toFixed(0)} ms (plan and vocabulary ${planMs.toFixed(0)} ms), ` +
+        `decode ${decodeMs.toFixed(1)} ms per token, memory ${(before / 1e6).toFixed(0)} MB`,
+    );
+  });
+
+  it("q4_0 in the published bundle keeps its memory", { timeout: 240_000 }, () => {
+    const script = fileURLToPath(new URL("../fullsize_check.mjs", import.meta.url));
+    const result = JSON.parse(execFileSync(process.execPath, [script, "--tokens", "24"], { encoding: "utf8" }));
+    console.log(`${variant.name}: ${JSON.stringify(result)}`);
+    expect(result).toMatchObject({ tokens: 24, memoryConstant: true, peakRssWithinBounds: true });
+    expect(result.peakRssBytes).toBeLessThanOrEqual(result.weightBytes + result.kvBytes + 60e6);
+  });
+});

@@ -1,0 +1,108 @@
+// The same answers as llama.cpp on the same files (test/fixtures/README.md says how those were made).
+
+import { describe, expect, it } from "vitest";
+import { KV_F32, KV_INT8 } from "../../assembly/layout/abi";
+import { Core, fixture, heldText, NANO, type NanoType } from "../core";
+import { divergence, largest } from "../reference";
+import { VARIANTS } from "../variants";
+
+interface Case {
+  prompt: string;
+  tokens: number[];
+  logits: string;
+  greedy: number[];
+  greedyGap: number[];
+}
+
+/** Two logits of llama.cpp closer than this may change places: its own activations are rounded to int8. */
+const CLOSE = 0.15;
+const TYPES = Object.keys(NANO) as NanoType[];
+const MODES = [
+  { kv: "f32", kvType: KV_F32, bound: 1e-3 },
+  { kv: "int8", kvType: KV_INT8, bound: 3e-3 },
+];
+
+const golden = (type: NanoType): { vocab: number; cases: Case[] } =>
+  JSON.parse(fixture(`fixtures/golden/nano-${type}.json`).toString());
+
+function goldenLogits({ logits, tokens }: Case, vocabulary: number): Float32Array[] {
+  const bytes = fixture(`fixtures/golden/${logits}`);
+  const all = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
+  return tokens.map((_, i) => all.subarray(i * vocabulary, (i + 1) * vocabulary));
+}
+
+describe.each(VARIANTS)("golden: $name", (variant) => {
+  describe.each(TYPES)("zagreus-nano %s", (type) => {
+    const { vocab, cases } = golden(type);
+
+    it("tokenizes the prompts alike", () => {
+      const core = new Core(variant).open(NANO[type]());
+      for (const { prompt, tokens } of cases) expect(core.encode(prompt)).toEqual(tokens.slice(1));
+    });
+
+    it.each(MODES)("has llama.cpp's distributions, $kv KV", ({ kv, kvType, bound }) => {
+      const core = new Core(variant).open(NANO[type](), { kvType });
+      let sum = 0;
+      let worst = 0;
+      let positions = 0;
+      const flipped: string[] = [];
+      for (const [index, item] of cases.entries()) {
+        const theirs = goldenLogits(item, vocab);
+        const ours = core.logits(item.tokens);
+        theirs.forEach((row, position) => {
+          const nats = divergence(row, ours[position]!);
+          sum += nats;
+          worst = Math.max(worst, nats);
+          positions++;
+          const [first, second] = largest(row, 2) as [number, number];
+          if (row[first]! - row[second]! > CLOSE && largest(ours[position]!, 1)[0] !== first) {
+            flipped.push(`case ${index} position ${position}`);
+          }
+        });
+      }
+      console.log(
+        `${variant.name} ${type} KV ${kv}: KL mean ${(sum / positions).toExponential(2)}, ` +
+          `worst ${worst.toExponential(2)}, ${positions} positions`,
+      );
+      expect(flipped).toEqual([]);
+      expect(sum / positions).toBeLessThanOrEqual(bound);
+    });
+
+    it("continues greedily alike, as far as the gaps tell", () => {
+      const core = new Core(variant).open(NANO[type]());
+      const reached = cases.map((item) => {
+        core.sampling();
+        core.prefill(item.tokens);
+        let row = (item.tokens.length - 1) % 64;
+        let same = 0;
+        let running = true;
+        item.greedy.forEach((token, step) => {
+          const ours = core.next(row);
+          if (item.greedyGap[step]! > CLOSE) expect(ours, `step ${step} after ${item.prompt}`).toBe(token);
+          running &&= ours === token;
+          if (running) same++;
+          // The golden token goes on, so that steps after a close one still say something.
+          core.prefill([token], item.tokens.length + step);
+          row = 0;
+        });
+        const close = item.greedyGap.findIndex((gap) => gap <= CLOSE);
+        return `${same} (first close gap at ${close})`;
+      });
+      console.log(`${variant.name} ${type}: greedy tokens the same, of 24: ${reached.join(", ")}`);
+    });
+
+    it("has llama.cpp's perplexity within 0.5 %", { timeout: 120_000 }, () => {
+      const { texts } = JSON.parse(fixture("fixtures/golden/perplexity.json").toString());
+      const core = new Core(variant).open(NANO[type]());
+      for (const language of ["ita", "eng"] as const) {
+        const theirs = texts[`text/held-${language}.txt`][type];
+        const { perplexity, tokens } = core.perplexity(heldText(language), 512);
+        console.log(
+          `${variant.name} ${type} ${language}: perplexity ${perplexity.toFixed(4)}, llama.cpp ${theirs}, ` +
+            `${(100 * (perplexity / theirs - 1)).toFixed(3)} %, ${tokens} tokens`,
+        );
+        expect(Math.abs(perplexity / theirs - 1)).toBeLessThanOrEqual(0.005);
+      }
+    });
+  });
+});

