@@ -45,6 +45,7 @@ export { errorExpected, errorField, errorFieldLength, errorValue } from "./failu
 
 let kvLength: i32 = 0; // positions in the KV cache
 let batchCount: i32 = 0; // tokens of the last forward pass
+let firstRow: i32 = 0; // which of them the first row of logits belongs to
 
 // Loading
 
@@ -255,6 +256,7 @@ export function logits(first: i32, count: i32): usize {
     failAt(BAD_OPTION, "logits", first + count, batchCount);
     return 0;
   }
+  firstRow = first;
   project(logitRow(0), first, count);
   return logitRow(0);
 }
@@ -267,9 +269,13 @@ export function sampler(): usize {
 export function seed(value: u64): void {
   seedSampler(value);
 }
-/** Picks a token from row 0 of the last logits, which it changes. Token | -WRONG_STATE */
-export function sample(): i32 {
-  return isReady("sample") ? sampleToken(kvLength) : -WRONG_STATE;
+/**
+ * Picks a token from a row of the last logits, which it changes; the history is all tokens up to the row's own.
+ * Token | -WRONG_STATE
+ */
+export function sample(row: i32): i32 {
+  if (!isReady("sample")) return -WRONG_STATE;
+  return sampleToken(logitRow(row), kvLength - batchCount + firstRow + row + 1);
 }
 /** The `k` (1..MAX_TOP) largest logits of a row, descending: { id u32, logit f32 }[k]; 0 for a k out of range. */
 export function top(row: i32, k: i32): usize {

@@ -26,12 +26,13 @@ const BIN_SHIFT = 20;
 const BINS = (0x3f800000 >> BIN_SHIFT) + 1;
 
 let parameters: usize = 0;
-let rows: usize = 0; // f32[LOGIT_ROWS][vocabulary], and a padding of -Infinity or zeros to read four at a time
+let rows: usize = 0; // f32[LOGIT_ROWS][vocabulary]
 let seen: usize = 0; // u8[vocabulary]: in the history
 let counts: usize = 0; // u32[BINS]
 let masses: usize = 0; // f64[BINS]
 let members: usize = 0; // { probability f32, id u32 }[vocabulary] of the bin that is cut; also the result of top()
 let state: u64 = 0;
+let logits: usize = 0; // the row that is being sampled
 
 /** Lays the sampler out from `at` and returns its end. */
 export function carveSampler(at: u64): u64 {
@@ -39,7 +40,7 @@ export function carveSampler(at: u64): u64 {
   parameters = <usize>at;
   at = align64(at + SAMPLER_BYTES);
   rows = <usize>at;
-  at = align64(at + LOGIT_ROWS * 4 * vocabulary + 16);
+  at = align64(at + LOGIT_ROWS * 4 * vocabulary);
   seen = <usize>at;
   at = align64(at + vocabulary);
   counts = <usize>at;
@@ -81,8 +82,9 @@ function random(): f64 {
   return <f64>((z ^ (z >> 31)) >> 11) * 1.1102230246251565e-16;
 }
 
-/** Picks a token from row 0, whose logits it changes, after the `length` tokens of the history. */
-export function sampleToken(length: i32): i32 {
+/** Picks a token from a row of logits, which it changes, after the first `length` tokens of the history. */
+export function sampleToken(row: usize, length: i32): i32 {
+  logits = row;
   applyBias();
   applyRepetitionPenalty(length);
   banRepeatedNgrams(length);
@@ -94,7 +96,7 @@ function applyBias(): void {
   const count = load<i32>(parameters, SAMPLER_BIAS_COUNT);
   for (let i = 0; i < count; i++) {
     const entry = parameters + SAMPLER_BIAS + 8 * i;
-    const logit = rows + 4 * <usize>load<u32>(entry);
+    const logit = logits + 4 * <usize>load<u32>(entry);
     store<f32>(logit, load<f32>(logit) + load<f32>(entry, 4));
   }
 }
@@ -108,8 +110,8 @@ function applyRepetitionPenalty(length: i32): void {
     const id = <usize>load<u32>(run.history + 4 * i);
     if (load<u8>(seen + id)) continue;
     store<u8>(seen + id, 1);
-    const logit = load<f32>(rows + 4 * id);
-    store<f32>(rows + 4 * id, logit < 0 ? logit * penalty : logit / penalty);
+    const logit = load<f32>(logits + 4 * id);
+    store<f32>(logits + 4 * id, logit < 0 ? logit * penalty : logit / penalty);
   }
 }
 
@@ -121,14 +123,14 @@ function banRepeatedNgrams(length: i32): void {
   const tail = run.history + 4 * <usize>length - bytes;
   for (let i = 0; i + n <= length; i++) {
     const gram = run.history + 4 * <usize>i;
-    if (memory.compare(gram, tail, bytes) == 0) store<f32>(rows + 4 * <usize>load<u32>(gram + bytes), -Infinity);
+    if (memory.compare(gram, tail, bytes) == 0) store<f32>(logits + 4 * <usize>load<u32>(gram + bytes), -Infinity);
   }
 }
 
 /** The smallest id with the largest logit. */
 function argmax(): i32 {
-  const largest = largestLogit(rows);
-  for (let id = 0; id < config.vocabulary; id++) if (load<f32>(rows + 4 * <usize>id) == largest) return id;
+  const largest = largestLogit(logits);
+  for (let id = 0; id < config.vocabulary; id++) if (load<f32>(logits + 4 * <usize>id) == largest) return id;
   return 0; // every logit is NaN
 }
 
@@ -151,13 +153,13 @@ let ties: i32 = 0; // how many of those equal to it are in, smaller ids first
 
 function draw(temperature: f32): i32 {
   const vocabulary = <usize>config.vocabulary;
-  const end = rows + 4 * vocabulary;
-  const largest = f32x4.splat(largestLogit(rows));
+  const end = logits + 4 * vocabulary;
+  const largest = f32x4.splat(largestLogit(logits));
   const divisor = f32x4.splat(temperature);
-  const floor = f32x4.splat(-87);
-  for (let at = rows; at < end; at += 16) {
-    const x = f32x4.div(f32x4.sub(v128.load(at), largest), divisor);
-    v128.store(at, v128.and(exp4(x), f32x4.ge(x, floor)));
+  const whole = logits + 4 * (vocabulary & ~3);
+  for (let at = logits; at < whole; at += 16) v128.store(at, weightsOf(v128.load(at), largest, divisor));
+  for (let at = whole; at < end; at += 4) {
+    store<f32>(at, f32x4.extract_lane(weightsOf(v128.load32_splat(at), largest, divisor), 0));
   }
 
   cut = f32.MIN_VALUE;
@@ -174,21 +176,28 @@ function draw(temperature: f32): i32 {
 
   let mass: f64 = 0;
   let tied = 0;
-  for (let at = rows; at < end; at += 4) {
+  for (let at = logits; at < end; at += 4) {
     const weight = load<f32>(at);
     if (weight > cut || (weight == cut && tied++ < ties)) mass += weight;
   }
   let left = random() * mass;
   tied = 0;
   let last = 0;
-  for (let at = rows; at < end; at += 4) {
+  for (let at = logits; at < end; at += 4) {
     const weight = load<f32>(at);
     if (!(weight > cut || (weight == cut && tied++ < ties))) continue;
-    last = <i32>((at - rows) >> 2);
+    last = <i32>((at - logits) >> 2);
     left -= weight;
     if (left < 0) break;
   }
   return last;
+}
+
+// @ts-ignore: decorator
+@inline
+function weightsOf(logits: v128, largest: v128, divisor: v128): v128 {
+  const x = f32x4.div(f32x4.sub(logits, largest), divisor);
+  return v128.and(exp4(x), f32x4.ge(x, f32x4.splat(-87)));
 }
 
 /** Top-k: the cut is the k-th largest weight; all that equal it stay, as in Hugging Face's TopKLogitsWarper. */
@@ -234,7 +243,7 @@ function cutMass(p: f32): void {
 function fillHistogram(): void {
   memory.fill(counts, 0, 4 * BINS);
   memory.fill(masses, 0, 8 * BINS);
-  for (let at = rows, end = rows + 4 * <usize>config.vocabulary; at < end; at += 4) {
+  for (let at = logits, end = logits + 4 * <usize>config.vocabulary; at < end; at += 4) {
     const weight = load<f32>(at);
     if (!(weight >= cut)) continue;
     const bin = <usize>(reinterpret<u32>(weight) >> BIN_SHIFT);
@@ -247,7 +256,7 @@ function fillHistogram(): void {
 function gatherBin(bin: i32): i32 {
   let count = 0;
   for (let id = 0; id < config.vocabulary; id++) {
-    const weight = load<f32>(rows + 4 * <usize>id);
+    const weight = load<f32>(logits + 4 * <usize>id);
     if (!(weight >= cut) || <i32>(reinterpret<u32>(weight) >> BIN_SHIFT) != bin) continue;
     store<f32>(members + 8 * <usize>count, weight);
     store<u32>(members + 8 * <usize>count, id, 4);
