@@ -38,6 +38,7 @@ import {
   seed as seedSampler,
   topLogits,
 } from "./sampler";
+import { endThreads, prepareThreads, workLoop } from "./threads";
 import * as tokenizer from "./tokenizer";
 import { forward as forwardPass, project } from "./transformer";
 
@@ -178,6 +179,24 @@ export function tensorCount(): i32 {
 /** Address of a TENSOR_* record, in the order of the file's data. */
 export function tensorEntry(index: i32): usize {
   return <u32>index < <u32>tensorCount() ? tensorRecord(index) : 0;
+}
+
+// Threads (builds with shared memory; elsewhere there is one thread and these do nothing)
+
+/**
+ * Before begin(): the number of threads (1..MAX_THREADS), the caller's among them, and whether the caller's thread may wait, which a
+ * browser's main thread must not.
+ */
+export function setThreads(count: i32, mayBlock: i32): void {
+  prepareThreads(count, mayBlock != 0);
+}
+/** In a worker's own instance over the same memory, index 1..count - 1: takes its share of the work until stopThreads(). */
+export function work(index: i32): void {
+  workLoop(index);
+}
+/** Makes every work() return. */
+export function stopThreads(): void {
+  endThreads();
 }
 
 // Tokenizer

@@ -10,9 +10,7 @@ import { blocks } from "./kernels/attention";
 import { nearestInt } from "./kernels/math";
 import { f32x4Max } from "./kernels/reduce";
 import { KV_INT8 } from "./layout/abi";
-
-let base: usize = 0;
-let scales: usize = 0;
+import { run } from "./run_state";
 
 /** Positions with room in the cache: the context, padded to whole blocks of attention. */
 // @ts-ignore: decorator
@@ -42,8 +40,8 @@ export function kvBytes(): u64 {
 }
 
 export function carveKvCache(at: usize): void {
-  base = at;
-  scales = at + <usize>dataSegments() * headStride();
+  run.cache = at;
+  run.cacheScales = at + <usize>dataSegments() * headStride();
 }
 
 // @ts-ignore: decorator
@@ -55,25 +53,25 @@ function segment(layer: i32, values: i32, head: i32): usize {
 // @ts-ignore: decorator
 @inline
 export function keys(layer: i32, head: i32): usize {
-  return base + segment(layer, 0, head) * headStride();
+  return run.cache + segment(layer, 0, head) * headStride();
 }
 /** Their scales, f32[capacity]. */
 // @ts-ignore: decorator
 @inline
 export function keyScales(layer: i32, head: i32): usize {
-  return scales + segment(layer, 0, head) * 4 * kvCapacity();
+  return run.cacheScales + segment(layer, 0, head) * 4 * kvCapacity();
 }
 /** Values of a head: [capacity][headSize] of i8 or f32. */
 // @ts-ignore: decorator
 @inline
 export function values(layer: i32, head: i32): usize {
-  return base + segment(layer, 1, head) * headStride();
+  return run.cache + segment(layer, 1, head) * headStride();
 }
 /** Their scales, f32[capacity]. */
 // @ts-ignore: decorator
 @inline
 export function valueScales(layer: i32, head: i32): usize {
-  return scales + segment(layer, 1, head) * 4 * kvCapacity();
+  return run.cacheScales + segment(layer, 1, head) * 4 * kvCapacity();
 }
 
 /** Writes the key and the value of `position`, each f32[kvHeads][headSize]. */
@@ -115,7 +113,9 @@ export function kvSegments(): i32 {
 }
 export function kvSegment(index: i32): usize {
   const data = dataSegments();
-  return index < data ? base + <usize>index * headStride() : scales + <usize>(index - data) * 4 * kvCapacity();
+  return index < data
+    ? run.cache + <usize>index * headStride()
+    : run.cacheScales + <usize>(index - data) * 4 * kvCapacity();
 }
 /** Bytes that one position takes in a segment. */
 export function kvSegmentStride(index: i32): i32 {

@@ -1,6 +1,6 @@
 // The fixed part of linear memory, carved from the end of the static data:
 //
-//     | static data | I/O buffer 1 MiB | failure text 4 KiB | config 256 | run state 128 | carry 128 | metadata index 16 KiB | arena ... |
+//     | static data | I/O buffer 1 MiB | failure text 4 KiB | config | run state | crew | carry | metadata index 16 KiB | arena ... |
 //                   ^ __heap_base, 64-byte aligned                                                                          ^ arenaBase()
 //
 // Nothing mutable lives in static data: instances that share a memory would reset it.
@@ -11,7 +11,8 @@ import { MAX_METADATA } from "./layout/gguf";
 
 export const FAILURE_TEXT_BYTES: usize = 4096;
 const CONFIG_BYTES: usize = 256;
-const RUN_STATE_BYTES: usize = 128;
+const RUN_STATE_BYTES: usize = 192;
+const CREW_BYTES: usize = 320;
 
 /** The I/O buffer: chunks of the file while loading, text afterwards. u8[IO_BYTES] */
 // @ts-ignore: decorator
@@ -37,11 +38,17 @@ export function configAddress(): usize {
 export function runStateAddress(): usize {
   return configAddress() + CONFIG_BYTES;
 }
+/** Where threads.ts keeps what the threads share. */
+// @ts-ignore: decorator
+@inline
+export function crewAddress(): usize {
+  return runStateAddress() + RUN_STATE_BYTES;
+}
 /** A block of weights whose bytes have not all arrived. u8[MAX_BLOCK_BYTES] */
 // @ts-ignore: decorator
 @inline
 export function carry(): usize {
-  return runStateAddress() + RUN_STATE_BYTES;
+  return crewAddress() + CREW_BYTES;
 }
 /** Addresses of the metadata records. u32[MAX_METADATA] */
 // @ts-ignore: decorator

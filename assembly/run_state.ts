@@ -1,12 +1,12 @@
 // Buffers of a forward pass. `batch` = MAX_BATCH rows; all f32 unless said.
 
+import { scratchBytes } from "./attend";
 import { config, kvWidth, queryWidth } from "./config";
-import { BLOCK } from "./kernels/attention";
 import { activationBytes } from "./kernels/quantize";
 import { ropeFrequencies } from "./kernels/rope";
-import { kvCapacity } from "./kv_cache";
 import { MAX_BATCH } from "./layout/abi";
 import { align64, runStateAddress } from "./memory";
+import { threadCount } from "./threads";
 import { weights } from "./weights";
 
 @unmanaged
@@ -22,11 +22,9 @@ export class RunState {
   up: usize; // [batch][intermediate]
   turns: usize; // rotations of each position: [batch][headSize / 2][4]
   frequencies: usize; // f64[headSize / 2]
-  scores: usize; // of heads that go together: [3][capacity of the KV cache]
-  weights: usize; // i16[3][capacity]
-  blockScales: usize; // [3][capacity / BLOCK]
-  smallQuery: usize; // i16[3][headSize]
-  queryScales: usize; // [3]
+  scratch: usize; // attend.ts, of each thread
+  cache: usize; // kv_cache.ts: keys and values
+  cacheScales: usize; // and their scales
   tokens: usize; // u32[batch]
   history: usize; // tokens in the KV cache: u32[context]
 }
@@ -59,11 +57,7 @@ export function carveRunState(at: u64): u64 {
   run.up = take(row * config.intermediate);
   run.turns = take(row * config.headSize * 2);
   run.frequencies = take(<u64>config.headSize * 4);
-  run.scores = take(<u64>kvCapacity() * 12);
-  run.weights = take(<u64>kvCapacity() * 6);
-  run.blockScales = take(((<u64>kvCapacity() * 4) / BLOCK) * 3);
-  run.smallQuery = take(<u64>config.headSize * 6);
-  run.queryScales = take(12);
+  run.scratch = take(<u64>threadCount() * scratchBytes());
   run.tokens = take(row);
   run.history = take(<u64>config.context * 4);
   return end;

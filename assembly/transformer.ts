@@ -3,26 +3,15 @@
 // `count` tokens at consecutive positions go through together; every step works on all of them, one row of a buffer each.
 // Nothing that a token computes depends on which others it travels with, so any split of a prompt gives the same bits.
 
+import { attend } from "./attend";
 import { config, kvWidth, queryWidth } from "./config";
-import {
-  BLOCK,
-  mix,
-  mixFloat,
-  quantizeQuery,
-  quantizeWeights,
-  scaleScores,
-  score,
-  scoreFloat,
-  softmax,
-} from "./kernels/attention";
 import { add, swiglu } from "./kernels/elementwise";
 import { dequantizeRow, matmul } from "./kernels/matmul";
 import { rmsNorm } from "./kernels/norm";
 import { activationBytes, quantize } from "./kernels/quantize";
 import { rope, ropeTurns } from "./kernels/rope";
 import { RELAXED } from "./kernels/simd";
-import { keys, keyScales, kvCapacity, storeKeyValue, values, valueScales } from "./kv_cache";
-import { KV_INT8 } from "./layout/abi";
+import { storeKeyValue } from "./kv_cache";
 import { run } from "./run_state";
 import { Layer, layer, weights } from "./weights";
 
@@ -52,77 +41,11 @@ function attention(w: Layer, l: i32, count: i32, first: i32): void {
     rope(query, config.heads, config.headSize, turns);
     rope(key, config.kvHeads, config.headSize, turns);
     storeKeyValue(l, first + t, key, row(run.value, t, kvWidth()));
-    attend(row(run.attended, t, queryWidth()), query, l, first + t + 1);
   }
+  attend(l, count, first);
   quantizeRows(run.attended, queryWidth(), count, w.output.wide);
   matmul(run.normed, w.output, run.quantized, count, !w.output.wide);
   add(run.x, run.normed, count * config.hidden);
-}
-
-/** All query heads of one token over the first `positions` positions: softmax(q k / sqrt(headSize)) v. */
-function attend(target: usize, query: usize, l: i32, positions: i32): void {
-  const size = config.headSize;
-  const sharing = config.heads / config.kvHeads; // query heads that read the same keys and values
-  for (let kv = 0; kv < config.kvHeads; kv++) {
-    for (let done = 0; done < sharing; ) {
-      const heads = config.kvType == KV_INT8 && sharing - done >= 3 ? 3 : 1;
-      if (config.kvType == KV_INT8) attendInt8(heads, target, query, l, kv, positions);
-      else attendFloat(target, query, l, kv, positions);
-      query += 4 * <usize>(heads * size);
-      target += 4 * <usize>(heads * size);
-      done += heads;
-    }
-  }
-}
-
-/** One query head, or three, over int8 keys and values. */
-function attendInt8(heads: i32, target: usize, query: usize, l: i32, kv: i32, positions: i32): void {
-  const size = config.headSize;
-  const capacity = kvCapacity();
-  score(heads == 3, run.scores, 4 * capacity, quantizeQueries(heads, query), keys(l, kv), positions, size);
-  for (let h = 0; h < heads; h++) {
-    const scores = row(run.scores, h, <i32>capacity);
-    scaleScores(scores, load<f32>(run.queryScales + 4 * h), keyScales(l, kv), positions);
-    const scale: f32 = 1 / softmax(scores, positions);
-    const weights = run.weights + 2 * capacity * h;
-    quantizeWeights(
-      weights,
-      row(run.blockScales, h, <i32>capacity / BLOCK),
-      scores,
-      scale,
-      valueScales(l, kv),
-      positions,
-    );
-  }
-  mix(
-    heads == 3,
-    target,
-    run.weights,
-    2 * capacity,
-    run.blockScales,
-    (4 * capacity) / BLOCK,
-    values(l, kv),
-    positions,
-    size,
-  );
-}
-
-/** Queries as integers; their scales, with the 1 / sqrt(headSize) of attention, go to run.queryScales. */
-function quantizeQueries(heads: i32, query: usize): usize {
-  const size = config.headSize;
-  const scale: f32 = 1 / sqrt<f32>(<f32>size);
-  for (let h = 0; h < heads; h++) {
-    const queryScale = quantizeQuery(run.smallQuery + 2 * <usize>(h * size), row(query, h, size), size);
-    store<f32>(run.queryScales + 4 * h, queryScale * scale);
-  }
-  return run.smallQuery;
-}
-
-/** One query head over f32 keys and values. */
-function attendFloat(target: usize, query: usize, l: i32, kv: i32, positions: i32): void {
-  const size = config.headSize;
-  scoreFloat(run.scores, query, 1 / sqrt<f32>(<f32>size), keys(l, kv), positions, size);
-  mixFloat(target, run.scores, 1 / softmax(run.scores, positions), values(l, kv), positions, size);
 }
 
 /** x += Wdown (silu(Wgate n) * (Wup n)), where n = norm(x). */

@@ -6,15 +6,42 @@
 import { GROUP } from "../layout/blocks";
 import { HALF_GROUP_BYTES, HALF_ROWS, TILE_GROUP_BYTES, TILE_ROWS, TILE_SCALE_BYTES } from "../layout/tile";
 import { Matrix } from "../weights";
+import { parameter, setParameter, share, threadCount } from "../threads";
 import { fromHalf } from "./half";
 import { matmulNarrow } from "./matmul_narrow";
 import { matmulWide } from "./matmul_wide";
 import { RELAXED } from "./simd";
 
-/** out f32[tokens][m.rows] = activations (kernels/quantize.ts) of `tokens` tokens at x, times m. */
+const CHUNKS_PER_THREAD = 4;
+
+/** out f32[tokens][m.rows] = activations (kernels/quantize.ts) of `tokens` tokens at x, times m; rows are shared between threads. */
 export function matmul(out: usize, m: Matrix, x: usize, tokens: i32, narrow: bool): void {
-  if (RELAXED && narrow) matmulNarrow(out, m, x, tokens);
-  else matmulWide(out, m, x, tokens);
+  const step = chunkRows(m.rows);
+  setParameter(0, out);
+  setParameter(1, changetype<usize>(m));
+  setParameter(2, x);
+  setParameter(3, tokens);
+  setParameter(4, narrow);
+  setParameter(5, step);
+  share(matmulShared, (m.rows + step - 1) / step);
+}
+
+/** Rows of a chunk: a few chunks for each thread, so that one which is held up costs little. */
+function chunkRows(rows: i32): i32 {
+  const threads = threadCount();
+  if (threads == 1) return rows;
+  const step = rows / (threads * CHUNKS_PER_THREAD) + TILE_ROWS;
+  return step - (step % TILE_ROWS);
+}
+
+function matmulShared(chunk: i32, thread: i32): void {
+  const m = changetype<Matrix>(parameter(1));
+  const step = <i32>parameter(5);
+  const from = chunk * step;
+  const to = min(from + step, m.rows);
+  const tokens = <i32>parameter(3);
+  if (RELAXED && parameter(4)) matmulNarrow(parameter(0), m, parameter(2), tokens, from, to);
+  else matmulWide(parameter(0), m, parameter(2), tokens, from, to);
 }
 
 /** target f32[columns] = row `row` of m, dequantized. */

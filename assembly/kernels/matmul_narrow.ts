@@ -16,22 +16,24 @@ const MASK = memory.data<u8>([15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15
 
 const VECTORS: usize = 4; // of weights in a group
 
-/** out f32[tokens][m.rows] = narrow activations at x, times m. */
-export function matmulNarrow(out: usize, m: Matrix, x: usize, tokens: i32): void {
-  if (m.low) matmulTiles(true, out, m, x, tokens);
-  else matmulTiles(false, out, m, x, tokens);
+/** Rows from..to-1 of out f32[tokens][m.rows] = narrow activations at x, times m; `from` is a multiple of 8. */
+export function matmulNarrow(out: usize, m: Matrix, x: usize, tokens: i32, from: i32, to: i32): void {
+  if (m.low) matmulTiles(true, out, m, x, tokens, from, to);
+  else matmulTiles(false, out, m, x, tokens, from, to);
 }
 
 // @ts-ignore: decorator
 @inline
-function matmulTiles(int8: bool, out: usize, m: Matrix, x: usize, tokens: i32): void {
+function matmulTiles(int8: bool, out: usize, m: Matrix, x: usize, tokens: i32, from: i32, to: i32): void {
   const groups = m.columns / GROUP;
   const stride = activationBytes(m.columns, true);
   const outStride = <usize>m.rows * 4;
-  let high = m.high;
-  let low = m.low;
-  let scales = m.scales;
-  for (let row = 0; row < m.rows; row += TILE_ROWS) {
+  const skipped = <usize>(from / TILE_ROWS) * groups;
+  let high = m.high + skipped * TILE_GROUP_BYTES;
+  let low = m.low + skipped * TILE_GROUP_BYTES;
+  let scales = m.scales + skipped * TILE_SCALE_BYTES;
+  out += 4 * <usize>from;
+  for (let row = from; row < to; row += TILE_ROWS) {
     const rows = m.rows - row;
     let token = 0;
     if (int8) {

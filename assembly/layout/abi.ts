@@ -12,6 +12,8 @@ export const LOGIT_ROWS = 8;
 export const MAX_TOP = 256;
 /** Entries of the logit bias list at most. */
 export const MAX_LOGIT_BIAS = 1024;
+/** Threads at most, the caller's among them. */
+export const MAX_THREADS = 64;
 /** Used when the caller names no context length and the model allows more. */
 export const DEFAULT_CONTEXT = 4096;
 

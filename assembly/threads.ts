@@ -1,0 +1,129 @@
+// Work shared between threads, by chunks that whoever is free takes next. Splitting by output rows or heads, never within a sum,
+// leaves every result as it is. Nothing waits for a thread that has not started or lost its core: it only takes no chunk.
+//
+//     crew, one cache line each:   generation, sleepers | open | next | active | job, chunks, parameters
+//
+// The caller opens a job, takes chunks like everybody, closes it and waits until nobody is active. A worker counts itself active
+// before it looks whether a job is open; so either the caller sees it, or it sees the job closed. Without threads all of this is a loop.
+
+import { MAX_THREADS } from "./layout/abi";
+import { crewAddress } from "./memory";
+
+/** Whether this build shares its memory. */
+export const THREADS: bool = ASC_FEATURE_THREADS;
+
+const GENERATION: usize = 0; // u32, counts jobs; workers sleep on it
+const SLEEPERS: usize = 4; // u32
+const STOP: usize = 8; // u32
+const COUNT: usize = 12; // i32, threads in all
+const MAY_BLOCK: usize = 16; // u32
+const OPEN: usize = 64; // u32
+const NEXT: usize = 128; // i32, the chunk to take
+const ACTIVE: usize = 192; // u32
+const JOB: usize = 256; // u32, index in the function table
+const CHUNKS: usize = 260; // i32
+const PARAMETERS: usize = 264; // u32[8]
+
+const SPINS = 20000;
+const WAIT_NANOSECONDS: i64 = 100000;
+
+/** Threads that jobs are cut for, the caller's own among them. */
+// @ts-ignore: decorator
+@inline
+export function threadCount(): i32 {
+  return THREADS ? max(load<i32>(crewAddress(), COUNT), 1) : 1;
+}
+
+/** Before a load: how many threads there will be, and whether the caller's may wait (a browser's main thread must not). */
+export function prepareThreads(count: i32, mayBlock: bool): void {
+  store<i32>(crewAddress(), min(count, MAX_THREADS), COUNT);
+  store<u32>(crewAddress(), mayBlock, MAY_BLOCK);
+  store<u32>(crewAddress(), 0, STOP);
+}
+
+/** A parameter of the job being run or prepared. */
+// @ts-ignore: decorator
+@inline
+export function parameter(index: i32): usize {
+  return load<usize>(crewAddress() + 4 * index, PARAMETERS);
+}
+// @ts-ignore: decorator
+@inline
+export function setParameter(index: i32, value: usize): void {
+  store<usize>(crewAddress() + 4 * index, value, PARAMETERS);
+}
+
+/** Runs job(chunk, thread) for every chunk, on all threads; returns when all are done. */
+export function share(job: (chunk: i32, thread: i32) => void, chunks: i32): void {
+  if (!THREADS || threadCount() == 1) {
+    for (let chunk = 0; chunk < chunks; chunk++) job(chunk, 0);
+    return;
+  }
+  const crew = crewAddress();
+  store<u32>(crew, job.index, JOB);
+  store<i32>(crew, chunks, CHUNKS);
+  atomic.store<i32>(crew, 0, NEXT);
+  atomic.store<u32>(crew, 1, OPEN);
+  atomic.add<u32>(crew, 1, GENERATION);
+  if (atomic.load<u32>(crew, SLEEPERS) > 0) atomic.notify(crew + GENERATION, MAX_THREADS);
+  takeChunks(0);
+  atomic.store<u32>(crew, 0, OPEN);
+  awaitIdle();
+}
+
+function takeChunks(thread: i32): void {
+  const crew = crewAddress();
+  const job = load<u32>(crew, JOB);
+  const chunks = load<i32>(crew, CHUNKS);
+  for (;;) {
+    const chunk = atomic.add<i32>(crew, 1, NEXT);
+    if (chunk >= chunks) return;
+    call_indirect<void>(job, chunk, thread);
+  }
+}
+
+function awaitIdle(): void {
+  const crew = crewAddress();
+  for (;;) {
+    for (let spin = 0; spin < SPINS; spin++) if (atomic.load<u32>(crew, ACTIVE) == 0) return;
+    const active = atomic.load<u32>(crew, ACTIVE);
+    // More threads than cores: give the core to who holds a chunk.
+    if (active > 0 && load<u32>(crew, MAY_BLOCK)) atomic.wait<u32>(crew + ACTIVE, active, WAIT_NANOSECONDS);
+  }
+}
+
+/** A worker's life: takes chunks of every job as thread `index`, until stopThreads(). Spins for a while, then sleeps. */
+export function workLoop(index: i32): void {
+  if (!THREADS) return;
+  const crew = crewAddress();
+  let seen: u32 = 0;
+  for (;;) {
+    seen = awaitJob(seen);
+    if (atomic.load<u32>(crew, STOP)) return;
+    atomic.add<u32>(crew, 1, ACTIVE);
+    if (atomic.load<u32>(crew, OPEN)) takeChunks(index);
+    atomic.sub<u32>(crew, 1, ACTIVE);
+  }
+}
+
+/** The generation after `seen`, once there is one. */
+function awaitJob(seen: u32): u32 {
+  const crew = crewAddress();
+  for (let spin = 0; spin < SPINS; spin++) {
+    const now = atomic.load<u32>(crew, GENERATION);
+    if (now != seen) return now;
+  }
+  atomic.add<u32>(crew, 1, SLEEPERS);
+  while (atomic.load<u32>(crew, GENERATION) == seen) atomic.wait<u32>(crew + GENERATION, seen, -1);
+  atomic.sub<u32>(crew, 1, SLEEPERS);
+  return atomic.load<u32>(crew, GENERATION);
+}
+
+/** Ends every work loop. */
+export function endThreads(): void {
+  if (!THREADS) return;
+  const crew = crewAddress();
+  atomic.store<u32>(crew, 1, STOP);
+  atomic.add<u32>(crew, 1, GENERATION);
+  atomic.notify(crew + GENERATION, MAX_THREADS);
+}
