@@ -7,11 +7,11 @@ import {
   mix,
   mixFloat,
   quantizeQuery,
-  quantizeWeights,
   scaleScores,
   score,
   scoreFloat,
   softmax,
+  weigh,
 } from "./kernels/attention";
 import { keyScales, keys, kvCapacity, valueScales, values } from "./kv_cache";
 import { KV_INT8 } from "./layout/abi";
@@ -42,6 +42,8 @@ function attendShared(chunk: i32, thread: i32): void {
   }
 }
 
+const LOG2E: f32 = 1.44269504088896341;
+
 // Scratch of a thread, for three heads: scores f32[3][capacity] | weights i16[3][capacity] | block scales f32[3][capacity / BLOCK] |
 // queries i16[3][headSize] | query scales f32[3]
 
@@ -56,12 +58,14 @@ function attendInt8(heads: i32, offset: usize, layer: i32, kv: i32, positions: i
   const size = config.headSize;
   const capacity = kvCapacity();
   const blocks = capacity / BLOCK;
+  const usedBlocks = <usize>((positions + BLOCK - 1) / BLOCK);
   const scores = scratch;
   const weights = scores + 12 * capacity;
   const blockScales = weights + 6 * capacity;
   const queries = blockScales + 12 * blocks;
   const queryScales = queries + 6 * size;
-  const scale: f32 = 1 / sqrt<f32>(<f32>size);
+  // Scores are in powers of two: softmax(x) = 2^(x log2 e) / sum.
+  const scale: f32 = LOG2E / sqrt<f32>(<f32>size);
   for (let h: usize = 0; h < <usize>heads; h++) {
     const queryScale = quantizeQuery(queries + 2 * h * size, run.query + offset + 4 * h * size, size);
     store<f32>(queryScales + 4 * h, queryScale * scale);
@@ -69,16 +73,10 @@ function attendInt8(heads: i32, offset: usize, layer: i32, kv: i32, positions: i
   score(heads == 3, scores, 4 * capacity, queries, keys(layer, kv), positions, size);
   for (let h: usize = 0; h < <usize>heads; h++) {
     const head = scores + 4 * h * capacity;
-    scaleScores(head, load<f32>(queryScales + 4 * h), keyScales(layer, kv), positions);
-    const share: f32 = 1 / softmax(head, positions);
-    quantizeWeights(
-      weights + 2 * h * capacity,
-      blockScales + 4 * h * blocks,
-      head,
-      share,
-      valueScales(layer, kv),
-      positions,
-    );
+    const largest = scaleScores(head, load<f32>(queryScales + 4 * h), keyScales(layer, kv), positions);
+    const headScales = blockScales + 4 * h * blocks;
+    const sum = weigh(weights + 2 * h * capacity, headScales, head, largest, valueScales(layer, kv), positions);
+    for (let at = headScales; at < headScales + 4 * usedBlocks; at += 4) store<f32>(at, load<f32>(at) / sum);
   }
   const target = run.attended + offset;
   mix(heads == 3, target, weights, 2 * capacity, blockScales, 4 * blocks, values(layer, kv), positions, size);
