@@ -14,8 +14,6 @@ import { accumulate, storeRows } from "./tile";
 // Loaded once a call: V8 would build a constant anew at every use inside a loop.
 const MASK = memory.data<u8>([15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15], 16);
 
-const VECTORS: usize = 4; // of weights in a group
-
 /** Rows from..to-1 of out f32[tokens][m.rows] = narrow activations at x, times m; `from` is a multiple of 8. */
 export function matmulNarrow(out: usize, m: Matrix, x: usize, tokens: i32, from: i32, to: i32): void {
   if (m.low) matmulTiles(true, out, m, x, tokens, from, to);
@@ -73,6 +71,13 @@ function highNibbles(weights: v128, mask: v128): v128 {
   return v128.and(i16x8.shr_u(weights, 4), mask);
 }
 
+/** acc + a vector of weights, 4 rows x 8 columns, and the activations of its first and of its last four columns. */
+// @ts-ignore: decorator
+@inline
+function dotVector(acc: v128, weights: v128, x0: v128, x1: v128, mask: v128): v128 {
+  return dotNarrow(dotNarrow(acc, x0, v128.and(weights, mask)), x1, highNibbles(weights, mask));
+}
+
 /** Stores the results of a tile: `upper` and `lower` four rows, as many as there are. */
 // @ts-ignore: decorator
 @inline
@@ -105,29 +110,21 @@ function tileQ4(out: usize, rows: i32, high: usize, scales: usize, x: usize, gro
     let x16 = v128.load(x);
     let x0 = four(x16, 0);
     let x1 = four(x16, 1);
-    let wa = v128.load(high);
-    let wb = v128.load(high, 64);
-    a = dotNarrow(dotNarrow(a, x0, v128.and(wa, mask)), x1, highNibbles(wa, mask));
-    b = dotNarrow(dotNarrow(b, x0, v128.and(wb, mask)), x1, highNibbles(wb, mask));
+    a = dotVector(a, v128.load(high), x0, x1, mask);
+    b = dotVector(b, v128.load(high, 64), x0, x1, mask);
     x0 = four(x16, 2);
     x1 = four(x16, 3);
-    wa = v128.load(high, 16);
-    wb = v128.load(high, 80);
-    a = dotNarrow(dotNarrow(a, x0, v128.and(wa, mask)), x1, highNibbles(wa, mask));
-    b = dotNarrow(dotNarrow(b, x0, v128.and(wb, mask)), x1, highNibbles(wb, mask));
+    a = dotVector(a, v128.load(high, 16), x0, x1, mask);
+    b = dotVector(b, v128.load(high, 80), x0, x1, mask);
     x16 = v128.load(x, 16);
     x0 = four(x16, 0);
     x1 = four(x16, 1);
-    wa = v128.load(high, 32);
-    wb = v128.load(high, 96);
-    a = dotNarrow(dotNarrow(a, x0, v128.and(wa, mask)), x1, highNibbles(wa, mask));
-    b = dotNarrow(dotNarrow(b, x0, v128.and(wb, mask)), x1, highNibbles(wb, mask));
+    a = dotVector(a, v128.load(high, 32), x0, x1, mask);
+    b = dotVector(b, v128.load(high, 96), x0, x1, mask);
     x0 = four(x16, 2);
     x1 = four(x16, 3);
-    wa = v128.load(high, 48);
-    wb = v128.load(high, 112);
-    a = dotNarrow(dotNarrow(a, x0, v128.and(wa, mask)), x1, highNibbles(wa, mask));
-    b = dotNarrow(dotNarrow(b, x0, v128.and(wb, mask)), x1, highNibbles(wb, mask));
+    a = dotVector(a, v128.load(high, 48), x0, x1, mask);
+    b = dotVector(b, v128.load(high, 112), x0, x1, mask);
     upper = accumulate(upper, rowSums(a), widenHalves(scales, keep, rebias), xScales);
     lower = accumulate(lower, rowSums(b), widenHalves(scales + 8, keep, rebias), xScales);
     high += TILE_GROUP_BYTES;
@@ -150,18 +147,32 @@ function tileQ8(out: usize, rows: i32, high: usize, low: usize, scales: usize, x
     let b = a;
     let c = i16x8.splat(0);
     let d = c;
-    for (let v: usize = 0; v < VECTORS; v++) {
-      const x0 = v128.load32_splat(x + 8 * v);
-      const x1 = v128.load32_splat(x + 8 * v, 4);
-      const wa = v128.load(high + 16 * v);
-      const wb = v128.load(high + HALF_GROUP_BYTES + 16 * v);
-      const wc = v128.load(low + 16 * v);
-      const wd = v128.load(low + HALF_GROUP_BYTES + 16 * v);
-      a = dotNarrow(dotNarrow(a, x0, v128.and(wa, mask)), x1, highNibbles(wa, mask));
-      b = dotNarrow(dotNarrow(b, x0, v128.and(wb, mask)), x1, highNibbles(wb, mask));
-      c = dotNarrow(dotNarrow(c, x0, v128.and(wc, mask)), x1, highNibbles(wc, mask));
-      d = dotNarrow(dotNarrow(d, x0, v128.and(wd, mask)), x1, highNibbles(wd, mask));
-    }
+    let x16 = v128.load(x);
+    let x0 = four(x16, 0);
+    let x1 = four(x16, 1);
+    a = dotVector(a, v128.load(high), x0, x1, mask);
+    b = dotVector(b, v128.load(high, 64), x0, x1, mask);
+    c = dotVector(c, v128.load(low), x0, x1, mask);
+    d = dotVector(d, v128.load(low, 64), x0, x1, mask);
+    x0 = four(x16, 2);
+    x1 = four(x16, 3);
+    a = dotVector(a, v128.load(high, 16), x0, x1, mask);
+    b = dotVector(b, v128.load(high, 80), x0, x1, mask);
+    c = dotVector(c, v128.load(low, 16), x0, x1, mask);
+    d = dotVector(d, v128.load(low, 80), x0, x1, mask);
+    x16 = v128.load(x, 16);
+    x0 = four(x16, 0);
+    x1 = four(x16, 1);
+    a = dotVector(a, v128.load(high, 32), x0, x1, mask);
+    b = dotVector(b, v128.load(high, 96), x0, x1, mask);
+    c = dotVector(c, v128.load(low, 32), x0, x1, mask);
+    d = dotVector(d, v128.load(low, 96), x0, x1, mask);
+    x0 = four(x16, 2);
+    x1 = four(x16, 3);
+    a = dotVector(a, v128.load(high, 48), x0, x1, mask);
+    b = dotVector(b, v128.load(high, 112), x0, x1, mask);
+    c = dotVector(c, v128.load(low, 48), x0, x1, mask);
+    d = dotVector(d, v128.load(low, 112), x0, x1, mask);
     sum0 = accumulate(sum0, planes(a, c), widenHalves(scales, keep, rebias), xScales);
     sum1 = accumulate(sum1, planes(b, d), widenHalves(scales + 8, keep, rebias), xScales);
     high += TILE_GROUP_BYTES;
