@@ -7,7 +7,7 @@
 
 import { config } from "./config";
 import { blocks } from "./kernels/attention";
-import { nearestInt } from "./kernels/math";
+import { nearestInt, TINY } from "./kernels/math";
 import { f32x4Max } from "./kernels/reduce";
 import { KV_INT8 } from "./layout/abi";
 import { run } from "./run_state";
@@ -95,7 +95,7 @@ function storeHead(rows: usize, rowScales: usize, position: i32, source: usize):
   let largest = f32x4.splat(0);
   for (let at = source; at < end; at += 16) largest = f32x4.pmax(largest, f32x4.abs(v128.load(at)));
   const amax = f32x4Max(largest);
-  const inverse = f32x4.splat(amax > 0 ? 127 / amax : 0);
+  const inverse = f32x4.splat(amax > TINY ? 127 / amax : 0);
   for (; source < end; source += 16) {
     const q = nearestInt(f32x4.mul(v128.load(source), inverse));
     const words = i16x8.narrow_i32x4_s(q, q);

@@ -8,7 +8,7 @@ import { fromHalf, loadHalves, toHalf } from "./kernels/half";
 import { TENSOR_BYTES, TENSOR_DESTINATION, TENSOR_ROLE, TENSOR_TYPE } from "./layout/abi";
 import { BYTES_Q4_0, BYTES_Q8_0, GROUP, TYPE_BF16, TYPE_F16, TYPE_F32, TYPE_Q4_0, TYPE_Q8_0 } from "./layout/blocks";
 import { LOADED, NEED_BYTES, NON_FINITE_WEIGHT, OK, TRAILING_BYTES } from "./layout/status";
-import { HALF_GROUP_BYTES, HALF_ROWS, TILE_GROUP_BYTES, TILE_ROWS, TILE_SCALE_BYTES } from "./layout/tile";
+import { BAND_GROUP_BYTES, BAND_ROWS, TILE_GROUP_BYTES, TILE_ROWS, TILE_SCALE_BYTES } from "./layout/tile";
 import { carry } from "./memory";
 import { isVector, Matrix } from "./weights";
 
@@ -166,11 +166,11 @@ function loadElement(source: usize): f32 {
 function groupIndex(): usize {
   return <usize>(row / TILE_ROWS) * unitsPerRow + column;
 }
-/** Where the row's four bytes lie within a vector's, and that vector's half within a group. */
+/** Where the row's four bytes lie within a vector's, and that vector's band within a group. */
 // @ts-ignore: decorator
 @inline
 function rowOffset(): usize {
-  return <usize>((row % TILE_ROWS) / HALF_ROWS) * HALF_GROUP_BYTES + 4 * (row % HALF_ROWS);
+  return <usize>((row % TILE_ROWS) / BAND_ROWS) * BAND_GROUP_BYTES + 4 * (row % BAND_ROWS);
 }
 // @ts-ignore: decorator
 @inline

@@ -6,7 +6,7 @@
 //
 // Buffers have room up to the next multiple of BLOCK positions; what is stale there weighs nothing.
 
-import { exp4, nearestInt } from "./math";
+import { exp4, nearestInt, TINY } from "./math";
 import { f32x4Max, f32x4Sum } from "./reduce";
 
 /** Positions whose weights share a scale: |sum| <= 64 * 32767 * 127 < 2^31. */
@@ -27,7 +27,7 @@ export function quantizeQuery(target: usize, query: usize, headSize: i32): f32 {
   for (let i: usize = 0; i < <usize>headSize * 4; i += 16)
     largest = f32x4.pmax(largest, f32x4.abs(v128.load(query + i)));
   const amax = f32x4Max(largest);
-  const inverse = f32x4.splat(amax > 0 ? LEVELS / amax : 0);
+  const inverse = f32x4.splat(amax > TINY ? LEVELS / amax : 0);
   for (let i: usize = 0; i < <usize>headSize * 2; i += 16) {
     v128.store(target + i, narrow(v128.load(query + 2 * i), v128.load(query + 2 * i, 16), inverse));
   }
@@ -222,7 +222,7 @@ export function weigh(target: usize, blockScales: usize, scores: usize, largest:
       scales += 16;
     }
     const amax = f32x4Max(most);
-    const inverse = f32x4.splat(amax > 0 ? LEVELS / amax : 0);
+    const inverse = f32x4.splat(amax > TINY ? LEVELS / amax : 0);
     for (at = block - 4 * BLOCK; at < block; at += 32) {
       v128.store(target, narrow(v128.load(at), v128.load(at, 16), inverse));
       target += 16;

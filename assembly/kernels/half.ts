@@ -1,41 +1,35 @@
 // f16 and f32. Four halves at once: sign-extend to 32 bits, move exponent and mantissa into place, and scale by 2^112, which
 // is exact and right for subnormals too; infinities and NaNs come out as finite numbers of 65,536 and more.
 
-const REBIAS: f32 = 5.192296858534828e33; // 2^112
+export const REBIAS: f32 = 5.192296858534828e33; // 2^112
 
 /** f32x4 of the four f16 at `address`. */
 // @ts-ignore: decorator
 @inline
 export function loadHalves(address: usize): v128 {
-  return widenHalves(address, i32x4.splat(0x8fffffff), f32x4.splat(REBIAS));
+  return f32x4.mul(smallHalves(address, i32x4.splat(KEEP)), f32x4.splat(REBIAS));
 }
 
-/** The same with its constants, for loops: V8 would build them anew at every use. */
+/** The same times 2^-112: what a matmul multiplies with activation scales that carry the 2^112. */
 // @ts-ignore: decorator
 @inline
-export function widenHalves(address: usize, keep: v128, rebias: v128): v128 {
-  return f32x4.mul(v128.and(i32x4.shl(v128.load16x4_s(address), 13), keep), rebias);
+export function smallHalves(address: usize, keep: v128): v128 {
+  return v128.and(i32x4.shl(v128.load16x4_s(address), 13), keep);
 }
+/** The constant of smallHalves(), from memory: V8 would build it anew at every use inside a loop. */
 // @ts-ignore: decorator
 @inline
 export function halfKeep(): v128 {
-  return v128.load(HALF_CONSTANTS);
+  return v128.load(KEEPS);
 }
-// @ts-ignore: decorator
-@inline
-export function halfRebias(): v128 {
-  return v128.load(HALF_CONSTANTS, 16);
-}
-const HALF_CONSTANTS = memory.data<u32>(
-  [0x8fffffff, 0x8fffffff, 0x8fffffff, 0x8fffffff, 0x77800000, 0x77800000, 0x77800000, 0x77800000],
-  16,
-);
+const KEEP = 0x8fffffff;
+const KEEPS = memory.data<u32>([KEEP, KEEP, KEEP, KEEP], 16);
 
 /** f32 of one f16. */
 // @ts-ignore: decorator
 @inline
 export function fromHalf(bits: u16): f32 {
-  return reinterpret<f32>(((<i32>(<i16>bits)) << 13) & 0x8fffffff) * REBIAS;
+  return reinterpret<f32>(((<i32>(<i16>bits)) << 13) & KEEP) * REBIAS;
 }
 
 /** The nearest f16 bits, ties to even; overflow gives infinity. */

@@ -13,6 +13,9 @@ const CONSTANTS = memory.data<f32>(
   ],
   16,
 );
+/** Below this a number counts as 0 where it would be divided by: its inverse times something must not overflow. */
+export const TINY: f32 = 1e-30;
+
 const LEAST = 0;
 const MOST = 16;
 const LOG2E = 32;

@@ -4,7 +4,7 @@
 // many tokens are computed together nor on which of the kernels computes it.
 
 import { GROUP } from "../layout/blocks";
-import { HALF_GROUP_BYTES, HALF_ROWS, TILE_GROUP_BYTES, TILE_ROWS, TILE_SCALE_BYTES } from "../layout/tile";
+import { BAND_GROUP_BYTES, BAND_ROWS, TILE_GROUP_BYTES, TILE_ROWS, TILE_SCALE_BYTES } from "../layout/tile";
 import { Matrix } from "../weights";
 import { parameter, setParameter, share, threadCount } from "../threads";
 import { fromHalf } from "./half";
@@ -50,7 +50,7 @@ export function dequantizeRow(target: usize, m: Matrix, row: i32): void {
   const first = <usize>(row / TILE_ROWS) * groups;
   const lane = <usize>(row % TILE_ROWS);
   for (let group: usize = 0; group < <usize>groups; group++) {
-    const at = (first + group) * TILE_GROUP_BYTES + (lane / HALF_ROWS) * HALF_GROUP_BYTES + 4 * (lane % HALF_ROWS);
+    const at = (first + group) * TILE_GROUP_BYTES + (lane / BAND_ROWS) * BAND_GROUP_BYTES + 4 * (lane % BAND_ROWS);
     const scale = fromHalf(load<u16>(m.scales + (first + group) * TILE_SCALE_BYTES + 2 * lane));
     for (let column: usize = 0; column < <usize>GROUP; column++) {
       const byte = at + 16 * (column / 8) + (column & 3);

@@ -1,12 +1,20 @@
-// The kernels for i8 activations (relaxed SIMD). Both halves of a tile go together, so that a broadcast of activations serves eight rows.
+// The kernels for i8 activations (relaxed SIMD). Bands of a tile go together, four or two, so that a broadcast of activations serves
+// sixteen rows or eight.
 //
 // Sums of a group are i16, two lanes a row, and start at the activations' bias in the first lane. Whatever a lane passes through, at the
 // end of the group it is within i16 again, because its weights, less 8, are within -8..7; wrapping on the way does no harm.
 
 import { GROUP } from "../layout/blocks";
-import { HALF_GROUP_BYTES, HALF_ROWS, TILE_GROUP_BYTES, TILE_ROWS, TILE_SCALE_BYTES } from "../layout/tile";
+import {
+  BAND_GROUP_BYTES,
+  BAND_ROWS,
+  BAND_SCALE_BYTES,
+  TILE_GROUP_BYTES,
+  TILE_ROWS,
+  TILE_SCALE_BYTES,
+} from "../layout/tile";
 import { Matrix } from "../weights";
-import { halfKeep, halfRebias, widenHalves } from "./half";
+import { halfKeep, smallHalves } from "./half";
 import { activationBytes } from "./quantize";
 import { dotNarrow } from "./simd";
 import { accumulate, storeRows } from "./tile";
@@ -14,7 +22,12 @@ import { accumulate, storeRows } from "./tile";
 // Loaded once a call: V8 would build a constant anew at every use inside a loop.
 const MASK = memory.data<u8>([15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15], 16);
 
-/** Rows from..to-1 of out f32[tokens][m.rows] = narrow activations at x, times m; `from` is a multiple of 8. */
+// Two bands: what most kernels here take at once.
+const HALF_GROUP: usize = 2 * BAND_GROUP_BYTES;
+const HALF_SCALE: usize = 2 * BAND_SCALE_BYTES;
+const HALF_OUT: usize = 2 * BAND_ROWS * 4;
+
+/** Rows from..to-1 of out f32[tokens][m.rows] = narrow activations at x, times m; `from` is a multiple of TILE_ROWS. */
 export function matmulNarrow(out: usize, m: Matrix, x: usize, tokens: i32, from: i32, to: i32): void {
   if (m.low) matmulTiles(true, out, m, x, tokens, from, to);
   else matmulTiles(false, out, m, x, tokens, from, to);
@@ -33,21 +46,29 @@ function matmulTiles(int8: bool, out: usize, m: Matrix, x: usize, tokens: i32, f
   out += 4 * <usize>from;
   for (let row = from; row < to; row += TILE_ROWS) {
     const rows = m.rows - row;
-    let token = 0;
-    if (int8) {
-      for (; token + 2 <= tokens; token += 2) {
-        const at = x + <usize>token * stride;
-        tileQ8x2(out + <usize>token * outStride, outStride, rows, high, low, scales, at, stride, groups);
+    let at = x;
+    let target = out;
+    for (let token = 0; token + 2 <= tokens; token += 2) {
+      if (int8) {
+        halfQ8x2(target, outStride, rows, high, low, scales, at, stride, groups);
+        halfQ8x2(
+          target + HALF_OUT,
+          outStride,
+          rows - 8,
+          high + HALF_GROUP,
+          low + HALF_GROUP,
+          scales + HALF_SCALE,
+          at,
+          stride,
+          groups,
+        );
+      } else {
+        tileQ4x2(target, outStride, rows, high, scales, at, stride, groups);
       }
-    } else {
-      for (; token + 4 <= tokens; token += 4) {
-        const at = x + <usize>token * stride;
-        tileQ4x4(out + <usize>token * outStride, outStride, rows, high, scales, at, stride, groups);
-      }
+      at += 2 * stride;
+      target += 2 * outStride;
     }
-    for (; token < tokens; token++) {
-      const at = x + <usize>token * stride;
-      const target = out + <usize>token * outStride;
+    if (tokens & 1) {
       if (int8) tileQ8(target, rows, high, low, scales, at, groups);
       else tileQ4(target, rows, high, scales, at, groups);
     }
@@ -78,12 +99,12 @@ function dotVector(acc: v128, weights: v128, x0: v128, x1: v128, mask: v128): v1
   return dotNarrow(dotNarrow(acc, x0, v128.and(weights, mask)), x1, highNibbles(weights, mask));
 }
 
-/** Stores the results of a tile: `upper` and `lower` four rows, as many as there are. */
+/** Stores the results of two bands, as many rows as there are. */
 // @ts-ignore: decorator
 @inline
-function storeTile(target: usize, upper: v128, lower: v128, rows: i32): void {
+function storeHalf(target: usize, upper: v128, lower: v128, rows: i32): void {
   storeRows(target, upper, rows);
-  storeRows(target + 4 * HALF_ROWS, lower, rows - HALF_ROWS);
+  storeRows(target + 4 * BAND_ROWS, lower, rows - BAND_ROWS);
 }
 
 /** Activations 4 i .. 4 i + 3 of a vector of sixteen, in every lane. */
@@ -96,91 +117,129 @@ function four(x: v128, i: i32): v128 {
   return i8x16.shuffle(x, x, 12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15);
 }
 
-/** Eight int4 rows of one token. */
+/** Sixteen int4 rows of one token. */
 function tileQ4(out: usize, rows: i32, high: usize, scales: usize, x: usize, groups: i32): void {
   const mask = v128.load(MASK);
   const keep = halfKeep();
-  const rebias = halfRebias();
   let xScales = x + <usize>groups * GROUP;
-  let upper = f32x4.splat(0);
-  let lower = f32x4.splat(0);
+  let sum0 = f32x4.splat(0);
+  let sum1 = sum0;
+  let sum2 = sum0;
+  let sum3 = sum0;
   for (const end = xScales; x < end; x += GROUP) {
     let a = v128.load32_splat(xScales, 4);
     let b = a;
+    let c = a;
+    let d = a;
     let x16 = v128.load(x);
     let x0 = four(x16, 0);
     let x1 = four(x16, 1);
     a = dotVector(a, v128.load(high), x0, x1, mask);
     b = dotVector(b, v128.load(high, 64), x0, x1, mask);
+    c = dotVector(c, v128.load(high, 128), x0, x1, mask);
+    d = dotVector(d, v128.load(high, 192), x0, x1, mask);
     x0 = four(x16, 2);
     x1 = four(x16, 3);
     a = dotVector(a, v128.load(high, 16), x0, x1, mask);
     b = dotVector(b, v128.load(high, 80), x0, x1, mask);
+    c = dotVector(c, v128.load(high, 144), x0, x1, mask);
+    d = dotVector(d, v128.load(high, 208), x0, x1, mask);
     x16 = v128.load(x, 16);
     x0 = four(x16, 0);
     x1 = four(x16, 1);
     a = dotVector(a, v128.load(high, 32), x0, x1, mask);
     b = dotVector(b, v128.load(high, 96), x0, x1, mask);
+    c = dotVector(c, v128.load(high, 160), x0, x1, mask);
+    d = dotVector(d, v128.load(high, 224), x0, x1, mask);
     x0 = four(x16, 2);
     x1 = four(x16, 3);
     a = dotVector(a, v128.load(high, 48), x0, x1, mask);
     b = dotVector(b, v128.load(high, 112), x0, x1, mask);
-    upper = accumulate(upper, rowSums(a), widenHalves(scales, keep, rebias), xScales);
-    lower = accumulate(lower, rowSums(b), widenHalves(scales + 8, keep, rebias), xScales);
+    c = dotVector(c, v128.load(high, 176), x0, x1, mask);
+    d = dotVector(d, v128.load(high, 240), x0, x1, mask);
+    sum0 = accumulate(sum0, rowSums(a), smallHalves(scales, keep), xScales);
+    sum1 = accumulate(sum1, rowSums(b), smallHalves(scales + 8, keep), xScales);
+    sum2 = accumulate(sum2, rowSums(c), smallHalves(scales + 16, keep), xScales);
+    sum3 = accumulate(sum3, rowSums(d), smallHalves(scales + 24, keep), xScales);
     high += TILE_GROUP_BYTES;
     scales += TILE_SCALE_BYTES;
     xScales += 8;
   }
-  storeTile(out, upper, lower, rows);
+  storeHalf(out, sum0, sum1, rows);
+  storeHalf(out + HALF_OUT, sum2, sum3, rows - 8);
 }
 
-/** Eight int8 rows of one token: 16 times the high plane plus the low one. */
+/** Sixteen int8 rows of one token: 16 times the high plane plus the low one. */
 function tileQ8(out: usize, rows: i32, high: usize, low: usize, scales: usize, x: usize, groups: i32): void {
-  const keep = halfKeep();
-  const rebias = halfRebias();
   const mask = v128.load(MASK);
+  const keep = halfKeep();
   let xScales = x + <usize>groups * GROUP;
   let sum0 = f32x4.splat(0);
-  let sum1 = f32x4.splat(0);
+  let sum1 = sum0;
+  let sum2 = sum0;
+  let sum3 = sum0;
   for (const end = xScales; x < end; x += GROUP) {
     let a = v128.load32_splat(xScales, 4);
     let b = a;
-    let c = i16x8.splat(0);
-    let d = c;
+    let c = a;
+    let d = a;
+    let e = i16x8.splat(0);
+    let f = e;
+    let g = e;
+    let h = e;
     let x16 = v128.load(x);
     let x0 = four(x16, 0);
     let x1 = four(x16, 1);
     a = dotVector(a, v128.load(high), x0, x1, mask);
     b = dotVector(b, v128.load(high, 64), x0, x1, mask);
-    c = dotVector(c, v128.load(low), x0, x1, mask);
-    d = dotVector(d, v128.load(low, 64), x0, x1, mask);
+    c = dotVector(c, v128.load(high, 128), x0, x1, mask);
+    d = dotVector(d, v128.load(high, 192), x0, x1, mask);
+    e = dotVector(e, v128.load(low), x0, x1, mask);
+    f = dotVector(f, v128.load(low, 64), x0, x1, mask);
+    g = dotVector(g, v128.load(low, 128), x0, x1, mask);
+    h = dotVector(h, v128.load(low, 192), x0, x1, mask);
     x0 = four(x16, 2);
     x1 = four(x16, 3);
     a = dotVector(a, v128.load(high, 16), x0, x1, mask);
     b = dotVector(b, v128.load(high, 80), x0, x1, mask);
-    c = dotVector(c, v128.load(low, 16), x0, x1, mask);
-    d = dotVector(d, v128.load(low, 80), x0, x1, mask);
+    c = dotVector(c, v128.load(high, 144), x0, x1, mask);
+    d = dotVector(d, v128.load(high, 208), x0, x1, mask);
+    e = dotVector(e, v128.load(low, 16), x0, x1, mask);
+    f = dotVector(f, v128.load(low, 80), x0, x1, mask);
+    g = dotVector(g, v128.load(low, 144), x0, x1, mask);
+    h = dotVector(h, v128.load(low, 208), x0, x1, mask);
     x16 = v128.load(x, 16);
     x0 = four(x16, 0);
     x1 = four(x16, 1);
     a = dotVector(a, v128.load(high, 32), x0, x1, mask);
     b = dotVector(b, v128.load(high, 96), x0, x1, mask);
-    c = dotVector(c, v128.load(low, 32), x0, x1, mask);
-    d = dotVector(d, v128.load(low, 96), x0, x1, mask);
+    c = dotVector(c, v128.load(high, 160), x0, x1, mask);
+    d = dotVector(d, v128.load(high, 224), x0, x1, mask);
+    e = dotVector(e, v128.load(low, 32), x0, x1, mask);
+    f = dotVector(f, v128.load(low, 96), x0, x1, mask);
+    g = dotVector(g, v128.load(low, 160), x0, x1, mask);
+    h = dotVector(h, v128.load(low, 224), x0, x1, mask);
     x0 = four(x16, 2);
     x1 = four(x16, 3);
     a = dotVector(a, v128.load(high, 48), x0, x1, mask);
     b = dotVector(b, v128.load(high, 112), x0, x1, mask);
-    c = dotVector(c, v128.load(low, 48), x0, x1, mask);
-    d = dotVector(d, v128.load(low, 112), x0, x1, mask);
-    sum0 = accumulate(sum0, planes(a, c), widenHalves(scales, keep, rebias), xScales);
-    sum1 = accumulate(sum1, planes(b, d), widenHalves(scales + 8, keep, rebias), xScales);
+    c = dotVector(c, v128.load(high, 176), x0, x1, mask);
+    d = dotVector(d, v128.load(high, 240), x0, x1, mask);
+    e = dotVector(e, v128.load(low, 48), x0, x1, mask);
+    f = dotVector(f, v128.load(low, 112), x0, x1, mask);
+    g = dotVector(g, v128.load(low, 176), x0, x1, mask);
+    h = dotVector(h, v128.load(low, 240), x0, x1, mask);
+    sum0 = accumulate(sum0, planes(a, e), smallHalves(scales, keep), xScales);
+    sum1 = accumulate(sum1, planes(b, f), smallHalves(scales + 8, keep), xScales);
+    sum2 = accumulate(sum2, planes(c, g), smallHalves(scales + 16, keep), xScales);
+    sum3 = accumulate(sum3, planes(d, h), smallHalves(scales + 24, keep), xScales);
     high += TILE_GROUP_BYTES;
     low += TILE_GROUP_BYTES;
     scales += TILE_SCALE_BYTES;
     xScales += 8;
   }
-  storeTile(out, sum0, sum1, rows);
+  storeHalf(out, sum0, sum1, rows);
+  storeHalf(out + HALF_OUT, sum2, sum3, rows - 8);
 }
 
 // @ts-ignore: decorator
@@ -189,8 +248,8 @@ function planes(high: v128, low: v128): v128 {
   return i32x4.add(i32x4.shl(rowSums(high), 4), rowSums(low));
 }
 
-/** Eight int4 rows of four tokens. */
-function tileQ4x4(
+/** Sixteen int4 rows of two tokens. */
+function tileQ4x2(
   out: usize,
   outStride: usize,
   rows: i32,
@@ -201,76 +260,77 @@ function tileQ4x4(
   groups: i32,
 ): void {
   const keep = halfKeep();
-  const rebias = halfRebias();
   const mask = v128.load(MASK);
   const x1 = x0 + stride;
-  const x2 = x1 + stride;
-  const x3 = x2 + stride;
-  let xScales = <usize>groups * GROUP; // from x0, x1, x2, x3
+  let xScales = <usize>groups * GROUP; // from x0, x1
   let sa0 = f32x4.splat(0);
   let sa1 = sa0;
-  let sa2 = sa0;
-  let sa3 = sa0;
   let sb0 = sa0;
   let sb1 = sa0;
-  let sb2 = sa0;
-  let sb3 = sa0;
+  let sc0 = sa0;
+  let sc1 = sa0;
+  let sd0 = sa0;
+  let sd1 = sa0;
   for (let at: usize = 0, end = xScales; at < end; ) {
     let a0 = v128.load32_splat(x0 + xScales, 4);
     let a1 = v128.load32_splat(x1 + xScales, 4);
-    let a2 = v128.load32_splat(x2 + xScales, 4);
-    let a3 = v128.load32_splat(x3 + xScales, 4);
     let b0 = a0;
     let b1 = a1;
-    let b2 = a2;
-    let b3 = a3;
+    let c0 = a0;
+    let c1 = a1;
+    let d0 = a0;
+    let d1 = a1;
     for (const next = at + GROUP; at < next; at += 8) {
-      const wa = v128.load(high);
-      const wb = v128.load(high, 64);
-      const la = v128.and(wa, mask);
-      const lb = v128.and(wb, mask);
-      const ha = highNibbles(wa, mask);
-      const hb = highNibbles(wb, mask);
-      let first = v128.load32_splat(x0 + at);
-      let second = v128.load32_splat(x0 + at, 4);
-      a0 = dotNarrow(dotNarrow(a0, first, la), second, ha);
-      b0 = dotNarrow(dotNarrow(b0, first, lb), second, hb);
-      first = v128.load32_splat(x1 + at);
-      second = v128.load32_splat(x1 + at, 4);
-      a1 = dotNarrow(dotNarrow(a1, first, la), second, ha);
-      b1 = dotNarrow(dotNarrow(b1, first, lb), second, hb);
-      first = v128.load32_splat(x2 + at);
-      second = v128.load32_splat(x2 + at, 4);
-      a2 = dotNarrow(dotNarrow(a2, first, la), second, ha);
-      b2 = dotNarrow(dotNarrow(b2, first, lb), second, hb);
-      first = v128.load32_splat(x3 + at);
-      second = v128.load32_splat(x3 + at, 4);
-      a3 = dotNarrow(dotNarrow(a3, first, la), second, ha);
-      b3 = dotNarrow(dotNarrow(b3, first, lb), second, hb);
+      const p0 = v128.load32_splat(x0 + at);
+      const q0 = v128.load32_splat(x0 + at, 4);
+      const p1 = v128.load32_splat(x1 + at);
+      const q1 = v128.load32_splat(x1 + at, 4);
+      let w = v128.load(high);
+      let l = v128.and(w, mask);
+      let h = highNibbles(w, mask);
+      a0 = dotNarrow(dotNarrow(a0, p0, l), q0, h);
+      a1 = dotNarrow(dotNarrow(a1, p1, l), q1, h);
+      w = v128.load(high, 64);
+      l = v128.and(w, mask);
+      h = highNibbles(w, mask);
+      b0 = dotNarrow(dotNarrow(b0, p0, l), q0, h);
+      b1 = dotNarrow(dotNarrow(b1, p1, l), q1, h);
+      w = v128.load(high, 128);
+      l = v128.and(w, mask);
+      h = highNibbles(w, mask);
+      c0 = dotNarrow(dotNarrow(c0, p0, l), q0, h);
+      c1 = dotNarrow(dotNarrow(c1, p1, l), q1, h);
+      w = v128.load(high, 192);
+      l = v128.and(w, mask);
+      h = highNibbles(w, mask);
+      d0 = dotNarrow(dotNarrow(d0, p0, l), q0, h);
+      d1 = dotNarrow(dotNarrow(d1, p1, l), q1, h);
       high += 16;
     }
-    high += HALF_GROUP_BYTES;
-    const scaleA = widenHalves(scales, keep, rebias);
-    const scaleB = widenHalves(scales + 8, keep, rebias);
-    sa0 = accumulate(sa0, rowSums(a0), scaleA, x0 + xScales);
-    sa1 = accumulate(sa1, rowSums(a1), scaleA, x1 + xScales);
-    sa2 = accumulate(sa2, rowSums(a2), scaleA, x2 + xScales);
-    sa3 = accumulate(sa3, rowSums(a3), scaleA, x3 + xScales);
-    sb0 = accumulate(sb0, rowSums(b0), scaleB, x0 + xScales);
-    sb1 = accumulate(sb1, rowSums(b1), scaleB, x1 + xScales);
-    sb2 = accumulate(sb2, rowSums(b2), scaleB, x2 + xScales);
-    sb3 = accumulate(sb3, rowSums(b3), scaleB, x3 + xScales);
+    high += TILE_GROUP_BYTES - BAND_GROUP_BYTES;
+    let scale = smallHalves(scales, keep);
+    sa0 = accumulate(sa0, rowSums(a0), scale, x0 + xScales);
+    sa1 = accumulate(sa1, rowSums(a1), scale, x1 + xScales);
+    scale = smallHalves(scales + 8, keep);
+    sb0 = accumulate(sb0, rowSums(b0), scale, x0 + xScales);
+    sb1 = accumulate(sb1, rowSums(b1), scale, x1 + xScales);
+    scale = smallHalves(scales + 16, keep);
+    sc0 = accumulate(sc0, rowSums(c0), scale, x0 + xScales);
+    sc1 = accumulate(sc1, rowSums(c1), scale, x1 + xScales);
+    scale = smallHalves(scales + 24, keep);
+    sd0 = accumulate(sd0, rowSums(d0), scale, x0 + xScales);
+    sd1 = accumulate(sd1, rowSums(d1), scale, x1 + xScales);
     scales += TILE_SCALE_BYTES;
     xScales += 8;
   }
-  storeTile(out, sa0, sb0, rows);
-  storeTile(out + outStride, sa1, sb1, rows);
-  storeTile(out + 2 * outStride, sa2, sb2, rows);
-  storeTile(out + 3 * outStride, sa3, sb3, rows);
+  storeHalf(out, sa0, sb0, rows);
+  storeHalf(out + outStride, sa1, sb1, rows);
+  storeHalf(out + HALF_OUT, sc0, sd0, rows - 8);
+  storeHalf(out + HALF_OUT + outStride, sc1, sd1, rows - 8);
 }
 
 /** Eight int8 rows of two tokens. */
-function tileQ8x2(
+function halfQ8x2(
   out: usize,
   outStride: usize,
   rows: i32,
@@ -282,7 +342,6 @@ function tileQ8x2(
   groups: i32,
 ): void {
   const keep = halfKeep();
-  const rebias = halfRebias();
   const mask = v128.load(MASK);
   const x1 = x0 + stride;
   let xScales = <usize>groups * GROUP; // from x0, x1
@@ -327,10 +386,10 @@ function tileQ8x2(
       high += 16;
       low += 16;
     }
-    high += HALF_GROUP_BYTES;
-    low += HALF_GROUP_BYTES;
-    const scaleA = widenHalves(scales, keep, rebias);
-    const scaleB = widenHalves(scales + 8, keep, rebias);
+    high += TILE_GROUP_BYTES - BAND_GROUP_BYTES;
+    low += TILE_GROUP_BYTES - BAND_GROUP_BYTES;
+    const scaleA = smallHalves(scales, keep);
+    const scaleB = smallHalves(scales + 8, keep);
     sa0 = accumulate(sa0, planes(a0, c0), scaleA, x0 + xScales);
     sa1 = accumulate(sa1, planes(a1, c1), scaleA, x1 + xScales);
     sb0 = accumulate(sb0, planes(b0, d0), scaleB, x0 + xScales);
@@ -338,6 +397,6 @@ function tileQ8x2(
     scales += TILE_SCALE_BYTES;
     xScales += 8;
   }
-  storeTile(out, sa0, sb0, rows);
-  storeTile(out + outStride, sa1, sb1, rows);
+  storeHalf(out, sa0, sb0, rows);
+  storeHalf(out + outStride, sa1, sb1, rows);
 }

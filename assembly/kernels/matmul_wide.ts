@@ -1,9 +1,16 @@
 // The kernels for i16 activations, in every build. `int8` is a constant at every call: one source, two kernels.
 
 import { GROUP } from "../layout/blocks";
-import { HALF_GROUP_BYTES, HALF_ROWS, TILE_GROUP_BYTES, TILE_ROWS, TILE_SCALE_BYTES } from "../layout/tile";
+import {
+  BAND_GROUP_BYTES,
+  BAND_ROWS,
+  BAND_SCALE_BYTES,
+  TILE_GROUP_BYTES,
+  TILE_ROWS,
+  TILE_SCALE_BYTES,
+} from "../layout/tile";
 import { Matrix } from "../weights";
-import { halfKeep, halfRebias, widenHalves } from "./half";
+import { halfKeep, smallHalves } from "./half";
 import { activationBytes } from "./quantize";
 import { dotWide } from "./simd";
 import { accumulate, storeRows } from "./tile";
@@ -13,9 +20,9 @@ const MASKS = memory.data<u16>([15, 15, 15, 15, 15, 15, 15, 15, 240, 240, 240, 2
 
 const X_GROUP: usize = GROUP * 2;
 const X_VECTOR: usize = 16;
-const VECTORS: usize = 4; // of weights in a group
+const BANDS: usize = TILE_ROWS / BAND_ROWS;
 
-/** Rows from..to-1 of out f32[tokens][m.rows] = wide activations at x, times m; `from` is a multiple of 8. */
+/** Rows from..to-1 of out f32[tokens][m.rows] = wide activations at x, times m; `from` is a multiple of TILE_ROWS. */
 export function matmulWide(out: usize, m: Matrix, x: usize, tokens: i32, from: i32, to: i32): void {
   if (m.low) matmulTiles(true, out, m, x, tokens, from, to);
   else matmulTiles(false, out, m, x, tokens, from, to);
@@ -32,36 +39,40 @@ function matmulTiles(int8: bool, out: usize, m: Matrix, x: usize, tokens: i32, f
   let low = m.low + skipped * TILE_GROUP_BYTES;
   let scales = m.scales + skipped * TILE_SCALE_BYTES;
   out += 4 * <usize>from;
-  for (let row = from; row < to; row += HALF_ROWS) {
+  for (let row = from; row < to; row += TILE_ROWS) {
     const rows = m.rows - row;
-    let token = 0;
-    for (; token + 4 <= tokens; token += 4) {
-      const target = out + <usize>token * outStride;
-      if (int8) halfQ8x4(target, outStride, rows, high, low, scales, x + <usize>token * stride, stride, groups);
-      else halfQ4x4(target, outStride, rows, high, scales, x + <usize>token * stride, stride, groups);
+    const fours = tokens & ~3;
+    for (let band: usize = 0; band < BANDS; band++) {
+      const h = high + band * BAND_GROUP_BYTES;
+      const l = low + band * BAND_GROUP_BYTES;
+      const s = scales + band * BAND_SCALE_BYTES;
+      for (let token = 0; token < fours; token += 4) {
+        const at = x + <usize>token * stride;
+        const target = out + <usize>token * outStride + 4 * BAND_ROWS * band;
+        if (int8) bandQ8x4(target, outStride, rows - 4 * <i32>band, h, l, s, at, stride, groups);
+        else bandQ4x4(target, outStride, rows - 4 * <i32>band, h, s, at, stride, groups);
+      }
     }
-    for (; token < tokens; token++) {
+    for (let token = fours; token < tokens; token++) {
       const at = x + <usize>token * stride;
-      const sum = int8 ? halfQ8(high, low, scales, at, groups) : halfQ4(high, scales, at, groups);
-      storeRows(out + <usize>token * outStride, sum, rows);
+      const target = out + <usize>token * outStride;
+      if (int8) tileQ8(target, rows, high, low, scales, at, groups);
+      else tileQ4(target, rows, high, scales, at, groups);
     }
-    // From the upper half to the lower, or from there to the next tile.
-    const upper = row % TILE_ROWS == 0;
-    const step = upper ? HALF_GROUP_BYTES : groups * TILE_GROUP_BYTES - HALF_GROUP_BYTES;
-    high += step;
-    if (int8) low += step;
-    scales += upper ? TILE_SCALE_BYTES / 2 : groups * TILE_SCALE_BYTES - TILE_SCALE_BYTES / 2;
-    out += 4 * HALF_ROWS;
+    high += <usize>groups * TILE_GROUP_BYTES;
+    if (int8) low += <usize>groups * TILE_GROUP_BYTES;
+    scales += <usize>groups * TILE_SCALE_BYTES;
+    out += 4 * TILE_ROWS;
   }
 }
 
-function halfQ4(high: usize, scales: usize, x: usize, groups: i32): v128 {
-  return half(false, high, 0, scales, x, groups);
+function tileQ4(out: usize, rows: i32, high: usize, scales: usize, x: usize, groups: i32): void {
+  tile(false, out, rows, high, 0, scales, x, groups);
 }
-function halfQ8(high: usize, low: usize, scales: usize, x: usize, groups: i32): v128 {
-  return half(true, high, low, scales, x, groups);
+function tileQ8(out: usize, rows: i32, high: usize, low: usize, scales: usize, x: usize, groups: i32): void {
+  tile(true, out, rows, high, low, scales, x, groups);
 }
-function halfQ4x4(
+function bandQ4x4(
   out: usize,
   outStride: usize,
   rows: i32,
@@ -71,9 +82,9 @@ function halfQ4x4(
   stride: usize,
   groups: i32,
 ): void {
-  half4(false, out, outStride, rows, high, 0, scales, x, stride, groups);
+  band4(false, out, outStride, rows, high, 0, scales, x, stride, groups);
 }
-function halfQ8x4(
+function bandQ8x4(
   out: usize,
   outStride: usize,
   rows: i32,
@@ -84,44 +95,90 @@ function halfQ8x4(
   stride: usize,
   groups: i32,
 ): void {
-  half4(true, out, outStride, rows, high, low, scales, x, stride, groups);
+  band4(true, out, outStride, rows, high, low, scales, x, stride, groups);
 }
 
-/** Four rows of one token. */
+/** Sixteen rows of one token. */
 // @ts-ignore: decorator
 @inline
-function half(int8: bool, high: usize, low: usize, scales: usize, x: usize, groups: i32): v128 {
+function tile(
+  int8: bool,
+  out: usize,
+  rows: i32,
+  high: usize,
+  low: usize,
+  scales: usize,
+  x: usize,
+  groups: i32,
+): void {
   const mask = v128.load(MASKS);
   const highMask = v128.load(MASKS, 16);
   const keep = halfKeep();
-  const rebias = halfRebias();
   let xScales = x + <usize>groups * X_GROUP;
-  let sum = f32x4.splat(0);
-  for (const end = xScales; x < end; x += X_GROUP) {
-    let acc = v128.load32_splat(xScales, 4);
-    if (int8) acc = i32x4.shl(acc, 4);
-    for (let v: usize = 0; v < VECTORS; v++) {
-      const h = v128.load(high + 16 * v);
-      const l = int8 ? v128.load(low + 16 * v) : h;
-      const at = x + X_VECTOR * v;
-      acc = dotWide(acc, pair(int8, h, l, 0, mask, highMask), at, 0);
-      acc = dotWide(acc, pair(int8, h, l, 4, mask, highMask), at, 4);
-      acc = dotWide(acc, pair(int8, h, l, 8, mask, highMask), at, 8);
-      acc = dotWide(acc, pair(int8, h, l, 12, mask, highMask), at, 12);
+  let sum0 = f32x4.splat(0);
+  let sum1 = sum0;
+  let sum2 = sum0;
+  let sum3 = sum0;
+  for (const end = xScales; x < end; ) {
+    let a = v128.load32_splat(xScales, 4);
+    if (int8) a = i32x4.shl(a, 4);
+    let b = a;
+    let c = a;
+    let d = a;
+    for (const next = x + X_GROUP; x < next; x += X_VECTOR) {
+      const x0 = v128.load32_splat(x);
+      const x1 = v128.load32_splat(x, 4);
+      const x2 = v128.load32_splat(x, 8);
+      const x3 = v128.load32_splat(x, 12);
+      a = dotVector(int8, a, high, low, x0, x1, x2, x3, mask, highMask);
+      b = dotVector(int8, b, high + 64, low + 64, x0, x1, x2, x3, mask, highMask);
+      c = dotVector(int8, c, high + 128, low + 128, x0, x1, x2, x3, mask, highMask);
+      d = dotVector(int8, d, high + 192, low + 192, x0, x1, x2, x3, mask, highMask);
+      high += 16;
+      if (int8) low += 16;
     }
-    sum = accumulate(sum, acc, widenHalves(scales, keep, rebias), xScales);
-    high += TILE_GROUP_BYTES;
-    if (int8) low += TILE_GROUP_BYTES;
+    high += TILE_GROUP_BYTES - BAND_GROUP_BYTES;
+    if (int8) low += TILE_GROUP_BYTES - BAND_GROUP_BYTES;
+    sum0 = accumulate(sum0, a, smallHalves(scales, keep), xScales);
+    sum1 = accumulate(sum1, b, smallHalves(scales + 8, keep), xScales);
+    sum2 = accumulate(sum2, c, smallHalves(scales + 16, keep), xScales);
+    sum3 = accumulate(sum3, d, smallHalves(scales + 24, keep), xScales);
     scales += TILE_SCALE_BYTES;
     xScales += 8;
   }
-  return sum;
+  storeRows(out, sum0, rows);
+  storeRows(out + 16, sum1, rows - 4);
+  storeRows(out + 32, sum2, rows - 8);
+  storeRows(out + 48, sum3, rows - 12);
+}
+
+/** acc + a vector of weights, 4 rows x 8 columns, and the activations of its column pairs. */
+// @ts-ignore: decorator
+@inline
+function dotVector(
+  int8: bool,
+  acc: v128,
+  high: usize,
+  low: usize,
+  x0: v128,
+  x1: v128,
+  x2: v128,
+  x3: v128,
+  mask: v128,
+  highMask: v128,
+): v128 {
+  const h = v128.load(high);
+  const l = int8 ? v128.load(low) : h;
+  acc = dotWide(acc, pair(int8, h, l, 0, mask, highMask), x0);
+  acc = dotWide(acc, pair(int8, h, l, 4, mask, highMask), x1);
+  acc = dotWide(acc, pair(int8, h, l, 8, mask, highMask), x2);
+  return dotWide(acc, pair(int8, h, l, 12, mask, highMask), x3);
 }
 
 /** Four rows of four tokens: the weights are unpacked once. */
 // @ts-ignore: decorator
 @inline
-function half4(
+function band4(
   int8: bool,
   out: usize,
   outStride: usize,
@@ -136,7 +193,6 @@ function half4(
   const mask = v128.load(MASKS);
   const highMask = v128.load(MASKS, 16);
   const keep = halfKeep();
-  const rebias = halfRebias();
   const x1 = x0 + stride;
   const x2 = x1 + stride;
   const x3 = x2 + stride;
@@ -170,9 +226,9 @@ function half4(
       high += 16;
       if (int8) low += 16;
     }
-    high += TILE_GROUP_BYTES - HALF_GROUP_BYTES;
-    if (int8) low += TILE_GROUP_BYTES - HALF_GROUP_BYTES;
-    const scale = widenHalves(scales, keep, rebias);
+    high += TILE_GROUP_BYTES - BAND_GROUP_BYTES;
+    if (int8) low += TILE_GROUP_BYTES - BAND_GROUP_BYTES;
+    const scale = smallHalves(scales, keep);
     sum0 = accumulate(sum0, a0, scale, x0 + xScales);
     sum1 = accumulate(sum1, a1, scale, x1 + xScales);
     sum2 = accumulate(sum2, a2, scale, x2 + xScales);
@@ -189,7 +245,10 @@ function half4(
 // @ts-ignore: decorator
 @inline
 function dotPairs(acc: v128, p0: v128, p1: v128, p2: v128, p3: v128, x: usize): v128 {
-  return dotWide(dotWide(dotWide(dotWide(acc, p0, x, 0), p1, x, 4), p2, x, 8), p3, x, 12);
+  acc = dotWide(acc, p0, v128.load32_splat(x));
+  acc = dotWide(acc, p1, v128.load32_splat(x, 4));
+  acc = dotWide(acc, p2, v128.load32_splat(x, 8));
+  return dotWide(acc, p3, v128.load32_splat(x, 12));
 }
 
 /** Two columns of four rows as i16x8, by shift: q of an int4 matrix (0..15), 16 h + l of an int8 one (0..255). */

@@ -2,12 +2,14 @@
 // (its Q8_0, with an f32 scale); weights that were floats in the file meet 15, because there the rounding of the activations would
 // be half of all error.
 //
-// One row of activations:   | columns x xBytes, in the order of simd.ts | groups x { scale f32 | bias i32 = -8 * sum(q) } |
+// One row of activations:   | columns x xBytes, in the order of simd.ts | groups x { scale * 2^112 f32 | bias i32 = -8 * sum(q) } |
 //
-// Narrow rows hold the bias as i16 with 16 zero bits above it: as it enters the kernel's i16 sums, in the first of a row's two lanes.
+// The 2^112 is what f16 weight scales lack when they are read without a multiplication (half.ts); it is exact, and the limit it sets,
+// activations below 8.3 million, is that of llama.cpp's f16 scales. Narrow rows hold the bias as i16 with 16 zero bits above it: as it enters the kernel's i16 sums, in the first of a row's two lanes.
 
 import { GROUP } from "../layout/blocks";
-import { nearestInt } from "./math";
+import { REBIAS } from "./half";
+import { nearestInt, TINY } from "./math";
 import { f32x4Max, i32x4Sum } from "./reduce";
 import { RELAXED, storeActivations, xBytes } from "./simd";
 
@@ -44,7 +46,7 @@ function quantizeRow(target: usize, source: usize, columns: i32, levels: f32, na
     const m0 = f32x4.pmax(f32x4.pmax(f32x4.abs(x0), f32x4.abs(x1)), f32x4.pmax(f32x4.abs(x2), f32x4.abs(x3)));
     const m1 = f32x4.pmax(f32x4.pmax(f32x4.abs(x4), f32x4.abs(x5)), f32x4.pmax(f32x4.abs(x6), f32x4.abs(x7)));
     const amax = f32x4Max(f32x4.pmax(m0, m1));
-    const inverse = f32x4.splat(amax > 0 ? levels / amax : 0);
+    const inverse = f32x4.splat(amax > TINY ? levels / amax : 0);
 
     const a = i16x8.narrow_i32x4_s(nearestInt(f32x4.mul(x0, inverse)), nearestInt(f32x4.mul(x1, inverse)));
     const b = i16x8.narrow_i32x4_s(nearestInt(f32x4.mul(x2, inverse)), nearestInt(f32x4.mul(x3, inverse)));
@@ -53,7 +55,7 @@ function quantizeRow(target: usize, source: usize, columns: i32, levels: f32, na
     storeActivations(target, a, b, narrow);
     storeActivations(target + 16 * xBytes(narrow), c, d, narrow);
     const sum = i32x4.add(i32x4.add(sumPairs(a), sumPairs(b)), i32x4.add(sumPairs(c), sumPairs(d)));
-    store<f32>(scales, amax / levels);
+    store<f32>(scales, (amax / levels) * REBIAS);
     const bias = -8 * i32x4Sum(sum);
     store<i32>(scales, narrow ? bias & 0xffff : bias, 4);
     target += <usize>GROUP * xBytes(narrow);

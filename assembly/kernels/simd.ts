@@ -45,6 +45,6 @@ export function dotNarrow(acc: v128, x: v128, nibbles: v128): v128 {
 /** i32x4 sums, one a row: acc + two columns of i16 activations against four rows. */
 // @ts-ignore: decorator
 @inline
-export function dotWide(acc: v128, pair: v128, x: usize, offset: usize): v128 {
-  return i32x4.add(acc, i32x4.dot_i16x8_s(pair, v128.load32_splat(x + offset)));
+export function dotWide(acc: v128, pair: v128, x: v128): v128 {
+  return i32x4.add(acc, i32x4.dot_i16x8_s(pair, x));
 }

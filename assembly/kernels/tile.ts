@@ -1,8 +1,8 @@
 // What the matmul kernels share.
 
-import { HALF_ROWS } from "../layout/tile";
+import { BAND_ROWS } from "../layout/tile";
 
-/** sum + dots * (weight scales * activation scale), the one place where an integer dot becomes a float. */
+/** sum + dots * (weight scales * 2^-112 * activation scale * 2^112): the one place where an integer dot becomes a float. */
 // @ts-ignore: decorator
 @inline
 export function accumulate(sum: v128, dots: v128, scales: v128, xScale: usize): v128 {
@@ -13,7 +13,7 @@ export function accumulate(sum: v128, dots: v128, scales: v128, xScale: usize): 
 // @ts-ignore: decorator
 @inline
 export function storeRows(target: usize, sums: v128, rows: i32): void {
-  if (rows >= HALF_ROWS) {
+  if (rows >= BAND_ROWS) {
     v128.store(target, sums);
     return;
   }
