@@ -5,9 +5,9 @@ import { tensorCount, tensorRecord } from "./gguf";
 import { xxh64 } from "./hash";
 import { TENSOR_DESTINATION, TENSOR_DIMENSIONS, TENSOR_ROLE } from "./layout/abi";
 import { GROUP } from "./layout/blocks";
-import { TILE_GROUP_BYTES, TILE_ROWS, TILE_SCALE_BYTES } from "./layout/tile";
+import { TILE_ROWS } from "./layout/tile";
 import { tokenBytesAt, tokenLength } from "./tokenizer";
-import { isVector, Matrix } from "./weights";
+import { groupBytes, isVector, Matrix, scaleBytes } from "./weights";
 
 /** XXH64 over the packed weights in the file's order, the numbers of the forward pass and the vocabulary. */
 export function hashModel(): u64 {
@@ -23,9 +23,8 @@ export function hashModel(): u64 {
     }
     const m = changetype<Matrix>(at);
     const groups = <usize>((m.rows + TILE_ROWS - 1) / TILE_ROWS) * (m.columns / GROUP);
-    h = xxh64(m.high, groups * TILE_GROUP_BYTES, h);
-    if (m.low) h = xxh64(m.low, groups * TILE_GROUP_BYTES, h);
-    h = xxh64(m.scales, groups * TILE_SCALE_BYTES, h);
+    h = xxh64(m.quants, groups * groupBytes(m), h);
+    h = xxh64(m.scales, groups * scaleBytes(m), h);
   }
   return h;
 }

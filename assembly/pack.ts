@@ -8,9 +8,20 @@ import { fromHalf, loadHalves, toHalf } from "./kernels/half";
 import { TENSOR_BYTES, TENSOR_DESTINATION, TENSOR_ROLE, TENSOR_TYPE } from "./layout/abi";
 import { BYTES_Q4_0, BYTES_Q8_0, GROUP, TYPE_BF16, TYPE_F16, TYPE_F32, TYPE_Q4_0, TYPE_Q8_0 } from "./layout/blocks";
 import { LOADED, NEED_BYTES, NON_FINITE_WEIGHT, OK, TRAILING_BYTES } from "./layout/status";
-import { BAND_GROUP_BYTES, BAND_ROWS, TILE_GROUP_BYTES, TILE_ROWS, TILE_SCALE_BYTES } from "./layout/tile";
+import {
+  BAND_BYTES_INT4,
+  BAND_BYTES_INT8,
+  BAND_ROWS,
+  GROUP_BYTES_INT4,
+  GROUP_BYTES_INT8,
+  SCALE_BYTES_INT4,
+  SCALE_BYTES_INT8,
+  SUMS,
+  TILE_ROWS,
+} from "./layout/tile";
+import { i32x4Sum } from "./kernels/reduce";
 import { carry } from "./memory";
-import { isVector, Matrix } from "./weights";
+import { groupBytes, isVector, Matrix, scaleBytes } from "./weights";
 
 const LARGEST_HALF: f32 = 65504;
 
@@ -61,9 +72,8 @@ function nextTensor(): void {
   if (m.rows % TILE_ROWS != 0) {
     // The rows that fill the last tile weigh nothing.
     const group = <usize>(m.rows / TILE_ROWS) * unitsPerRow;
-    memory.fill(m.high + group * TILE_GROUP_BYTES, 0, unitsPerRow * TILE_GROUP_BYTES);
-    if (m.low) memory.fill(m.low + group * TILE_GROUP_BYTES, 0, unitsPerRow * TILE_GROUP_BYTES);
-    memory.fill(m.scales + group * TILE_SCALE_BYTES, 0, unitsPerRow * TILE_SCALE_BYTES);
+    memory.fill(m.quants + group * groupBytes(m), 0, <usize>unitsPerRow * groupBytes(m));
+    memory.fill(m.scales + group * scaleBytes(m), 0, <usize>unitsPerRow * scaleBytes(m));
   }
 }
 
@@ -166,11 +176,11 @@ function loadElement(source: usize): f32 {
 function groupIndex(): usize {
   return <usize>(row / TILE_ROWS) * unitsPerRow + column;
 }
-/** Where the row's four bytes lie within a vector's, and that vector's band within a group. */
+/** Where a row's four bytes lie in a group: its band, and its place within the band's vectors. */
 // @ts-ignore: decorator
 @inline
-function rowOffset(): usize {
-  return <usize>((row % TILE_ROWS) / BAND_ROWS) * BAND_GROUP_BYTES + 4 * (row % BAND_ROWS);
+function rowOffset(bandBytes: usize): usize {
+  return <usize>((row % TILE_ROWS) / BAND_ROWS) * bandBytes + 4 * (row % BAND_ROWS);
 }
 // @ts-ignore: decorator
 @inline
@@ -178,61 +188,72 @@ function isInfinite(half: u16): bool {
   return (half & 0x7c00) == 0x7c00;
 }
 
-/** Stores the 32 nibbles of one row (columns 0..15 in `first`, 16..31 in `second`) into its place in a group. */
+// The 32 bytes of a row's group, columns 0..15 in `first` and 16..31 in `second`, in the order of layout/tile.ts.
 // @ts-ignore: decorator
 @inline
-function storeNibbles(target: usize, first: v128, second: v128): void {
-  const low = i8x16.shuffle(first, second, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
-  const high = i8x16.shuffle(first, second, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
-  const both = v128.or(low, i16x8.shl(high, 4));
-  v128.store_lane<u32>(target, both, 0, 0);
-  v128.store_lane<u32>(target, both, 1, 16);
-  v128.store_lane<u32>(target, both, 2, 32);
-  v128.store_lane<u32>(target, both, 3, 48);
+function firstColumns(first: v128, second: v128): v128 {
+  return i8x16.shuffle(first, second, 0, 4, 1, 5, 8, 12, 9, 13, 16, 20, 17, 21, 24, 28, 25, 29);
+}
+// @ts-ignore: decorator
+@inline
+function secondColumns(first: v128, second: v128): v128 {
+  return i8x16.shuffle(first, second, 2, 6, 3, 7, 10, 14, 11, 15, 18, 22, 19, 23, 26, 30, 27, 31);
 }
 
 function packQ4(m: Matrix, source: usize, blocks: u32): bool {
   const group = groupIndex();
-  let target = m.high + group * TILE_GROUP_BYTES + rowOffset();
-  let scale = m.scales + group * TILE_SCALE_BYTES + 2 * (row % TILE_ROWS);
+  let target = m.quants + group * GROUP_BYTES_INT4 + rowOffset(BAND_BYTES_INT4);
+  let scale = m.scales + group * SCALE_BYTES_INT4 + 2 * (row % TILE_ROWS);
   let infinite = false;
+  const mask = i8x16.splat(15);
   for (const end = source + blocks * BYTES_Q4_0; source < end; source += BYTES_Q4_0) {
     const half = load<u16>(source);
     infinite = infinite || isInfinite(half);
     store<u16>(scale, half);
     const nibbles = v128.load(source, 2);
-    const mask = i8x16.splat(15);
-    storeNibbles(target, v128.and(nibbles, mask), v128.and(i16x8.shr_u(nibbles, 4), mask));
-    target += TILE_GROUP_BYTES;
-    scale += TILE_SCALE_BYTES;
+    const first = v128.and(nibbles, mask);
+    const second = v128.and(i16x8.shr_u(nibbles, 4), mask);
+    const both = v128.or(firstColumns(first, second), i16x8.shl(secondColumns(first, second), 4));
+    v128.store_lane<u32>(target, both, 0);
+    v128.store_lane<u32>(target, both, 1, 16);
+    v128.store_lane<u32>(target, both, 2, 32);
+    v128.store_lane<u32>(target, both, 3, 48);
+    target += GROUP_BYTES_INT4;
+    scale += SCALE_BYTES_INT4;
   }
   return !infinite;
 }
 
-/** Stores 32 signed bytes of one row as q + 128 = 16 h + l in the two planes. */
+/** Stores a row's 32 signed bytes and their sum. */
 // @ts-ignore: decorator
 @inline
-function storeBytes(high: usize, low: usize, first: v128, second: v128): void {
-  const mask = i8x16.splat(15);
-  const flip = i8x16.splat(-128);
-  const a = v128.xor(first, flip);
-  const b = v128.xor(second, flip);
-  storeNibbles(high, v128.and(i16x8.shr_u(a, 4), mask), v128.and(i16x8.shr_u(b, 4), mask));
-  storeNibbles(low, v128.and(a, mask), v128.and(b, mask));
+function storeBytes(target: usize, scale: usize, first: v128, second: v128): void {
+  const a = firstColumns(first, second);
+  const b = secondColumns(first, second);
+  v128.store_lane<u32>(target, a, 0);
+  v128.store_lane<u32>(target, b, 0, 16);
+  v128.store_lane<u32>(target, a, 1, 32);
+  v128.store_lane<u32>(target, b, 1, 48);
+  v128.store_lane<u32>(target, a, 2, 64);
+  v128.store_lane<u32>(target, b, 2, 80);
+  v128.store_lane<u32>(target, a, 3, 96);
+  v128.store_lane<u32>(target, b, 3, 112);
+  const pairs = i16x8.add(i16x8.extadd_pairwise_i8x16_s(first), i16x8.extadd_pairwise_i8x16_s(second));
+  store<i16>(scale, <i16>i32x4Sum(i32x4.extadd_pairwise_i16x8_s(pairs)), SUMS);
 }
 
 function packQ8(m: Matrix, source: usize, blocks: u32): bool {
   const group = groupIndex();
-  let offset = group * TILE_GROUP_BYTES + rowOffset();
-  let scale = m.scales + group * TILE_SCALE_BYTES + 2 * (row % TILE_ROWS);
+  let target = m.quants + group * GROUP_BYTES_INT8 + rowOffset(BAND_BYTES_INT8);
+  let scale = m.scales + group * SCALE_BYTES_INT8 + 2 * (row % TILE_ROWS);
   let infinite = false;
   for (const end = source + blocks * BYTES_Q8_0; source < end; source += BYTES_Q8_0) {
     const half = load<u16>(source);
     infinite = infinite || isInfinite(half);
     store<u16>(scale, half);
-    storeBytes(m.high + offset, m.low + offset, v128.load(source, 2), v128.load(source, 18));
-    offset += TILE_GROUP_BYTES;
-    scale += TILE_SCALE_BYTES;
+    storeBytes(target, scale, v128.load(source, 2), v128.load(source, 18));
+    target += GROUP_BYTES_INT8;
+    scale += SCALE_BYTES_INT8;
   }
   return !infinite;
 }
@@ -259,8 +280,8 @@ function round(x: v128): v128 {
 /** Floats to int8 as ggml's Q8_0 does it: d = max|x| / 127, q = round(x / d). */
 function packFloats(m: Matrix, source: usize, blocks: u32): bool {
   const group = groupIndex();
-  let offset = group * TILE_GROUP_BYTES + rowOffset();
-  let scale = m.scales + group * TILE_SCALE_BYTES + 2 * (row % TILE_ROWS);
+  let target = m.quants + group * GROUP_BYTES_INT8 + rowOffset(BAND_BYTES_INT8);
+  let scale = m.scales + group * SCALE_BYTES_INT8 + 2 * (row % TILE_ROWS);
   for (const end = source + blocks * unit; source < end; source += unit) {
     let largest = f32x4.splat(0);
     for (let i: u32 = 0; i < <u32>GROUP; i += 4) largest = f32x4.max(largest, f32x4.abs(loadFour(source, i)));
@@ -270,14 +291,9 @@ function packFloats(m: Matrix, source: usize, blocks: u32): bool {
     if (!(d <= LARGEST_HALF) || (type == TYPE_F16 && amax > LARGEST_HALF)) return false;
     store<u16>(scale, toHalf(d));
     const inverse = f32x4.splat(d > 0 ? 1 / d : 0);
-    storeBytes(
-      m.high + offset,
-      m.low + offset,
-      quantizeSixteen(source, 0, inverse),
-      quantizeSixteen(source, 16, inverse),
-    );
-    offset += TILE_GROUP_BYTES;
-    scale += TILE_SCALE_BYTES;
+    storeBytes(target, scale, quantizeSixteen(source, 0, inverse), quantizeSixteen(source, 16, inverse));
+    target += GROUP_BYTES_INT8;
+    scale += SCALE_BYTES_INT8;
   }
   return true;
 }

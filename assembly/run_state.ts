@@ -2,6 +2,7 @@
 
 import { scratchBytes } from "./attend";
 import { config, kvWidth, queryWidth } from "./config";
+import { RELAXED } from "./kernels/simd";
 import { activationBytes } from "./kernels/quantize";
 import { ropeFrequencies } from "./kernels/rope";
 import { MAX_BATCH } from "./layout/abi";
@@ -48,7 +49,7 @@ export function carveRunState(at: u64): u64 {
   const widest = max(max(config.hidden, queryWidth()), config.intermediate);
   run.x = take(row * config.hidden);
   run.normed = take(row * config.hidden);
-  run.quantized = take(<u64>MAX_BATCH * activationBytes(widest, false));
+  run.quantized = take(<u64>MAX_BATCH * activationBytes(widest, RELAXED));
   run.query = take(row * queryWidth());
   run.key = take(row * kvWidth());
   run.value = take(row * kvWidth());

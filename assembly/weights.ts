@@ -20,7 +20,7 @@ import {
   UNEXPECTED_TENSOR,
   UNSUPPORTED_TENSOR_TYPE,
 } from "./layout/status";
-import { TILE_GROUP_BYTES, TILE_ROWS, TILE_SCALE_BYTES } from "./layout/tile";
+import { GROUP_BYTES_INT4, GROUP_BYTES_INT8, SCALE_BYTES_INT4, SCALE_BYTES_INT8, TILE_ROWS } from "./layout/tile";
 import { align64, failureText } from "./memory";
 
 /** A packed matrix (layout/tile.ts draws it). */
@@ -28,10 +28,23 @@ import { align64, failureText } from "./memory";
 export class Matrix {
   rows: i32;
   columns: i32;
+  int8: bool; // otherwise int4
   wide: bool; // was floats in the file: meets 15-bit activations
-  high: usize; // nibbles of an int4 matrix, high nibbles of an int8 one: u8[tiles][groups][64]
-  low: usize; // low nibbles: u8[tiles][groups][64], 0 for int4
-  scales: usize; // f16[tiles][groups][4]
+  quants: usize; // u8[tiles][groups][4][64] or i8[tiles][groups][4][128]
+  scales: usize; // f16[tiles][groups][16], for int8 each followed by sums i16[16]
+}
+
+/** Bytes of one group of a tile. */
+// @ts-ignore: decorator
+@inline
+export function groupBytes(m: Matrix): usize {
+  return m.int8 ? GROUP_BYTES_INT8 : GROUP_BYTES_INT4;
+}
+/** Bytes of its scales. */
+// @ts-ignore: decorator
+@inline
+export function scaleBytes(m: Matrix): usize {
+  return m.int8 ? SCALE_BYTES_INT8 : SCALE_BYTES_INT4;
 }
 
 @unmanaged
@@ -210,7 +223,7 @@ export function bindTensors(at: usize, base: u64): i32 {
       end = align64(end + 4 * columns);
     } else {
       const m = matrix(i);
-      place(m, rows, columns, type == TYPE_Q4_0);
+      place(m, rows, columns, type != TYPE_Q4_0);
       m.wide = !blocks;
       store<usize>(field, changetype<usize>(m));
       store<usize>(record, changetype<usize>(m), TENSOR_DESTINATION);
@@ -226,16 +239,15 @@ export function weightsEnd(): u64 {
   return end;
 }
 
-function place(m: Matrix, rows: i32, columns: i32, int4: bool): void {
+function place(m: Matrix, rows: i32, columns: i32, int8: bool): void {
   const groups = <u64>((rows + TILE_ROWS - 1) / TILE_ROWS) * (columns / GROUP);
   m.rows = rows;
   m.columns = columns;
-  m.high = <usize>end;
-  end = align64(end + groups * TILE_GROUP_BYTES);
-  m.low = int4 ? 0 : <usize>end;
-  if (!int4) end = align64(end + groups * TILE_GROUP_BYTES);
+  m.int8 = int8;
+  m.quants = <usize>end;
+  end = align64(end + groups * groupBytes(m));
   m.scales = <usize>end;
-  end = align64(end + groups * TILE_SCALE_BYTES);
+  end = align64(end + groups * scaleBytes(m));
 }
 
 function checkComplete(): i32 {

@@ -4,8 +4,8 @@
 // many tokens are computed together nor on which of the kernels computes it.
 
 import { GROUP } from "../layout/blocks";
-import { BAND_GROUP_BYTES, BAND_ROWS, TILE_GROUP_BYTES, TILE_ROWS, TILE_SCALE_BYTES } from "../layout/tile";
-import { Matrix } from "../weights";
+import { BAND_ROWS, TILE_ROWS } from "../layout/tile";
+import { groupBytes, Matrix, scaleBytes } from "../weights";
 import { parameter, setParameter, share, threadCount } from "../threads";
 import { fromHalf } from "./half";
 import { matmulNarrow } from "./matmul_narrow";
@@ -47,16 +47,18 @@ function matmulShared(chunk: i32, thread: i32): void {
 /** target f32[columns] = row `row` of m, dequantized. */
 export function dequantizeRow(target: usize, m: Matrix, row: i32): void {
   const groups = m.columns / GROUP;
-  const first = <usize>(row / TILE_ROWS) * groups;
-  const lane = <usize>(row % TILE_ROWS);
-  for (let group: usize = 0; group < <usize>groups; group++) {
-    const at = (first + group) * TILE_GROUP_BYTES + (lane / BAND_ROWS) * BAND_GROUP_BYTES + 4 * (lane % BAND_ROWS);
-    const scale = fromHalf(load<u16>(m.scales + (first + group) * TILE_SCALE_BYTES + 2 * lane));
+  const band = <usize>((row % TILE_ROWS) / BAND_ROWS);
+  let group = <usize>(row / TILE_ROWS) * groups;
+  for (const end = group + groups; group < end; group++) {
+    const scale = fromHalf(load<u16>(m.scales + group * scaleBytes(m) + 2 * (row % TILE_ROWS)));
+    const quants = m.quants + group * groupBytes(m) + band * (groupBytes(m) / 4) + 4 * (row % BAND_ROWS);
     for (let column: usize = 0; column < <usize>GROUP; column++) {
-      const byte = at + 16 * (column / 8) + (column & 3);
-      const shift = <u32>(column & 4);
-      let q = <i32>((load<u8>(m.high + byte) >> shift) & 15) - 8;
-      if (m.low) q = 16 * q + <i32>((load<u8>(m.low + byte) >> shift) & 15);
+      // layout/tile.ts: which of the row's four bytes, and whether it is in the second vector or the high nibble.
+      const byte = ((column & 1) << 1) | ((column >> 2) & 1);
+      const second = (column >> 1) & 1;
+      const q = m.int8
+        ? load<i8>(quants + 32 * (column / 8) + 16 * second + byte)
+        : <i32>((load<u8>(quants + 16 * (column / 8) + byte) >> <u8>(4 * second)) & 15) - 8;
       store<f32>(target, <f32>q * scale);
       target += 4;
     }

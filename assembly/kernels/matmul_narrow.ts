@@ -1,19 +1,23 @@
-// The kernels for i8 activations (relaxed SIMD). Bands of a tile go together, four or two, so that a broadcast of activations serves
+// The kernels for i8 activations (relaxed SIMD). All bands of a tile, or two, go together, so that a broadcast of activations serves
 // sixteen rows or eight.
 //
-// Sums of a group are i16, two lanes a row, and start at the activations' bias in the first lane. Whatever a lane passes through, at the
-// end of the group it is within i16 again, because its weights, less 8, are within -8..7; wrapping on the way does no harm.
+// Sums of a group are i16, two lanes a row. Int4: they start at the activations' bias in the first lane; whatever a lane passes through,
+// at the end of the group it is within i16 again, because its weights, less 8, are within -8..7; wrapping on the way does no harm.
+// Int8: one sum for the high and one for the low nibbles of the activations, x + 128 = 16 h + l.
 
 import { GROUP } from "../layout/blocks";
 import {
-  BAND_GROUP_BYTES,
+  BAND_BYTES_INT8,
   BAND_ROWS,
   BAND_SCALE_BYTES,
-  TILE_GROUP_BYTES,
+  GROUP_BYTES_INT4,
+  GROUP_BYTES_INT8,
+  SCALE_BYTES_INT4,
+  SCALE_BYTES_INT8,
+  SUMS,
   TILE_ROWS,
-  TILE_SCALE_BYTES,
 } from "../layout/tile";
-import { Matrix } from "../weights";
+import { groupBytes, Matrix, scaleBytes } from "../weights";
 import { halfKeep, smallHalves } from "./half";
 import { activationBytes } from "./quantize";
 import { dotNarrow } from "./simd";
@@ -22,59 +26,41 @@ import { accumulate, storeRows } from "./tile";
 // Loaded once a call: V8 would build a constant anew at every use inside a loop.
 const MASK = memory.data<u8>([15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15], 16);
 
-// Two bands: what most kernels here take at once.
-const HALF_GROUP: usize = 2 * BAND_GROUP_BYTES;
+// Two bands.
+const HALF_BYTES_INT8: usize = 2 * BAND_BYTES_INT8;
 const HALF_SCALE: usize = 2 * BAND_SCALE_BYTES;
 const HALF_OUT: usize = 2 * BAND_ROWS * 4;
 
 /** Rows from..to-1 of out f32[tokens][m.rows] = narrow activations at x, times m; `from` is a multiple of TILE_ROWS. */
 export function matmulNarrow(out: usize, m: Matrix, x: usize, tokens: i32, from: i32, to: i32): void {
-  if (m.low) matmulTiles(true, out, m, x, tokens, from, to);
-  else matmulTiles(false, out, m, x, tokens, from, to);
-}
-
-// @ts-ignore: decorator
-@inline
-function matmulTiles(int8: bool, out: usize, m: Matrix, x: usize, tokens: i32, from: i32, to: i32): void {
   const groups = m.columns / GROUP;
   const stride = activationBytes(m.columns, true);
   const outStride = <usize>m.rows * 4;
   const skipped = <usize>(from / TILE_ROWS) * groups;
-  let high = m.high + skipped * TILE_GROUP_BYTES;
-  let low = m.low + skipped * TILE_GROUP_BYTES;
-  let scales = m.scales + skipped * TILE_SCALE_BYTES;
+  let quants = m.quants + skipped * groupBytes(m);
+  let scales = m.scales + skipped * scaleBytes(m);
   out += 4 * <usize>from;
   for (let row = from; row < to; row += TILE_ROWS) {
     const rows = m.rows - row;
     let at = x;
     let target = out;
     for (let token = 0; token + 2 <= tokens; token += 2) {
-      if (int8) {
-        halfQ8x2(target, outStride, rows, high, low, scales, at, stride, groups);
-        halfQ8x2(
-          target + HALF_OUT,
-          outStride,
-          rows - 8,
-          high + HALF_GROUP,
-          low + HALF_GROUP,
-          scales + HALF_SCALE,
-          at,
-          stride,
-          groups,
-        );
+      if (m.int8) {
+        const s = scales + HALF_SCALE;
+        halfInt8x2(target, outStride, rows, quants, scales, at, stride, groups);
+        halfInt8x2(target + HALF_OUT, outStride, rows - 8, quants + HALF_BYTES_INT8, s, at, stride, groups);
       } else {
-        tileQ4x2(target, outStride, rows, high, scales, at, stride, groups);
+        tileInt4x2(target, outStride, rows, quants, scales, at, stride, groups);
       }
       at += 2 * stride;
       target += 2 * outStride;
     }
     if (tokens & 1) {
-      if (int8) tileQ8(target, rows, high, low, scales, at, groups);
-      else tileQ4(target, rows, high, scales, at, groups);
+      if (m.int8) tileInt8(target, rows, quants, scales, at, groups);
+      else tileInt4(target, rows, quants, scales, at, groups);
     }
-    high += <usize>groups * TILE_GROUP_BYTES;
-    if (int8) low += <usize>groups * TILE_GROUP_BYTES;
-    scales += <usize>groups * TILE_SCALE_BYTES;
+    quants += <usize>groups * groupBytes(m);
+    scales += <usize>groups * scaleBytes(m);
     out += 4 * TILE_ROWS;
   }
 }
@@ -118,15 +104,15 @@ function four(x: v128, i: i32): v128 {
 }
 
 /** Sixteen int4 rows of one token. */
-function tileQ4(out: usize, rows: i32, high: usize, scales: usize, x: usize, groups: i32): void {
+function tileInt4(out: usize, rows: i32, quants: usize, scales: usize, x: usize, groups: i32): void {
   const mask = v128.load(MASK);
   const keep = halfKeep();
-  let xScales = x + <usize>groups * GROUP;
+  let xScales = x + <usize>groups * (3 * GROUP);
   let sum0 = f32x4.splat(0);
   let sum1 = sum0;
   let sum2 = sum0;
   let sum3 = sum0;
-  for (const end = xScales; x < end; x += GROUP) {
+  for (const end = x + <usize>groups * GROUP; x < end; x += GROUP) {
     let a = v128.load32_splat(xScales, 4);
     let b = a;
     let c = a;
@@ -134,126 +120,47 @@ function tileQ4(out: usize, rows: i32, high: usize, scales: usize, x: usize, gro
     let x16 = v128.load(x);
     let x0 = four(x16, 0);
     let x1 = four(x16, 1);
-    a = dotVector(a, v128.load(high), x0, x1, mask);
-    b = dotVector(b, v128.load(high, 64), x0, x1, mask);
-    c = dotVector(c, v128.load(high, 128), x0, x1, mask);
-    d = dotVector(d, v128.load(high, 192), x0, x1, mask);
+    a = dotVector(a, v128.load(quants), x0, x1, mask);
+    b = dotVector(b, v128.load(quants, 64), x0, x1, mask);
+    c = dotVector(c, v128.load(quants, 128), x0, x1, mask);
+    d = dotVector(d, v128.load(quants, 192), x0, x1, mask);
     x0 = four(x16, 2);
     x1 = four(x16, 3);
-    a = dotVector(a, v128.load(high, 16), x0, x1, mask);
-    b = dotVector(b, v128.load(high, 80), x0, x1, mask);
-    c = dotVector(c, v128.load(high, 144), x0, x1, mask);
-    d = dotVector(d, v128.load(high, 208), x0, x1, mask);
+    a = dotVector(a, v128.load(quants, 16), x0, x1, mask);
+    b = dotVector(b, v128.load(quants, 80), x0, x1, mask);
+    c = dotVector(c, v128.load(quants, 144), x0, x1, mask);
+    d = dotVector(d, v128.load(quants, 208), x0, x1, mask);
     x16 = v128.load(x, 16);
     x0 = four(x16, 0);
     x1 = four(x16, 1);
-    a = dotVector(a, v128.load(high, 32), x0, x1, mask);
-    b = dotVector(b, v128.load(high, 96), x0, x1, mask);
-    c = dotVector(c, v128.load(high, 160), x0, x1, mask);
-    d = dotVector(d, v128.load(high, 224), x0, x1, mask);
+    a = dotVector(a, v128.load(quants, 32), x0, x1, mask);
+    b = dotVector(b, v128.load(quants, 96), x0, x1, mask);
+    c = dotVector(c, v128.load(quants, 160), x0, x1, mask);
+    d = dotVector(d, v128.load(quants, 224), x0, x1, mask);
     x0 = four(x16, 2);
     x1 = four(x16, 3);
-    a = dotVector(a, v128.load(high, 48), x0, x1, mask);
-    b = dotVector(b, v128.load(high, 112), x0, x1, mask);
-    c = dotVector(c, v128.load(high, 176), x0, x1, mask);
-    d = dotVector(d, v128.load(high, 240), x0, x1, mask);
+    a = dotVector(a, v128.load(quants, 48), x0, x1, mask);
+    b = dotVector(b, v128.load(quants, 112), x0, x1, mask);
+    c = dotVector(c, v128.load(quants, 176), x0, x1, mask);
+    d = dotVector(d, v128.load(quants, 240), x0, x1, mask);
     sum0 = accumulate(sum0, rowSums(a), smallHalves(scales, keep), xScales);
     sum1 = accumulate(sum1, rowSums(b), smallHalves(scales + 8, keep), xScales);
     sum2 = accumulate(sum2, rowSums(c), smallHalves(scales + 16, keep), xScales);
     sum3 = accumulate(sum3, rowSums(d), smallHalves(scales + 24, keep), xScales);
-    high += TILE_GROUP_BYTES;
-    scales += TILE_SCALE_BYTES;
+    quants += GROUP_BYTES_INT4;
+    scales += SCALE_BYTES_INT4;
     xScales += 8;
   }
   storeHalf(out, sum0, sum1, rows);
   storeHalf(out + HALF_OUT, sum2, sum3, rows - 8);
-}
-
-/** Sixteen int8 rows of one token: 16 times the high plane plus the low one. */
-function tileQ8(out: usize, rows: i32, high: usize, low: usize, scales: usize, x: usize, groups: i32): void {
-  const mask = v128.load(MASK);
-  const keep = halfKeep();
-  let xScales = x + <usize>groups * GROUP;
-  let sum0 = f32x4.splat(0);
-  let sum1 = sum0;
-  let sum2 = sum0;
-  let sum3 = sum0;
-  for (const end = xScales; x < end; x += GROUP) {
-    let a = v128.load32_splat(xScales, 4);
-    let b = a;
-    let c = a;
-    let d = a;
-    let e = i16x8.splat(0);
-    let f = e;
-    let g = e;
-    let h = e;
-    let x16 = v128.load(x);
-    let x0 = four(x16, 0);
-    let x1 = four(x16, 1);
-    a = dotVector(a, v128.load(high), x0, x1, mask);
-    b = dotVector(b, v128.load(high, 64), x0, x1, mask);
-    c = dotVector(c, v128.load(high, 128), x0, x1, mask);
-    d = dotVector(d, v128.load(high, 192), x0, x1, mask);
-    e = dotVector(e, v128.load(low), x0, x1, mask);
-    f = dotVector(f, v128.load(low, 64), x0, x1, mask);
-    g = dotVector(g, v128.load(low, 128), x0, x1, mask);
-    h = dotVector(h, v128.load(low, 192), x0, x1, mask);
-    x0 = four(x16, 2);
-    x1 = four(x16, 3);
-    a = dotVector(a, v128.load(high, 16), x0, x1, mask);
-    b = dotVector(b, v128.load(high, 80), x0, x1, mask);
-    c = dotVector(c, v128.load(high, 144), x0, x1, mask);
-    d = dotVector(d, v128.load(high, 208), x0, x1, mask);
-    e = dotVector(e, v128.load(low, 16), x0, x1, mask);
-    f = dotVector(f, v128.load(low, 80), x0, x1, mask);
-    g = dotVector(g, v128.load(low, 144), x0, x1, mask);
-    h = dotVector(h, v128.load(low, 208), x0, x1, mask);
-    x16 = v128.load(x, 16);
-    x0 = four(x16, 0);
-    x1 = four(x16, 1);
-    a = dotVector(a, v128.load(high, 32), x0, x1, mask);
-    b = dotVector(b, v128.load(high, 96), x0, x1, mask);
-    c = dotVector(c, v128.load(high, 160), x0, x1, mask);
-    d = dotVector(d, v128.load(high, 224), x0, x1, mask);
-    e = dotVector(e, v128.load(low, 32), x0, x1, mask);
-    f = dotVector(f, v128.load(low, 96), x0, x1, mask);
-    g = dotVector(g, v128.load(low, 160), x0, x1, mask);
-    h = dotVector(h, v128.load(low, 224), x0, x1, mask);
-    x0 = four(x16, 2);
-    x1 = four(x16, 3);
-    a = dotVector(a, v128.load(high, 48), x0, x1, mask);
-    b = dotVector(b, v128.load(high, 112), x0, x1, mask);
-    c = dotVector(c, v128.load(high, 176), x0, x1, mask);
-    d = dotVector(d, v128.load(high, 240), x0, x1, mask);
-    e = dotVector(e, v128.load(low, 48), x0, x1, mask);
-    f = dotVector(f, v128.load(low, 112), x0, x1, mask);
-    g = dotVector(g, v128.load(low, 176), x0, x1, mask);
-    h = dotVector(h, v128.load(low, 240), x0, x1, mask);
-    sum0 = accumulate(sum0, planes(a, e), smallHalves(scales, keep), xScales);
-    sum1 = accumulate(sum1, planes(b, f), smallHalves(scales + 8, keep), xScales);
-    sum2 = accumulate(sum2, planes(c, g), smallHalves(scales + 16, keep), xScales);
-    sum3 = accumulate(sum3, planes(d, h), smallHalves(scales + 24, keep), xScales);
-    high += TILE_GROUP_BYTES;
-    low += TILE_GROUP_BYTES;
-    scales += TILE_SCALE_BYTES;
-    xScales += 8;
-  }
-  storeHalf(out, sum0, sum1, rows);
-  storeHalf(out + HALF_OUT, sum2, sum3, rows - 8);
-}
-
-// @ts-ignore: decorator
-@inline
-function planes(high: v128, low: v128): v128 {
-  return i32x4.add(i32x4.shl(rowSums(high), 4), rowSums(low));
 }
 
 /** Sixteen int4 rows of two tokens. */
-function tileQ4x2(
+function tileInt4x2(
   out: usize,
   outStride: usize,
   rows: i32,
-  high: usize,
+  quants: usize,
   scales: usize,
   x0: usize,
   stride: usize,
@@ -262,7 +169,7 @@ function tileQ4x2(
   const keep = halfKeep();
   const mask = v128.load(MASK);
   const x1 = x0 + stride;
-  let xScales = <usize>groups * GROUP; // from x0, x1
+  let xScales = <usize>groups * (3 * GROUP); // from x0, x1
   let sa0 = f32x4.splat(0);
   let sa1 = sa0;
   let sb0 = sa0;
@@ -271,7 +178,7 @@ function tileQ4x2(
   let sc1 = sa0;
   let sd0 = sa0;
   let sd1 = sa0;
-  for (let at: usize = 0, end = xScales; at < end; ) {
+  for (let at: usize = 0, end = <usize>groups * GROUP; at < end; ) {
     let a0 = v128.load32_splat(x0 + xScales, 4);
     let a1 = v128.load32_splat(x1 + xScales, 4);
     let b0 = a0;
@@ -285,29 +192,29 @@ function tileQ4x2(
       const q0 = v128.load32_splat(x0 + at, 4);
       const p1 = v128.load32_splat(x1 + at);
       const q1 = v128.load32_splat(x1 + at, 4);
-      let w = v128.load(high);
+      let w = v128.load(quants);
       let l = v128.and(w, mask);
       let h = highNibbles(w, mask);
       a0 = dotNarrow(dotNarrow(a0, p0, l), q0, h);
       a1 = dotNarrow(dotNarrow(a1, p1, l), q1, h);
-      w = v128.load(high, 64);
+      w = v128.load(quants, 64);
       l = v128.and(w, mask);
       h = highNibbles(w, mask);
       b0 = dotNarrow(dotNarrow(b0, p0, l), q0, h);
       b1 = dotNarrow(dotNarrow(b1, p1, l), q1, h);
-      w = v128.load(high, 128);
+      w = v128.load(quants, 128);
       l = v128.and(w, mask);
       h = highNibbles(w, mask);
       c0 = dotNarrow(dotNarrow(c0, p0, l), q0, h);
       c1 = dotNarrow(dotNarrow(c1, p1, l), q1, h);
-      w = v128.load(high, 192);
+      w = v128.load(quants, 192);
       l = v128.and(w, mask);
       h = highNibbles(w, mask);
       d0 = dotNarrow(dotNarrow(d0, p0, l), q0, h);
       d1 = dotNarrow(dotNarrow(d1, p1, l), q1, h);
-      high += 16;
+      quants += 16;
     }
-    high += TILE_GROUP_BYTES - BAND_GROUP_BYTES;
+    quants += GROUP_BYTES_INT4 - 64;
     let scale = smallHalves(scales, keep);
     sa0 = accumulate(sa0, rowSums(a0), scale, x0 + xScales);
     sa1 = accumulate(sa1, rowSums(a1), scale, x1 + xScales);
@@ -320,7 +227,7 @@ function tileQ4x2(
     scale = smallHalves(scales + 24, keep);
     sd0 = accumulate(sd0, rowSums(d0), scale, x0 + xScales);
     sd1 = accumulate(sd1, rowSums(d1), scale, x1 + xScales);
-    scales += TILE_SCALE_BYTES;
+    scales += SCALE_BYTES_INT4;
     xScales += 8;
   }
   storeHalf(out, sa0, sb0, rows);
@@ -329,72 +236,218 @@ function tileQ4x2(
   storeHalf(out + HALF_OUT + outStride, sc1, sd1, rows - 8);
 }
 
+/** Sixteen int8 rows of one token. */
+function tileInt8(out: usize, rows: i32, quants: usize, scales: usize, x: usize, groups: i32): void {
+  const keep = halfKeep();
+  const columns = <usize>groups * GROUP;
+  let high = x + columns;
+  let low = high + columns;
+  let xScales = low + columns;
+  let sum0 = f32x4.splat(0);
+  let sum1 = sum0;
+  let sum2 = sum0;
+  let sum3 = sum0;
+  for (const end = low; high < end; ) {
+    let a = i16x8.splat(0);
+    let b = a;
+    let c = a;
+    let d = a;
+    let e = a;
+    let f = a;
+    let g = a;
+    let i = a;
+    let h16 = v128.load(high);
+    let l16 = v128.load(low);
+    let h = four(h16, 0);
+    let l = four(l16, 0);
+    let w = v128.load(quants);
+    a = dotNarrow(a, w, h);
+    e = dotNarrow(e, w, l);
+    w = v128.load(quants, 128);
+    b = dotNarrow(b, w, h);
+    f = dotNarrow(f, w, l);
+    w = v128.load(quants, 256);
+    c = dotNarrow(c, w, h);
+    g = dotNarrow(g, w, l);
+    w = v128.load(quants, 384);
+    d = dotNarrow(d, w, h);
+    i = dotNarrow(i, w, l);
+    h = four(h16, 1);
+    l = four(l16, 1);
+    w = v128.load(quants, 16);
+    a = dotNarrow(a, w, h);
+    e = dotNarrow(e, w, l);
+    w = v128.load(quants, 144);
+    b = dotNarrow(b, w, h);
+    f = dotNarrow(f, w, l);
+    w = v128.load(quants, 272);
+    c = dotNarrow(c, w, h);
+    g = dotNarrow(g, w, l);
+    w = v128.load(quants, 400);
+    d = dotNarrow(d, w, h);
+    i = dotNarrow(i, w, l);
+    h = four(h16, 2);
+    l = four(l16, 2);
+    w = v128.load(quants, 32);
+    a = dotNarrow(a, w, h);
+    e = dotNarrow(e, w, l);
+    w = v128.load(quants, 160);
+    b = dotNarrow(b, w, h);
+    f = dotNarrow(f, w, l);
+    w = v128.load(quants, 288);
+    c = dotNarrow(c, w, h);
+    g = dotNarrow(g, w, l);
+    w = v128.load(quants, 416);
+    d = dotNarrow(d, w, h);
+    i = dotNarrow(i, w, l);
+    h = four(h16, 3);
+    l = four(l16, 3);
+    w = v128.load(quants, 48);
+    a = dotNarrow(a, w, h);
+    e = dotNarrow(e, w, l);
+    w = v128.load(quants, 176);
+    b = dotNarrow(b, w, h);
+    f = dotNarrow(f, w, l);
+    w = v128.load(quants, 304);
+    c = dotNarrow(c, w, h);
+    g = dotNarrow(g, w, l);
+    w = v128.load(quants, 432);
+    d = dotNarrow(d, w, h);
+    i = dotNarrow(i, w, l);
+    h16 = v128.load(high, 16);
+    l16 = v128.load(low, 16);
+    h = four(h16, 0);
+    l = four(l16, 0);
+    w = v128.load(quants, 64);
+    a = dotNarrow(a, w, h);
+    e = dotNarrow(e, w, l);
+    w = v128.load(quants, 192);
+    b = dotNarrow(b, w, h);
+    f = dotNarrow(f, w, l);
+    w = v128.load(quants, 320);
+    c = dotNarrow(c, w, h);
+    g = dotNarrow(g, w, l);
+    w = v128.load(quants, 448);
+    d = dotNarrow(d, w, h);
+    i = dotNarrow(i, w, l);
+    h = four(h16, 1);
+    l = four(l16, 1);
+    w = v128.load(quants, 80);
+    a = dotNarrow(a, w, h);
+    e = dotNarrow(e, w, l);
+    w = v128.load(quants, 208);
+    b = dotNarrow(b, w, h);
+    f = dotNarrow(f, w, l);
+    w = v128.load(quants, 336);
+    c = dotNarrow(c, w, h);
+    g = dotNarrow(g, w, l);
+    w = v128.load(quants, 464);
+    d = dotNarrow(d, w, h);
+    i = dotNarrow(i, w, l);
+    h = four(h16, 2);
+    l = four(l16, 2);
+    w = v128.load(quants, 96);
+    a = dotNarrow(a, w, h);
+    e = dotNarrow(e, w, l);
+    w = v128.load(quants, 224);
+    b = dotNarrow(b, w, h);
+    f = dotNarrow(f, w, l);
+    w = v128.load(quants, 352);
+    c = dotNarrow(c, w, h);
+    g = dotNarrow(g, w, l);
+    w = v128.load(quants, 480);
+    d = dotNarrow(d, w, h);
+    i = dotNarrow(i, w, l);
+    h = four(h16, 3);
+    l = four(l16, 3);
+    w = v128.load(quants, 112);
+    a = dotNarrow(a, w, h);
+    e = dotNarrow(e, w, l);
+    w = v128.load(quants, 240);
+    b = dotNarrow(b, w, h);
+    f = dotNarrow(f, w, l);
+    w = v128.load(quants, 368);
+    c = dotNarrow(c, w, h);
+    g = dotNarrow(g, w, l);
+    w = v128.load(quants, 496);
+    d = dotNarrow(d, w, h);
+    i = dotNarrow(i, w, l);
+    sum0 = accumulate(sum0, planes(a, e, scales), smallHalves(scales, keep), xScales);
+    sum1 = accumulate(sum1, planes(b, f, scales + 8), smallHalves(scales + 8, keep), xScales);
+    sum2 = accumulate(sum2, planes(c, g, scales + 16), smallHalves(scales + 16, keep), xScales);
+    sum3 = accumulate(sum3, planes(d, i, scales + 24), smallHalves(scales + 24, keep), xScales);
+    quants += GROUP_BYTES_INT8;
+    scales += SCALE_BYTES_INT8;
+    high += GROUP;
+    low += GROUP;
+    xScales += 8;
+  }
+  storeHalf(out, sum0, sum1, rows);
+  storeHalf(out + HALF_OUT, sum2, sum3, rows - 8);
+}
+
+/** dot(x, w) = 16 dot(h, w) + dot(l, w) - 128 sum(w); `scales` of the band, its sums behind them. */
+// @ts-ignore: decorator
+@inline
+function planes(high: v128, low: v128, scales: usize): v128 {
+  const sums = i32x4.shl(v128.load16x4_s(scales, SUMS), 7);
+  return i32x4.sub(i32x4.add(i32x4.shl(rowSums(high), 4), rowSums(low)), sums);
+}
+
 /** Eight int8 rows of two tokens. */
-function halfQ8x2(
+function halfInt8x2(
   out: usize,
   outStride: usize,
   rows: i32,
-  high: usize,
-  low: usize,
+  quants: usize,
   scales: usize,
   x0: usize,
   stride: usize,
   groups: i32,
 ): void {
   const keep = halfKeep();
-  const mask = v128.load(MASK);
-  const x1 = x0 + stride;
-  let xScales = <usize>groups * GROUP; // from x0, x1
+  const columns = <usize>groups * GROUP;
+  const high0 = x0 + columns;
+  const high1 = high0 + stride;
+  let xScales = x0 + 3 * columns;
   let sa0 = f32x4.splat(0);
   let sa1 = sa0;
   let sb0 = sa0;
   let sb1 = sa0;
-  for (let at: usize = 0, end = xScales; at < end; ) {
-    let a0 = v128.load32_splat(x0 + xScales, 4);
-    let a1 = v128.load32_splat(x1 + xScales, 4);
+  for (let at: usize = 0; at < columns; ) {
+    let a0 = i16x8.splat(0);
+    let a1 = a0;
     let b0 = a0;
-    let b1 = a1;
-    let c0 = i16x8.splat(0);
-    let c1 = c0;
-    let d0 = c0;
-    let d1 = c0;
-    for (const next = at + GROUP; at < next; at += 8) {
-      const p0 = v128.load32_splat(x0 + at);
-      const q0 = v128.load32_splat(x0 + at, 4);
-      const p1 = v128.load32_splat(x1 + at);
-      const q1 = v128.load32_splat(x1 + at, 4);
-      let w = v128.load(high);
-      let l = v128.and(w, mask);
-      let h = highNibbles(w, mask);
-      a0 = dotNarrow(dotNarrow(a0, p0, l), q0, h);
-      a1 = dotNarrow(dotNarrow(a1, p1, l), q1, h);
-      w = v128.load(high, 64);
-      l = v128.and(w, mask);
-      h = highNibbles(w, mask);
-      b0 = dotNarrow(dotNarrow(b0, p0, l), q0, h);
-      b1 = dotNarrow(dotNarrow(b1, p1, l), q1, h);
-      w = v128.load(low);
-      l = v128.and(w, mask);
-      h = highNibbles(w, mask);
-      c0 = dotNarrow(dotNarrow(c0, p0, l), q0, h);
-      c1 = dotNarrow(dotNarrow(c1, p1, l), q1, h);
-      w = v128.load(low, 64);
-      l = v128.and(w, mask);
-      h = highNibbles(w, mask);
-      d0 = dotNarrow(dotNarrow(d0, p0, l), q0, h);
-      d1 = dotNarrow(dotNarrow(d1, p1, l), q1, h);
-      high += 16;
-      low += 16;
+    let b1 = a0;
+    let c0 = a0;
+    let c1 = a0;
+    let d0 = a0;
+    let d1 = a0;
+    for (const next = at + GROUP; at < next; at += 4) {
+      const h0 = v128.load32_splat(high0 + at);
+      const l0 = v128.load32_splat(high0 + columns + at);
+      const h1 = v128.load32_splat(high1 + at);
+      const l1 = v128.load32_splat(high1 + columns + at);
+      const first = v128.load(quants);
+      const second = v128.load(quants, 128);
+      a0 = dotNarrow(a0, first, h0);
+      c0 = dotNarrow(c0, first, l0);
+      a1 = dotNarrow(a1, first, h1);
+      c1 = dotNarrow(c1, first, l1);
+      b0 = dotNarrow(b0, second, h0);
+      d0 = dotNarrow(d0, second, l0);
+      b1 = dotNarrow(b1, second, h1);
+      d1 = dotNarrow(d1, second, l1);
+      quants += 16;
     }
-    high += TILE_GROUP_BYTES - BAND_GROUP_BYTES;
-    low += TILE_GROUP_BYTES - BAND_GROUP_BYTES;
+    quants += GROUP_BYTES_INT8 - BAND_BYTES_INT8;
     const scaleA = smallHalves(scales, keep);
-    const scaleB = smallHalves(scales + 8, keep);
-    sa0 = accumulate(sa0, planes(a0, c0), scaleA, x0 + xScales);
-    sa1 = accumulate(sa1, planes(a1, c1), scaleA, x1 + xScales);
-    sb0 = accumulate(sb0, planes(b0, d0), scaleB, x0 + xScales);
-    sb1 = accumulate(sb1, planes(b1, d1), scaleB, x1 + xScales);
-    scales += TILE_SCALE_BYTES;
+    const scaleB = smallHalves(scales + BAND_SCALE_BYTES, keep);
+    sa0 = accumulate(sa0, planes(a0, c0, scales), scaleA, xScales);
+    sa1 = accumulate(sa1, planes(a1, c1, scales), scaleA, xScales + stride);
+    sb0 = accumulate(sb0, planes(b0, d0, scales + BAND_SCALE_BYTES), scaleB, xScales);
+    sb1 = accumulate(sb1, planes(b1, d1, scales + BAND_SCALE_BYTES), scaleB, xScales + stride);
+    scales += SCALE_BYTES_INT8;
     xScales += 8;
   }
   storeHalf(out, sa0, sb0, rows);

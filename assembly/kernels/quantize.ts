@@ -33,8 +33,9 @@ export function quantize(target: usize, source: usize, columns: i32, wide: bool,
 // @ts-ignore: decorator
 @inline
 function quantizeRow(target: usize, source: usize, columns: i32, levels: f32, narrow: bool): void {
-  let scales = target + <usize>columns * xBytes(narrow);
-  for (const end = source + 4 * columns; source < end; source += 4 * GROUP) {
+  const width = <usize>columns;
+  let scales = target + width * xBytes(narrow);
+  for (let column: usize = 0; column < width; column += GROUP) {
     const x0 = v128.load(source);
     const x1 = v128.load(source, 16);
     const x2 = v128.load(source, 32);
@@ -52,13 +53,13 @@ function quantizeRow(target: usize, source: usize, columns: i32, levels: f32, na
     const b = i16x8.narrow_i32x4_s(nearestInt(f32x4.mul(x2, inverse)), nearestInt(f32x4.mul(x3, inverse)));
     const c = i16x8.narrow_i32x4_s(nearestInt(f32x4.mul(x4, inverse)), nearestInt(f32x4.mul(x5, inverse)));
     const d = i16x8.narrow_i32x4_s(nearestInt(f32x4.mul(x6, inverse)), nearestInt(f32x4.mul(x7, inverse)));
-    storeActivations(target, a, b, narrow);
-    storeActivations(target + 16 * xBytes(narrow), c, d, narrow);
+    storeActivations(target, column, width, a, b, narrow);
+    storeActivations(target, column + 16, width, c, d, narrow);
     const sum = i32x4.add(i32x4.add(sumPairs(a), sumPairs(b)), i32x4.add(sumPairs(c), sumPairs(d)));
     store<f32>(scales, (amax / levels) * REBIAS);
     const bias = -8 * i32x4Sum(sum);
     store<i32>(scales, narrow ? bias & 0xffff : bias, 4);
-    target += <usize>GROUP * xBytes(narrow);
+    source += 4 * GROUP;
     scales += 8;
   }
 }

@@ -1,45 +1,48 @@
-// The SIMD vocabulary of a build: how activations lie in memory and how nibbles meet them. The only file that differs between
-// builds. A vector of weights holds 4 rows x 8 columns (layout/tile.ts); `x` is the address of the 8 activations.
+// The SIMD vocabulary of a build: how activations lie in memory and how weights meet them. The only file that differs between builds.
 //
-// Wide activations (i16, every build), because i32x4.dot_i16x8_s is the only integer dot of SIMD128. A vector seen as i16x8 holds in
-// every 32-bit lane (one row) the columns 0 4 | 1 5 || 2 6 | 3 7, low nibble first; shifts by 0, 4, 8 and 12 give column pairs:
+// Wide activations (i16, every build), because i32x4.dot_i16x8_s is the only integer dot of SIMD128: in column order. A vector of weights
+// (layout/tile.ts) seen as i16x8 gives neighbouring columns in every 32-bit lane (one row): 0 1, 4 5, 2 3 and 6 7.
 //
-//     16 bytes:   x0 x2 | x4 x6 | x1 x3 | x5 x7      each i16
+// Narrow activations (i8, relaxed SIMD): the order of the weights' bytes, eight columns at a time, three times over. Int4 weights meet x;
+// int8 weights meet its nibbles, x + 128 = 16 h + l.
 //
-// Narrow activations (i8, relaxed SIMD): low nibbles meet columns 0..3, high nibbles columns 4..7.
+//     x0 x4 x1 x5 x2 x6 x3 x7 | ... i8[columns]     h ... u8[columns]     l ... u8[columns]
 //
-//      8 bytes:   x0 x1 x2 x3 | x4 x5 x6 x7          each i8
-//
-// i16x8.relaxed_dot_i8x16_i7x16_s is exact on every machine here: nibbles are within 0..15, so nothing saturates and no sign is lost.
-// Sixteen columns a lane, each 127 * 15 at most, stay within i16.
+// i16x8.relaxed_dot_i8x16_i7x16_s is exact on every machine, because its second operand, the nibbles, is within 0..15: nothing saturates
+// and no sign is lost. Sixteen columns in a lane, each 128 * 15 at most, stay within i16.
 
 /** Whether this build has relaxed SIMD, and so narrow activations. */
 export const RELAXED: bool = ASC_FEATURE_RELAXED_SIMD;
 
-/** Bytes of one activation. */
+/** Bytes of one activation, all planes. */
 // @ts-ignore: decorator
 @inline
 export function xBytes(narrow: bool): usize {
-  return narrow ? 1 : 2;
+  return narrow ? 3 : 2;
 }
 
-/** Stores 16 quantized activations (two i16x8, in column order) in the order that the dots read. */
+/** Stores 16 activations, two i16x8 in column order, for columns `column`... of a row at `row` of `columns`. */
 // @ts-ignore: decorator
 @inline
-export function storeActivations(target: usize, first: v128, second: v128, narrow: bool): void {
+export function storeActivations(row: usize, column: usize, columns: usize, a: v128, b: v128, narrow: bool): void {
   if (narrow) {
-    v128.store(target, i8x16.narrow_i16x8_s(first, second));
+    const bytes = i8x16.narrow_i16x8_s(a, b);
+    const x = i8x16.shuffle(bytes, bytes, 0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15);
+    const shifted = v128.xor(x, i8x16.splat(-128));
+    v128.store(row + column, x);
+    v128.store(row + column + columns, v128.and(i16x8.shr_u(shifted, 4), i8x16.splat(15)));
+    v128.store(row + column + 2 * columns, v128.and(shifted, i8x16.splat(15)));
   } else {
-    v128.store(target, i8x16.shuffle(first, first, 0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15));
-    v128.store(target, i8x16.shuffle(second, second, 0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15), 16);
+    v128.store(row + 2 * column, a);
+    v128.store(row + 2 * column, b, 16);
   }
 }
 
-/** i16x8 sums, two a row: acc + four columns of i8 activations against nibbles of four rows. */
+/** i16x8 sums, two a row: acc + four columns of four rows, signed bytes against nibbles. */
 // @ts-ignore: decorator
 @inline
-export function dotNarrow(acc: v128, x: v128, nibbles: v128): v128 {
-  return i16x8.add(acc, i16x8.relaxed_dot_i8x16_i7x16_s(x, nibbles));
+export function dotNarrow(acc: v128, bytes: v128, nibbles: v128): v128 {
+  return i16x8.add(acc, i16x8.relaxed_dot_i8x16_i7x16_s(bytes, nibbles));
 }
 
 /** i32x4 sums, one a row: acc + two columns of i16 activations against four rows. */

@@ -1,24 +1,31 @@
-// Packed weights. A matrix is cut into tiles of 16 rows; a tile holds, for every group of 32 columns, 256 bytes of nibbles in one
-// stream and 16 f16 scales in another, both read from end to end. A group is four bands of four rows, 64 bytes each.
-// Byte 4r + b of vector v (v = 0..3, r = 0..3, b = 0..3) of a band:
+// Packed weights. A matrix is cut into tiles of 16 rows; a tile holds, for every group of 32 columns, its weights in one stream and what
+// scales them in another, both read from end to end. A group is four bands of four rows. Within a band, vector v holds columns 8v..8v+7
+// of an int4 matrix, and vectors 2v, 2v + 1 those of an int8 one; row r of the band has bytes 4r..4r+3:
 //
-//                      byte 4r+0          4r+1          4r+2          4r+3
-//     low nibble    row r, col 8v+0    col 8v+1      col 8v+2      col 8v+3
-//     high nibble   row r, col 8v+4    col 8v+5      col 8v+6      col 8v+7
+//                            byte 4r+0      4r+1       4r+2       4r+3
+//     int4, low nibble       column 8v+0    8v+4       8v+1       8v+5       q of w = d * (q - 8)
+//           high nibble             8v+2    8v+6       8v+3       8v+7
+//     int8, vector 2v        column 8v+0    8v+4       8v+1       8v+5       q of w = d * q
+//           vector 2v+1             8v+2    8v+6       8v+3       8v+7
 //
-// so that i32 lane = row and no kernel ever sums across lanes.
+// so that an i32 lane is a row and no kernel ever sums across lanes; and seen as i16, the low bytes of a lane are neighbours, and the high.
 //
-//     int4 matrix | nibbles q (w = d * (q - 8))                                    | scales |
-//     int8 matrix | high nibbles h | low nibbles l (w = d * (16 * (h - 8) + l))    | scales |
+//     int4 matrix | q: [tiles][groups][4][64] | scales f16 [tiles][groups][16] |
+//     int8 matrix | q: [tiles][groups][4][128] | scales f16, then the sums of a row's 32 q, i16: [tiles][groups][2][16] |
 
 export const TILE_ROWS = 16;
 /** Rows that share a vector. */
 export const BAND_ROWS = 4;
-/** Bytes of one group (16 rows x 32 columns) in a nibble plane. */
-export const TILE_GROUP_BYTES = 256;
-/** Bytes of one of its bands. */
-export const BAND_GROUP_BYTES = 64;
-/** Bytes of one group's 16 f16 scales. */
-export const TILE_SCALE_BYTES = 32;
-/** Bytes of a band's. */
+/** Bytes of a band's weights in one group. */
+export const BAND_BYTES_INT4 = 64;
+export const BAND_BYTES_INT8 = 128;
+/** Bytes of a tile's weights in one group. */
+export const GROUP_BYTES_INT4 = 256;
+export const GROUP_BYTES_INT8 = 512;
+/** Bytes of a tile's scales (and sums) in one group. */
+export const SCALE_BYTES_INT4 = 32;
+export const SCALE_BYTES_INT8 = 64;
+/** From the scales of a group to its sums. */
+export const SUMS = 32;
+/** Bytes of a band's scales, or sums. */
 export const BAND_SCALE_BYTES = 8;
