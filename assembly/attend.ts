@@ -1,7 +1,7 @@
 // Attention of all tokens and heads of a batch, over the KV cache. What is shared between threads is one token's query heads over one
 // key-value head; each thread has scratch of its own.
 
-import { config } from "./config";
+import { config, kvCapacity } from "./config";
 import {
   BLOCK,
   mix,
@@ -13,10 +13,9 @@ import {
   softmax,
   weigh,
 } from "./kernels/attention";
-import { keyScales, keys, kvCapacity, valueScales, values } from "./kv_cache";
+import { keyScales, keys, valueScales, values } from "./kv_cache";
 import { KV_INT8 } from "./layout/abi";
-import { align64 } from "./memory";
-import { run } from "./run_state";
+import { run, scratchBytes } from "./run_state";
 import { parameter, setParameter, share } from "./threads";
 
 /** run.attended = softmax(q k / sqrt(headSize)) v for the queries of `count` tokens from position `first` on. */
@@ -44,14 +43,7 @@ function attendShared(chunk: i32, thread: i32): void {
 
 const LOG2E: f32 = 1.44269504088896341;
 
-// Scratch of a thread, for three heads: scores f32[3][capacity] | weights i16[3][capacity] | block scales f32[3][capacity / BLOCK] |
-// queries i16[3][headSize] | query scales f32[3]
-
-/** Bytes of one thread's scratch. */
-export function scratchBytes(): usize {
-  const capacity = kvCapacity();
-  return <usize>align64(18 * capacity + (12 * capacity) / BLOCK + 6 * config.headSize + 12);
-}
+// A thread's scratch (run_state.ts draws it) is cut for three heads.
 
 /** One query head, or three, over int8 keys and values; `offset` bytes into the queries and the results. */
 function attendInt8(heads: i32, offset: usize, layer: i32, kv: i32, positions: i32, scratch: usize): void {

@@ -2,6 +2,7 @@
 
 import { fail, failAt } from "./failure";
 import { float, integer, isText, readingStatus, requiredInteger, resetReading, text } from "./gguf";
+import { blocks } from "./kernels/attention";
 import { DEFAULT_CONTEXT, KV_F32, KV_INT8 } from "./layout/abi";
 import { GROUP } from "./layout/blocks";
 import { MAX_CONTEXT, MAX_DIMENSION, MAX_HEAD_SIZE, MAX_HEADS, MAX_LAYERS } from "./layout/gguf";
@@ -51,6 +52,13 @@ export function queryWidth(): i32 {
 @inline
 export function kvWidth(): i32 {
   return config.kvHeads * config.headSize;
+}
+
+/** Positions with room in the cache: the context, padded to whole blocks of attention. */
+// @ts-ignore: decorator
+@inline
+export function kvCapacity(): usize {
+  return <usize>blocks(config.context);
 }
 
 /**

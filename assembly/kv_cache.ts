@@ -5,19 +5,12 @@
 //
 // Every head is one contiguous segment, which is what attention streams and what a snapshot copies.
 
-import { config } from "./config";
-import { blocks } from "./kernels/attention";
+import { config, kvCapacity } from "./config";
 import { nearestInt, TINY } from "./kernels/math";
 import { f32x4Max } from "./kernels/reduce";
 import { KV_INT8 } from "./layout/abi";
 import { run } from "./run_state";
 
-/** Positions with room in the cache: the context, padded to whole blocks of attention. */
-// @ts-ignore: decorator
-@inline
-export function kvCapacity(): usize {
-  return <usize>blocks(config.context);
-}
 // @ts-ignore: decorator
 @inline
 function headStride(): usize {

@@ -1,7 +1,7 @@
 // Buffers of a forward pass. `batch` = MAX_BATCH rows; all f32 unless said.
 
-import { scratchBytes } from "./attend";
-import { config, kvWidth, queryWidth } from "./config";
+import { config, kvCapacity, kvWidth, queryWidth } from "./config";
+import { BLOCK } from "./kernels/attention";
 import { RELAXED } from "./kernels/simd";
 import { activationBytes } from "./kernels/quantize";
 import { ropeFrequencies } from "./kernels/rope";
@@ -67,4 +67,15 @@ export function carveRunState(at: u64): u64 {
 /** What can be computed only when the weights are there. */
 export function prepareRunState(): void {
   ropeFrequencies(run.frequencies, config.headSize, config.ropeTheta, config.ropeScale, weights().ropeFactors);
+}
+
+// Scratch of a thread, for three heads that go together in attention:
+//
+//     scores f32[3][capacity] | weights i16[3][capacity] | block scales f32[3][capacity / BLOCK] | queries i16[3][headSize] |
+//     query scales f32[3]
+
+/** Bytes of one thread's scratch. */
+export function scratchBytes(): usize {
+  const capacity = kvCapacity();
+  return <usize>align64(18 * capacity + (12 * capacity) / BLOCK + 6 * config.headSize + 12);
 }

@@ -1,9 +1,10 @@
 // Builds dist/: the core (asc), the library and the command (esbuild), their types (tsc), and the licenses of what they
 // bundle.
 
-import { execFileSync } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { build } from "esbuild";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -12,7 +13,9 @@ const { version } = JSON.parse(readFileSync("package.json", "utf8"));
 const run = (script, ...args) => execFileSync(process.execPath, [script, ...args], { stdio: ["ignore", 2, 2] });
 
 rmSync("dist/types", { recursive: true, force: true });
-run("node_modules/assemblyscript/bin/asc.js", "assembly/index.ts", "--target", "simd");
+const { targets } = JSON.parse(readFileSync("asconfig.json", "utf8"));
+const asc = (target) => ["node_modules/assemblyscript/bin/asc.js", "assembly/index.ts", "--target", target];
+const cores = Object.keys(targets).map((target) => promisify(execFile)(process.execPath, asc(target)));
 
 const shared = {
   bundle: true,
@@ -24,6 +27,7 @@ const shared = {
 };
 const bundles = await Promise.all([
   build({ ...shared, entryPoints: ["host/node/index.ts"], outfile: "dist/index.js" }),
+  build({ ...shared, entryPoints: ["host/node/worker.ts"], outfile: "dist/worker.js" }),
   build({
     ...shared,
     entryPoints: ["host/node/cli/main.ts"],
@@ -45,6 +49,7 @@ writeFileSync(
 );
 
 run("node_modules/typescript/bin/tsc", "-p", "tsconfig.types.json");
+for (const { stderr } of await Promise.all(cores)) process.stderr.write(stderr);
 
 /** The license texts of the packages that the bundled files belong to. */
 function licenses(inputs) {

@@ -22,7 +22,7 @@ test("it depends on nothing at run time", () => {
   for (const field of ["dependencies", "peerDependencies", "optionalDependencies", "bundledDependencies"]) {
     expect(manifest[field]).toBeUndefined();
   }
-  for (const bundle of ["dist/index.js", "dist/cli.js"]) {
+  for (const bundle of ["dist/index.js", "dist/cli.js", "dist/worker.js"]) {
     const imported = [...read(bundle).matchAll(/^import\b[^"';]*"([^"]+)"|\bimport\("([^"]+)"\)/gm)];
     const packages = imported
       .map(([, fixed, dynamic]) => fixed ?? dynamic)
@@ -51,7 +51,11 @@ test("it has what it needs and nothing else", () => {
     expect.arrayContaining([
       "LICENSE",
       "README.md",
+      "dist/worker.js",
       "dist/zagreus-simd.wasm",
+      "dist/zagreus-relaxed.wasm",
+      "dist/zagreus-simd-mt.wasm",
+      "dist/zagreus-relaxed-mt.wasm",
       "dist/THIRD_PARTY_LICENSES.txt",
       "host/models/README.md",
       "host/models/zagreus-nano-Q8_0.gguf",

@@ -7,6 +7,9 @@ import { expect, test } from "vitest";
 const KIB = 1024;
 const LIMITS: [file: string, limit: number][] = [
   ["zagreus-simd.wasm", 64 * KIB],
+  ["zagreus-relaxed.wasm", 64 * KIB],
+  ["zagreus-simd-mt.wasm", 64 * KIB],
+  ["zagreus-relaxed-mt.wasm", 64 * KIB],
   ["index.js", 30 * KIB],
 ];
 

@@ -3,8 +3,8 @@
 import type { MetadataValue } from "./metadata.js";
 
 export type KvType = "int8" | "f32";
-/** Builds of the core. */
-export type Build = "simd";
+/** Builds of the core: plain or relaxed SIMD, with (-mt) or without threads. All give the same bits. */
+export type Build = "simd" | "relaxed" | "simd-mt" | "relaxed-mt";
 
 export interface LoadProgress {
   /** "header": metadata, vocabulary, tensor list; "weights": the tensors themselves. */
@@ -21,9 +21,12 @@ export interface LoadOptions {
   kvType?: KvType | undefined;
   /** Bytes of linear memory that the model may take; more is refused before the first weight. Default: no limit. */
   memoryBudget?: number | undefined;
-  /** Build of the core. Default: the best one that works here. */
+  /** Build of the core. Default: the best one that works here. @throws ZagreusError UNSUPPORTED_RUNTIME if it does not */
   build?: Build | undefined;
-  /** Threads of the core. This version runs on 1. */
+  /**
+   * Threads of the core, the caller's among them. Where there are none the model runs on 1, see ModelInfo.threads.
+   * Default: one for each core of the machine, at most 4.
+   */
   threads?: number | undefined;
   /** Stops loading. */
   signal?: AbortSignal | undefined;
@@ -126,8 +129,21 @@ export interface GenerateOptions {
    * anything. Default: none at all.
    */
   logprobs?: number | undefined;
-  /** Stops within one token. */
+  /**
+   * Runs guesses along with the next token: how the text went on when its last tokens stood in it before. Faster where
+   * an answer repeats its context (edits, quotes, code, tool calls); the same tokens, bit for bit, in any case.
+   * Default: false.
+   */
+  promptLookup?: boolean | PromptLookupOptions | undefined;
+  /** Stops within one token, with promptLookup within the tokens that run together. */
   signal?: AbortSignal | undefined;
+}
+
+export interface PromptLookupOptions {
+  /** Tokens of the longest n-gram that is looked up, 1 to 8. Default 3. */
+  ngram?: number | undefined;
+  /** Tokens to guess at a time at most, 1 to 7. Fewer or none are when guesses do not pay. Default 7. */
+  tokens?: number | undefined;
 }
 
 export interface TokenLogprob {
@@ -162,6 +178,10 @@ export interface Timings {
   prefillTokensPerSecond: number;
   /** Of the tokens after the first, which comes out of the prefill. 0 when there are none. */
   decodeTokensPerSecond: number;
+  /** Tokens that promptLookup guessed, which depends on what the clock says guesses cost, */
+  proposedTokens: number;
+  /** and of these, tokens that came true. */
+  acceptedTokens: number;
 }
 
 /**

@@ -2,7 +2,7 @@
 // memory detaches old ones.
 
 import { FIRST_ERROR } from "../../assembly/layout/status.js";
-import { type CoreExports, type CoreModule, instantiate } from "./instantiate.js";
+import { type CoreExports, instantiate, sharedMemory } from "./instantiate.js";
 import { coreError, type Failure } from "./messages.js";
 
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -14,8 +14,13 @@ export class Core {
     this.exports = exports;
   }
 
-  static async create(module: CoreModule): Promise<Core> {
-    return new Core(await instantiate(module));
+  /** @param shared whether it is a build with threads */
+  static async create(module: WebAssembly.Module, shared: boolean): Promise<Core> {
+    return new Core(await instantiate(module, shared ? sharedMemory() : undefined));
+  }
+
+  get memory(): WebAssembly.Memory {
+    return this.exports.memory;
   }
 
   /** u8[length] at an address. */
@@ -34,16 +39,16 @@ export class Core {
     return new DataView(this.exports.memory.buffer, address >>> 0, length);
   }
   text(address: number, length: number): string {
-    return utf8.decode(this.bytes(address, length));
+    return utf8.decode(this.bytes(address, length).slice()); // decoders refuse shared memory
   }
 
   /** Copies bytes into the I/O buffer. */
   write(bytes: Uint8Array): void {
     this.bytes(this.exports.buffer(), bytes.length).set(bytes);
   }
-  /** The first `length` bytes of the I/O buffer. */
+  /** A copy of the first `length` bytes of the I/O buffer. */
   read(length: number): Uint8Array {
-    return this.bytes(this.exports.buffer(), length);
+    return this.bytes(this.exports.buffer(), length).slice();
   }
 
   /** Passes a status on unless it is an error, which it throws. */

@@ -1,22 +1,28 @@
 // A loaded core and what shares it: the queue, the KV cache, the event loop.
 
 import type { ModelInfo } from "./api.js";
+import { BatchCosts } from "./batch_costs.js";
 import type { Core } from "./core.js";
 import { closed } from "./errors.js";
 import { KvCache, type Tenant } from "./kv_cache.js";
 import { checkSignal, type Macrotask, Pace } from "./pace.js";
 import { Queue } from "./queue.js";
+import type { Threads } from "./threads.js";
 
 export class Engine {
   readonly info: ModelInfo;
   readonly queue = new Queue();
+  readonly batchCosts = new BatchCosts();
   readonly #macrotask: Macrotask;
+  readonly #threads: Threads;
   #loaded: { core: Core; cache: KvCache } | undefined;
 
-  constructor(core: Core, info: ModelInfo, macrotask: Macrotask) {
+  constructor(core: Core, info: ModelInfo, threads: Threads, macrotask: Macrotask) {
     this.info = info;
     this.#loaded = { core, cache: new KvCache(core) };
+    this.#threads = threads;
     this.#macrotask = macrotask;
+    threads.belongTo(this);
   }
 
   /** @throws ZagreusError CLOSED */
@@ -40,10 +46,11 @@ export class Engine {
   /** Lets go of the core and sends away whoever waits for it. */
   close(): void {
     this.#loaded = undefined;
+    this.#threads.stop();
     this.queue.refuseAll(closed("model"));
   }
 
-  /** @throws ZagreusError CLOSED */
+  /** @throws ZagreusError CLOSED, THREAD_FAILED */
   assertOpen(): void {
     this.#open();
   }
@@ -56,6 +63,7 @@ export class Engine {
 
   #open() {
     if (!this.#loaded) throw closed("model");
+    this.#threads.check();
     return this.#loaded;
   }
 }

@@ -11,11 +11,12 @@ export type HostErrorCode =
   | "ABORTED" // the caller's signal fired; `cause` is its reason
   | "BUSY" // a completion is read a second time
   | "CLOSED" // the model or session was closed
+  | "THREAD_FAILED" // a worker thread could not start or has died; the model has to be loaded again
   | "SOURCE_FAILED" // the model's bytes could not be read; `cause` says why
   | "INVALID_OPTION"
   | "BAD_SNAPSHOT" // damaged, or no snapshot at all
   | "FOREIGN_SNAPSHOT" // intact, but of another model or KV cache
-  | "UNSUPPORTED_RUNTIME"; // no WebAssembly SIMD here
+  | "UNSUPPORTED_RUNTIME"; // no WebAssembly SIMD here, or not what the wanted build needs
 
 export type ErrorCode = CoreErrorCode | HostErrorCode;
 

@@ -8,6 +8,7 @@ import type { Generation } from "./options.js";
 import type { Pace } from "./pace.js";
 import { prefill, runBatch } from "./prefill.js";
 import { topLogprobs } from "./score.js";
+import { Speculation } from "./speculation.js";
 import { StopMatcher } from "./stop.js";
 import { encode, decode as textOf } from "./tokenizer.js";
 
@@ -50,6 +51,7 @@ export async function* generate(engine: Engine, job: Job, report: Report): Async
     job.started?.(sequence);
 
     const clock = new Clock();
+    const speculation = speculate(engine, job.options, sequence);
     const end = (finishReason: FinishReason) => {
       const completionTokens = report.tokens.length;
       const decodeMs = clock.stop();
@@ -60,9 +62,12 @@ export async function* generate(engine: Engine, job: Job, report: Report): Async
         decodeMs,
         prefillTokensPerSecond: rate(prefilledTokens, prefillMs),
         decodeTokensPerSecond: rate(Math.max(completionTokens - 1, 0), decodeMs),
+        proposedTokens: speculation?.proposedTokens ?? 0,
+        acceptedTokens: speculation?.acceptedTokens ?? 0,
       };
     };
-    for await (const piece of decode(engine, job.options, { sequence, tokens: report.tokens, logits, pace, end })) {
+    const decoding = { sequence, tokens: report.tokens, logits, speculation, pace, end };
+    for await (const piece of decode(engine, job.options, decoding)) {
       clock.pause();
       yield piece;
       clock.resume();
@@ -84,12 +89,19 @@ async function readPrompt(engine: Engine, sequence: readonly number[], pace: Pac
   return { prefilledTokens, logits };
 }
 
+function speculate(engine: Engine, { promptLookup, maxTokens }: Generation, sequence: readonly number[]) {
+  if (!promptLookup) return undefined;
+  const capacity = Math.min(sequence.length + maxTokens, engine.info.contextLength);
+  return new Speculation(promptLookup, sequence, capacity, engine.batchCosts);
+}
+
 interface Decoding {
   /** All tokens and, of these, the generated ones; both grow. */
   sequence: number[];
   tokens: number[];
   /** Address of the last token's logits. */
   logits: number;
+  speculation: Speculation | undefined;
   pace: Pace;
   /** Called before the last piece. */
   end(reason: FinishReason): void;
@@ -97,8 +109,10 @@ interface Decoding {
 
 /** Samples until the end. */
 async function* decode(engine: Engine, options: Generation, decoding: Decoding): AsyncGenerator<Piece> {
-  const { sequence, tokens, pace, end } = decoding;
+  const { sequence, tokens, speculation, pace, end } = decoding;
   let { logits } = decoding;
+  let proposal: readonly number[] = []; // tokens that have been run behind the last one of the sequence
+  let row = 0; // how many of them have come true; logits of one row more are there
   const { contextLength, tokenizer } = engine.info;
   if (options.maxTokens === 0) return end("length");
   if (sequence.length === contextLength) return end("context");
@@ -108,7 +122,9 @@ async function* decode(engine: Engine, options: Generation, decoding: Decoding):
   configureSampler(engine, options);
   for (;;) {
     await pace.breathe();
-    const { token, ...scores } = sample(engine, logits, options.logprobs);
+    const { token, ...scores } = sample(engine, logits, row, options.logprobs);
+    const proposed = token === proposal[row];
+    if (speculation && proposed) speculation.acceptedTokens++;
     if (tokenizer.end.includes(token)) {
       const rest = text.finish();
       end("stop");
@@ -130,20 +146,39 @@ async function* decode(engine: Engine, options: Generation, decoding: Decoding):
       return yield piece;
     }
     yield piece;
+    if (proposed) {
+      row++;
+      continue;
+    }
     await pace.breathe();
-    runBatch(engine, [token], sequence.length - 1);
-    logits = engine.core.exports.logits(0, 1);
+    row = 0;
+    proposal = speculation?.propose(options.maxTokens - tokens.length, contextLength - sequence.length) ?? [];
+    logits = runTokens(engine, [token, ...proposal], sequence.length - 1);
   }
 }
 
-/** Picks the next token from the logits at an address; log-probabilities are taken before sampling changes them. */
-function sample({ core, info }: Engine, logits: number, alternatives: number | undefined): Omit<Piece, "text"> {
+/** Runs up to LOGIT_ROWS tokens at positions start.. and returns the address of the logits of all. */
+function runTokens(engine: Engine, tokens: readonly number[], start: number): number {
+  const begun = performance.now();
+  runBatch(engine, tokens, start);
+  const logits = engine.core.exports.logits(0, tokens.length);
+  engine.batchCosts.record(tokens.length, performance.now() - begun);
+  return logits;
+}
+
+/** Picks a token from a row of the logits at an address; log-probabilities are taken before sampling changes them. */
+function sample(
+  { core, info }: Engine,
+  logits: number,
+  row: number,
+  alternatives: number | undefined,
+): Omit<Piece, "text"> {
   const { exports } = core;
-  if (alternatives === undefined) return { token: exports.sample() };
-  const total = exports.logSumExp(0);
-  const best = topLogprobs(core, 0, alternatives, total);
-  const raw = core.floats(logits, info.vocabulary).slice();
-  const token = exports.sample();
+  if (alternatives === undefined) return { token: exports.sample(row) };
+  const total = exports.logSumExp(row);
+  const best = topLogprobs(core, row, alternatives, total);
+  const raw = core.floats(logits + 4 * row * info.vocabulary, info.vocabulary).slice();
+  const token = exports.sample(row);
   return { token, logprob: raw[token]! - total, topLogprobs: best };
 }
 

@@ -1,13 +1,14 @@
 // Model.info: what the file says, and the plan.
 
 import * as abi from "../../assembly/layout/abi.js";
-import type { Build, ModelInfo, Plan, TensorInfo } from "./api.js";
+import type { ModelInfo, Plan, TensorInfo } from "./api.js";
+import type { Choice } from "./builds.js";
 import type { Core } from "./core.js";
 import type { Metadata } from "./metadata.js";
 import { tensorTypeName } from "./names.js";
 
 /** Reads everything after plan(); the end tokens are not known before the tokenizer works. */
-export function readInfo(core: Core, metadata: Metadata, build: Build): ModelInfo {
+export function readInfo(core: Core, metadata: Metadata, { build, threads }: Choice): ModelInfo {
   const info = (id: number) => core.exports.info(id);
   const token = (id: number) => (info(id) >= 0 ? info(id) : undefined);
   const tensors = readTensors(core);
@@ -40,7 +41,7 @@ export function readInfo(core: Core, metadata: Metadata, build: Build): ModelInf
     chatTemplate: metadata.chatTemplate,
     plan: readPlan(core),
     build,
-    threads: 1,
+    threads,
     fileBytes: info(abi.INFO_FILE_BYTES),
     metadata: values,
     tensors,

@@ -1,6 +1,7 @@
 // The core's exports, typed; the only file that knows AssemblyScript's loader.
 
 import { instantiate as instantiateModule } from "@assemblyscript/loader";
+import { ZagreusError } from "./errors.js";
 
 /** The ABI of assembly/index.ts. Addresses are bytes in `memory`. */
 export type CoreExports = {
@@ -22,6 +23,10 @@ export type CoreExports = {
   tensorCount(): number;
   tensorEntry(index: number): number;
 
+  // Threads
+  setThreads(count: number, mayBlock: number): void;
+  stopThreads(): void;
+
   // Tokenizer
   encode(length: number, flags: number): number;
   encodeConsumed(): number;
@@ -39,7 +44,7 @@ export type CoreExports = {
   logits(first: number, count: number): number;
   sampler(): number;
   seed(value: bigint): void;
-  sample(): number;
+  sample(row: number): number;
   top(row: number, k: number): number;
   logSumExp(row: number): number;
   history(): number;
@@ -51,11 +56,27 @@ export type CoreExports = {
   hash(length: number, seed: bigint): bigint;
 };
 
-/** A compiled core or its bytes. */
-export type CoreModule = WebAssembly.Module | BufferSource;
-
-/** A new instance of the core: room for one model. */
-export async function instantiate(module: CoreModule): Promise<CoreExports> {
-  const { exports } = await instantiateModule<CoreExports>(module, {});
+/** A new instance of the core: room for one model. Builds with threads import their memory. */
+export async function instantiate(module: WebAssembly.Module, memory?: WebAssembly.Memory): Promise<CoreExports> {
+  const { exports } = await instantiateModule<CoreExports>(module, memory ? { env: { memory } } : {});
   return exports;
+}
+
+const INITIAL_PAGES = 32; // initialMemory in asconfig.json
+const MOST_PAGES = 65536;
+const LEAST_PAGES = 1024;
+
+/**
+ * Memory for a build with threads. Engines that cannot set aside the whole address space get by with less.
+ * @throws ZagreusError OUT_OF_MEMORY
+ */
+export function sharedMemory(): WebAssembly.Memory {
+  for (let maximum = MOST_PAGES; ; maximum /= 2) {
+    try {
+      return new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum, shared: true });
+    } catch (error) {
+      if (maximum > LEAST_PAGES) continue;
+      throw new ZagreusError("OUT_OF_MEMORY", "no memory that threads can share", { cause: error });
+    }
+  }
 }

@@ -3,6 +3,7 @@
 import { INFO_FILE_BYTES, IO_BYTES, KV_F32, KV_INT8 } from "../../assembly/layout/abi.js";
 import { HEADER_READY } from "../../assembly/layout/status.js";
 import type { LoadOptions, ModelInfo } from "./api.js";
+import type { Choice } from "./builds.js";
 import type { Core } from "./core.js";
 import { readInfo } from "./info.js";
 import { type Metadata, readMetadata } from "./metadata.js";
@@ -16,12 +17,13 @@ import { type ByteSource, readSource } from "./source.js";
 export async function feedModel(
   core: Core,
   source: ByteSource,
+  choice: Choice,
   options: LoadOptions,
   pace: Pace,
   headerOnly = false,
 ): Promise<ModelInfo> {
   const { exports } = core;
-  const { contextLength = 0, kvType = "int8", memoryBudget = 0, build = "simd", signal, onProgress } = options;
+  const { contextLength = 0, kvType = "int8", memoryBudget = 0, signal, onProgress } = options;
   core.check(exports.begin(contextLength, kvType === "f32" ? KV_F32 : KV_INT8, memoryBudget));
   let metadata: Metadata | undefined;
   let loadedBytes = 0;
@@ -33,7 +35,7 @@ export async function feedModel(
       if (core.check(exports.feed(piece.length)) === HEADER_READY) {
         metadata = readMetadata(core);
         core.check(exports.plan());
-        if (headerOnly) return readInfo(core, metadata, build);
+        if (headerOnly) return readInfo(core, metadata, choice);
         core.check(exports.feed(0)); // the rest of the piece
       }
       loadedBytes += piece.length;
@@ -46,5 +48,5 @@ export async function feedModel(
   }
   await pace.breathe();
   core.check(exports.end());
-  return readInfo(core, metadata as Metadata, build);
+  return readInfo(core, metadata as Metadata, choice);
 }

@@ -15,12 +15,11 @@ import type {
   Session,
   TokenizeOptions,
 } from "./api.js";
-import { requireSimd } from "./capabilities.js";
+import { chooseBuild } from "./builds.js";
 import { ModelCompletion } from "./completion.js";
 import { Core } from "./core.js";
 import { Engine } from "./engine.js";
 import { invalidOption } from "./errors.js";
-import type { CoreModule } from "./instantiate.js";
 import { feedModel } from "./load.js";
 import {
   checkDetokenizeOptions,
@@ -37,22 +36,34 @@ import { logitsFrom, scoreTokens } from "./score.js";
 import { ModelSession } from "./session.js";
 import { readSnapshot } from "./snapshot.js";
 import type { ByteSource } from "./source.js";
+import { type ThreadSupport, Threads } from "./threads.js";
 import { decode, encode, endTokens, promptTokens } from "./tokenizer.js";
+import { warmUp } from "./warm_up.js";
 
 /** What a runtime supplies. */
 export interface Platform {
   /** The compiled core. */
-  module(build: Build): Promise<CoreModule>;
+  module(build: Build): Promise<WebAssembly.Module>;
   macrotask: Macrotask;
+  /** Absent where there are no threads. */
+  threads?: ThreadSupport;
 }
 
 type OpenSource = (signal: AbortSignal | undefined) => ByteSource | Promise<ByteSource>;
 
 /** Loads a model; `open` is called when the options are found right. */
 export async function loadModel(open: OpenSource, options: LoadOptions, platform: Platform): Promise<Model> {
-  const { core, info } = await start(open, options, platform, false);
+  const { core, info, threads } = await start(open, options, platform, false);
   info.tokenizer.end = endTokens(core, info.metadata, info.vocabulary);
-  return new LoadedModel(new Engine(core, info, platform.macrotask));
+  const engine = new Engine(core, info, threads, platform.macrotask);
+  try {
+    await threads.ready();
+    await warmUp(engine, options.signal);
+  } catch (error) {
+    engine.close();
+    throw error;
+  }
+  return new LoadedModel(engine);
 }
 
 /** Reads a model's header and makes its plan, without the weights. */
@@ -62,12 +73,21 @@ export async function inspectModel(open: OpenSource, options: LoadOptions, platf
 
 async function start(open: OpenSource, options: LoadOptions, platform: Platform, headerOnly: boolean) {
   const checked = checkLoadOptions(options);
-  const { build = "simd", signal } = checked;
-  requireSimd();
+  const { signal } = checked;
+  const choice = chooseBuild(checked, platform.threads);
   const source = await open(signal);
-  const core = await Core.create(await platform.module(build));
-  const pace = new Pace(platform.macrotask, () => checkSignal(signal));
-  return { core, info: await feedModel(core, source, checked, pace, headerOnly) };
+  const module = await platform.module(choice.build);
+  const core = await Core.create(module, choice.build.endsWith("-mt"));
+  const threads = new Threads(core, choice.threads, platform.threads);
+  if (!headerOnly) threads.start(module);
+  try {
+    const pace = new Pace(platform.macrotask, () => checkSignal(signal));
+    const info = await feedModel(core, source, choice, checked, pace, headerOnly);
+    return { core, info, threads };
+  } catch (error) {
+    threads.stop();
+    throw error;
+  }
 }
 
 class LoadedModel implements Model {

@@ -1,9 +1,8 @@
 // Checks what callers pass in, before anything runs.
 
-import { MAX_LOGIT_BIAS, MAX_TOP } from "../../assembly/layout/abi.js";
+import { LOGIT_ROWS, MAX_LOGIT_BIAS, MAX_THREADS, MAX_TOP } from "../../assembly/layout/abi.js";
 import { MAX_CONTEXT } from "../../assembly/layout/gguf.js";
 import type {
-  Build,
   DetokenizeOptions,
   GenerateOptions,
   LoadOptions,
@@ -12,12 +11,13 @@ import type {
   Prompt,
   TokenizeOptions,
 } from "./api.js";
+import { BUILDS } from "./builds.js";
 import { invalidOption, unknownOption } from "./errors.js";
 import { failure } from "./messages.js";
+import type { Lookup } from "./speculation.js";
 
 const U64_MAX = 0xffffffffffffffffn;
-/** Builds of the core that this version has. */
-export const BUILDS: readonly Build[] = ["simd"];
+const MAX_LOOKUP_NGRAM = 8;
 
 /** Generation options with every default filled in. */
 export interface Generation {
@@ -32,6 +32,7 @@ export interface Generation {
   seed: bigint;
   stop: readonly string[];
   logprobs: number | undefined;
+  promptLookup: Lookup | undefined;
   signal: AbortSignal | undefined;
 }
 
@@ -56,6 +57,7 @@ export function checkGenerateOptions(options: GenerateOptions, vocabulary: numbe
     "seed",
     "stop",
     "logprobs",
+    "promptLookup",
     "signal",
   ]);
   return {
@@ -70,6 +72,7 @@ export function checkGenerateOptions(options: GenerateOptions, vocabulary: numbe
     seed: seed(options.seed),
     stop: stopStrings(options.stop),
     logprobs: integer("logprobs", options.logprobs, 0, Math.min(MAX_TOP, vocabulary)),
+    promptLookup: promptLookup(options.promptLookup),
     signal: abortSignal(options.signal),
   };
 }
@@ -81,7 +84,7 @@ export function checkLoadOptions(options: LoadOptions): LoadOptions {
   oneOf("kvType", options.kvType, ["int8", "f32"]);
   integer("memoryBudget", options.memoryBudget, 1, Number.MAX_SAFE_INTEGER);
   oneOf("build", options.build, BUILDS);
-  integer("threads", options.threads, 1, 1);
+  integer("threads", options.threads, 1, MAX_THREADS);
   abortSignal(options.signal);
   if (options.onProgress !== undefined && typeof options.onProgress !== "function") {
     throw invalidOption("onProgress", options.onProgress, "a function");
@@ -172,6 +175,19 @@ function seed(value: unknown): bigint {
   if (typeof value === "bigint" && value >= 0n && value <= U64_MAX) return value;
   if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return BigInt(value);
   throw invalidOption("seed", value, `an integer from 0 to ${Number.MAX_SAFE_INTEGER} or a bigint below 2^64`);
+}
+
+function promptLookup(value: GenerateOptions["promptLookup"]): Lookup | undefined {
+  if (value === undefined || value === false) return undefined;
+  const options = value === true ? {} : value;
+  if (options === null || typeof options !== "object") {
+    throw invalidOption("promptLookup", value, "true, false or an object");
+  }
+  checkNames(options, ["ngram", "tokens"]);
+  return {
+    ngram: integer("promptLookup.ngram", options.ngram, 1, MAX_LOOKUP_NGRAM) ?? 3,
+    tokens: integer("promptLookup.tokens", options.tokens, 1, LOGIT_ROWS - 1) ?? LOGIT_ROWS - 1,
+  };
 }
 
 function stopStrings(value: unknown): string[] {

@@ -5,7 +5,7 @@ import { INFO_BOS, IO_BYTES, KV_F32, KV_INT8, MAX_BATCH } from "../../assembly/l
 import { OK } from "../../assembly/layout/status";
 import { bits, Core, heldText, NANO, type NanoType } from "../core";
 import { tinyModel, writeGguf } from "../gguf_writer";
-import { VARIANTS } from "../variants";
+import { BASELINE, VARIANTS } from "../variants";
 
 const PROMPT = 333;
 const KV = [
@@ -32,6 +32,11 @@ describe.each(VARIANTS)("bit identity: $name", (variant) => {
       expect(prompt.length).toBe(PROMPT);
       expect(whole.every((row) => row.every(Number.isFinite))).toBe(true);
       expect(bits([whole[9]!])).not.toEqual(bits([whole[10]!]));
+    });
+
+    it.skipIf(BASELINE.includes(variant))("has the baseline's logits", () => {
+      const baseline = new Core(BASELINE[0]!).open(NANO[type](), { kvType });
+      expectSameBits(whole, baseline.logits(prompt, MAX_BATCH), "another build");
     });
 
     it.each([1, 7, 32])("batches of %i", (batch) => {

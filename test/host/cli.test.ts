@@ -62,6 +62,15 @@ test("complete", async () => {
   expect(await zagreus(args)).toEqual({ code: 0, stdout: `${result.text}\n`, stderr: "" });
 });
 
+test("complete --prompt-lookup says the same", async () => {
+  const args = ["complete", `${PROMPT} `.repeat(4), "-n", "24", "--temp", "0", "--repetition-penalty", "1"];
+  const plain = await json(args);
+  const guessed = await json([...args, "--prompt-lookup"]);
+  expect(guessed).toMatchObject({ text: plain.text, tokens: plain.tokens, finishReason: plain.finishReason });
+  expect(plain.timings).not.toHaveProperty("proposedTokens");
+  expect(guessed.timings.proposedTokens).toBeGreaterThanOrEqual(guessed.timings.acceptedTokens);
+});
+
 test("complete takes its prompt from standard input, without echo's newline", async () => {
   const options = ["-n", "6", "--temp", "0"];
   const expected = await json(["complete", PROMPT, ...options]);
@@ -145,7 +154,7 @@ test("perplexity", async () => {
 
 test("bench", async () => {
   const result = await json(["bench", "-p", "16", "-n", "4", "-t", "1", "-r", "2"]);
-  expect(result).toMatchObject({ build: "simd", threads: 1 });
+  expect(result).toMatchObject({ build: expect.stringMatching(/^(simd|relaxed)$/), threads: 1 });
   for (const name of ["loadMs", "prefillTokensPerSecond", "decodeTokensPerSecond", "arenaBytes", "peakRssBytes"]) {
     expect(result[name]).toBeGreaterThan(0);
   }
@@ -188,7 +197,8 @@ const USAGE: string[][] = [
   ["logits", "--tokens", "1,x"],
   ["logits", "--tokens", "1", "--all"],
   ["perplexity"],
-  ["bench", "-t", "2"],
+  ["bench", "-t", "0"],
+  ["bench", "--build", "simd", "-t", "2"],
   ["tokenize", "a", "-f", "b"],
   ["inspect", "a", "-m", "b"],
 ];

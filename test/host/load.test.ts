@@ -158,8 +158,6 @@ test("info", async () => {
     kvType: "f32",
     tiedEmbeddings: true,
     tokenizer: { bos: 8176, eos: 8177, addBos: true },
-    build: "simd",
-    threads: 1,
     fileBytes: BYTES.length,
   });
   expect(info.tokenizer.end).toContain(8177);

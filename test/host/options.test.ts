@@ -18,6 +18,7 @@ test("defaults", () => {
     logitBias: [],
     stop: [],
     logprobs: undefined,
+    promptLookup: undefined,
     signal: undefined,
   });
 });
@@ -47,6 +48,14 @@ const NUMBERS = [
   "seed",
   "logprobs",
 ];
+test("forms of promptLookup", () => {
+  const check = (promptLookup: GenerateOptions["promptLookup"]) =>
+    checkGenerateOptions({ promptLookup }, VOCABULARY).promptLookup;
+  expect(check(false)).toBe(undefined);
+  expect(check(true)).toEqual({ ngram: 3, tokens: 7 });
+  expect(check({ tokens: 3 })).toEqual({ ngram: 3, tokens: 3 });
+});
+
 test.each(NUMBERS)("%s", (name) => {
   for (const value of [Number.NaN, -1, Number.POSITIVE_INFINITY, "1", null, {}, true]) {
     expect(() => checkGenerateOptions({ [name]: value } as GenerateOptions, VOCABULARY)).toThrow(
@@ -70,11 +79,18 @@ const WRONG: [options: object, field: string, message: string][] = [
     "logitBias[5]",
     'option "logitBias[5]" is NaN, must be a number from -1000000 to 1000000, or -Infinity',
   ],
+  [{ promptLookup: 3 }, "promptLookup", 'option "promptLookup" is 3, must be true, false or an object'],
+  [
+    { promptLookup: { tokens: 8 } },
+    "promptLookup.tokens",
+    'option "promptLookup.tokens" is 8, must be an integer from 1 to 7',
+  ],
+  [{ promptLookup: { ngrams: 2 } }, "ngrams", 'unknown option "ngrams", must be one of ngram, tokens'],
   [{ signal: {} }, "signal", 'option "signal" is an object, must be an AbortSignal'],
   [
     { temprature: 1 },
     "temprature",
-    'unknown option "temprature", must be one of maxTokens, temperature, topK, topP, minP, repetitionPenalty, noRepeatNgram, logitBias, seed, stop, logprobs, signal',
+    'unknown option "temprature", must be one of maxTokens, temperature, topK, topP, minP, repetitionPenalty, noRepeatNgram, logitBias, seed, stop, logprobs, promptLookup, signal',
   ],
 ];
 test.each(WRONG)("%j", (options, field, message) => {
@@ -88,7 +104,8 @@ test.each([
   [{ kvType: "int4" }, "kvType"],
   [{ memoryBudget: -1 }, "memoryBudget"],
   [{ build: "mt" }, "build"],
-  [{ threads: 2 }, "threads"],
+  [{ threads: 0 }, "threads"],
+  [{ threads: 65 }, "threads"],
   [{ onProgress: 1 }, "onProgress"],
   [{ context: 5 }, "context"],
 ])("load: %j", (options, field) => {

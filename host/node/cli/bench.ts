@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import type { Model, Timings } from "../index.js";
 import { integer } from "./arguments.js";
 import { loadModel, type ModelFlags, withModel } from "./model.js";
@@ -8,7 +8,7 @@ interface Flags extends ModelFlags {
   prompt: number;
   tokens: number;
   repetitions: number;
-  threads: number;
+  promptLookup?: boolean;
 }
 
 export function benchCommand(): Command {
@@ -17,13 +17,8 @@ export function benchCommand(): Command {
     .option("-p, --prompt <n>", "tokens to prefill", integer(1), 128)
     .option("-n, --tokens <n>", "tokens to decode", integer(1), 32)
     .option("-r, --repetitions <n>", "how often; the best counts", integer(1), 3)
-    .option("-t, --threads <n>", "threads", oneThread, 1)
+    .option("--prompt-lookup", "guess tokens from the context while decoding")
     .action(run);
-}
-
-function oneThread(text: string): number {
-  if (text !== "1") throw new InvalidArgumentError("This version runs on 1 thread.");
-  return 1;
 }
 
 async function run(flags: Flags): Promise<void> {
@@ -38,12 +33,16 @@ async function run(flags: Flags): Promise<void> {
     prefillTokensPerSecond: average(runs.map((timings) => timings.prefillTokensPerSecond)),
     decodeTokensPerSecond: average(runs.map((timings) => timings.decodeTokensPerSecond)),
   };
+  const guesses = flags.promptLookup && {
+    proposedTokens: sum(runs.map((timings) => timings.proposedTokens)),
+    acceptedTokens: sum(runs.map((timings) => timings.acceptedTokens)),
+  };
   const { build, threads, plan } = model.info;
   const peakRssBytes = process.resourceUsage().maxRSS * 1024;
   if (flags.json) {
-    return printJson({ build, threads, loadMs, ...best, arenaBytes: plan.arena, peakRssBytes, mean });
+    return printJson({ build, threads, loadMs, ...best, arenaBytes: plan.arena, peakRssBytes, mean, ...guesses });
   }
-  print(`build      ${build}, ${threads} thread`);
+  print(`build      ${build}, ${threads} thread${threads === 1 ? "" : "s"}`);
   print(`load       ${loadMs.toFixed(0)} ms`);
   for (const [label, key] of [
     ["prefill", "prefillTokensPerSecond"],
@@ -51,6 +50,7 @@ async function run(flags: Flags): Promise<void> {
   ] as const) {
     print(`${label}    ${best[key].toFixed(1)} tokens/s (mean of ${flags.repetitions}: ${mean[key].toFixed(1)})`);
   }
+  if (guesses) print(`guesses    ${guesses.acceptedTokens} of ${guesses.proposedTokens} came true`);
   print(`arena      ${(plan.arena / 1e6).toFixed(1)} MB`);
   print(`peak RSS   ${(peakRssBytes / 1e6).toFixed(1)} MB`);
 }
@@ -62,6 +62,7 @@ async function measure(model: Model, flags: Flags, repetition: number, signal: A
   const completion = model.complete(prompt, {
     maxTokens: flags.tokens + 1, // the first token comes out of the prefill
     temperature: 0,
+    promptLookup: flags.promptLookup,
     repetitionPenalty: 1,
     logitBias: new Map(tokenizer.end.map((token) => [token, Number.NEGATIVE_INFINITY])),
     signal,
@@ -77,5 +78,9 @@ async function measure(model: Model, flags: Flags, repetition: number, signal: A
 }
 
 function average(values: number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
+  return sum(values) / values.length;
+}
+
+function sum(values: number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }

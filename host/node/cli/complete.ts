@@ -17,6 +17,7 @@ interface Flags extends ModelFlags {
   seed?: bigint;
   stop?: string[];
   logprobs?: number;
+  promptLookup?: boolean;
 }
 
 export function completeCommand(): Command {
@@ -38,6 +39,7 @@ export function completeCommand(): Command {
     .option("--seed <n>", "same seed, same text (default: random)", seed)
     .option("--stop <text>", "end before this text; may be repeated", list)
     .option("--logprobs <k>", "with --json: log-probabilities and k alternatives of every token", integer(0))
+    .option("--prompt-lookup", "guess tokens from the context: faster where the text repeats it, never another text")
     .action(run);
 }
 
@@ -56,6 +58,7 @@ async function run(argument: string | undefined, flags: Flags, command: Command)
     seed: flags.seed,
     stop: flags.stop,
     logprobs: flags.logprobs,
+    promptLookup: flags.promptLookup,
     signal,
   };
   const completion = model.complete(prompt, options);
@@ -78,6 +81,10 @@ async function run(argument: string | undefined, flags: Flags, command: Command)
       loadMs,
       prefillTokensPerSecond: timings?.prefillTokensPerSecond,
       decodeTokensPerSecond: timings?.decodeTokensPerSecond,
+      ...(flags.promptLookup && {
+        proposedTokens: timings?.proposedTokens,
+        acceptedTokens: timings?.acceptedTokens,
+      }),
     },
     usage,
     seed: String(seed),

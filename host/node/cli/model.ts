@@ -1,24 +1,28 @@
 // Options and loading that all commands share.
 
 import { type Command, Option } from "commander";
-import { bundledModel, type KvType, type LoadOptions, load, type Model } from "../index.js";
+import { type Build, bundledModel, type KvType, type LoadOptions, load, type Model } from "../index.js";
 import { integer } from "./arguments.js";
 import { interruptSignal } from "./output.js";
 import { progressBar } from "./progress.js";
 
 export interface ModelFlags {
   model?: string;
-  build?: "simd";
+  build?: Build;
+  threads?: number;
   context?: number;
   kv?: KvType;
   json?: boolean;
 }
 
-/** Adds -m, --build, --context, --kv and --json. */
+const BUILDS: Build[] = ["simd", "relaxed", "simd-mt", "relaxed-mt"];
+
+/** Adds -m, --build, --threads, --context, --kv and --json. */
 export function withModel(command: Command): Command {
   return command
     .option("-m, --model <model>", "path or URL of a GGUF file (default: the bundled zagreus-nano)")
-    .addOption(new Option("--build <build>", "build of the core").choices(["simd"]))
+    .addOption(new Option("--build <build>", "build of the core (default: the best that works here)").choices(BUILDS))
+    .option("-t, --threads <n>", "threads (default: one for each core of the machine, at most 4)", integer(1))
     .option("--context <tokens>", "positions of the KV cache (default: the model's, at most 4096)", integer(1))
     .addOption(new Option("--kv <type>", "element type of the KV cache (default: int8)").choices(["int8", "f32"]))
     .option("--json", "print one JSON object");
@@ -31,8 +35,8 @@ export interface LoadedModel {
   signal: AbortSignal;
 }
 
-export function loadOptions({ build, context, kv }: ModelFlags): LoadOptions {
-  return { build, contextLength: context, kvType: kv };
+export function loadOptions({ build, threads, context, kv }: ModelFlags): LoadOptions {
+  return { build, threads, contextLength: context, kvType: kv };
 }
 
 export async function loadModel(flags: ModelFlags): Promise<LoadedModel> {
