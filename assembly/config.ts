@@ -93,7 +93,11 @@ export function readConfig(contextLength: u32, kvType: i32): i32 {
 
   if (config.hidden % GROUP != 0) return badMultiple("llama.embedding_length", config.hidden, GROUP);
   if (config.intermediate % GROUP != 0) return badMultiple("llama.feed_forward_length", config.intermediate, GROUP);
-  if (config.headSize % 16 != 0) return badMultiple("llama.attention.key_length", config.headSize, 16);
+  // Not only what the file states: hidden / heads has no limit of its own.
+  if (config.headSize > MAX_HEAD_SIZE)
+    return failAt(BAD_VALUE, "llama.attention.key_length", config.headSize, MAX_HEAD_SIZE);
+  if (config.headSize == 0 || config.headSize % 16 != 0)
+    return badMultiple("llama.attention.key_length", config.headSize, 16);
   integer("llama.attention.value_length", config.headSize, config.headSize, config.headSize);
   integer("llama.rope.dimension_count", config.headSize, config.headSize, config.headSize);
   if (readingStatus() != OK) return readingStatus();
@@ -110,5 +114,5 @@ export function readConfig(contextLength: u32, kvType: i32): i32 {
 }
 
 function badMultiple(key: string, value: i32, step: i32): i32 {
-  return failAt(BAD_VALUE, key, value, <f64>(((value + step - 1) / step) * step));
+  return failAt(BAD_VALUE, key, value, <f64>(((max(value, 1) + step - 1) / step) * step));
 }

@@ -233,10 +233,7 @@ function parseMetadata(): i32 {
     return fail(BAD_VALUE_TYPE, key, <usize>keyLength, type, VALUE_F64);
   }
   status = need(head + bytes);
-  if (status != OK) {
-    elementsLeft = 0;
-    return status;
-  }
+  if (status != OK) return status;
   store<u32>(metadataIndex() + 4 * metadataParsed, <u32>cursor);
   cursor = value + <usize>bytes;
   metadataParsed++;
@@ -294,7 +291,7 @@ function finishHeader(): i32 {
   headerBytes = (<u64>(cursor - arenaBase()) + alignment - 1) & ~(alignment - 1);
 
   records = <usize>align64(staged);
-  if (!ensure(<u64>records + <u64>tensorTotal * TENSOR_RECORD_BYTES))
+  if (!ensure(headerEnd()))
     return failAt(OUT_OF_MEMORY, "tensor records", <f64>tensorTotal * TENSOR_RECORD_BYTES, <f64>u32.MAX_VALUE);
   let info = tensorsAt;
   for (let i = 0; i < tensorTotal; i++) {
@@ -360,7 +357,6 @@ function checkTensor(record: usize): i32 {
 /** Shell sort by offset: files are in order already, hostile ones must not take long. */
 function sortRecords(): void {
   const spare = tensorRecord(tensorTotal);
-  ensure(<u64>spare + TENSOR_RECORD_BYTES);
   for (let gap = tensorTotal / 2; gap > 0; gap /= 2) {
     for (let i = gap; i < tensorTotal; i++) {
       const offset = load<u64>(tensorRecord(i), TENSOR_OFFSET);
@@ -395,13 +391,9 @@ export function dataOffset(): u64 {
 export function dataAlignment(): u64 {
   return alignment;
 }
-/** End of everything that the header occupies in memory: staged bytes and records. */
+/** End of everything that the header occupies in memory: staged bytes, records and a spare one to sort them. */
 export function headerEnd(): u64 {
   return <u64>tensorRecord(tensorTotal + 1);
-}
-/** End of the staged bytes alone. */
-export function stagingEnd(): u64 {
-  return <u64>staged;
 }
 export function tensorCount(): i32 {
   return tensorTotal;

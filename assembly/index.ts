@@ -47,6 +47,7 @@ export { errorExpected, errorField, errorFieldLength, errorValue } from "./failu
 let kvLength: i32 = 0; // positions in the KV cache
 let batchCount: i32 = 0; // tokens of the last forward pass
 let firstRow: i32 = 0; // which of them the first row of logits belongs to
+let rowCount: i32 = 0; // rows of logits of the last forward pass
 
 // Loading
 
@@ -64,6 +65,8 @@ export function buffer(): usize {
 export function begin(contextLength: u32, kvType: i32, memoryBudget: f64): i32 {
   kvLength = 0;
   batchCount = 0;
+  rowCount = 0;
+  tokenizer.pieceReset();
   return beginLoad(contextLength, kvType, memoryBudget);
 }
 
@@ -184,7 +187,7 @@ export function tensorEntry(index: i32): usize {
 // Threads (builds with shared memory; elsewhere there is one thread and these do nothing)
 
 /**
- * Before begin(): the number of threads (1..MAX_THREADS), the caller's among them, and whether the caller's thread may wait, which a
+ * Before begin(), and when every work() has returned: the number of threads (1..MAX_THREADS), the caller's among them, and whether the caller's thread may wait, which a
  * browser's main thread must not.
  */
 export function setThreads(count: i32, mayBlock: i32): void {
@@ -264,6 +267,7 @@ export function forward(count: i32, position: i32): i32 {
   memory.copy(run.history + 4 * position, run.tokens, 4 * count);
   kvLength = position + count;
   batchCount = count;
+  rowCount = 0;
   forwardPass(count, position);
   return OK;
 }
@@ -271,13 +275,21 @@ export function forward(count: i32, position: i32): i32 {
 /** Logits of `count` tokens of the last batch from `first` on, f32[count][vocabulary]; 0 when there are no such. */
 export function logits(first: i32, count: i32): usize {
   if (!isReady("logits")) return 0;
-  if (first < 0 || count < 1 || count > abi.LOGIT_ROWS || first + count > batchCount) {
-    failAt(BAD_OPTION, "logits", first + count, batchCount);
+  if (first < 0 || count < 1 || count > abi.LOGIT_ROWS || first > batchCount - count) {
+    failAt(BAD_OPTION, "logits", <f64>first + <f64>count, batchCount);
     return 0;
   }
   firstRow = first;
+  rowCount = count;
   project(logitRow(0), first, count);
   return logitRow(0);
+}
+
+/** Whether the last logits() computed the row, and nothing has run since; otherwise the failure is recorded. */
+function hasRow(row: i32): bool {
+  if (<u32>row < <u32>rowCount) return true;
+  failAt(BAD_OPTION, "row", row, rowCount);
+  return false;
 }
 
 /** SAMPLER_* parameters. */
@@ -290,20 +302,21 @@ export function seed(value: u64): void {
 }
 /**
  * Picks a token from a row of the last logits, which it changes; the history is all tokens up to the row's own.
- * Token | -WRONG_STATE
+ * Token | -WRONG_STATE | -BAD_OPTION
  */
 export function sample(row: i32): i32 {
   if (!isReady("sample")) return -WRONG_STATE;
+  if (!hasRow(row)) return -BAD_OPTION;
   return sampleToken(logitRow(row), kvLength - batchCount + firstRow + row + 1);
 }
-/** The `k` (1..MAX_TOP) largest logits of a row, descending: { id u32, logit f32 }[k]; 0 for a k out of range. */
+/** The `k` (1..MAX_TOP) largest logits of a row, descending: { id u32, logit f32 }[k]; 0 for a row or k out of range. */
 export function top(row: i32, k: i32): usize {
-  if (!isReady("top") || k < 1 || k > min(abi.MAX_TOP, config.vocabulary)) return 0;
+  if (!isReady("top") || !hasRow(row) || k < 1 || k > min(abi.MAX_TOP, config.vocabulary)) return 0;
   return topLogits(logitRow(row), k);
 }
-/** log(sum(e^logit)) of a row of the last logits. */
+/** log(sum(e^logit)) of a row of the last logits; NaN when there is no such. */
 export function logSumExp(row: i32): f64 {
-  return isReady("logSumExp") ? rowLogSumExp(logitRow(row)) : NaN;
+  return isReady("logSumExp") && hasRow(row) ? rowLogSumExp(logitRow(row)) : NaN;
 }
 
 // The KV cache, for snapshots
@@ -322,7 +335,7 @@ export function kvSegment(index: i32): usize {
 export function kvSegmentStride(index: i32): i32 {
   return segmentStride(index);
 }
-/** Truncates the cache, or declares positions valid that the host has restored. OK | CONTEXT_OVERFLOW */
+/** Truncates the cache, or declares positions valid that the host has restored. OK | CONTEXT_OVERFLOW | BAD_TOKEN */
 export function kvSetLength(length: i32): i32 {
   if (!isReady("kvSetLength")) return WRONG_STATE;
   if (length < 0 || length > config.context) return failAt(CONTEXT_OVERFLOW, "length", length, config.context);
@@ -332,6 +345,7 @@ export function kvSetLength(length: i32): i32 {
   }
   kvLength = length;
   batchCount = 0;
+  rowCount = 0;
   return OK;
 }
 

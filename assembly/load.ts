@@ -3,7 +3,7 @@
 import { carryOutPlan } from "./arena";
 import { failAt } from "./failure";
 import { dataOffset, failTensor, feedHeader, resetHeader, stagedBytes, truncatedHeader } from "./gguf";
-import { IO_BYTES } from "./layout/abi";
+import { IO_BYTES, TENSOR_BYTES } from "./layout/abi";
 import {
   BAD_OPTION,
   HEADER_READY,
@@ -18,7 +18,6 @@ import { arenaBase, ensure, io } from "./memory";
 import { complete, currentBytes, currentRecord, feedWeights, resetPacking } from "./pack";
 import { prepareRunState } from "./run_state";
 import { resetSampler } from "./sampler";
-import { TENSOR_BYTES } from "./layout/abi";
 
 const IDLE = 0;
 const HEADER = 1;

@@ -9,6 +9,8 @@ import { TILE_ROWS } from "./layout/tile";
 import { tokenBytesAt, tokenLength } from "./tokenizer";
 import { groupBytes, isVector, Matrix, scaleBytes } from "./weights";
 
+const WIDE = 256; // above every role
+
 /** XXH64 over the packed weights in the file's order, the numbers of the forward pass and the vocabulary. */
 export function hashModel(): u64 {
   let h = xxh64(changetype<usize>(config) + offsetof<Config>("ropeTheta"), 20, config.heads);
@@ -16,8 +18,11 @@ export function hashModel(): u64 {
   for (let i = 0; i < tensorCount(); i++) {
     const record = tensorRecord(i);
     const at = load<usize>(record, TENSOR_DESTINATION);
-    h = xxh64(record + TENSOR_DIMENSIONS, 16, h + load<u32>(record, TENSOR_ROLE));
-    if (isVector(load<u32>(record, TENSOR_ROLE))) {
+    const vector = isVector(load<u32>(record, TENSOR_ROLE));
+    // Floats that became int8 meet other activations than a Q8_0 file's int8, though the packed bytes are the same.
+    const wide: u32 = !vector && changetype<Matrix>(at).wide ? WIDE : 0;
+    h = xxh64(record + TENSOR_DIMENSIONS, 16, h + load<u32>(record, TENSOR_ROLE) + wide);
+    if (vector) {
       h = xxh64(at, <usize>load<u32>(record, TENSOR_DIMENSIONS) * 4, h);
       continue;
     }

@@ -7,6 +7,7 @@ import { exp4, log64 } from "./kernels/math";
 import { f32x4Max } from "./kernels/reduce";
 import {
   LOGIT_ROWS,
+  MAX_LOGIT_BIAS,
   MAX_TOP,
   SAMPLER_BIAS,
   SAMPLER_BIAS_COUNT,
@@ -89,14 +90,16 @@ export function sampleToken(row: usize, length: i32): i32 {
   applyRepetitionPenalty(length);
   banRepeatedNgrams(length);
   const temperature = load<f32>(parameters, SAMPLER_TEMPERATURE);
-  return temperature == 0 ? argmax() : draw(temperature);
+  return temperature > 0 ? draw(temperature) : argmax();
 }
 
 function applyBias(): void {
-  const count = load<i32>(parameters, SAMPLER_BIAS_COUNT);
+  const count = min(load<i32>(parameters, SAMPLER_BIAS_COUNT), MAX_LOGIT_BIAS);
   for (let i = 0; i < count; i++) {
     const entry = parameters + SAMPLER_BIAS + 8 * i;
-    const logit = logits + 4 * <usize>load<u32>(entry);
+    const id = load<u32>(entry);
+    if (id >= <u32>config.vocabulary) continue;
+    const logit = logits + 4 * <usize>id;
     store<f32>(logit, load<f32>(logit) + load<f32>(entry, 4));
   }
 }
@@ -118,7 +121,7 @@ function applyRepetitionPenalty(length: i32): void {
 /** Bans every token that would complete an n-gram of the history a second time. */
 function banRepeatedNgrams(length: i32): void {
   const n = load<i32>(parameters, SAMPLER_NO_REPEAT_NGRAM);
-  if (n == 0 || length < n) return;
+  if (n <= 0 || length < n) return;
   const bytes = <usize>(n - 1) * 4;
   const tail = run.history + 4 * <usize>length - bytes;
   for (let i = 0; i + n <= length; i++) {

@@ -94,7 +94,7 @@ function awaitIdle(): void {
 
 /** A worker's life: takes chunks of every job as thread `index`, until stopThreads(). Spins for a while, then sleeps. */
 export function workLoop(index: i32): void {
-  if (!THREADS) return;
+  if (!THREADS || index < 1 || index >= threadCount()) return; // the others have no scratch
   const crew = crewAddress();
   let seen: u32 = 0;
   for (;;) {

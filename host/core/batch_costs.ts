@@ -12,31 +12,40 @@ const FIRST_COST = new Map([
 /** A busy machine makes single passes look slow and never fast, so estimates fall faster than they rise. */
 const FALL = 1 / 2;
 const RISE = 1 / 16;
-/** Share of an estimate that is forgotten with every single pass, so that nothing is given up for good. */
-const FORGET = 1 / 64;
+/** Passes over one token after which a batch that was not run since is believed to cost what it did at first. */
+const MEMORY = 512;
+
+interface Cost {
+  ms: number;
+  /** Passes over one token since. */
+  age: number;
+}
 
 export class BatchCosts {
-  readonly #ms = new Map<number, number>();
+  readonly #known = new Map<number, Cost>();
+  #started = false;
 
   /** Learns that a pass over `rows` tokens took `ms`; a clock that stands still teaches nothing. */
   record(rows: number, ms: number): void {
+    if (rows === 1) this.#started = true;
     if (!(ms > 0)) return;
-    const known = this.#ms.get(rows) ?? ms;
-    this.#ms.set(rows, known + (ms - known) * (ms < known ? FALL : RISE));
+    const before = this.#known.get(rows)?.ms ?? ms;
+    this.#known.set(rows, { ms: before + (ms - before) * (ms < before ? FALL : RISE), age: 0 });
     if (rows === 1) this.#forget();
   }
 
-  /** A batch in passes of one token. */
+  /** A batch in passes of one token, of which one must come first: without it nothing could be learned. */
   relative(rows: number): number {
-    const [batch, single] = [this.#ms.get(rows), this.#ms.get(1)];
-    return (batch && single ? batch / single : FIRST_COST.get(rows)) ?? rows;
+    if (!this.#started) return Number.POSITIVE_INFINITY;
+    const [batch, single] = [this.#known.get(rows), this.#known.get(1)];
+    return (batch && single ? batch.ms / single.ms : FIRST_COST.get(rows)) ?? rows;
   }
 
+  /** Nothing is given up for good: the one time that it was tried may have been a bad one. */
   #forget(): void {
-    const single = this.#ms.get(1)!;
-    for (const [rows, cost] of FIRST_COST) {
-      const known = this.#ms.get(rows);
-      if (known) this.#ms.set(rows, known + (cost * single - known) * FORGET);
+    for (const rows of BATCH_ROWS) {
+      const cost = this.#known.get(rows);
+      if (cost && ++cost.age > MEMORY) this.#known.delete(rows);
     }
   }
 }
