@@ -35,13 +35,17 @@ export interface Exports {
   tensorEntry(i: number): number;
   encode(length: number, flags: number): number;
   encodeConsumed(): number;
+  findToken(length: number): number;
+  pieceReset(): void;
+  pieceAppend(token: number): number;
+  pieceFlush(): number;
   tokens(): number;
   batch(): number;
   forward(count: number, position: number): number;
   logits(first: number, count: number): number;
   sampler(): number;
   seed(value: bigint): void;
-  sample(): number;
+  sample(row?: number): number;
   top(row: number, k: number): number;
   logSumExp(row: number): number;
   history(): number;

@@ -2,13 +2,14 @@
 // anything large is allocated, and leaves the instance as good as new.
 
 import { describe, expect, it } from "vitest";
-import { INFO_KV_LENGTH, KV_F32 } from "../../assembly/layout/abi";
+import { INFO_KV_LENGTH, KV_F32, LOGIT_ROWS, SAMPLER_BIAS_COUNT } from "../../assembly/layout/abi";
 import { TYPE_BF16, TYPE_F16, TYPE_F32, TYPE_Q4_0, TYPE_Q8_0 } from "../../assembly/layout/blocks";
 import {
   MAX_ALIGNMENT,
   MAX_CONTEXT,
   MAX_DIMENSION,
   MAX_DIMENSIONS,
+  MAX_HEAD_SIZE,
   MAX_HEADS,
   MAX_KEY_BYTES,
   MAX_LAYERS,
@@ -793,6 +794,20 @@ describe.each(BASELINE)("hostile files: $name", (variant) => {
     expect(core.open(good).fingerprint()).toBe(answer);
   });
 
+  it("head sizes out of range that follow from the width and the number of heads", () => {
+    // 2^20 positions of 1024 f32: 2^32 bytes of keys for one head, which would be none in 32 bits.
+    const file = tinyModel({ layers: 1, heads: 1, headSize: 1024, ffn: 32, context: MAX_CONTEXT });
+    const core = new Core(variant);
+    const options = { contextLength: MAX_CONTEXT, kvType: KV_F32 };
+    expect(statusName(core.load(writeGguf(file).bytes, options))).toBe("BAD_VALUE");
+    expect(core.failure()).toMatchObject({ field: "llama.attention.key_length", value: 1024, expected: MAX_HEAD_SIZE });
+    const thin = tinyModel(BASE);
+    set("llama.attention.head_count", u32(MAX_HEADS))(thin);
+    expect(statusName(core.load(writeGguf(thin).bytes))).toBe("BAD_VALUE");
+    expect(core.failure()).toMatchObject({ field: "llama.attention.key_length", value: 0, expected: 16 });
+    expect(core.open(good).fingerprint()).toBe(answer);
+  });
+
   it("calls out of order", () => {
     const core = new Core(variant);
     const { exports: e } = core;
@@ -832,5 +847,71 @@ describe.each(BASELINE)("hostile files: $name", (variant) => {
     expect(statusName(core.exports.kvSetLength(2))).toBe("BAD_TOKEN");
     expect(core.info(INFO_KV_LENGTH)).toBe(1);
     expect(core.open(good).fingerprint()).toBe(answer);
+  });
+
+  it("rows of logits that are not there", () => {
+    const core = new Core(variant).open(good, { contextLength: 16 });
+    const { exports: e } = core;
+    const refused = (row: number) => {
+      expect(statusName(-e.sample(row)), `sample(${row})`).toBe("BAD_OPTION");
+      expect(e.top(row, 1)).toBe(0);
+      expect(e.logSumExp(row)).toBeNaN();
+    };
+    refused(0);
+    core.prefill([1, 2, 3, 4]);
+    refused(0);
+    for (const [first, count] of [
+      [-1, 1],
+      [0, 0],
+      [0, 5],
+      [4, 1],
+      [0, LOGIT_ROWS + 1],
+      [2 ** 31 - 1, 1],
+    ] as const) {
+      expect(e.logits(first, count), `logits(${first}, ${count})`).toBe(0);
+    }
+    expect(core.failure()).toMatchObject({ field: "logits", value: 2 ** 31, expected: 4 });
+    e.logits(2, 2);
+    for (const row of [-1, 2, LOGIT_ROWS, 2 ** 31 - 1, -(2 ** 31)]) refused(row);
+    expect(core.failure()).toMatchObject({ field: "row", value: -(2 ** 31), expected: 2 });
+    expect(e.sample(1)).toBeGreaterThanOrEqual(0);
+    // Rows are those of the last pass: their history would end elsewhere now.
+    core.prefill([5], 4);
+    refused(0);
+    e.logits(0, 1);
+    expect(e.kvSetLength(2)).toBe(OK);
+    refused(0);
+    expect(core.open(good).fingerprint()).toBe(answer);
+    e.begin(0, KV_F32, 0);
+    core.open(good);
+    refused(0);
+  });
+
+  it("parameters of the sampler out of range", () => {
+    const core = new Core(variant).open(good);
+    const { exports: e } = core;
+    const next = (parameters: Parameters<Core["sampling"]>[0], biases?: number) => {
+      core.prefill([1, 2, 3]);
+      core.sampling(parameters);
+      if (biases !== undefined) new DataView(e.memory.buffer, e.sampler()).setInt32(SAMPLER_BIAS_COUNT, biases, true);
+      return core.next(2);
+    };
+    const greedy = next({});
+    for (const temperature of [-1, -1e-3, NaN]) expect(next({ temperature })).toBe(greedy);
+    for (const noRepeatNgram of [-1, -(2 ** 31), 2 ** 31 - 1]) expect(next({ noRepeatNgram })).toBe(greedy);
+    for (const token of [VOCABULARY, 2 ** 31, 2 ** 32 - 1])
+      expect(next({ logitBias: new Map([[token, 1e6]]) })).toBe(greedy);
+    for (const count of [-1, 2 ** 31 - 1]) expect(next({}, count)).toBeGreaterThanOrEqual(0);
+    expect(core.open(good).fingerprint()).toBe(answer);
+  });
+
+  it("a piece of text that a load cuts off", () => {
+    const core = new Core(variant).open(good);
+    const { exports: e } = core;
+    e.pieceReset();
+    core.bytes(e.buffer(), 1)[0] = 0xc3; // begins a character of two bytes
+    expect(e.pieceAppend(e.findToken(1))).toBe(0);
+    core.open(good);
+    expect(e.pieceFlush()).toBe(0);
   });
 });

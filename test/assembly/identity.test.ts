@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { INFO_BOS, IO_BYTES, KV_F32, KV_INT8, MAX_BATCH } from "../../assembly/layout/abi";
+import { TYPE_F32, TYPE_Q8_0 } from "../../assembly/layout/blocks";
 import { OK } from "../../assembly/layout/status";
 import { bits, Core, heldText, NANO, type NanoType } from "../core";
 import { tinyModel, writeGguf } from "../gguf_writer";
@@ -94,6 +95,14 @@ describe.each(VARIANTS)("bit identity: $name", (variant) => {
     }
     core.open(file, { chunks: type === "Q4_0" ? [1] : [13] });
     expect(core.exports.modelHash()).toBe(hash);
+  });
+
+  it("floats that become int8 are another model than the same int8", () => {
+    const core = new Core(variant).open(writeGguf(tinyModel({ types: TYPE_Q8_0 })).bytes);
+    const [hash, answer] = [core.exports.modelHash(), core.fingerprint()];
+    core.open(writeGguf(tinyModel({ types: TYPE_F32 })).bytes);
+    expect(core.fingerprint()).not.toBe(answer);
+    expect(core.exports.modelHash()).not.toBe(hash);
   });
 
   it("models that differ in one bit have different hashes", () => {
