@@ -115,7 +115,7 @@ async function measureFresh(engine) {
   await engine.process?.stop();
   engine.process = startEngine(engine.command);
   await attempt(engine, "open");
-  await awaitQuiet();
+  await awaitQuiet(engine);
   const load = await attempt(engine, "load");
   if (!load) return;
   engine.loads.push(load);
@@ -131,18 +131,18 @@ async function measureFresh(engine) {
 
 async function measure(engine, metric, command, options) {
   if (engine.failed || lacks(engine, metric) || !affordable(engine, metric)) return;
-  await awaitQuiet();
-  const others = watchOthers();
-  const ms = await attempt(engine, command, options);
-  if (ms === undefined) return;
+  await awaitQuiet(engine);
+  const others = watchOthers(engine.process.pid);
+  const reply = await attempt(engine, command, options);
+  if (!reply) return;
   engine.samples[metric] ??= [];
-  engine.samples[metric].push({ ms, tokensPerSecond: (1000 * options.count) / ms, others: others() });
+  engine.samples[metric].push({ ...reply, tokensPerSecond: (1000 * options.count) / reply.ms, others: others() });
 }
 
 /** Waits until nobody else works on the machine, but not for ever: over the whole run at most quietMs. */
-async function awaitQuiet() {
+async function awaitQuiet(engine) {
   while (patienceMs > 0) {
-    const others = watchOthers();
+    const others = watchOthers(engine.process.pid);
     await setTimeout(QUIET_SAMPLE_MS);
     if (others() < QUIET) return;
     patienceMs -= QUIET_SAMPLE_MS;
@@ -217,15 +217,19 @@ function lacks(engine, metric) {
 }
 
 function summarize({ process: _, command: __, samples, loads, filled: ___, ...engine }) {
-  const rates = Object.entries(samples).map(([metric, list]) => [
-    metric,
-    {
-      best: Math.max(...list.map(({ tokensPerSecond }) => tokensPerSecond)),
-      median: median(list.map(({ tokensPerSecond }) => tokensPerSecond)),
-      samples: list.map(({ tokensPerSecond }) => tokensPerSecond),
+  const rates = Object.entries(samples).map(([metric, list]) => {
+    const all = list.map(({ tokensPerSecond }) => tokensPerSecond);
+    const tokenMs = list.flatMap(({ tokenMs }) => tokenMs ?? []);
+    const rate = {
+      best: Math.max(...all),
+      median: median(all),
+      fastestToken: tokenMs.length > 0 ? 1000 / Math.min(...tokenMs) : undefined,
+      medianToken: tokenMs.length > 0 ? 1000 / median(tokenMs) : undefined,
+      samples: all,
       others: list.map(({ others }) => others),
-    },
-  ]);
+    };
+    return [metric, rate];
+  });
   const times = loads.map(({ loadMs }) => loadMs);
   return {
     ...engine,

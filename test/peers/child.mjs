@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 /**
  * Starts an engine.
  * @param {string[]} command program and arguments
- * @returns {{call: (command: string, options?: object) => Promise<any>, stop: () => Promise<void>}} call() fails with the engine's
+ * @returns {{pid: number | undefined, call: (command: string, options?: object) => Promise<any>, stop: () => Promise<void>}} call() fails with the engine's
  *   error or when it ends
  */
 export function startEngine([program, ...args]) {
@@ -28,6 +28,7 @@ export function startEngine([program, ...args]) {
   ended.then((code) => waiting?.reject(new Error(`ended with ${code}: ${errors.trim()}`)));
 
   return {
+    pid: child.pid,
     call(command, options = {}) {
       return new Promise((resolve, reject) => {
         waiting = { resolve, reject };

@@ -76,6 +76,18 @@ export function coreCommands(platform, { threads, context, prompt }) {
     return core.sample(0);
   }
 
+  function timeTokens(token, count) {
+    const tokenMs = [];
+    const start = performance.now();
+    for (let last = start; tokenMs.length < count; ) {
+      token = next(token);
+      const now = performance.now();
+      tokenMs.push(now - last);
+      last = now;
+    }
+    return { ms: performance.now() - start, tokenMs };
+  }
+
   /** What the library does at the end of a load (host/core/warm_up.ts). */
   function warmUp() {
     position = 0;
@@ -92,13 +104,8 @@ export function coreCommands(platform, { threads, context, prompt }) {
       await feedFile();
       warmUp();
       const loadMs = performance.now() - start;
-      const tokenMs = [];
       position = 0;
-      for (let token = prompt[0]; tokenMs.length < FIRST_TOKENS; ) {
-        const before = performance.now();
-        token = next(token);
-        tokenMs.push(performance.now() - before);
-      }
+      const { tokenMs } = timeTokens(prompt[0], FIRST_TOKENS);
       const info = Object.fromEntries(Object.entries(INFO).map(([name, id]) => [name, core.info(id)]));
       return { loadMs, tokenMs, info };
     },
@@ -107,16 +114,13 @@ export function coreCommands(platform, { threads, context, prompt }) {
     prefill({ count }) {
       const start = performance.now();
       prefill(count);
-      return performance.now() - start;
+      return { ms: performance.now() - start };
     },
 
     /** `count` tokens, greedily, behind the `at` tokens that a prefill left. */
     decode({ at, count }) {
       position = at;
-      let token = prompt[at];
-      const start = performance.now();
-      for (let i = 0; i < count; i++) token = next(token);
-      return performance.now() - start;
+      return timeTokens(prompt[at], count);
     },
 
     /** SHA-256 of the logits behind a fixed prompt and some greedy tokens. */

@@ -70,7 +70,7 @@ export function defineEngines(common) {
       side: "ours",
       threads: 1,
       build: simd,
-      command: engine("library", { ...common, library: join(dist, "index.js") }, program),
+      command: engine("library", { ...common, library: join(dist, "index.js"), build: simd, threads: 1 }, program),
       shippedBytes: size(join(dist, `zagreus-${simd}.wasm`)) + size(join(dist, "index.js")),
       lacks: ["prefill", "decode", "sha256"],
     };

@@ -1,7 +1,6 @@
 // Who uses the processors, from /proc (Linux).
 
 import { readdirSync, readFileSync } from "node:fs";
-import process from "node:process";
 
 const TICK_MS = 10;
 
@@ -13,12 +12,12 @@ export function descendants(ancestor) {
   return below(ancestor);
 }
 
-/** Starts a watch; call the result for the number of processors that all but this process and its children kept busy since. */
-export function watchOthers() {
+/** Starts a watch; call the result for the number of processors that all but `pid` and its children kept busy since. */
+export function watchOthers(pid) {
   const start = performance.now();
   const busy = busyMs();
-  const own = ownMs();
-  return () => Math.max(0, (busyMs() - busy - (ownMs() - own)) / (performance.now() - start));
+  const own = treeMs(pid);
+  return () => Math.max(0, (busyMs() - busy - (treeMs(pid) - own)) / (performance.now() - start));
 }
 
 /** Time of all processors, that of which the hypervisor robbed us included. */
@@ -27,10 +26,10 @@ function busyMs() {
   return TICK_MS * (user + nice + system + irq + softirq + steal);
 }
 
-function ownMs() {
-  const own = new Set([process.pid, ...descendants(process.pid)]);
+function treeMs(root) {
+  const tree = new Set([root, ...descendants(root)]);
   return snapshot()
-    .filter(({ pid }) => own.has(pid))
+    .filter(({ pid }) => tree.has(pid))
     .reduce((sum, { ticks }) => sum + TICK_MS * ticks, 0);
 }
 

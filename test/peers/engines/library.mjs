@@ -1,4 +1,4 @@
-// The published library in Node, as a user calls it: load time and memory.  library.mjs '{"model", "prompt", "library", "context"}'
+// The published library in Node, as a user calls it: load time and memory.  library.mjs '{"model", "prompt", "library", "build", "threads", "context"}'
 
 import { readFileSync } from "node:fs";
 import process from "node:process";
@@ -12,7 +12,7 @@ await serve({
   async load() {
     const start = performance.now();
     const { load } = await import(settings.library);
-    const model = await load(settings.model, { contextLength: settings.context });
+    const model = await load(settings.model, { contextLength: settings.context, threads: settings.threads });
     const loadMs = performance.now() - start;
     const tokenMs = [];
     let last = performance.now();
@@ -21,7 +21,8 @@ await serve({
       tokenMs.push(now - last);
       last = now;
     }
-    return { loadMs, tokenMs, build: model.info.build };
+    if (model.info.build !== settings.build) throw new Error(`it chose the build ${model.info.build}`);
+    return { loadMs, tokenMs };
   },
   peakRss: () => peakRss(),
 });

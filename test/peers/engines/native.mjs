@@ -46,14 +46,14 @@ await serve({
     await sequence.clearHistory();
     const start = performance.now();
     await sequence.evaluateWithoutGeneratingNewTokens(prompt.slice(0, count));
-    return performance.now() - start;
+    return { ms: performance.now() - start };
   },
   async decode({ at, count }) {
     if (sequence.nextTokenIndex > at) {
       await sequence.eraseContextTokenRanges([{ start: at, end: sequence.nextTokenIndex }]);
     }
-    const times = await decode(prompt[at], count);
-    return times.reduce((sum, time) => sum + time);
+    const tokenMs = await decode(prompt[at], count);
+    return { ms: tokenMs.reduce((sum, time) => sum + time), tokenMs };
   },
   peakRss: () => peakRss(),
 });

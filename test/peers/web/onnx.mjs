@@ -32,7 +32,7 @@ export async function commands() {
       const ms = performance.now() - start;
       if (!result.data.every(Number.isFinite) || new Set(result.data).size < 1000)
         throw new Error("the result is degenerate");
-      return ms;
+      return { ms };
     },
   };
 }

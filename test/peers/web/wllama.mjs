@@ -41,12 +41,12 @@ export async function commands({ package: name, context }) {
         await wllama.kvClear();
         const start = performance.now();
         await wllama.decode(prompt.slice(0, count), {});
-        return performance.now() - start;
+        return { ms: performance.now() - start };
       },
       async decode({ at, count }) {
         await wllama.kvRemove(at, -1);
-        const times = await decode(prompt[at], count);
-        return times.reduce((sum, time) => sum + time);
+        const tokenMs = await decode(prompt[at], count);
+        return { ms: tokenMs.reduce((sum, time) => sum + time), tokenMs };
       },
     };
   }
@@ -80,12 +80,12 @@ export async function commands({ package: name, context }) {
         return { loadMs, tokenMs: tokenMs.slice(0, FIRST_TOKENS) };
       },
       async prefill({ count }) {
-        return (await complete(count, 1, false)).prompt_ms;
+        return { ms: (await complete(count, 1, false)).prompt_ms };
       },
       async decode({ at, count }) {
         // The first token comes out of the prompt's own evaluation.
         const timings = await complete(at, count + 1, true);
-        return (timings.predicted_ms / (timings.predicted_n - 1)) * count;
+        return { ms: (timings.predicted_ms / (timings.predicted_n - 1)) * count };
       },
     };
   }
