@@ -2,18 +2,10 @@
 // key-value head; each thread has scratch of its own.
 
 import { config, kvCapacity } from "./config";
-import {
-  BLOCK,
-  mix,
-  mixFloat,
-  quantizeQuery,
-  scaleScores,
-  score,
-  scoreFloat,
-  softmax,
-  weigh,
-} from "./kernels/attention";
-import { keyScales, keys, valueScales, values } from "./kv_cache";
+import { BLOCK, closeScores, mix, quantizeQuery, score, weigh } from "./kernels/attention";
+import { mixFloat, scoreFloat, softmax } from "./kernels/attention_float";
+import { rotate, rotated } from "./kernels/hadamard";
+import { keyBiases, keyScales, keys, valueScales, values } from "./kv_cache";
 import { KV_INT8 } from "./layout/abi";
 import { run, scratchBytes } from "./run_state";
 import { parameter, setParameter, share } from "./threads";
@@ -53,25 +45,30 @@ function attendInt8(heads: i32, offset: usize, layer: i32, kv: i32, positions: i
   const usedBlocks = <usize>((positions + BLOCK - 1) / BLOCK);
   const scores = scratch;
   const weights = scores + 12 * capacity;
-  const blockScales = weights + 6 * capacity;
+  const blockScales = weights + 3 * capacity;
   const queries = blockScales + 12 * blocks;
-  const queryScales = queries + 6 * size;
-  // Scores are in powers of two: softmax(x) = 2^(x log2 e) / sum.
-  const scale: f32 = LOG2E / sqrt<f32>(<f32>size);
+  const factors = queries + 3 * size;
+  // Scores are in powers of two: softmax(x) = 2^(x log2 e) / sum. The cache is rotated, so queries are, and results are rotated back.
+  const scale: f32 = LOG2E / sqrt<f32>(<f32>size) / <f32>rotated(size);
   for (let h: usize = 0; h < <usize>heads; h++) {
-    const queryScale = quantizeQuery(queries + 2 * h * size, run.query + offset + 4 * h * size, size);
-    store<f32>(queryScales + 4 * h, queryScale * scale);
+    rotate(run.query + offset + 4 * h * size, size);
+    const queryScale = quantizeQuery(queries + h * size, run.query + offset + 4 * h * size, size);
+    store<f32>(factors + 4 * h, queryScale * scale);
   }
-  score(heads == 3, scores, 4 * capacity, queries, keys(layer, kv), positions, size);
+  const biases = keyBiases(layer, kv);
+  const three = heads == 3;
+  score(three, scores, 4 * capacity, queries, factors, keys(layer, kv), biases, keyScales(layer, kv), positions, size);
   for (let h: usize = 0; h < <usize>heads; h++) {
     const head = scores + 4 * h * capacity;
-    const largest = scaleScores(head, load<f32>(queryScales + 4 * h), keyScales(layer, kv), positions);
+    const largest = closeScores(head, positions);
     const headScales = blockScales + 4 * h * blocks;
-    const sum = weigh(weights + 2 * h * capacity, headScales, head, largest, valueScales(layer, kv), positions);
-    for (let at = headScales; at < headScales + 4 * usedBlocks; at += 4) store<f32>(at, load<f32>(at) / sum);
+    const sum = weigh(weights + h * capacity, headScales, head, largest, valueScales(layer, kv), positions);
+    const whole = sum * <f32>rotated(size);
+    for (let at = headScales; at < headScales + 4 * usedBlocks; at += 4) store<f32>(at, load<f32>(at) / whole);
   }
   const target = run.attended + offset;
-  mix(heads == 3, target, weights, 2 * capacity, blockScales, 4 * blocks, values(layer, kv), positions, size);
+  mix(three, target, weights, capacity, blockScales, 4 * blocks, values(layer, kv), positions, size);
+  for (let h: usize = 0; h < <usize>heads; h++) rotate(target + 4 * h * size, size);
 }
 
 /** One query head over f32 keys and values. */

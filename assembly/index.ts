@@ -23,7 +23,12 @@ import {
   tensorRecord,
 } from "./gguf";
 import { xxh64 } from "./hash";
-import { kvSegment as segmentAt, kvSegments as segments, kvSegmentStride as segmentStride } from "./kv_cache";
+import {
+  clearBehind,
+  kvSegment as segmentAt,
+  kvSegmentBytes as segmentBytes,
+  kvSegments as segments,
+} from "./kv_cache";
 import * as abi from "./layout/abi";
 import { BAD_OPTION, BAD_TOKEN, CONTEXT_OVERFLOW, OK, WRONG_STATE } from "./layout/status";
 import { beginLoad, endLoad, feedLoad, hasRecords, isPlanning, isReady, planLoad } from "./load";
@@ -325,15 +330,15 @@ export function logSumExp(row: i32): f64 {
 export function history(): usize {
   return run.history;
 }
-/** Segments of the cache: positions 0..n-1 are the first n * stride bytes of each. */
+/** Segments of the cache: positions 0..n-1 are the first kvSegmentBytes(i, n) bytes of each, after kvSetLength(n). */
 export function kvSegments(): i32 {
   return isReady("kvSegments") ? segments() : 0;
 }
 export function kvSegment(index: i32): usize {
   return segmentAt(index);
 }
-export function kvSegmentStride(index: i32): i32 {
-  return segmentStride(index);
+export function kvSegmentBytes(index: i32, positions: i32): usize {
+  return segmentBytes(index, positions);
 }
 /** Truncates the cache, or declares positions valid that the host has restored. OK | CONTEXT_OVERFLOW | BAD_TOKEN */
 export function kvSetLength(length: i32): i32 {
@@ -343,6 +348,7 @@ export function kvSetLength(length: i32): i32 {
     const token = load<u32>(run.history + 4 * i);
     if (token >= <u32>config.vocabulary) return failAt(BAD_TOKEN, "history", token, config.vocabulary);
   }
+  clearBehind(length);
   kvLength = length;
   batchCount = 0;
   rowCount = 0;

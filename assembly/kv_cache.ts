@@ -1,13 +1,23 @@
-// Keys and values of every position, in the arena. Per layer, for keys and then for values, per key-value head:
+// Keys and values of every position, in the arena, one segment for every layer, keys and values, and key-value head; int8 after a
+// rotation (kernels/hadamard.ts), because a large number among 64 would cost all the others their precision:
 //
-//     int8:   i8 [capacity][headSize]   and, after all of these, f32 scales [capacity]; value = scale * q
 //     f32:    f32[capacity][headSize]
+//     int8:   i8 [capacity / 4][headSize / 4][4][4]; after all of these f32 scales [capacity] for each, value = scale * q, and for each
+//             segment of keys i32[capacity], -64 times the sum of a key's q: what a query's bias has to lose (kernels/attention.ts)
 //
-// Every head is one contiguous segment, which is what attention streams and what a snapshot copies.
+// A vector of int8 holds four columns of four positions. Keys are summed over columns, values over positions:
+//
+//                    byte 0   1   2   3     4   5   6   7     8 ...            position p, column c
+//     keys           p0 c0  c1  c2  c3    p1 c0  c1  c2  c3   p2 c0
+//     values         c0 p0  p1  p2  p3    c1 p0  p1  p2  p3   c2 p0
+//
+// Behind the last position that was stored, a vector is 0. What a snapshot copies is the beginning of every segment.
 
 import { config, kvCapacity } from "./config";
+import { QUERY_BIAS, TILE_POSITIONS } from "./kernels/attention";
+import { rotate } from "./kernels/hadamard";
 import { nearestInt, TINY } from "./kernels/math";
-import { f32x4Max } from "./kernels/reduce";
+import { f32x4Max, i32x4Sum } from "./kernels/reduce";
 import { KV_INT8 } from "./layout/abi";
 import { run } from "./run_state";
 
@@ -25,16 +35,20 @@ export function kvRowBytes(): usize {
 function dataSegments(): i32 {
   return 2 * config.layers * config.kvHeads;
 }
+function keySegments(): i32 {
+  return config.layers * config.kvHeads;
+}
 
 /** Bytes of the whole cache. */
 export function kvBytes(): u64 {
   const data = <u64>dataSegments() * headStride();
-  return config.kvType == KV_INT8 ? data + <u64>dataSegments() * 4 * kvCapacity() : data;
+  return config.kvType == KV_INT8 ? data + <u64>(dataSegments() + keySegments()) * 4 * kvCapacity() : data;
 }
 
 export function carveKvCache(at: usize): void {
   run.cache = at;
   run.cacheScales = at + <usize>dataSegments() * headStride();
+  run.keyBiases = run.cacheScales + <usize>dataSegments() * 4 * kvCapacity();
 }
 
 // @ts-ignore: decorator
@@ -42,7 +56,7 @@ export function carveKvCache(at: usize): void {
 function segment(layer: i32, values: i32, head: i32): usize {
   return <usize>((2 * layer + values) * config.kvHeads + head);
 }
-/** Keys of a head: [capacity][headSize] of i8 or f32. */
+/** Keys of a head. */
 // @ts-ignore: decorator
 @inline
 export function keys(layer: i32, head: i32): usize {
@@ -54,7 +68,13 @@ export function keys(layer: i32, head: i32): usize {
 export function keyScales(layer: i32, head: i32): usize {
   return run.cacheScales + segment(layer, 0, head) * 4 * kvCapacity();
 }
-/** Values of a head: [capacity][headSize] of i8 or f32. */
+/** Their biases, i32[capacity]. */
+// @ts-ignore: decorator
+@inline
+export function keyBiases(layer: i32, head: i32): usize {
+  return run.keyBiases + <usize>(layer * config.kvHeads + head) * 4 * kvCapacity();
+}
+/** Values of a head. */
 // @ts-ignore: decorator
 @inline
 export function values(layer: i32, head: i32): usize {
@@ -71,38 +91,61 @@ export function valueScales(layer: i32, head: i32): usize {
 export function storeKeyValue(layer: i32, position: i32, key: usize, value: usize): void {
   const bytes = <usize>config.headSize * 4;
   for (let head = 0; head < config.kvHeads; head++) {
-    storeHead(keys(layer, head), keyScales(layer, head), position, key);
-    storeHead(values(layer, head), valueScales(layer, head), position, value);
+    if (config.kvType == KV_INT8) {
+      rotate(key, config.headSize);
+      rotate(value, config.headSize);
+      const bias = storeHead(true, keys(layer, head), keyScales(layer, head), position, key);
+      store<i32>(keyBiases(layer, head) + 4 * <usize>position, bias);
+      storeHead(false, values(layer, head), valueScales(layer, head), position, value);
+    } else {
+      memory.copy(keys(layer, head) + <usize>position * bytes, key, bytes);
+      memory.copy(values(layer, head) + <usize>position * bytes, value, bytes);
+    }
     key += bytes;
     value += bytes;
   }
 }
 
-function storeHead(rows: usize, rowScales: usize, position: i32, source: usize): void {
-  let target = rows + <usize>position * kvRowBytes();
+// Of the four positions of a vector: those in front of the one to store stay, those behind it become 0.
+const LANES = memory.data<i32>([0, 1, 2, 3], 16);
+
+// @ts-ignore: decorator
+@inline
+function lanesInFront(areKeys: bool, lane: i32): v128 {
+  return areKeys ? i32x4.lt_s(v128.load(LANES), i32x4.splat(lane)) : i32x4.splat((1 << (8 * lane)) - 1);
+}
+
+/** Rounds f32[headSize] to int8 and puts it among the keys, or the values, of a head; returns the bias. */
+function storeHead(areKeys: bool, vectors: usize, scales: usize, position: i32, source: usize): i32 {
   const end = source + <usize>config.headSize * 4;
-  if (config.kvType != KV_INT8) {
-    memory.copy(target, source, end - source);
-    return;
-  }
   let largest = f32x4.splat(0);
   for (let at = source; at < end; at += 16) largest = f32x4.pmax(largest, f32x4.abs(v128.load(at)));
   const amax = f32x4Max(largest);
   const inverse = f32x4.splat(amax > TINY ? 127 / amax : 0);
+  store<f32>(scales + 4 * <usize>position, amax / 127);
+
+  const lane = position % TILE_POSITIONS;
+  const keep = lanesInFront(areKeys, lane);
+  const own = areKeys ? i32x4.eq(v128.load(LANES), i32x4.splat(lane)) : i32x4.splat(255 << (8 * lane));
+  let target = vectors + <usize>(position / TILE_POSITIONS) * (<usize>TILE_POSITIONS * kvRowBytes());
+  let sum = i32x4.splat(0);
   for (; source < end; source += 16) {
     const q = nearestInt(f32x4.mul(v128.load(source), inverse));
+    sum = i32x4.add(sum, q);
     const words = i16x8.narrow_i32x4_s(q, q);
-    v128.store_lane<u32>(target, i8x16.narrow_i16x8_s(words, words), 0);
-    target += 4;
+    const bytes = i8x16.narrow_i16x8_s(words, words); // columns 0 1 2 3 0 1 2 3 ...
+    const spread = areKeys ? bytes : i8x16.shuffle(bytes, bytes, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
+    v128.store(target, v128.or(v128.and(v128.load(target), keep), v128.and(spread, own)));
+    target += 16;
   }
-  store<f32>(rowScales + 4 * <usize>position, amax / 127);
+  return -QUERY_BIAS * i32x4Sum(sum);
 }
 
 // Snapshots
 
-/** Segments of the cache: rows of every head, then (int8) scales of every head. */
+/** Segments of the cache: those of keys and values, then (int8) the scales of each, then the biases. */
 export function kvSegments(): i32 {
-  return config.kvType == KV_INT8 ? 2 * dataSegments() : dataSegments();
+  return config.kvType == KV_INT8 ? 2 * dataSegments() + keySegments() : dataSegments();
 }
 export function kvSegment(index: i32): usize {
   const data = dataSegments();
@@ -110,7 +153,20 @@ export function kvSegment(index: i32): usize {
     ? run.cache + <usize>index * headStride()
     : run.cacheScales + <usize>(index - data) * 4 * kvCapacity();
 }
-/** Bytes that one position takes in a segment. */
-export function kvSegmentStride(index: i32): i32 {
-  return index < dataSegments() ? <i32>kvRowBytes() : 4;
+/** Makes positions from `length` on 0 where they share a vector with the one in front, so that a snapshot holds nobody else's. */
+export function clearBehind(length: i32): void {
+  const lane = length % TILE_POSITIONS;
+  if (config.kvType != KV_INT8 || lane == 0) return;
+  const tileBytes = <usize>TILE_POSITIONS * kvRowBytes();
+  for (let index = 0; index < dataSegments(); index++) {
+    const keep = lanesInFront((index / config.kvHeads) % 2 == 0, lane);
+    let at = kvSegment(index) + <usize>(length / TILE_POSITIONS) * tileBytes;
+    for (const end = at + tileBytes; at < end; at += 16) v128.store(at, v128.and(v128.load(at), keep));
+  }
+}
+/** Bytes at the beginning of a segment that hold the first `positions` positions. */
+export function kvSegmentBytes(index: i32, positions: i32): usize {
+  if (index >= dataSegments()) return 4 * <usize>positions;
+  const whole = config.kvType == KV_INT8 ? (positions + TILE_POSITIONS - 1) & ~(TILE_POSITIONS - 1) : positions;
+  return <usize>whole * kvRowBytes();
 }

@@ -25,7 +25,8 @@ export class RunState {
   frequencies: usize; // f64[headSize / 2]
   scratch: usize; // attend.ts, of each thread
   cache: usize; // kv_cache.ts: keys and values
-  cacheScales: usize; // and their scales
+  cacheScales: usize; // their scales
+  keyBiases: usize; // and what a query's bias adds to the scores
   tokens: usize; // u32[batch]
   history: usize; // tokens in the KV cache: u32[context]
 }
@@ -71,11 +72,11 @@ export function prepareRunState(): void {
 
 // Scratch of a thread, for three heads that go together in attention:
 //
-//     scores f32[3][capacity] | weights i16[3][capacity] | block scales f32[3][capacity / BLOCK] | queries i16[3][headSize] |
+//     scores f32[3][capacity] | weights u8[3][capacity] | block scales f32[3][capacity / BLOCK] | queries u8[3][headSize] |
 //     query scales f32[3]
 
 /** Bytes of one thread's scratch. */
 export function scratchBytes(): usize {
   const capacity = kvCapacity();
-  return <usize>align64(18 * capacity + (12 * capacity) / BLOCK + 6 * config.headSize + 12);
+  return <usize>align64(15 * capacity + (12 * capacity) / BLOCK + 3 * config.headSize + 12);
 }

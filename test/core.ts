@@ -51,7 +51,7 @@ export interface Exports {
   history(): number;
   kvSegments(): number;
   kvSegment(i: number): number;
-  kvSegmentStride(i: number): number;
+  kvSegmentBytes(i: number, positions: number): number;
   kvSetLength(n: number): number;
   modelHash(): bigint;
   hash(length: number, seed: bigint): bigint;

@@ -1,5 +1,5 @@
-// The kernels for i8 activations (relaxed SIMD). All bands of a tile, or two, go together, so that a broadcast of activations serves
-// sixteen rows or eight.
+// The kernels for i8 activations (relaxed SIMD). All bands of a tile go together, so that a broadcast of activations serves sixteen
+// rows. Int4 tiles hold two tokens at once; int8 tiles, which need a sum for each plane, have registers for one.
 //
 // Sums of a group are i16, two lanes a row. Int4: they start at the activations' bias in the first lane; whatever a lane passes through,
 // at the end of the group it is within i16 again, because its weights, less 8, are within -8..7; wrapping on the way does no harm.
@@ -9,7 +9,6 @@ import { GROUP } from "../layout/blocks";
 import {
   BAND_BYTES_INT8,
   BAND_ROWS,
-  BAND_SCALE_BYTES,
   GROUP_BYTES_INT4,
   GROUP_BYTES_INT8,
   SCALE_BYTES_INT4,
@@ -26,9 +25,7 @@ import { accumulate, storeRows } from "./tile";
 // Loaded once a call: V8 would build a constant anew at every use inside a loop.
 const MASK = memory.data<u8>([15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15], 16);
 
-// Two bands.
-const HALF_BYTES_INT8: usize = 2 * BAND_BYTES_INT8;
-const HALF_SCALE: usize = 2 * BAND_SCALE_BYTES;
+/** Bytes of a token's results of two bands. */
 const HALF_OUT: usize = 2 * BAND_ROWS * 4;
 
 /** Rows from..to-1 of out f32[tokens][m.rows] = narrow activations at x, times m; `from` is a multiple of TILE_ROWS. */
@@ -44,20 +41,17 @@ export function matmulNarrow(out: usize, m: Matrix, x: usize, tokens: i32, from:
     const rows = m.rows - row;
     let at = x;
     let target = out;
-    for (let token = 0; token + 2 <= tokens; token += 2) {
-      if (m.int8) {
-        const s = scales + HALF_SCALE;
-        halfInt8x2(target, outStride, rows, quants, scales, at, stride, groups);
-        halfInt8x2(target + HALF_OUT, outStride, rows - 8, quants + HALF_BYTES_INT8, s, at, stride, groups);
-      } else {
-        tileInt4x2(target, outStride, rows, quants, scales, at, stride, groups);
-      }
+    let left = tokens;
+    for (; left >= 2 && !m.int8; left -= 2) {
+      tileInt4x2(target, outStride, rows, quants, scales, at, stride, groups);
       at += 2 * stride;
       target += 2 * outStride;
     }
-    if (tokens & 1) {
+    for (; left > 0; left--) {
       if (m.int8) tileInt8(target, rows, quants, scales, at, groups);
       else tileInt4(target, rows, quants, scales, at, groups);
+      at += stride;
+      target += outStride;
     }
     quants += <usize>groups * groupBytes(m);
     scales += <usize>groups * scaleBytes(m);
@@ -293,64 +287,4 @@ function tileInt8(out: usize, rows: i32, quants: usize, scales: usize, x: usize,
 function planes(high: v128, low: v128, scales: usize): v128 {
   const sums = i32x4.shl(v128.load16x4_s(scales, SUMS), 7);
   return i32x4.sub(i32x4.add(i32x4.shl(rowSums(high), 4), rowSums(low)), sums);
-}
-
-/** Eight int8 rows of two tokens. */
-function halfInt8x2(
-  out: usize,
-  outStride: usize,
-  rows: i32,
-  quants: usize,
-  scales: usize,
-  x0: usize,
-  stride: usize,
-  groups: i32,
-): void {
-  const keep = halfKeep();
-  const columns = <usize>groups * GROUP;
-  const high0 = x0 + columns;
-  const high1 = high0 + stride;
-  let xScales = x0 + 3 * columns;
-  let sa0 = f32x4.splat(0);
-  let sa1 = sa0;
-  let sb0 = sa0;
-  let sb1 = sa0;
-  for (let at: usize = 0; at < columns; ) {
-    let a0 = i16x8.splat(0);
-    let a1 = a0;
-    let b0 = a0;
-    let b1 = a0;
-    let c0 = a0;
-    let c1 = a0;
-    let d0 = a0;
-    let d1 = a0;
-    for (const next = at + GROUP; at < next; at += 4) {
-      const h0 = v128.load32_splat(high0 + at);
-      const l0 = v128.load32_splat(high0 + columns + at);
-      const h1 = v128.load32_splat(high1 + at);
-      const l1 = v128.load32_splat(high1 + columns + at);
-      const first = v128.load(quants);
-      const second = v128.load(quants, 128);
-      a0 = dotNarrow(a0, first, h0);
-      c0 = dotNarrow(c0, first, l0);
-      a1 = dotNarrow(a1, first, h1);
-      c1 = dotNarrow(c1, first, l1);
-      b0 = dotNarrow(b0, second, h0);
-      d0 = dotNarrow(d0, second, l0);
-      b1 = dotNarrow(b1, second, h1);
-      d1 = dotNarrow(d1, second, l1);
-      quants += 16;
-    }
-    quants += GROUP_BYTES_INT8 - BAND_BYTES_INT8;
-    const scaleA = smallHalves(scales, keep);
-    const scaleB = smallHalves(scales + BAND_SCALE_BYTES, keep);
-    sa0 = accumulate(sa0, planes(a0, c0, scales), scaleA, xScales);
-    sa1 = accumulate(sa1, planes(a1, c1, scales), scaleA, xScales + stride);
-    sb0 = accumulate(sb0, planes(b0, d0, scales + BAND_SCALE_BYTES), scaleB, xScales);
-    sb1 = accumulate(sb1, planes(b1, d1, scales + BAND_SCALE_BYTES), scaleB, xScales + stride);
-    scales += SCALE_BYTES_INT8;
-    xScales += 8;
-  }
-  storeHalf(out, sa0, sb0, rows);
-  storeHalf(out + outStride, sa1, sb1, rows);
 }

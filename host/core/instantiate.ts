@@ -50,7 +50,7 @@ export type CoreExports = {
   history(): number;
   kvSegments(): number;
   kvSegment(index: number): number;
-  kvSegmentStride(index: number): number;
+  kvSegmentBytes(index: number, positions: number): number;
   kvSetLength(length: number): number;
   modelHash(): bigint;
   hash(length: number, seed: bigint): bigint;

