@@ -1,18 +1,20 @@
 // The fixed part of linear memory, carved from the end of the static data:
 //
-//     | static data | I/O buffer 1 MiB | failure text 4 KiB | config | run state | crew | carry | metadata index 16 KiB | arena ... |
-//                   ^ __heap_base, 64-byte aligned                                                                          ^ arenaBase()
+//     | static data | I/O buffer 1 MiB | failure text 4 KiB | config | run state | crew | carry | decoded | metadata index | arena ... |
+//                   ^ __heap_base, 64-byte aligned                                                                             ^ arenaBase()
 //
 // Nothing mutable lives in static data: instances that share a memory would reset it.
 
 import { IO_BYTES } from "./layout/abi";
-import { MAX_BLOCK_BYTES } from "./layout/blocks";
+import { MAX_BLOCK_BYTES, SUPERBLOCK } from "./layout/blocks";
 import { MAX_METADATA } from "./layout/gguf";
 
 export const FAILURE_TEXT_BYTES: usize = 4096;
 const CONFIG_BYTES: usize = 256;
 const RUN_STATE_BYTES: usize = 192;
 const CREW_BYTES: usize = 320;
+const CARRY_BYTES: usize = (MAX_BLOCK_BYTES + 63) & ~63;
+const DECODED_BYTES: usize = 4 * SUPERBLOCK;
 
 /** The I/O buffer: chunks of the file while loading, text afterwards. u8[IO_BYTES] */
 // @ts-ignore: decorator
@@ -50,11 +52,17 @@ export function crewAddress(): usize {
 export function carry(): usize {
   return crewAddress() + CREW_BYTES;
 }
+/** A block of weights as floats, on its way to int8. f32[SUPERBLOCK] */
+// @ts-ignore: decorator
+@inline
+export function decoded(): usize {
+  return carry() + CARRY_BYTES;
+}
 /** Addresses of the metadata records. u32[MAX_METADATA] */
 // @ts-ignore: decorator
 @inline
 export function metadataIndex(): usize {
-  return carry() + MAX_BLOCK_BYTES;
+  return decoded() + DECODED_BYTES;
 }
 /** First byte of the arena; the file's header is staged here until the plan is carried out. */
 // @ts-ignore: decorator

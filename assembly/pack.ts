@@ -1,12 +1,26 @@
 // Tensor data of the file, in whatever pieces it arrives, into packed tiles (layout/tile.ts) and f32 vectors.
 //
-// A block is what 32 columns of one row take in the file (layout/blocks.ts). Each goes to its place alone, so that nothing is
-// held back but one unfinished block.
+// A block is what 32 columns of one row take in the file, 256 of a K-quant (layout/blocks.ts). Each goes to its place alone, so
+// that nothing is held back but one unfinished block.
 
-import { blockBytes, dataAlignment, dimension, failTensor, tensorCount, tensorRecord } from "./gguf";
-import { fromHalf, loadHalves, toHalf } from "./kernels/half";
+import { dequantize, fifthBits, halfOrInfinity, nibbles } from "./dequantize";
+import { blockBytes, blockElements, dataAlignment, dimension, failTensor, tensorCount, tensorRecord } from "./gguf";
+import { loadHalves, toHalf } from "./kernels/half";
+import { nearestInt, TINY } from "./kernels/math";
+import { i32x4Sum } from "./kernels/reduce";
 import { TENSOR_BYTES, TENSOR_DESTINATION, TENSOR_ROLE, TENSOR_TYPE } from "./layout/abi";
-import { BYTES_Q4_0, BYTES_Q8_0, GROUP, TYPE_BF16, TYPE_F16, TYPE_F32, TYPE_Q4_0, TYPE_Q8_0 } from "./layout/blocks";
+import {
+  BYTES_Q4_0,
+  BYTES_Q5_0,
+  BYTES_Q8_0,
+  GROUP,
+  TYPE_BF16,
+  TYPE_F16,
+  TYPE_F32,
+  TYPE_Q4_0,
+  TYPE_Q5_0,
+  TYPE_Q8_0,
+} from "./layout/blocks";
 import { LOADED, NEED_BYTES, NON_FINITE_WEIGHT, OK, TRAILING_BYTES } from "./layout/status";
 import {
   BAND_BYTES_INT4,
@@ -19,8 +33,7 @@ import {
   SUMS,
   TILE_ROWS,
 } from "./layout/tile";
-import { i32x4Sum } from "./kernels/reduce";
-import { carry } from "./memory";
+import { carry, decoded } from "./memory";
 import { groupBytes, isVector, Matrix, scaleBytes } from "./weights";
 
 const LARGEST_HALF: f32 = 65504;
@@ -28,7 +41,8 @@ const LARGEST_HALF: f32 = 65504;
 let tensor: i32 = 0; // being read
 let record: usize = 0;
 let type: u32 = 0;
-let unit: u32 = 0; // file bytes of what is packed at once: a block, or one element of a vector
+let unit: u32 = 0; // file bytes of what is packed at once: a block, 32 plain elements, or one element of a vector
+let unitGroups: u32 = 0; // groups of 32 in it
 let unitsLeft: u64 = 0; // of the tensor
 let unitsPerRow: u32 = 0;
 let row: u32 = 0;
@@ -45,6 +59,13 @@ export function resetPacking(lead: u64): void {
   skip = lead;
 }
 
+/** Goes back to a tensor: its contents follow once more. Nothing else may be fed in then. */
+export function repackFrom(index: i32): void {
+  tensor = index - 1;
+  nextTensor();
+  skip = 0;
+}
+
 function nextTensor(): void {
   if (tensor >= 0) {
     const bytes = load<u64>(record, TENSOR_BYTES);
@@ -58,22 +79,21 @@ function nextTensor(): void {
   if (tensor == tensorCount()) return;
   record = tensorRecord(tensor);
   type = load<u32>(record, TENSOR_TYPE);
-  const elements = dimension(record, 0) * dimension(record, 1);
-  if (isVector(load<u32>(record, TENSOR_ROLE))) {
-    unit = blockBytes(type) / GROUP;
-    unitsLeft = elements;
-    unitsPerRow = <u32>elements;
-    return;
-  }
-  unit = blockBytes(type);
-  unitsLeft = elements / GROUP;
-  unitsPerRow = <u32>dimension(record, 0) / GROUP;
+  const block = blockElements(type);
+  const vector = isVector(load<u32>(record, TENSOR_ROLE));
+  const elements = vector ? 1 : max<u32>(block, GROUP);
+  unit = (elements / block) * blockBytes(type);
+  unitGroups = elements / GROUP;
+  unitsPerRow = <u32>dimension(record, 0) / elements;
+  unitsLeft = <u64>unitsPerRow * dimension(record, 1);
+  if (vector) return;
   const m = destination();
   if (m.rows % TILE_ROWS != 0) {
     // The rows that fill the last tile weigh nothing.
-    const group = <usize>(m.rows / TILE_ROWS) * unitsPerRow;
-    memory.fill(m.quants + group * groupBytes(m), 0, <usize>unitsPerRow * groupBytes(m));
-    memory.fill(m.scales + group * scaleBytes(m), 0, <usize>unitsPerRow * scaleBytes(m));
+    const groups = <usize>m.columns / GROUP;
+    const before = <usize>(m.rows / TILE_ROWS) * groups;
+    memory.fill(m.quants + before * groupBytes(m), 0, groups * groupBytes(m));
+    memory.fill(m.scales + before * scaleBytes(m), 0, groups * scaleBytes(m));
   }
 }
 
@@ -139,7 +159,9 @@ function pack(source: usize, units: u32): i32 {
   if (isVector(load<u32>(record, TENSOR_ROLE))) finite = packVector(source, units);
   else if (type == TYPE_Q4_0) finite = packQ4(destination(), source, units);
   else if (type == TYPE_Q8_0) finite = packQ8(destination(), source, units);
-  else finite = packFloats(destination(), source, units);
+  else if (type == TYPE_Q5_0) finite = packQ5(destination(), source, units);
+  else if (blockElements(type) == 1) finite = packFloats(destination(), source, units);
+  else finite = packDecoded(destination(), source, units);
   if (!finite) return failTensor(NON_FINITE_WEIGHT, record, row, 0);
   column += units;
   unitsLeft -= units;
@@ -167,14 +189,13 @@ function packVector(source: usize, count: u32): bool {
 function loadElement(source: usize): f32 {
   if (type == TYPE_F32) return load<f32>(source);
   if (type == TYPE_BF16) return reinterpret<f32>((<u32>load<u16>(source)) << 16);
-  const bits = load<u16>(source);
-  return isInfinite(bits) ? Infinity : fromHalf(bits);
+  return halfOrInfinity(source);
 }
 
 // @ts-ignore: decorator
 @inline
 function groupIndex(): usize {
-  return <usize>(row / TILE_ROWS) * unitsPerRow + column;
+  return (<usize>(row / TILE_ROWS) * unitsPerRow + column) * unitGroups;
 }
 /** Where a row's four bytes lie in a group: its band, and its place within the band's vectors. */
 // @ts-ignore: decorator
@@ -205,14 +226,13 @@ function packQ4(m: Matrix, source: usize, blocks: u32): bool {
   let target = m.quants + group * GROUP_BYTES_INT4 + rowOffset(BAND_BYTES_INT4);
   let scale = m.scales + group * SCALE_BYTES_INT4 + 2 * (row % TILE_ROWS);
   let infinite = false;
-  const mask = i8x16.splat(15);
   for (const end = source + blocks * BYTES_Q4_0; source < end; source += BYTES_Q4_0) {
     const half = load<u16>(source);
     infinite = infinite || isInfinite(half);
     store<u16>(scale, half);
-    const nibbles = v128.load(source, 2);
-    const first = v128.and(nibbles, mask);
-    const second = v128.and(i16x8.shr_u(nibbles, 4), mask);
+    const bytes = v128.load(source, 2);
+    const first = nibbles(bytes, 0);
+    const second = nibbles(bytes, 4);
     const both = v128.or(firstColumns(first, second), i16x8.shl(secondColumns(first, second), 4));
     v128.store_lane<u32>(target, both, 0);
     v128.store_lane<u32>(target, both, 1, 16);
@@ -258,52 +278,114 @@ function packQ8(m: Matrix, source: usize, blocks: u32): bool {
   return !infinite;
 }
 
-/** Four elements of a float tensor as f32x4. */
+/** Five bits fit into eight: the same scale, the same integers. */
+function packQ5(m: Matrix, source: usize, blocks: u32): bool {
+  const group = groupIndex();
+  let target = m.quants + group * GROUP_BYTES_INT8 + rowOffset(BAND_BYTES_INT8);
+  let scale = m.scales + group * SCALE_BYTES_INT8 + 2 * (row % TILE_ROWS);
+  let infinite = false;
+  const zero = i8x16.splat(16);
+  for (const end = source + blocks * BYTES_Q5_0; source < end; source += BYTES_Q5_0) {
+    const half = load<u16>(source);
+    infinite = infinite || isInfinite(half);
+    store<u16>(scale, half);
+    const fifth = load<u32>(source, 2);
+    const bytes = v128.load(source, 6);
+    const first = i8x16.sub(v128.or(nibbles(bytes, 0), fifthBits(fifth)), zero);
+    const second = i8x16.sub(v128.or(nibbles(bytes, 4), fifthBits(fifth >> 16)), zero);
+    storeBytes(target, scale, first, second);
+    target += GROUP_BYTES_INT8;
+    scale += SCALE_BYTES_INT8;
+  }
+  return !infinite;
+}
+
+/** Four elements of a plain type as f32x4. */
 // @ts-ignore: decorator
 @inline
-function loadFour(source: usize, index: u32): v128 {
+function loadFour(type: u32, source: usize, index: u32): v128 {
   if (type == TYPE_F32) return v128.load(source + 4 * index);
   if (type == TYPE_F16) return loadHalves(source + 2 * index);
   return i32x4.shl(v128.load16x4_u(source + 2 * index), 16);
 }
 
-/** Rounds to the nearest integer, halves away from zero, as C's roundf does and ggml's Q8_0 with it. */
+/** Rounds |x| < 2^22 to the nearest integer, halves away from zero, as C's roundf does and ggml's Q8_0 with it. */
 // @ts-ignore: decorator
 @inline
 function round(x: v128): v128 {
-  const whole = f32x4.trunc(x);
-  const up = f32x4.ge(f32x4.abs(f32x4.sub(x, whole)), f32x4.splat(0.5));
-  const one = v128.or(f32x4.splat(1), v128.and(x, i32x4.splat(0x80000000)));
-  return i32x4.trunc_sat_f32x4_s(f32x4.add(whole, v128.and(up, one)));
+  // The number below a half: it lifts what is below a half to below one, and a half, by rounding, to one.
+  const half = v128.or(v128.and(x, v128.load(ROUNDING)), v128.load(ROUNDING, 16));
+  return nearestInt(f32x4.trunc(f32x4.add(x, half)));
+}
+const ROUNDING = memory.data<u32>(
+  [0x80000000, 0x80000000, 0x80000000, 0x80000000, 0x3effffff, 0x3effffff, 0x3effffff, 0x3effffff],
+  16,
+);
+
+/** Sixteen floats times `inverse`, as bytes. */
+// @ts-ignore: decorator
+@inline
+function quantizeSixteen(a: v128, b: v128, c: v128, d: v128, inverse: v128): v128 {
+  return i8x16.narrow_i16x8_s(
+    i16x8.narrow_i32x4_s(round(f32x4.mul(a, inverse)), round(f32x4.mul(b, inverse))),
+    i16x8.narrow_i32x4_s(round(f32x4.mul(c, inverse)), round(f32x4.mul(d, inverse))),
+  );
 }
 
-/** Floats to int8 as ggml's Q8_0 does it: d = max|x| / 127, q = round(x / d). */
-function packFloats(m: Matrix, source: usize, blocks: u32): bool {
+// Magnitudes are compared as integers: their order is the same, and what is not finite is above all that is.
+// @ts-ignore: decorator
+@inline
+function larger(a: v128, b: v128): v128 {
+  return i32x4.max_s(f32x4.abs(a), f32x4.abs(b));
+}
+
+/** 32 floats to int8 as ggml's Q8_0 does it: d = max|x| / 127, q = round(x / d). False when d is not finite in f16. */
+// @ts-ignore: decorator
+@inline
+function packGroup(target: usize, scale: usize, type: u32, source: usize): bool {
+  const a = loadFour(type, source, 0);
+  const b = loadFour(type, source, 4);
+  const c = loadFour(type, source, 8);
+  const d = loadFour(type, source, 12);
+  const e = loadFour(type, source, 16);
+  const f = loadFour(type, source, 20);
+  const g = loadFour(type, source, 24);
+  const h = loadFour(type, source, 28);
+  let most = larger(larger(larger(a, b), larger(c, d)), larger(larger(e, f), larger(g, h)));
+  most = larger(most, i8x16.shuffle(most, most, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+  const amax = reinterpret<f32>(max<i32>(i32x4.extract_lane(most, 0), i32x4.extract_lane(most, 1)));
+  const step = amax / 127;
+  if (!(step <= LARGEST_HALF) || (type == TYPE_F16 && amax > LARGEST_HALF)) return false;
+  store<u16>(scale, toHalf(step));
+  const inverse = f32x4.splat(step > TINY ? 1 / step : 0);
+  storeBytes(target, scale, quantizeSixteen(a, b, c, d, inverse), quantizeSixteen(e, f, g, h, inverse));
+  return true;
+}
+
+function packFloats(m: Matrix, source: usize, units: u32): bool {
   const group = groupIndex();
   let target = m.quants + group * GROUP_BYTES_INT8 + rowOffset(BAND_BYTES_INT8);
   let scale = m.scales + group * SCALE_BYTES_INT8 + 2 * (row % TILE_ROWS);
-  for (const end = source + blocks * unit; source < end; source += unit) {
-    let largest = f32x4.splat(0);
-    for (let i: u32 = 0; i < <u32>GROUP; i += 4) largest = f32x4.max(largest, f32x4.abs(loadFour(source, i)));
-    largest = f32x4.max(largest, i8x16.shuffle(largest, largest, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
-    const amax = max<f32>(f32x4.extract_lane(largest, 0), f32x4.extract_lane(largest, 1));
-    const d = amax / 127;
-    if (!(d <= LARGEST_HALF) || (type == TYPE_F16 && amax > LARGEST_HALF)) return false;
-    store<u16>(scale, toHalf(d));
-    const inverse = f32x4.splat(d > 0 ? 1 / d : 0);
-    storeBytes(target, scale, quantizeSixteen(source, 0, inverse), quantizeSixteen(source, 16, inverse));
+  for (const end = source + units * unit; source < end; source += unit) {
+    if (!packGroup(target, scale, type, source)) return false;
     target += GROUP_BYTES_INT8;
     scale += SCALE_BYTES_INT8;
   }
   return true;
 }
 
-// @ts-ignore: decorator
-@inline
-function quantizeSixteen(source: usize, index: u32, inverse: v128): v128 {
-  const a = round(f32x4.mul(loadFour(source, index), inverse));
-  const b = round(f32x4.mul(loadFour(source, index + 4), inverse));
-  const c = round(f32x4.mul(loadFour(source, index + 8), inverse));
-  const d = round(f32x4.mul(loadFour(source, index + 12), inverse));
-  return i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d));
+/** Blocks of any other type, by way of floats. */
+function packDecoded(m: Matrix, source: usize, blocks: u32): bool {
+  const group = groupIndex();
+  let target = m.quants + group * GROUP_BYTES_INT8 + rowOffset(BAND_BYTES_INT8);
+  let scale = m.scales + group * SCALE_BYTES_INT8 + 2 * (row % TILE_ROWS);
+  for (const end = source + blocks * unit; source < end; source += unit) {
+    dequantize(type, source, decoded());
+    for (let g: u32 = 0; g < unitGroups; g++) {
+      if (!packGroup(target, scale, TYPE_F32, decoded() + 4 * GROUP * g)) return false;
+      target += GROUP_BYTES_INT8;
+      scale += SCALE_BYTES_INT8;
+    }
+  }
+  return true;
 }

@@ -2,7 +2,7 @@
 
 import { config, kvWidth, queryWidth } from "./config";
 import { fail } from "./failure";
-import { dimension, equals, failTensor, startsWith, tensorCount, tensorRecord } from "./gguf";
+import { blockElements, dimension, equals, failTensor, startsWith, tensorCount, tensorRecord } from "./gguf";
 import {
   TENSOR_DESTINATION,
   TENSOR_LAYER,
@@ -11,7 +11,7 @@ import {
   TENSOR_ROLE,
   TENSOR_TYPE,
 } from "./layout/abi";
-import { GROUP, TYPE_F32, TYPE_Q4_0, TYPE_Q8_0 } from "./layout/blocks";
+import { GROUP, TYPE_F32, TYPE_Q4_0 } from "./layout/blocks";
 import {
   BAD_DIMENSION,
   DUPLICATE_TENSOR,
@@ -215,7 +215,7 @@ export function bindTensors(at: usize, base: u64): i32 {
     if (dimension(record, 1) != rows) return failTensor(BAD_DIMENSION, record, <f64>dimension(record, 1), rows);
     store<u32>(record, role, TENSOR_ROLE);
     const type = load<u32>(record, TENSOR_TYPE);
-    const blocks = type == TYPE_Q4_0 || type == TYPE_Q8_0;
+    const blocks = blockElements(type) > 1;
     if (isVector(role)) {
       if (blocks) return failTensor(UNSUPPORTED_TENSOR_TYPE, record, type, TYPE_F32);
       store<usize>(field, <usize>end);

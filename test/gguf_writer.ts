@@ -1,6 +1,16 @@
 // Writes GGUF files for tests: true ones and, by overriding any count, length, type or offset, lying ones.
 
-import { GROUP, TYPE_BF16, TYPE_F16, TYPE_F32, TYPE_Q4_0, TYPE_Q8_0 } from "../assembly/layout/blocks";
+import {
+  GROUP,
+  TYPE_BF16,
+  TYPE_F16,
+  TYPE_F32,
+  TYPE_Q4_0,
+  TYPE_Q4_1,
+  TYPE_Q5_0,
+  TYPE_Q5_1,
+  TYPE_Q8_0,
+} from "../assembly/layout/blocks";
 import {
   GGUF_DEFAULT_ALIGNMENT,
   GGUF_MAGIC,
@@ -237,9 +247,8 @@ export function toBfloat(value: number): number {
   return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
 }
 
-/** Encodes values as a ggml type, with llama.cpp's plain rounding. Q8_0 and Q4_0 take multiples of 32. */
+/** Encodes values as a ggml type, to the bit as llama.cpp's plain rounding does. Blocks take multiples of 32. */
 export function encodeTensor(type: number, values: Float32Array): Uint8Array {
-  const groups = values.length / GROUP;
   switch (type) {
     case TYPE_F32:
       return new Uint8Array(values.slice().buffer);
@@ -247,34 +256,63 @@ export function encodeTensor(type: number, values: Float32Array): Uint8Array {
       return new Uint8Array(Uint16Array.from(values, toHalf).buffer);
     case TYPE_BF16:
       return new Uint8Array(Uint16Array.from(values, toBfloat).buffer);
-    case TYPE_Q8_0: {
-      const out = new DataView(new ArrayBuffer(groups * 34));
-      for (let g = 0; g < groups; g++) {
-        const group = values.subarray(g * GROUP, (g + 1) * GROUP);
-        const scale = group.reduce((most, x) => Math.max(most, Math.abs(x)), 0) / 127;
-        out.setUint16(g * 34, toHalf(scale), true);
-        group.forEach((x, i) => {
-          out.setInt8(g * 34 + 2 + i, scale ? Math.round(x / scale) : 0);
-        });
-      }
-      return new Uint8Array(out.buffer);
-    }
-    case TYPE_Q4_0: {
-      const out = new DataView(new ArrayBuffer(groups * 18));
-      for (let g = 0; g < groups; g++) {
-        const group = values.subarray(g * GROUP, (g + 1) * GROUP);
-        const most = group.reduce((most, x) => (Math.abs(x) > Math.abs(most) ? x : most), 0);
-        const scale = most / -8;
-        const nibble = (x: number) => (scale ? Math.min(15, Math.trunc(x / scale + 8.5)) : 8);
-        out.setUint16(g * 18, toHalf(scale), true);
-        for (let i = 0; i < 16; i++) out.setUint8(g * 18 + 2 + i, nibble(group[i]!) | (nibble(group[i + 16]!) << 4));
-      }
-      return new Uint8Array(out.buffer);
-    }
-    default:
-      throw new Error(`cannot encode ggml type ${type}`);
   }
+  const encode = ENCODERS[type];
+  if (!encode) throw new Error(`cannot encode ggml type ${type}`);
+  const out: number[] = [];
+  for (let at = 0; at < values.length; at += GROUP) out.push(...encode(values.subarray(at, at + GROUP)));
+  return Uint8Array.from(out);
 }
+
+const { fround } = Math;
+const halfBytes = (value: number) => [toHalf(value) & 255, toHalf(value) >> 8];
+const inverse = (d: number) => (d ? fround(1 / d) : 0);
+const largest = (group: Float32Array) => group.reduce((most, x) => (Math.abs(x) > Math.abs(most) ? x : most), 0);
+const nibbles = (q: number[]) => Array.from({ length: 16 }, (_, j) => (q[j]! & 15) | ((q[j + 16]! & 15) << 4));
+const fifths = (q: number[]) =>
+  [0, 8, 16, 24].map((from) => q.slice(from, from + 8).reduce((bits, x, i) => bits | ((x >> 4) << i), 0));
+
+/** q of w = d * (q - levels), q < 2 * levels. */
+function symmetric(group: Float32Array, levels: number): { d: number; q: number[] } {
+  const d = fround(largest(group) / -levels);
+  const id = inverse(d);
+  const q = Array.from(group, (x) => Math.min(2 * levels - 1, Math.trunc(fround(fround(x * id) + levels + 0.5))));
+  return { d, q };
+}
+
+/** q of w = d * q + m, q <= most. */
+function affine(group: Float32Array, most: number): { d: number; m: number; q: number[] } {
+  const m = Math.min(...group);
+  const d = fround(fround(Math.max(...group) - m) / most);
+  const id = inverse(d);
+  const q = Array.from(group, (x) => Math.min(most, Math.trunc(fround(fround(fround(x - m) * id) + 0.5))));
+  return { d, m, q };
+}
+
+const ENCODERS: Record<number, (group: Float32Array) => number[]> = {
+  [TYPE_Q4_0]: (group) => {
+    const { d, q } = symmetric(group, 8);
+    return [...halfBytes(d), ...nibbles(q)];
+  },
+  [TYPE_Q4_1]: (group) => {
+    const { d, m, q } = affine(group, 15);
+    return [...halfBytes(d), ...halfBytes(m), ...nibbles(q)];
+  },
+  [TYPE_Q5_0]: (group) => {
+    const { d, q } = symmetric(group, 16);
+    return [...halfBytes(d), ...fifths(q), ...nibbles(q)];
+  },
+  [TYPE_Q5_1]: (group) => {
+    const { d, m, q } = affine(group, 31);
+    return [...halfBytes(d), ...halfBytes(m), ...fifths(q), ...nibbles(q)];
+  },
+  [TYPE_Q8_0]: (group) => {
+    const d = fround(Math.abs(largest(group)) / 127);
+    const id = inverse(d);
+    const away = (x: number) => Math.sign(x) * Math.round(Math.abs(x)); // halves away from zero
+    return [...halfBytes(d), ...Array.from(group, (x) => away(fround(x * id)) & 255)];
+  },
+};
 
 /** The matrices of a Llama block and the two outside, by the middle of their GGUF names. */
 export type MatrixName =

@@ -1,7 +1,7 @@
 // The Llama forward pass in plain double precision, straight from the file: what the core's answers are compared with.
 // Shares no code with the core. RoPE turns neighbouring pairs, as llama.cpp's conversion orders Q and K.
 
-import { encodeTensor } from "./gguf_writer";
+import { type Entry, encodeTensor } from "./gguf_writer";
 
 type Scalar = number | bigint | string | boolean;
 
@@ -31,8 +31,29 @@ const half = (bits: number): number => {
   return bits & 0x8000 ? -magnitude : magnitude;
 };
 
+/** A tensor as it stands in the file. */
+export interface RawTensor {
+  name: string;
+  dims: number[];
+  type: number;
+  data: Uint8Array;
+}
+
+export interface RawGguf {
+  metadata: ReadGguf["metadata"];
+  entries: Entry[];
+  tensors: RawTensor[];
+}
+
 /** Reads a well-formed GGUF file whole and dequantizes its tensors. */
 export function readGguf(bytes: Uint8Array): ReadGguf {
+  const { metadata, tensors } = readRawGguf(bytes);
+  const read = tensors.map(({ name, dims, type, data }) => [name, { dims, type, values: decode(type, data) }] as const);
+  return { metadata, tensors: new Map(read) };
+}
+
+/** The same without dequantizing, with the metadata also as they stand in the file. */
+export function readRawGguf(bytes: Uint8Array): RawGguf {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let at = 8;
   const u32 = () => {
@@ -88,9 +109,13 @@ export function readGguf(bytes: Uint8Array): ReadGguf {
   };
   const tensorCount = u64();
   const metadata: ReadGguf["metadata"] = new Map();
+  const entries: Entry[] = [];
   for (let left = u64(); left > 0; left--) {
     const key = text();
-    metadata.set(key, value(u32()));
+    const type = u32();
+    const start = at;
+    metadata.set(key, value(type));
+    entries.push({ key, value: { type, bytes: bytes.subarray(start, at) } });
   }
   const infos = Array.from({ length: tensorCount }, () => {
     const name = text();
@@ -99,41 +124,72 @@ export function readGguf(bytes: Uint8Array): ReadGguf {
   });
   const alignment = Number(metadata.get("general.alignment") ?? 32);
   const data = Math.ceil(at / alignment) * alignment;
-  const tensors: ReadGguf["tensors"] = new Map();
-  for (const { name, dims, type, offset } of infos) {
-    const values = new Float64Array(dims.reduce((product, size) => product * size, 1));
-    decode(view, data + offset, type, values);
-    tensors.set(name, { dims, type, values });
-  }
-  return { metadata, tensors };
+  const tensors = infos.map(({ name, dims, type, offset }) => {
+    const size = byteLength(type, product(dims));
+    return { name, dims, type, data: bytes.subarray(data + offset, data + offset + size) };
+  });
+  return { metadata, entries, tensors };
 }
 
-function decode(view: DataView, at: number, type: number, out: Float64Array): void {
-  for (let i = 0; i < out.length; i++) {
-    const group = Math.floor(i / 32);
-    const j = i % 32;
-    switch (type) {
-      case 0:
-        out[i] = view.getFloat32(at + 4 * i, true);
-        break;
-      case 1:
-        out[i] = half(view.getUint16(at + 2 * i, true));
-        break;
-      case 30:
-        out[i] = new Float32Array(Uint32Array.of(view.getUint16(at + 2 * i, true) << 16).buffer)[0]!;
-        break;
-      case 8:
-        out[i] = half(view.getUint16(at + 34 * group, true)) * view.getInt8(at + 34 * group + 2 + j);
-        break;
-      case 2: {
-        const byte = view.getUint8(at + 18 * group + 2 + (j % 16));
-        out[i] = half(view.getUint16(at + 18 * group, true)) * ((j < 16 ? byte & 15 : byte >> 4) - 8);
-        break;
-      }
-      default:
-        throw new Error(`ggml type ${type}`);
-    }
-  }
+const product = (dims: readonly number[]) => dims.reduce((all, size) => all * size, 1);
+
+/** Blocks of ggml's types: elements, bytes, and the value of element j of the block at `at`, exact in double precision. */
+const BLOCKS: Record<number, [number, number, (view: DataView, at: number, j: number) => number]> = {
+  0: [1, 4, (v, at) => v.getFloat32(at, true)],
+  1: [1, 2, (v, at) => halfAt(v, at)],
+  2: [32, 18, (v, at, j) => halfAt(v, at) * (nibble(v, at + 2, j) - 8)],
+  3: [32, 20, (v, at, j) => halfAt(v, at) * nibble(v, at + 4, j) + halfAt(v, at + 2)],
+  6: [32, 22, (v, at, j) => halfAt(v, at) * (nibble(v, at + 6, j) + 16 * bit(v, at + 2, j) - 16)],
+  7: [32, 24, (v, at, j) => halfAt(v, at) * (nibble(v, at + 8, j) + 16 * bit(v, at + 4, j)) + halfAt(v, at + 2)],
+  8: [32, 34, (v, at, j) => halfAt(v, at) * v.getInt8(at + 2 + j)],
+  12: [256, 144, (v, at, j) => scaled(v, at, j, nibbleOfPair(v, at + 16, j))],
+  13: [256, 176, (v, at, j) => scaled(v, at, j, nibbleOfPair(v, at + 48, j) + 16 * bit(v, at + 16 + (j % 32), j >> 5))],
+  14: [
+    256,
+    210,
+    (v, at, j) => {
+      const [half, quarter, i] = [j >> 7, (j >> 5) & 3, j % 32];
+      const low = (v.getUint8(at + 64 * half + (j % 64)) >> (quarter < 2 ? 0 : 4)) & 15;
+      const high = (v.getUint8(at + 128 + 32 * half + i) >> (2 * quarter)) & 3;
+      return halfAt(v, at + 208) * v.getInt8(at + 192 + (j >> 4)) * (low + 16 * high - 32);
+    },
+  ],
+  30: [1, 2, (v, at) => new Float32Array(Uint32Array.of(v.getUint16(at, true) << 16).buffer)[0]!],
+};
+const halfAt = (v: DataView, at: number) => half(v.getUint16(at, true));
+const bit = (v: DataView, at: number, j: number) => (v.getUint8(at + (j >> 3)) >> (j & 7)) & 1;
+/** Element j of 32: j and j + 16 share a byte. */
+const nibble = (v: DataView, at: number, j: number) => (v.getUint8(at + (j % 16)) >> (j < 16 ? 0 : 4)) & 15;
+/** Element j of 256: of 64, j and j + 32 share a byte. */
+const nibbleOfPair = (v: DataView, at: number, j: number) =>
+  (v.getUint8(at + 32 * (j >> 6) + (j % 32)) >> (j & 32 ? 4 : 0)) & 15;
+/** Element j of a Q4_K or Q5_K block, whose integer is q. */
+function scaled(v: DataView, at: number, j: number, q: number): number {
+  const g = j >> 5;
+  const byte = (i: number) => v.getUint8(at + 4 + i);
+  const s = g < 4 ? byte(g) & 63 : (byte(g + 4) & 15) | ((byte(g - 4) >> 6) << 4);
+  const m = g < 4 ? byte(g + 4) & 63 : (byte(g + 4) >> 4) | ((byte(g) >> 6) << 4);
+  return halfAt(v, at) * s * q - halfAt(v, at + 2) * m;
+}
+
+function block(type: number) {
+  const found = BLOCKS[type];
+  if (!found) throw new Error(`ggml type ${type}`);
+  return found;
+}
+/** File bytes of a tensor. */
+export function byteLength(type: number, elements: number): number {
+  const [size, bytes] = block(type);
+  return (elements / size) * bytes;
+}
+
+/** Dequantizes a tensor. */
+export function decode(type: number, data: Uint8Array): Float64Array {
+  const [size, bytes, element] = block(type);
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  const out = new Float64Array((data.length / bytes) * size);
+  for (let i = 0; i < out.length; i++) out[i] = element(view, Math.floor(i / size) * bytes, i % size);
+  return out;
 }
 
 /** Rounds to int8 with a scale for every 32 columns, as llama.cpp does before it multiplies with Q8_0 and Q4_0. */
@@ -146,21 +202,23 @@ function roundActivations(x: Float64Array): Float64Array {
   return out;
 }
 
-/** Rounds the matrices that are F32, F16 or BF16 in the file to Q8_0, as the core does while it loads them. */
+/** Types whose integers the core takes as they are, with their scales. */
+const KEPT = [2, 6, 8];
+
+/** Rounds the matrices of the other types to Q8_0, as the core does while it loads them. */
 export function roundMatrices(file: ReadGguf): ReadGguf {
   const tensors: ReadGguf["tensors"] = new Map();
   for (const [name, tensor] of file.tensors) {
-    const values = new Float64Array(tensor.values.length);
-    const plain = tensor.type !== 2 && tensor.type !== 8 && tensor.dims.length > 1;
-    if (plain) decode(new DataView(encodeTensor(8, Float32Array.from(tensor.values)).buffer), 0, 8, values);
-    tensors.set(name, plain ? { ...tensor, values } : tensor);
+    const kept = KEPT.includes(tensor.type) || tensor.dims.length === 1;
+    const values = () => decode(8, encodeTensor(8, Float32Array.from(tensor.values)));
+    tensors.set(name, kept ? tensor : { ...tensor, values: values() });
   }
   return { metadata: file.metadata, tensors };
 }
 
 /**
  * Logits f64[tokens][vocabulary] of a whole prompt in double precision.
- * @param rounded whether activations are rounded to int8 before they meet Q8_0 and Q4_0 matrices; everything else stays exact
+ * @param rounded whether activations are rounded to int8 before they meet matrices of blocks; everything else stays exact
  */
 export function referenceLogits(file: ReadGguf, tokens: readonly number[], rounded = false): Float64Array[] {
   const number = (key: string, absent?: number): number => {
@@ -187,9 +245,9 @@ export function referenceLogits(file: ReadGguf, tokens: readonly number[], round
     const weight = weights(name).values;
     return x.map((v, i) => v * scale * weight[i]!);
   };
-  // Activations are rounded once for all matrices that read them, and only if all of those are Q8_0 or Q4_0.
+  // Activations are rounded once for all matrices that read them, and only if none of those was floats.
   const activations = (x: Float64Array, ...readers: string[]) =>
-    rounded && readers.every((name) => [2, 8].includes(weights(name).type)) ? roundActivations(x) : x;
+    rounded && readers.every((name) => block(weights(name).type)[0] > 1) ? roundActivations(x) : x;
   const multiply = (name: string, x: Float64Array) => {
     const { dims, values } = weights(name);
     const [columns, rows] = dims as [number, number];

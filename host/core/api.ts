@@ -7,8 +7,8 @@ export type KvType = "int8" | "f32";
 export type Build = "simd" | "relaxed" | "simd-mt" | "relaxed-mt";
 
 export interface LoadProgress {
-  /** "header": metadata, vocabulary, tensor list; "weights": the tensors themselves. */
-  phase: "header" | "weights";
+  /** "download": from the hub to its cache; "header": metadata, vocabulary, tensor list; "weights": the tensors. */
+  phase: "download" | "header" | "weights";
   loadedBytes: number;
   /** Size of the file, as far as it is known yet. */
   totalBytes: number | undefined;
@@ -63,7 +63,7 @@ export interface TensorInfo {
 export interface ModelInfo {
   architecture: string;
   name: string | undefined;
-  /** Type of most weights, such as "Q8_0". */
+  /** Type of most weights, such as "Q8_0", or the name of the mix of types that the file states, such as "Q4_K_M". */
   quantization: string;
   parameters: number;
   layers: number;

@@ -5,7 +5,7 @@ import type { ModelInfo, Plan, TensorInfo } from "./api.js";
 import type { Choice } from "./builds.js";
 import type { Core } from "./core.js";
 import type { Metadata } from "./metadata.js";
-import { tensorTypeName } from "./names.js";
+import { mixName, tensorTypeName } from "./names.js";
 
 /** Reads everything after plan(); the end tokens are not known before the tokenizer works. */
 export function readInfo(core: Core, metadata: Metadata, { build, threads }: Choice): ModelInfo {
@@ -17,7 +17,7 @@ export function readInfo(core: Core, metadata: Metadata, { build, threads }: Cho
   return {
     architecture: String(values["general.architecture"]),
     name: typeof name === "string" ? name : undefined,
-    quantization: prevailingType(tensors),
+    quantization: mixName(values["general.file_type"]) ?? prevailingType(tensors),
     parameters: info(abi.INFO_PARAMETERS),
     layers: info(abi.INFO_LAYERS),
     hidden: info(abi.INFO_HIDDEN),

@@ -25,9 +25,12 @@ const CODES = new Set<number>([status.LOADED, ...Object.values(status).filter((c
 /** No damaged header may make the core take more. */
 const BUDGET = 64e6;
 
-const MODELS = ([{ layers: 1 }, { layers: 1, types: 2, unknownKeys: true, tied: false }] as TinyOptions[]).map(
-  tinyModel,
-);
+const SHAPES: TinyOptions[] = [
+  { layers: 1 },
+  { layers: 1, types: 2, unknownKeys: true, tied: false },
+  { layers: 1, types: { attn_q: 3, attn_k: 6, attn_output: 7 } },
+];
+const MODELS = SHAPES.map(tinyModel);
 const FILES = MODELS.map(writeGguf);
 
 /** Damages `bytes` (a copy) inside the first `header` bytes; may change the length. */
@@ -185,7 +188,7 @@ const setTensor = fc
   .record({
     pick,
     dims: fc.option(fc.array(number, { maxLength: 5 })),
-    type: fc.option(fc.constantFrom(0, 1, 2, 8, 30, 12)),
+    type: fc.option(fc.constantFrom(0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 30)),
     offset: fc.option(fc.oneof({ weight: 5, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: number })),
     bytes: fc.option(fc.nat(40000)),
   })

@@ -3,7 +3,15 @@
 
 import { describe, expect, it } from "vitest";
 import { INFO_KV_LENGTH, KV_F32, LOGIT_ROWS, SAMPLER_BIAS_COUNT } from "../../assembly/layout/abi";
-import { TYPE_BF16, TYPE_F16, TYPE_F32, TYPE_Q4_0, TYPE_Q8_0 } from "../../assembly/layout/blocks";
+import {
+  SUPERBLOCK,
+  TYPE_BF16,
+  TYPE_F16,
+  TYPE_F32,
+  TYPE_Q4_0,
+  TYPE_Q5_1,
+  TYPE_Q8_0,
+} from "../../assembly/layout/blocks";
 import {
   MAX_ALIGNMENT,
   MAX_CONTEXT,
@@ -57,6 +65,7 @@ import {
   UNSUPPORTED_TOKENIZER,
   UNSUPPORTED_VERSION,
 } from "../../assembly/layout/status";
+import { COMMUNITY } from "../community";
 import { Core, type LoadOptions, statusName } from "../core";
 import {
   array,
@@ -490,19 +499,31 @@ const CASES: Hostile[] = [
     value: 128,
     expected: 64,
   },
-  ...[3, 12, 14, 24, 99, 0xffffffff].map((type) => ({
+  ...[4, 5, 9, 10, 11, 15, 24, 99, 0xffffffff].map((type) => ({
     name: `tensor type ${type}`,
     change: change(QUERY, { type }),
     codes: [UNSUPPORTED_TENSOR_TYPE],
     field: QUERY,
     value: type,
   })),
-  ...[TYPE_Q8_0, TYPE_Q4_0].map((type) => ({
+  ...[
+    [TYPE_Q8_0, 68],
+    [TYPE_Q4_0, 36],
+    [TYPE_Q5_1, 48],
+  ].map(([type, bytes]) => ({
     name: `a norm of type ${type}`,
-    change: change("output_norm.weight", { type, data: new Uint8Array(type === TYPE_Q8_0 ? 68 : 36) }),
+    change: change("output_norm.weight", { type: type!, data: new Uint8Array(bytes!) }),
     codes: [UNSUPPORTED_TENSOR_TYPE],
     field: "output_norm.weight",
-    value: type,
+    value: type!,
+  })),
+  ...COMMUNITY.filter(({ elements }) => elements === SUPERBLOCK).map(({ name, type }) => ({
+    name: `${name} rows of 64 columns`,
+    change: change(QUERY, { type }),
+    codes: [BAD_DIMENSION],
+    field: QUERY,
+    value: 64,
+    expected: SUPERBLOCK,
   })),
   ...tinyModel(BASE).tensors.flatMap(({ name }) => [
     {
@@ -759,6 +780,20 @@ describe.each(BASELINE)("hostile files: $name", (variant) => {
       const core = new Core(variant);
       expect(statusName(core.load(writeGguf(file).bytes)), `type ${type}: ${bytes}`).toBe("NON_FINITE_WEIGHT");
       expect(core.failure()).toMatchObject({ field: QUERY, value: 63 });
+      expect(core.open(good).fingerprint()).toBe(answer);
+    }
+  });
+
+  it.each(COMMUNITY)("infinite scales of $name", ({ type, bytes, elements, halves, blocks }) => {
+    const file = tinyModel({ layers: 1, heads: 4, headSize: 64, ffn: 32 });
+    const row = Buffer.from(blocks.subarray(0, (SUPERBLOCK / elements) * bytes));
+    for (const half of halves) {
+      const data = Buffer.concat(Array(SUPERBLOCK).fill(row));
+      data.set([0x00, 0x7c], 77 * row.length + half);
+      Object.assign(tensor(file, QUERY), { type, data });
+      const core = new Core(variant);
+      expect(statusName(core.load(writeGguf(file).bytes))).toBe("NON_FINITE_WEIGHT");
+      expect(core.failure()).toMatchObject({ field: QUERY, value: 77 });
       expect(core.open(good).fingerprint()).toBe(answer);
     }
   });
