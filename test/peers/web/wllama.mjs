@@ -57,6 +57,7 @@ export async function commands({ package: name, context }) {
       prompt: words.slice(0, promptTokens).join(""),
       max_tokens: count,
       ignore_eos: true,
+      logit_bias: [[prompt[1], 100]], // a whole word again and again: it fails on text that is not UTF-8
     });
     async function complete(promptTokens, count, reuse) {
       const { timings } = await wllama.createCompletion({ ...request(promptTokens, count), cache_prompt: reuse });
