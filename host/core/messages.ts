@@ -13,55 +13,61 @@ export interface Failure {
 }
 
 const count = (n: number) => (Number.isInteger(n) ? n.toLocaleString("en-US") : String(n));
-const hex = (n: number) => `0x${n.toString(16).padStart(8, "0")}`;
 
-const MESSAGES: Record<CoreErrorCode, (failure: Failure) => string> = {
-  BAD_MAGIC: ({ value, expected }) => `not a GGUF file: it starts with ${hex(value)}, must start with ${hex(expected)}`,
-  UNSUPPORTED_VERSION: ({ value, expected }) => `GGUF version is ${value}, must be 2 to ${expected}`,
-  HEADER_TOO_LARGE: ({ value, expected }) =>
-    `the header needs ${count(value)} bytes, must be at most ${count(expected)}`,
-  BAD_COUNT: ({ field, value, expected }) => `${field} is ${count(value)}, must be at most ${count(expected)}`,
-  BAD_STRING_LENGTH: ({ field, value, expected }) =>
-    `"${field}": string of ${count(value)} bytes, must be 1 to ${count(expected)}`,
-  BAD_VALUE_TYPE: ({ field, value, expected }) =>
-    `"${field}": value type is ${valueTypeName(value)}, must be ${valueTypeName(expected)}`,
-  BAD_ARRAY_LENGTH: ({ field, value, expected }) =>
-    `"${field}": array of ${count(value)} elements, expected ${count(expected)}`,
-  BAD_ELEMENT_TYPE: ({ field, value, expected }) =>
-    `"${field}": array elements are ${valueTypeName(value)}, must be ${valueTypeName(expected)}`,
-  DUPLICATE_KEY: ({ field }) => `"${field}" stands in the metadata twice`,
-  MISSING_KEY: ({ field }) => `"${field}" is missing from the metadata`,
-  BAD_VALUE: ({ field, value, expected }) => `"${field}" is ${count(value)}; ${count(expected)} would do`,
-  BAD_ALIGNMENT: ({ field, value }) => `"${field}" is ${count(value)}, must be a power of two`,
-  BAD_RANK: ({ field, value, expected }) => `tensor "${field}": ${count(value)} dimensions, must be 1 to ${expected}`,
-  BAD_DIMENSION: ({ field, value, expected }) => {
-    const wanted = expected === MAX_DIMENSION ? "must be 1 to" : "expected";
-    return `tensor "${field}": a dimension is ${count(value)}, ${wanted} ${count(expected)}`;
-  },
-  UNSUPPORTED_TENSOR_TYPE: ({ field, value }) =>
-    `tensor "${field}": type is ${tensorTypeName(value)}, must be F32, F16, BF16, Q8_0 or Q4_0`,
-  BAD_OFFSET: ({ field, value, expected }) =>
-    `tensor "${field}": offset is ${count(value)}, expected ${count(expected)}`,
-  DUPLICATE_TENSOR: ({ field }) => `tensor "${field}" stands in the file twice`,
-  MISSING_TENSOR: ({ field }) => `tensor "${field}" is missing`,
-  UNEXPECTED_TENSOR: ({ field }) => `tensor "${field}" has no place in this architecture`,
-  UNSUPPORTED_ARCHITECTURE: ({ field }) => `general.architecture is "${field}", must be "llama"`,
-  UNSUPPORTED_ROPE_SCALING: ({ field }) => `RoPE scaling is "${field}", must be "none" or "linear"`,
-  UNSUPPORTED_TOKENIZER: ({ field }) => `tokenizer is "${field}", must be "gpt2" with the pre-tokenizer "llama-bpe"`,
-  BAD_VOCABULARY: ({ field, value }) => `vocabulary: "${field}" at index ${count(value)} is not usable`,
-  NON_FINITE_WEIGHT: ({ field, value }) => `tensor "${field}": a weight in row ${count(value)} is not finite`,
-  TRUNCATED: ({ field, value, expected }) =>
-    `the file ends early: "${field}" has ${count(value)} bytes, needs at least ${count(expected)}`,
-  TRAILING_BYTES: ({ field, value }) => `${count(value)} bytes follow the last tensor "${field}", must be none`,
-  OVER_BUDGET: ({ value, expected }) => `needs ${count(value)} bytes, the memory budget is ${count(expected)}`,
-  OUT_OF_MEMORY: ({ value }) => `needs ${count(value)} bytes of memory, which the engine refuses`,
-  WRONG_STATE: ({ field }) => `the core was called in the wrong order${field ? ` (${field})` : ""}`,
-  BAD_TOKEN: ({ value, expected }) => `token id is ${count(value)}, must be 0 to ${count(expected - 1)}`,
-  CONTEXT_OVERFLOW: ({ value, expected }) =>
-    `${count(value)} tokens do not fit into the context of ${count(expected)} tokens`,
-  PRETOKEN_TOO_LONG: ({ value, expected }) =>
-    `text has ${count(value)} bytes without a boundary, at most ${count(expected)} can be tokenized`,
+/** How a number can be written. */
+const FORMATS: Record<string, (n: number) => string> = {
+  count,
+  hex: (n) => `0x${n.toString(16).padStart(8, "0")}`,
+  last: (n) => count(n - 1),
+  dimension: (n) => `${n === MAX_DIMENSION ? "must be 1 to" : "expected"} ${count(n)}`,
+  tensorType: tensorTypeName,
+  valueType: valueTypeName,
 };
+
+/** What stands in braces is filled in: {field}, or a number as {value} or {value:format}. host/wasi compiles these into C. */
+export const MESSAGES: Record<CoreErrorCode | "BAD_OPTION", string> = {
+  BAD_MAGIC: "not a GGUF file: it starts with {value:hex}, must start with {expected:hex}",
+  UNSUPPORTED_VERSION: "GGUF version is {value}, must be 2 to {expected}",
+  HEADER_TOO_LARGE: "the header needs {value} bytes, must be at most {expected}",
+  BAD_COUNT: "{field} is {value}, must be at most {expected}",
+  BAD_STRING_LENGTH: '"{field}": string of {value} bytes, must be 1 to {expected}',
+  BAD_VALUE_TYPE: '"{field}": value type is {value:valueType}, must be {expected:valueType}',
+  BAD_ARRAY_LENGTH: '"{field}": array of {value} elements, expected {expected}',
+  BAD_ELEMENT_TYPE: '"{field}": array elements are {value:valueType}, must be {expected:valueType}',
+  DUPLICATE_KEY: '"{field}" stands in the metadata twice',
+  MISSING_KEY: '"{field}" is missing from the metadata',
+  BAD_VALUE: '"{field}" is {value}; {expected} would do',
+  BAD_ALIGNMENT: '"{field}" is {value}, must be a power of two',
+  BAD_RANK: 'tensor "{field}": {value} dimensions, must be 1 to {expected}',
+  BAD_DIMENSION: 'tensor "{field}": a dimension is {value}, {expected:dimension}',
+  UNSUPPORTED_TENSOR_TYPE:
+    'tensor "{field}": type is {value:tensorType}, must be F32, F16 or BF16, for a matrix also Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K or Q6_K',
+  BAD_OFFSET: 'tensor "{field}": offset is {value}, expected {expected}',
+  DUPLICATE_TENSOR: 'tensor "{field}" stands in the file twice',
+  MISSING_TENSOR: 'tensor "{field}" is missing',
+  UNEXPECTED_TENSOR: 'tensor "{field}" has no place in this architecture',
+  UNSUPPORTED_ARCHITECTURE: 'general.architecture is "{field}", must be "llama"',
+  UNSUPPORTED_ROPE_SCALING: 'RoPE scaling is "{field}", must be "none" or "linear"',
+  UNSUPPORTED_TOKENIZER: 'tokenizer is "{field}", must be "gpt2" with the pre-tokenizer "llama-bpe"',
+  BAD_VOCABULARY: 'vocabulary: "{field}" at index {value} is not usable',
+  NON_FINITE_WEIGHT: 'tensor "{field}": a weight in row {value} is not finite',
+  TRUNCATED: 'the file ends early: "{field}" has {value} bytes, needs at least {expected}',
+  TRAILING_BYTES: '{value} bytes follow the last tensor "{field}", must be none',
+  OVER_BUDGET: "needs {value} bytes, the memory budget is {expected}",
+  OUT_OF_MEMORY: "needs {value} bytes of memory, which the engine refuses",
+  WRONG_STATE: "the core was called in the wrong order ({field})",
+  BAD_OPTION: 'option "{field}" is {value}, must be at most {expected}',
+  BAD_TOKEN: "token id is {value}, must be 0 to {expected:last}",
+  CONTEXT_OVERFLOW: "{value} tokens do not fit into the context of {expected} tokens",
+  PRETOKEN_TOO_LONG: "text has {value} bytes without a boundary, at most {expected} can be tokenized",
+};
+
+function fill(template: string, { field, value, expected }: Failure): string {
+  const numbers = { value, expected };
+  return template.replace(/\{(\w+)(?::(\w+))?\}/g, (_, name: string, format = "count") =>
+    name === "field" ? field : FORMATS[format]!(numbers[name as keyof typeof numbers]),
+  );
+}
 
 const CODES = new Map<number, string>(
   Object.entries(status).flatMap(([name, value]) =>
@@ -71,18 +77,15 @@ const CODES = new Map<number, string>(
 
 /** The error for status `code` of the core. */
 export function coreError(code: number, failure: Failure): ZagreusError {
-  const { field, value, expected } = failure;
-  if (code === status.BAD_OPTION) {
-    const message = `option "${field}" is ${count(value)}, must be at most ${count(expected)}`;
-    return new ZagreusError("INVALID_OPTION", message, failure);
-  }
+  if (code === status.BAD_OPTION)
+    return new ZagreusError("INVALID_OPTION", fill(MESSAGES.BAD_OPTION, failure), failure);
   const name = CODES.get(code) as CoreErrorCode | undefined;
   if (name === undefined) throw new RangeError(`the core returned an unknown status: ${code}`);
-  return new ZagreusError(name, MESSAGES[name]({ field, value, expected }), failure);
+  return new ZagreusError(name, fill(MESSAGES[name], failure), failure);
 }
 
 /** The host's own report of a condition that the core also knows. */
 export function failure(code: ErrorCode & CoreErrorCode, value: number, expected: number, field = ""): ZagreusError {
   const details = { field, value, expected };
-  return new ZagreusError(code, MESSAGES[code](details), details);
+  return new ZagreusError(code, fill(MESSAGES[code], details), details);
 }

@@ -1,6 +1,6 @@
 // Names of GGUF's numbers, for people.
 
-const TENSOR_TYPES: Record<number, string> = {
+export const TENSOR_TYPES: Record<number, string> = {
   0: "F32",
   1: "F16",
   2: "Q4_0",
@@ -21,7 +21,28 @@ const TENSOR_TYPES: Record<number, string> = {
   30: "BF16",
 };
 
-const VALUE_TYPES = ["u8", "i8", "u16", "i16", "u32", "i32", "f32", "bool", "string", "array", "u64", "i64", "f64"];
+export const VALUE_TYPES = [
+  "u8",
+  "i8",
+  "u16",
+  "i16",
+  "u32",
+  "i32",
+  "f32",
+  "bool",
+  "string",
+  "array",
+  "u64",
+  "i64",
+  "f64",
+];
+
+/** Values of general.file_type that name a mix of tensor types (llama.cpp's enum llama_ftype). */
+const MIXES: Record<number, string> = { 14: "Q4_K_S", 15: "Q4_K_M", 16: "Q5_K_S", 17: "Q5_K_M" };
+
+export function mixName(fileType: unknown): string | undefined {
+  return typeof fileType === "number" ? MIXES[fileType] : undefined;
+}
 
 export function tensorTypeName(type: number): string {
   return TENSOR_TYPES[type] ?? `ggml type ${type}`;

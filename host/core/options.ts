@@ -19,6 +19,22 @@ import type { Lookup } from "./speculation.js";
 const U64_MAX = 0xffffffffffffffffn;
 const MAX_LOOKUP_NGRAM = 8;
 
+/** Least and most of a number, and its default. A most of Infinity stands for the vocabulary. */
+type Range = readonly [least: number, most: number, usual: number];
+
+export const INTEGERS = {
+  maxTokens: [0, MAX_CONTEXT, 256],
+  topK: [0, Number.POSITIVE_INFINITY, 0],
+  noRepeatNgram: [0, MAX_CONTEXT, 0],
+} satisfies Record<string, Range>;
+
+export const NUMBERS = {
+  temperature: [0, 100, 0.8],
+  topP: [0, 1, 1],
+  minP: [0, 1, 0],
+  repetitionPenalty: [0.01, 100, 1.1],
+} satisfies Record<string, Range>;
+
 /** Generation options with every default filled in. */
 export interface Generation {
   maxTokens: number;
@@ -60,14 +76,22 @@ export function checkGenerateOptions(options: GenerateOptions, vocabulary: numbe
     "promptLookup",
     "signal",
   ]);
+  const whole = (name: keyof typeof INTEGERS) => {
+    const [least, most, usual] = INTEGERS[name];
+    return integer(name, options[name], least, most === Number.POSITIVE_INFINITY ? vocabulary : most) ?? usual;
+  };
+  const real = (name: keyof typeof NUMBERS) => {
+    const [least, most, usual] = NUMBERS[name];
+    return number(name, options[name], least, most) ?? usual;
+  };
   return {
-    maxTokens: integer("maxTokens", options.maxTokens, 0, MAX_CONTEXT) ?? 256,
-    temperature: number("temperature", options.temperature, 0, 100) ?? 0.8,
-    topK: integer("topK", options.topK, 0, vocabulary) ?? 0,
-    topP: number("topP", options.topP, 0, 1) ?? 1,
-    minP: number("minP", options.minP, 0, 1) ?? 0,
-    repetitionPenalty: number("repetitionPenalty", options.repetitionPenalty, 0.01, 100) ?? 1.1,
-    noRepeatNgram: integer("noRepeatNgram", options.noRepeatNgram, 0, MAX_CONTEXT) ?? 0,
+    maxTokens: whole("maxTokens"),
+    temperature: real("temperature"),
+    topK: whole("topK"),
+    topP: real("topP"),
+    minP: real("minP"),
+    repetitionPenalty: real("repetitionPenalty"),
+    noRepeatNgram: whole("noRepeatNgram"),
     logitBias: logitBias(options.logitBias, vocabulary),
     seed: seed(options.seed),
     stop: stopStrings(options.stop),

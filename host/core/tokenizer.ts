@@ -40,8 +40,16 @@ export function decode(core: Core, tokens: readonly number[], special: boolean):
 }
 
 /** How the families of models mark the end of a text or of a turn. */
-const END_TOKENS = ["<|end_of_text|>", "<|endoftext|>", "<|eot_id|>", "<|eom_id|>", "<|im_end|>", "<|end|>", "</s>"];
-const END_KEYS = ["tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"];
+export const END_TOKENS = [
+  "<|end_of_text|>",
+  "<|endoftext|>",
+  "<|eot_id|>",
+  "<|eom_id|>",
+  "<|im_end|>",
+  "<|end|>",
+  "</s>",
+];
+export const END_KEYS = ["tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"];
 
 /** Tokens that end a generation: those the file names, and control tokens with a known name. */
 export function endTokens(core: Core, metadata: Record<string, MetadataValue>, vocabulary: number): number[] {

@@ -1,0 +1,139 @@
+// Builds dist/zagreus.wasm: the core and a launcher in C, joined to one WASI command with one memory.
+//
+// Needs a C compiler for WASI: Debian's, or a wasi-sdk folder named by WASI_SDK_PATH.
+
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import binaryen from "binaryen";
+import { build } from "esbuild";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+process.chdir(root);
+const { version } = JSON.parse(readFileSync("package.json", "utf8"));
+const { options, targets } = JSON.parse(readFileSync("asconfig.json", "utf8"));
+const { memoryBase } = targets.wasi; // where the launcher's memory ends and the core's begins
+const PAGE = 65536;
+const FEATURES = ["simd", "bulk-memory", "sign-ext", "nontrapping-float-to-int", "mutable-globals"];
+const EXPORTS = ["_start", "memory"];
+
+const work = mkdtempSync(join(tmpdir(), "zagreus-wasi-"));
+const path = (name) => join(work, name);
+const run = (command, ...args) => execFileSync(command, args, { stdio: ["ignore", 2, 2] });
+const node = (script, ...args) => run(process.execPath, `node_modules/${script}`, ...args);
+const read = (name) => binaryen.readBinary(readFileSync(path(name)));
+
+try {
+  const compiler = findCompiler();
+  node("assemblyscript/bin/asc.js", "assembly/index.ts", "--target", "wasi", "-o", path("core.wasm"));
+  await writeHeaders();
+  compileLauncher(compiler);
+  const features = FEATURES.map((feature) => `--enable-${feature}`);
+  const inputs = [path("launcher.wasm"), "env", path("core.wasm"), "core"];
+  node("binaryen/bin/wasm-merge", ...inputs, "-o", path("merged.wasm"), "--skip-export-conflicts", ...features);
+  mkdirSync("dist", { recursive: true });
+  writeFileSync("dist/zagreus.wasm", withoutExports(read("merged.wasm")));
+} catch (error) {
+  console.error(error.message);
+  process.exitCode = 1;
+} finally {
+  rmSync(work, { recursive: true });
+}
+
+/** The command and the arguments that compile C for WASI. */
+function findCompiler() {
+  const sdk = process.env.WASI_SDK_PATH;
+  const compiler = sdk ? [join(sdk, "bin/clang"), `--sysroot=${join(sdk, "share/wasi-sysroot")}`] : ["clang"];
+  const source = path("probe.c");
+  writeFileSync(source, "#include <wasi/api.h>\nint main(void) { return 0; }\n");
+  try {
+    execFileSync(compiler[0], [...compiler.slice(1), "--target=wasm32-wasi", source, "-o", path("probe.wasm")]);
+    return compiler;
+  } catch (error) {
+    const reason = error.code === "ENOENT" ? `there is no ${compiler[0]}` : "see above";
+    throw new Error(`No C compiler for WASI (${reason}). Install one:
+  Debian, Ubuntu: apt-get install clang lld wasi-libc libclang-rt-14-dev-wasm32
+  elsewhere:      https://github.com/WebAssembly/wasi-sdk, and set WASI_SDK_PATH to its folder`);
+  }
+}
+
+/** Writes what the launcher knows about the core and about the Node command. */
+async function writeHeaders() {
+  await build({
+    entryPoints: ["host/wasi/generate.ts"],
+    outfile: path("generate.mjs"),
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    logLevel: "warning",
+    define: { ZAGREUS_VERSION: JSON.stringify(version) },
+    // CommonJS packages in the bundle call require().
+    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+  });
+  const generate = await import(pathToFileURL(path("generate.mjs")));
+  const commands = generate.wasiCommands();
+  writeFileSync(path("core.h"), generate.coreHeader(functionExports(read("core.wasm"))));
+  writeFileSync(path("layout.h"), generate.layoutHeader(commands));
+  writeFileSync(path("tables.h"), generate.tablesHeader(commands, version));
+}
+
+function functionExports(module) {
+  const names = new Map([
+    [binaryen.i32, "i32"],
+    [binaryen.i64, "i64"],
+    [binaryen.f64, "f64"],
+  ]);
+  const exports = Array.from({ length: module.getNumExports() }, (_, i) =>
+    binaryen.getExportInfo(module.getExportByIndex(i)),
+  );
+  return exports
+    .filter(({ kind }) => kind === binaryen.ExternalFunction)
+    .map(({ name, value }) => {
+      const { params, results } = binaryen.getFunctionInfo(module.getFunction(value));
+      return {
+        name,
+        parameters: binaryen.expandType(params).map((type) => names.get(type)),
+        result: names.get(results),
+      };
+    });
+}
+
+function compileLauncher([clang, ...sysroot]) {
+  const target = [...sysroot, "--target=wasm32-wasi"];
+  const warnings = ["-Wall", "-Wextra", "-Werror=switch", "-Werror=implicit-function-declaration"];
+  const code = ["-std=c11", "-Os", "-msign-ext", "-mnontrapping-fptoint", "-I", work, "-I", "host/wasi"];
+  const sources = readdirSync("host/wasi").filter((name) => name.endsWith(".c"));
+  const objects = sources.map((name) => path(`${name}.o`));
+  sources.forEach((name, i) => {
+    run(clang, ...target, ...warnings, ...code, "-c", `host/wasi/${name}`, "-o", objects[i]);
+  });
+  // Linked without -O, with which clang would call any wasm-opt that it finds.
+  const memory = [
+    `-Wl,--initial-memory=${options.initialMemory * PAGE}`,
+    "-Wl,-z,stack-size=65536",
+    "-Wl,--stack-first",
+  ];
+  const symbols = ["-Wl,--export=__heap_base", "-Wl,--strip-all"];
+  run(clang, ...target, ...objects, ...memory, ...symbols, "-o", path("launcher.wasm"));
+  const module = read("launcher.wasm");
+  const heapBase = binaryen.getGlobalInfo(
+    module.getGlobal(binaryen.getExportInfo(module.getExport("__heap_base")).value),
+  );
+  const { value: end } = binaryen.getExpressionInfo(heapBase.init);
+  if (end > memoryBase)
+    throw new Error(`the launcher needs ${end} bytes, memoryBase in asconfig.json is ${memoryBase}`);
+}
+
+/** Keeps what a WASI command exports, and what that uses. */
+function withoutExports(module) {
+  const names = Array.from(
+    { length: module.getNumExports() },
+    (_, i) => binaryen.getExportInfo(module.getExportByIndex(i)).name,
+  );
+  for (const name of names) if (!EXPORTS.includes(name)) module.removeExport(name);
+  module.runPasses(["remove-unused-module-elements"]);
+  if (module.getNumTables() > 1) throw new Error("the launcher has function pointers; small engines have one table");
+  return module.emitBinary();
+}

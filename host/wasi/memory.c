@@ -1,0 +1,70 @@
+// Linear memory:
+//
+//     | stack | launcher's data | core's data, I/O buffer, arena ... | text and tokens of the launcher ...
+//     0                         ^ memoryBase in asconfig.json        ^ memory.size when the model is loaded
+//
+// The core's plan grows memory once and takes all of it. What depends on the prompt comes behind that, when the core
+// grows no more.
+
+#include <string.h>
+
+#include "zagreus.h"
+
+enum { PAGE = 65536 };
+
+double memory_budget = 0;
+static char *end = NULL; // of what is taken
+static char *limit = NULL;
+
+static void grow(size_t bytes) {
+  size_t pages = (bytes + PAGE - 1) / PAGE;
+  double wanted = (double)(uintptr_t)limit + (double)pages * PAGE;
+  if (memory_budget > 0 && wanted > memory_budget) refuse(OVER_BUDGET, "", 0, wanted, memory_budget);
+  if (__builtin_wasm_memory_grow(0, pages) == SIZE_MAX) refuse(OUT_OF_MEMORY, "", 0, wanted, 0);
+  limit += pages * PAGE;
+}
+
+void *extend(size_t bytes) {
+  if (!end) end = limit = (char *)(__builtin_wasm_memory_size(0) * PAGE);
+  size_t left = (size_t)(limit - end);
+  if (bytes > left) grow(bytes - left);
+  end += bytes;
+  return end - bytes;
+}
+
+void *take(size_t bytes) {
+  extend(-(uintptr_t)end & 7);
+  return extend(bytes);
+}
+
+// wasi-libc keeps the names of the preopened directories on the heap. This one has a fixed size, so that sbrk() never
+// grows memory into the core's.
+
+struct block {
+  _Alignas(16) size_t size;
+};
+static _Alignas(16) char heap[16384];
+static size_t used = 0;
+
+void *malloc(size_t bytes) {
+  size_t whole = sizeof(struct block) + ((bytes + 15) & ~(size_t)15);
+  if (whole < bytes || whole > sizeof heap - used) return NULL;
+  struct block *block = (struct block *)(heap + used);
+  used += whole;
+  block->size = bytes;
+  return block + 1;
+}
+
+void free(void *pointer) { (void)pointer; }
+
+void *calloc(size_t count, size_t bytes) {
+  if (bytes > 0 && count > sizeof heap / bytes) return NULL;
+  return malloc(count * bytes); // memory that is never freed is still zero
+}
+
+void *realloc(void *pointer, size_t bytes) {
+  void *moved = malloc(bytes);
+  if (!moved || !pointer) return moved;
+  size_t before = ((struct block *)pointer)[-1].size;
+  return memcpy(moved, pointer, before < bytes ? before : bytes);
+}

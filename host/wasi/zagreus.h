@@ -1,0 +1,178 @@
+// What the files of the launcher share. Two rules hold in all of them: no memory grows before the model is loaded
+// (memory.c), and there are no function pointers, because the core has the only function table. Errors end the program.
+
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core.h"   // generated: the core's exports
+#include "layout.h" // generated: assembly/layout, and the ranges of host/core/options.ts
+
+enum { SUCCESS = 0, FAILURE = 1, USAGE = 2 };
+
+/** What lies at an address that the core gave. */
+static inline void *at(int32_t address) { return (void *)(uintptr_t)(uint32_t)address; }
+
+#define LENGTH(array) (sizeof(array) / sizeof *(array))
+
+// utf8.c
+
+/** U+FFFD */
+extern const char REPLACEMENT[3];
+/** Bytes of the character at the start of some text, or else of its maximal subpart, as WHATWG decoders see it. */
+size_t character(const char *text, size_t length, bool *valid);
+
+// output.c
+
+/** Bytes on their way to a file descriptor. */
+struct writer {
+  int fd;
+  size_t length;
+  char bytes[4096];
+};
+extern struct writer out, err;
+
+void write_bytes(struct writer *, const char *bytes, size_t length);
+/** Text; what is not UTF-8 becomes U+FFFD. */
+void write_text(struct writer *, const char *text, size_t length);
+/** The same as a JSON string. */
+void write_json(struct writer *, const char *text, size_t length);
+/** 1234567 as 1,234,567; a fraction as write_real() does. */
+void write_count(struct writer *, double);
+/** The fewest digits that read back as the same number, as JavaScript prints it; null when it is not finite. */
+void write_real(struct writer *, double);
+void write_unsigned(struct writer *, uint64_t);
+/** %s text, %d int, %f double; nothing else. */
+void print(struct writer *, const char *format, ...);
+void flush(struct writer *);
+
+// What ends the program with one line on standard error:
+/** `zagreus: ...` */
+_Noreturn void fail(const char *format, ...);
+/** `error: ...`, wrong usage of the command line. */
+_Noreturn void misused(const char *format, ...);
+/** `zagreus: option ...`, a value that the model or the sampler does not take. */
+_Noreturn void bad_option(const char *format, ...);
+/** The message for an error of layout/status.ts about a field. */
+_Noreturn void refuse(int status, const char *field, size_t length, double value, double expected);
+/** Ends the program if a status of the core is an error. */
+int check(int status);
+/** The same for calls that return a count, or a negated error. */
+int counted(int count);
+
+// memory.c
+
+/** Bytes that linear memory may have, 0: no limit. */
+extern double memory_budget;
+/** Memory behind the core's, 8-byte aligned. Only when a model is loaded: until then the core grows. */
+void *take(size_t bytes);
+/** Memory right behind what was taken last. */
+void *extend(size_t bytes);
+
+// options.c
+
+#define NO_LOGPROBS (-1)
+
+struct bias {
+  double token, value;
+};
+struct options {
+  enum command_id command;
+  const char *text; // the argument that is no option, or null
+  const char *model, *file, *out, *tokens;
+  double context; // 0: the model's
+  int kv;
+  bool json, special, no_bos, all;
+#define FIELD(name, field, least, most, usual, whole) double name;
+  RANGES(FIELD)
+#undef FIELD
+  double logprobs; // or NO_LOGPROBS
+  double top;
+  const char *seed; // digits, or null
+  const struct bias *biases;
+  int bias_count;
+  const char *const *stops;
+  int stop_count;
+};
+/** The command line; help and wrong usage end the program. */
+const struct options *read_options(void);
+/** The next id of "1,2,3" as a number, which may be any; false at the end. */
+bool next_token(const char **list, double *id);
+
+// input.c
+
+struct text {
+  const char *bytes;
+  size_t length;
+};
+/** Where a command's text comes from: a path, or null when it is an argument. `missing` is said when it is neither. */
+const char *text_input(const struct options *, const char *missing);
+/** What errno says. */
+const char *reason(int error);
+/** Opens a file for reading, "-" is standard input. */
+int open_input(const char *path);
+size_t read_some(int fd, const char *path, void *bytes, size_t length);
+/** All of a file. */
+struct text read_all(const char *path);
+
+// model.c
+
+struct model {
+  int vocabulary, context;
+  int bos; // the token that text begins with, -1: none
+  int ends[MAX_ENDS]; // tokens that end a text
+  int end_count;
+};
+extern struct model model;
+/** Loads a model; returns the milliseconds it took. */
+double load_model(const struct options *);
+
+// tokens.c
+
+/** Token ids that grow at the end of memory. */
+struct tokens {
+  uint32_t *ids;
+  size_t count;
+};
+void add_token(struct tokens *, uint32_t id);
+/** Adds a text's tokens, without bos. */
+void encode_text(struct tokens *, struct text, bool special);
+/** Prints a token's text as a JSON string. */
+void print_token(uint32_t id);
+void print_ids(const uint32_t *ids, size_t count);
+
+// prefill.c
+
+/** Checks that so many tokens fit into the context. */
+void check_length(size_t count);
+/** Runs up to MAX_BATCH tokens at a position. */
+void run_batch(const uint32_t *ids, int count, int position);
+/** Runs up to MAX_BATCH of `count` tokens from number `done` on; returns how many. */
+int run_next_batch(const uint32_t *ids, size_t count, size_t done);
+/** Runs tokens from the start; returns the logits after the last one, f32[vocabulary]. */
+const float *prefill(const uint32_t *ids, size_t count);
+
+// stop.c
+
+/** Where text ends for good, and how much of it may be shown. */
+struct stop_match {
+  bool stopped;
+  size_t length;
+};
+/** Looks at the text that has not been shown yet. */
+struct stop_match match_stops(const char *text, size_t length, const char *const *stops, int stop_count);
+
+// sha256.c
+
+/** FIPS 180-4, as 64 hexadecimal digits and a zero. */
+void sha256(const void *bytes, size_t length, char digest[65]);
+
+// main.c and the commands
+
+/** Milliseconds of a clock that only goes forward. */
+double now(void);
+void complete_command(const struct options *);
+void tokenize_command(const struct options *);
+void logits_command(const struct options *);
