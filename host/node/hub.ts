@@ -1,0 +1,180 @@
+// The hub's primitives for Node, Deno and Bun. Bundled to dist/hub.js, which is loaded when a model of the hub is wanted.
+
+import { createHash, randomUUID } from "node:crypto";
+import { createReadStream } from "node:fs";
+import {
+  copyFile,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  statfs,
+  symlink,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
+import { homedir, hostname } from "node:os";
+import { dirname, join } from "node:path";
+import {
+  type HubFiles,
+  type HubListing,
+  type HubOptions,
+  type HubPlatform,
+  hubPaths,
+  hubSettings,
+  listModel,
+  type PartialFile,
+  type Pulled,
+  pullCheckpoint,
+  pullGguf,
+  pullModel,
+} from "../../quant/hub/index.js";
+
+export type { HubListing, HubOptions, HubProgress, Pulled } from "../../quant/hub/index.js";
+
+const READ_BYTES = 1 << 20;
+
+/** The path of a GGUF file of the hub, downloaded if need be. @throws as pullGguf() */
+export async function hubGguf(id: string, options?: HubOptions): Promise<string> {
+  return pullGguf(await platform(), id, options);
+}
+
+/** The folder of a checkpoint of the hub (or the file that the id names) and the repository's name. @throws as pullCheckpoint() */
+export async function hubCheckpoint(id: string, options?: HubOptions): Promise<{ path: string; name: string }> {
+  return pullCheckpoint(await platform(), id, options);
+}
+
+/** Downloads and checks what an id means. @throws as pullModel() */
+export async function hubPull(id: string, options?: HubOptions): Promise<Pulled> {
+  return pullModel(await platform(), id, options);
+}
+
+/** The files of a repository. @throws as listModel() */
+export async function hubList(id: string, options?: HubOptions): Promise<HubListing> {
+  return listModel(await platform(), id, options);
+}
+
+/** @throws ZagreusError INVALID_OPTION for an environment that makes no sense */
+async function platform(): Promise<HubPlatform> {
+  const paths = hubPaths(process.env, homedir(), join);
+  const stored = await nodeFiles.readText(paths.token).catch(() => undefined);
+  return { files: nodeFiles, fetch, settings: hubSettings(process.env, paths.cache, stored) };
+}
+
+export const nodeFiles: HubFiles = {
+  join,
+  async size(path) {
+    const found = await orMissing(stat(path));
+    return found?.isFile() ? found.size : undefined;
+  },
+  async list(folder) {
+    return (await orMissing(readdir(folder))) ?? [];
+  },
+  readText: (path) => orMissing(readFile(path, "utf8")),
+  async writeText(path, text) {
+    await replacing(path, (temporary) => writeFile(temporary, text));
+  },
+  async openPartial(path) {
+    await mkdir(dirname(path), { recursive: true });
+    const file = await open(path, "r+").catch((error: unknown) => {
+      if (!isMissing(error)) throw error;
+      return open(path, "wx+");
+    });
+    const { size } = await file.stat();
+    return {
+      size,
+      async write(bytes, at) {
+        for (let from = 0; from < bytes.length; ) {
+          from += (await file.write(bytes, from, bytes.length - from, at + from)).bytesWritten;
+        }
+      },
+      sync: () => file.sync(),
+      close: () => file.close(),
+    } satisfies PartialFile;
+  },
+  async hash(algorithm, path, prefix, onBytes) {
+    const hash = createHash(algorithm).update(prefix);
+    for await (const bytes of createReadStream(path, { highWaterMark: READ_BYTES })) {
+      await onBytes();
+      hash.update(bytes as Uint8Array);
+    }
+    return hash.digest("hex");
+  },
+  async rename(from, to) {
+    await mkdir(dirname(to), { recursive: true });
+    await rename(from, to);
+  },
+  async copy(from, to) {
+    await replacing(to, (temporary) => copyFile(from, temporary));
+  },
+  remove: (path) => rm(path, { force: true }),
+  async link(target, path) {
+    try {
+      await replacing(path, (temporary) => symlink(target, temporary, "file"));
+    } catch (error) {
+      // Windows without the right to, file systems without links.
+      if (["EPERM", "EACCES", "ENOSYS", "ENOTSUP", "EOPNOTSUPP", "EINVAL"].includes(codeOf(error) ?? "")) return false;
+      throw error;
+    }
+    return true;
+  },
+  async age(path) {
+    const found = await orMissing(stat(path));
+    return found && Date.now() - found.mtimeMs;
+  },
+  async touch(path) {
+    const now = new Date();
+    return (await orMissing(utimes(path, now, now).then(() => true))) ?? false;
+  },
+  async freeBytes(folder) {
+    for (let at = folder; ; at = dirname(at)) {
+      const found = await statfs(at).catch(() => undefined);
+      if (found) return found.bavail * found.bsize;
+      if (at === dirname(at)) return undefined;
+    }
+  },
+  owner: `${hostname()} ${process.pid}`,
+  hasEnded(owner) {
+    const [host, pid] = owner.split(" ");
+    if (host !== hostname() || !Number.isInteger(Number(pid))) return false;
+    try {
+      process.kill(Number(pid), 0); // asks, and sends nothing
+      return false;
+    } catch (error) {
+      return codeOf(error) === "ESRCH";
+    }
+  },
+};
+
+/** Makes a file under another name, then gives it its own; nobody sees it half made. */
+async function replacing(path: string, make: (temporary: string) => Promise<void>): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const temporary = `${path}.${randomUUID()}.tmp`;
+  try {
+    await make(temporary);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+async function orMissing<T>(promise: Promise<T>): Promise<T | undefined> {
+  try {
+    return await promise;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return ["ENOENT", "ENOTDIR"].includes(codeOf(error) ?? "");
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException | null)?.code;
+}

@@ -1,0 +1,9 @@
+// Models of the Hugging Face hub, in the hub's own cache: https://huggingface.co/docs/hub/local-cache
+
+export { PREFERENCE } from "./choose.js";
+export { type HubId, isCommit, isPath, parseHubId, showHubId } from "./id.js";
+export type { HubOptions, HubProgress, PulledFile } from "./model.js";
+export { isHubId, SHORT_NAMES } from "./names.js";
+export type { HubFiles, HubPlatform, HubSettings, PartialFile } from "./platform.js";
+export { type HubListing, listModel, type Pulled, pullCheckpoint, pullGguf, pullModel } from "./pull.js";
+export { hubPaths, hubSettings } from "./settings.js";
