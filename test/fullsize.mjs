@@ -10,15 +10,15 @@ import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
-const HIDDEN = 960;
-const INTERMEDIATE = 2560;
-const LAYERS = 32;
-const HEADS = 15;
-const KV_HEADS = 5;
-const HEAD_SIZE = 64;
-const VOCABULARY = 128256;
-const BOS = 128000;
-const EOS = 128001;
+export const HIDDEN = 960;
+export const INTERMEDIATE = 2560;
+export const LAYERS = 32;
+export const HEADS = 15;
+export const KV_HEADS = 5;
+export const HEAD_SIZE = 64;
+export const VOCABULARY = 128256;
+export const BOS = 128000;
+export const EOS = 128001;
 const ALIGNMENT = 32;
 const CHUNK = 1 << 20;
 
@@ -34,11 +34,11 @@ const theta = (/** @type {number} */ context) => (context > 4096 ? 1_000_000 : 1
 
 /**
  * Writes the file and returns its size in bytes. Takes seconds and a constant amount of memory; the same options give the same bytes.
- * @param {{type: "q4_0" | "q8_0", out: string, seed?: number, context?: number, onProgress?: (done: number, total: number) => void}} options
+ * @param {{type: "q4_0" | "q8_0", out: string, seed?: number, context?: number, layers?: number, onProgress?: (done: number, total: number) => void}} options
  */
-export function writeFullsize({ type, out, seed = 1, context = 4096, onProgress = () => {} }) {
-  const tensors = shapes(TYPES[type]);
-  const header = encodeHeader(type, context, tensors);
+export function writeFullsize({ type, out, seed = 1, context = 4096, layers = LAYERS, onProgress = () => {} }) {
+  const tensors = shapes(TYPES[type], layers);
+  const header = encodeHeader(type, context, layers, tensors);
   const total = header.length + tensors.reduce((sum, tensor) => sum + padded(tensor.bytes), 0);
   const random = xoshiro(seed);
   const writers = { [F32]: normWriter(random), [TYPES[type].id]: blockWriter(type, random) };
@@ -78,7 +78,10 @@ export function cachedFullsize(type, { seed = 1, context = 4096 } = {}) {
 const padded = (/** @type {number} */ bytes) => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 
 /** All tensors in llama-quantize's order. */
-function shapes(/** @type {{id: number, blockBytes: number}} */ { id, blockBytes }) {
+function shapes(
+  /** @type {{id: number, blockBytes: number}} */ { id, blockBytes },
+  /** @type {number} */ layers,
+) {
   const norm = (/** @type {string} */ name) => ({
     name,
     dims: [HIDDEN],
@@ -94,7 +97,7 @@ function shapes(/** @type {{id: number, blockBytes: number}} */ { id, blockBytes
     deviation = 0.03,
   ) => ({ name, dims: [columns, rows], type: id, blockBytes, bytes: (columns / 32) * rows * blockBytes, deviation });
   const tensors = [norm("output_norm.weight"), matrix("token_embd.weight", HIDDEN, VOCABULARY, 0.05)];
-  for (let layer = 0; layer < LAYERS; layer++) {
+  for (let layer = 0; layer < layers; layer++) {
     const name = (/** @type {string} */ part) => `blk.${layer}.${part}.weight`;
     tensors.push(
       matrix(name("attn_k"), HIDDEN, KV_HEADS * HEAD_SIZE),
@@ -143,6 +146,7 @@ function string(/** @type {string} */ text) {
 function encodeHeader(
   /** @type {"q4_0" | "q8_0"} */ type,
   /** @type {number} */ context,
+  /** @type {number} */ layers,
   /** @type {ReturnType<typeof shapes>} */ tensors,
 ) {
   const { tokens, tokenTypes, merges } = llama3Vocabulary();
@@ -157,7 +161,7 @@ function encodeHeader(
   add("general.type", STRING, string("model"));
   add("general.name", STRING, string("Zagreus-0.4B-shaped random weights"));
   add("general.size_label", STRING, string("438M"));
-  add("llama.block_count", U32, u32(LAYERS));
+  add("llama.block_count", U32, u32(layers));
   add("llama.context_length", U32, u32(context));
   add("llama.embedding_length", U32, u32(HIDDEN));
   add("llama.feed_forward_length", U32, u32(INTERMEDIATE));
@@ -206,7 +210,7 @@ function llama3Vocabulary() {
 // Random weights
 
 /** xoshiro128**: 32 random bits a call. */
-function xoshiro(/** @type {number} */ seed) {
+export function xoshiro(/** @type {number} */ seed) {
   let [a, b, c, d] = [seed | 1, 0x9e3779b9, 0x243f6a88, seed ^ 0x5bd1e995];
   const next = () => {
     const scrambled = Math.imul(b, 5);
@@ -225,7 +229,7 @@ function xoshiro(/** @type {number} */ seed) {
 }
 
 /** 65,536 quantiles of the normal distribution, so that 16 random bits pick a normal number. */
-function normalQuantiles() {
+export function normalQuantiles() {
   const density = (/** @type {number} */ x) => Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI);
   const quantiles = new Float64Array(65536);
   let x = -4.3;

@@ -1,0 +1,50 @@
+// What every reader of a checkpoint gives, and what quantize() takes. Files come from outside: nothing here knows a runtime.
+
+/** Bytes at random places. */
+export interface RandomAccess {
+  readonly name: string;
+  readonly byteLength: number;
+  /** Exactly `length` bytes from `offset` on. @throws ZagreusError TRUNCATED when there are fewer */
+  read(offset: number, length: number): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/** A folder of files. */
+export interface Directory {
+  readonly name: string;
+  /** Paths of all files below it, with "/" between the parts, sorted. */
+  list(): Promise<string[]>;
+  /** Whether there is such a file, or something else of that name. */
+  has(path: string): Promise<boolean>;
+  /** @throws ZagreusError SOURCE_FAILED when there is no such file */
+  open(path: string): Promise<RandomAccess>;
+}
+
+/** A tensor under its GGUF name, rows in GGUF's order: llama.cpp's permutation of query and key rows is already applied. */
+export interface SourceTensor {
+  readonly name: string;
+  /** TYPE_* of assembly/layout/blocks.ts. */
+  readonly type: number;
+  /** 1 for a vector. */
+  readonly rows: number;
+  readonly columns: number;
+  readonly vector: boolean;
+  /** The raw elements (or blocks) of `count` rows from `row` on. */
+  read(row: number, count: number): Promise<Uint8Array>;
+}
+
+/** A GGUF metadata value and its type, VALUE_* of assembly/layout/gguf.ts. */
+export interface MetadataValue {
+  readonly type: number;
+  /** Of an array's elements. */
+  readonly elementType?: number;
+  readonly value: number | bigint | boolean | string | readonly (number | bigint | boolean | string)[];
+}
+
+/** A model that is not a GGUF file yet. */
+export interface Checkpoint {
+  /** Keys in the order in which the file will have them. */
+  readonly metadata: Map<string, MetadataValue>;
+  readonly tensors: readonly SourceTensor[];
+  close(): Promise<void>;
+}
