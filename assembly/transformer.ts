@@ -28,7 +28,7 @@ export function forward(count: i32, first: i32): void {
 }
 
 /** x += Wo attend(rope(Wq n), rope(Wk n), Wv n), where n = norm(x). */
-function attention(w: Layer, l: i32, count: i32, first: i32): void {
+export function attention(w: Layer, l: i32, count: i32, first: i32): void {
   const wide = w.query.wide || w.key.wide || w.value.wide;
   normAndQuantize(run.x, w.attentionNorm, count, wide);
   matmul(run.query, w.query, run.quantized, count, !wide);
@@ -49,7 +49,7 @@ function attention(w: Layer, l: i32, count: i32, first: i32): void {
 }
 
 /** x += Wdown (silu(Wgate n) * (Wup n)), where n = norm(x). */
-function feedForward(w: Layer, count: i32): void {
+export function feedForward(w: Layer, count: i32): void {
   const wide = w.gate.wide || w.up.wide;
   normAndQuantize(run.x, w.feedForwardNorm, count, wide);
   matmul(run.gate, w.gate, run.quantized, count, !wide);

@@ -1,0 +1,83 @@
+// The core once more, as its own build, with doors that calibration needs: layers run one by one, the inputs of their
+// matrices are there to be read, and matrices can be replaced. Other builds have none of this.
+
+import { config, queryWidth } from "./config";
+import { dequantizeRow } from "./kernels/matmul";
+import { rmsNorm } from "./kernels/norm";
+import { ropeTurns } from "./kernels/rope";
+import {
+  SITE_ATTENDED,
+  SITE_ATTENTION,
+  SITE_FEED_FORWARD,
+  SITE_GATED,
+  SITE_HEAD,
+  STEP_FEED_FORWARD,
+} from "./layout/calibration";
+import { feedWeights, repackFrom } from "./pack";
+import { io } from "./memory";
+import { run } from "./run_state";
+import { attention, feedForward } from "./transformer";
+import { layer, weights } from "./weights";
+
+export * from "./index";
+
+/** f32[MAX_BATCH][hidden], the residual stream that runStep() takes and leaves. */
+export function residual(): usize {
+  return run.x;
+}
+
+/** Fills residual() with the embeddings of the first `count` (1..MAX_BATCH) tokens of batch(), which must be valid. */
+export function embed(count: i32): void {
+  for (let t = 0; t < count; t++) {
+    dequantizeRow(row(run.x, t, config.hidden), weights().embedding, load<u32>(run.tokens + 4 * t));
+  }
+}
+
+/**
+ * Runs one half of a layer, STEP_*, on `count` (1..MAX_BATCH) tokens of residual() at `position`, whose predecessors
+ * have been run.
+ */
+export function runStep(step: i32, index: i32, count: i32, position: i32): void {
+  if (step == STEP_FEED_FORWARD) return feedForward(layer(index), count);
+  for (let t = 0; t < count; t++) {
+    ropeTurns(row(run.turns, t, 2 * config.headSize), run.frequencies, config.headSize, position + t);
+  }
+  attention(layer(index), index, count, position);
+}
+
+/**
+ * f32[count][siteWidth(site)]: what matrices of a layer read, SITE_*, of the `count` tokens in residual(). Before the
+ * step: the normed residual stream; after it: what the step's last matrix has read.
+ */
+export function input(site: i32, index: i32, count: i32): usize {
+  if (site == SITE_ATTENDED) return run.attended;
+  if (site == SITE_GATED) return run.gate;
+  let weight = weights().outputNorm;
+  if (site == SITE_ATTENTION) weight = layer(index).attentionNorm;
+  else if (site == SITE_FEED_FORWARD) weight = layer(index).feedForwardNorm;
+  for (let t = 0; t < count; t++) {
+    const target = row(run.normed, t, config.hidden);
+    rmsNorm(target, row(run.x, t, config.hidden), weight, config.hidden, config.normEpsilon);
+  }
+  return run.normed;
+}
+
+/** Columns of the matrices that read a site. */
+export function siteWidth(site: i32): i32 {
+  return site == SITE_ATTENDED ? queryWidth() : site == SITE_GATED ? config.intermediate : config.hidden;
+}
+
+/**
+ * The next `length` bytes of the new contents of tensor `index`, in the type it was loaded with, from the I/O buffer;
+ * `first` starts.
+ */
+export function repack(index: i32, first: bool, length: u32): i32 {
+  if (first) repackFrom(index);
+  return feedWeights(io(), length);
+}
+
+// @ts-ignore: decorator
+@inline
+function row(buffer: usize, index: i32, width: i32): usize {
+  return buffer + 4 * <usize>index * <usize>width;
+}
