@@ -1,7 +1,7 @@
 // Which build of the core runs, and on how many threads.
 
 import type { Build, LoadOptions } from "./api.js";
-import { relaxedSimd, requireSimd, sharesMemory } from "./capabilities.js";
+import { type Probes, relaxedSimd, requireSimd, sharesMemory } from "./capabilities.js";
 import { invalidOption, ZagreusError } from "./errors.js";
 import type { ThreadSupport } from "./threads.js";
 
@@ -16,15 +16,19 @@ export interface Choice {
  * The best build that works here, or the wanted one. Threads are a wish: without them everything runs on one.
  * @throws ZagreusError UNSUPPORTED_RUNTIME why the wanted build cannot run, INVALID_OPTION
  */
-export function chooseBuild({ build, threads }: LoadOptions, support: ThreadSupport | undefined): Choice {
-  requireSimd();
+export function chooseBuild(
+  { build, threads }: LoadOptions,
+  support: ThreadSupport | undefined,
+  probes?: Probes,
+): Choice {
+  requireSimd(probes?.simd);
   const unshared = whyNoThreads(support);
   const most = support && !unshared ? (threads ?? support.defaultCount) : 1;
   if (build === undefined) {
-    const simd = relaxedSimd() === "good" ? "relaxed" : "simd";
+    const simd = relaxedSimd(probes?.relaxed) === "good" ? "relaxed" : "simd";
     return most > 1 ? { build: `${simd}-mt`, threads: most } : { build: simd, threads: 1 };
   }
-  const unrelaxed = build.startsWith("relaxed") ? whyNoRelaxed() : undefined;
+  const unrelaxed = build.startsWith("relaxed") ? whyNoRelaxed(probes) : undefined;
   if (unrelaxed) throw unsupported(build, unrelaxed);
   if (build.endsWith("-mt")) {
     if (unshared) throw unsupported(build, unshared);
@@ -34,8 +38,8 @@ export function chooseBuild({ build, threads }: LoadOptions, support: ThreadSupp
   return { build, threads: 1 };
 }
 
-function whyNoRelaxed(): string | undefined {
-  switch (relaxedSimd()) {
+function whyNoRelaxed(probes: Probes | undefined): string | undefined {
+  switch (relaxedSimd(probes?.relaxed)) {
     case "absent":
       return "this engine lacks relaxed SIMD";
     case "wrong":

@@ -1,0 +1,40 @@
+// zagreus-edge for Cloudflare Workers. Paths are relative to dist/, where this file is bundled to. A Worker compiles no bytes: its
+// WebAssembly is imported, and compiled when the Worker is deployed.
+
+import type { LoadOptions, Model, ModelInfo } from "../core/api.js";
+import { inspectModel, loadModel, type Platform } from "../core/model.js";
+import relaxedProbe from "./probe-relaxed.wasm";
+import simdProbe from "./probe-simd.wasm";
+import { openSource, type Source } from "./source.js";
+import relaxed from "./zagreus-relaxed.wasm";
+import simd from "./zagreus-simd.wasm";
+
+export * from "../index.js";
+export { assets, type Bucket, type Fetcher, type LazySource, r2, type Source } from "./source.js";
+
+/** Of the 128 MB that an isolate has; JavaScript and machine code take 7 MB after a load, and need room for snapshots. */
+const MEMORY_BUDGET = 112e6;
+
+const worker: Platform = {
+  module: async (build) => (build === "relaxed" ? relaxed : simd),
+  macrotask: () => new Promise<void>((resolve) => setTimeout(resolve, 0)),
+  probes: { simd: simdProbe, relaxed: relaxedProbe },
+};
+
+/**
+ * Loads a GGUF model, in a request: a Worker's global scope may neither wait nor read. A model that would take more memory than an
+ * isolate has is refused, unless `memoryBudget` says otherwise.
+ * @throws ZagreusError INVALID_OPTION, SOURCE_FAILED, BAD_CHECKSUM, ABORTED, OVER_BUDGET, or what is wrong with the file
+ */
+export async function load(source: Source, options: LoadOptions = {}): Promise<Model> {
+  return loadModel(({ signal }) => openSource(source, signal), withBudget(options), worker);
+}
+
+/** Reads a model's header: metadata, tensors, and the plan in bytes. The weights are not read. */
+export async function inspect(source: Source, options: LoadOptions = {}): Promise<ModelInfo> {
+  return inspectModel(({ signal }) => openSource(source, signal), withBudget(options), worker);
+}
+
+function withBudget(options: LoadOptions): LoadOptions {
+  return { ...options, memoryBudget: options.memoryBudget ?? MEMORY_BUDGET };
+}

@@ -1,0 +1,95 @@
+// What load() takes in a Worker: everything the web has, URLs, objects of R2, and static assets in pieces.
+
+import { invalidOption, ZagreusError } from "../core/errors.js";
+import { joinPieces, MANIFEST, parseManifest, type Sha256 } from "../core/pieces.js";
+import { type ByteSource, byteSource, type WebSource } from "../core/source.js";
+import { largeChunks } from "./stream.js";
+
+/** Opened when a model is loaded from it, so that one can be loaded from it again. */
+export type LazySource = (signal?: AbortSignal) => Promise<ByteSource>;
+
+/** A URL (http:, https:, also as a string), what r2() and assets() return, or the bytes in any of the web's forms. */
+export type Source = string | URL | LazySource | WebSource;
+
+/** What is used of an R2 bucket. */
+export interface Bucket {
+  get(key: string): Promise<{ size: number; body: ReadableStream } | null>;
+}
+
+/** What is used of a binding of static assets, or of another service. */
+export interface Fetcher {
+  fetch(url: string, init?: { signal?: AbortSignal }): Promise<Response>;
+}
+
+/** The object `key` of an R2 bucket. Missing, or not to be read, it is SOURCE_FAILED; cut off, TRUNCATED. */
+export function r2(bucket: Bucket, key: string): LazySource {
+  const what = `the R2 object "${key}"`;
+  return async () => {
+    const object = await reading(what, bucket.get(key));
+    if (!object) throw new ZagreusError("SOURCE_FAILED", `${what} does not exist`, { field: "key", value: key });
+    return { size: object.size, chunks: largeChunks(object.body) };
+  };
+}
+
+/**
+ * Static assets: the folder at `path` that `zagreus split` wrote. Its errors are those of joinPieces(), as SOURCE_FAILED
+ * where nothing is found.
+ */
+export function assets(binding: Fetcher, path: string): LazySource {
+  const folder = new URL(`${path.replace(/\/$/, "")}/`, "https://assets.local");
+  return async (signal) => {
+    const open = async (file: string) => {
+      const url = new URL(encodeURIComponent(file), folder);
+      const what = `the asset "${url.pathname}"`;
+      const response = await reading(what, binding.fetch(url.href, signal ? { signal } : {}));
+      if (response.ok) return response;
+      const { status } = response;
+      const message = `${what} cannot be read: HTTP status is ${status}, must be 200`;
+      throw new ZagreusError("SOURCE_FAILED", message, { field: "status", value: status, expected: 200 });
+    };
+    const response = await open(MANIFEST);
+    const manifest = parseManifest(await reading("the manifest", response.text()));
+    const body = async (file: string) => (await open(file)).body;
+    return joinPieces(manifest, { open: async (file) => largeChunks((await body(file)) ?? empty()), sha256 });
+  };
+}
+
+/** @throws ZagreusError SOURCE_FAILED, INVALID_OPTION */
+export async function openSource(source: Source, signal: AbortSignal | undefined): Promise<ByteSource> {
+  if (typeof source === "function") return source(signal);
+  if (typeof source !== "string" && !(source instanceof URL)) return byteSource(source);
+  if (!/^https?:/i.test(String(source)) || !URL.canParse(source)) {
+    throw invalidOption("source", String(source), "an http: or https: URL");
+  }
+  return byteSource(await reading(`"${source}"`, fetch(source, signal ? { signal } : {})));
+}
+
+const empty = () => new Blob().stream();
+
+async function reading<T>(what: string, promise: Promise<T>): Promise<T> {
+  try {
+    return await promise;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ZagreusError("SOURCE_FAILED", `cannot read ${what}: ${reason}`, { cause });
+  }
+}
+
+/** A stream, of which nothing is kept. */
+interface DigestStream extends WritableStream<Uint8Array> {
+  readonly digest: Promise<ArrayBuffer>;
+}
+declare const crypto: { DigestStream: new (algorithm: string) => DigestStream };
+
+function sha256(): Sha256 {
+  const stream = new crypto.DigestStream("SHA-256");
+  const writer = stream.getWriter();
+  return {
+    write: (bytes) => writer.write(bytes),
+    async digest() {
+      await writer.close();
+      const digest = new Uint8Array(await stream.digest);
+      return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    },
+  };
+}
