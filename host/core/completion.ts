@@ -1,9 +1,8 @@
 // The caller's side of a generation.
 
 import type { Completion, FinishReason, Piece, Timings, Usage } from "./api.js";
-import type { Engine } from "./engine.js";
 import { ZagreusError } from "./errors.js";
-import { generate, type Job, type Report } from "./generate.js";
+import type { Report } from "./generate.js";
 
 export class ModelCompletion implements Completion, Report {
   readonly seed: bigint;
@@ -13,9 +12,10 @@ export class ModelCompletion implements Completion, Report {
   timings: Timings | undefined;
   #pieces: AsyncGenerator<Piece> | undefined;
 
-  constructor(engine: Engine, job: Job) {
-    this.seed = job.options.seed;
-    this.#pieces = generate(engine, job, this);
+  /** @param generate makes the pieces, when they are asked for, and fills in the report */
+  constructor(seed: bigint, generate: (report: Report) => AsyncGenerator<Piece>) {
+    this.seed = seed;
+    this.#pieces = generate(this);
   }
 
   [Symbol.asyncIterator](): AsyncGenerator<Piece> {

@@ -16,10 +16,12 @@ import type {
   TokenizeOptions,
 } from "./api.js";
 import { chooseBuild } from "./builds.js";
+import type { Probes } from "./capabilities.js";
 import { ModelCompletion } from "./completion.js";
 import { Core } from "./core.js";
 import { Engine } from "./engine.js";
 import { invalidOption } from "./errors.js";
+import { generate } from "./generate.js";
 import { feedModel } from "./load.js";
 import {
   checkDetokenizeOptions,
@@ -47,9 +49,11 @@ export interface Platform {
   macrotask: Macrotask;
   /** Absent where there are no threads. */
   threads?: ThreadSupport;
+  /** Where the engine compiles no bytes. */
+  probes?: Probes;
 }
 
-type OpenSource = (signal: AbortSignal | undefined) => ByteSource | Promise<ByteSource>;
+type OpenSource = (options: LoadOptions) => ByteSource | Promise<ByteSource>;
 
 /** Loads a model; `open` is called when the options are found right. */
 export async function loadModel(open: OpenSource, options: LoadOptions, platform: Platform): Promise<Model> {
@@ -74,8 +78,8 @@ export async function inspectModel(open: OpenSource, options: LoadOptions, platf
 async function start(open: OpenSource, options: LoadOptions, platform: Platform, headerOnly: boolean) {
   const checked = checkLoadOptions(options);
   const { signal } = checked;
-  const choice = chooseBuild(checked, platform.threads);
-  const source = await open(signal);
+  const choice = chooseBuild(checked, platform.threads, platform.probes);
+  const source = await open(checked);
   const module = await platform.module(choice.build);
   const core = await Core.create(module, choice.build.endsWith("-mt"));
   const threads = new Threads(core, choice.threads, platform.threads);
@@ -103,10 +107,8 @@ class LoadedModel implements Model {
     const engine = this.#open();
     const { vocabulary } = engine.info;
     const checked = checkPrompt(prompt, vocabulary);
-    return new ModelCompletion(engine, {
-      options: checkGenerateOptions(options, vocabulary),
-      sequence: () => promptTokens(engine, checked),
-    });
+    const job = { options: checkGenerateOptions(options, vocabulary), sequence: () => promptTokens(engine, checked) };
+    return new ModelCompletion(job.options.seed, (report) => generate(engine, job, report));
   }
 
   tokenize(text: string | Uint8Array, options: TokenizeOptions = {}): number[] {

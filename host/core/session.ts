@@ -4,6 +4,7 @@ import type { Completion, GenerateOptions, Prompt, Session } from "./api.js";
 import { ModelCompletion } from "./completion.js";
 import type { Engine } from "./engine.js";
 import { closed } from "./errors.js";
+import { generate, type Job } from "./generate.js";
 import type { KvBytes, Tenant } from "./kv_cache.js";
 import { checkGenerateOptions, checkPrompt } from "./options.js";
 import { writeSnapshot } from "./snapshot.js";
@@ -29,7 +30,7 @@ export class ModelSession implements Session, Tenant {
     this.#check();
     const { vocabulary } = this.#engine.info;
     const checked = checkPrompt(prompt, vocabulary);
-    return new ModelCompletion(this.#engine, {
+    const job: Job = {
       options: checkGenerateOptions(options, vocabulary),
       sequence: () => promptTokens(this.#engine, checked, this.#tokens),
       started: (sequence) => {
@@ -37,7 +38,8 @@ export class ModelSession implements Session, Tenant {
       },
       check: () => this.#check(),
       tenant: this,
-    });
+    };
+    return new ModelCompletion(job.options.seed, (report) => generate(this.#engine, job, report));
   }
 
   async save(): Promise<Uint8Array> {

@@ -3,6 +3,7 @@
 
 import { ModelCompletion } from "./completion.js";
 import type { Engine } from "./engine.js";
+import { generate } from "./generate.js";
 import { checkGenerateOptions } from "./options.js";
 
 /** Samplings until V8 has compiled the sampler; each takes well below a millisecond. */
@@ -11,7 +12,8 @@ const SAMPLINGS = 4;
 /** Leaves no trace: the KV cache is empty again, and every generation sets the sampler itself. @throws ZagreusError ABORTED */
 export async function warmUp(engine: Engine, signal: AbortSignal | undefined): Promise<void> {
   const options = checkGenerateOptions({ maxTokens: 1, seed: 0, signal }, engine.info.vocabulary);
-  await new ModelCompletion(engine, { options, sequence: () => [0] }).text();
+  const job = { options, sequence: () => [0] };
+  await new ModelCompletion(options.seed, (report) => generate(engine, job, report)).text();
   const { core } = engine;
   for (let i = 0; i < SAMPLINGS; i++) core.exports.sample(0);
   core.check(core.exports.kvSetLength(0));

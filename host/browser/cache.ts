@@ -1,0 +1,235 @@
+// Downloaded models in the origin private file system: for every URL a file, which grows while it is downloaded, and a
+// record beside it that says what it is.
+
+import type { LoadOptions } from "../core/api.js";
+import { aborted, ZagreusError } from "../core/errors.js";
+import { type ByteSource, byteSource, readSource } from "../core/source.js";
+import { request } from "./request.js";
+
+export interface CachedModel {
+  url: string;
+  /** How much of it there is. */
+  bytes: number;
+  /** Undefined as long as the server has not said. */
+  totalBytes: number | undefined;
+  complete: boolean;
+}
+
+interface CacheRecord {
+  url: string;
+  /** What the server calls this version of the file; without it a download cannot go on. */
+  version: string | undefined;
+  totalBytes: number | undefined;
+  complete: boolean;
+}
+
+/** lib.dom.d.ts lacks it: workers only. */
+interface SyncAccessHandle {
+  getSize(): number;
+  truncate(size: number): void;
+  write(bytes: Uint8Array, options: { at: number }): number;
+  flush(): void;
+  close(): void;
+}
+
+const DIRECTORY = "zagreus-edge";
+const RECORD = ".json";
+
+/**
+ * The file of a URL, downloaded as far as it is not here yet. What is here is not asked for again.
+ * @throws ZagreusError SOURCE_FAILED, ABORTED, DISK_FULL, WRITE_FAILED, UNSUPPORTED_RUNTIME; what has come stays
+ */
+export async function cacheModel(url: string, { signal, onProgress }: LoadOptions): Promise<File> {
+  const directory = await openDirectory();
+  const name = await nameOf(url);
+  return exclusively(name, signal, async () => {
+    const file = await writing(() => directory.getFileHandle(name, { create: true }));
+    const record = await readRecord(directory, name);
+    if (!record?.complete || (await file.getFile()).size !== record.totalBytes) {
+      await download(url, directory, file, record, { signal, onProgress });
+    }
+    return file.getFile();
+  });
+}
+
+/** The models in the cache, whole or not. */
+export async function cachedModels(): Promise<CachedModel[]> {
+  const directory = await openDirectory();
+  const models: CachedModel[] = [];
+  for await (const key of directory.keys()) {
+    if (!key.endsWith(RECORD)) continue;
+    const name = key.slice(0, -RECORD.length);
+    const record = await readRecord(directory, name);
+    if (!record) continue;
+    const { size } = await (await directory.getFileHandle(name, { create: true })).getFile();
+    const complete = record.complete && size === record.totalBytes;
+    models.push({ url: record.url, bytes: size, totalBytes: record.totalBytes, complete });
+  }
+  return models;
+}
+
+/** Removes the model of a URL, if it is there. Waits for whoever is downloading it. */
+export async function removeCachedModel(url: string | URL): Promise<void> {
+  const directory = await openDirectory();
+  const name = await nameOf(new URL(url, globalThis.document?.baseURI ?? location.href).href);
+  await exclusively(name, undefined, async () => {
+    for (const key of [name + RECORD, name]) {
+      await writing(() =>
+        directory.removeEntry(key).catch((error) => {
+          if (error.name !== "NotFoundError") throw error;
+        }),
+      );
+    }
+  });
+}
+
+async function download(
+  url: string,
+  directory: FileSystemDirectoryHandle,
+  file: FileSystemFileHandle,
+  record: CacheRecord | undefined,
+  { signal, onProgress }: Pick<LoadOptions, "signal" | "onProgress">,
+): Promise<void> {
+  const handle = await openForWriting(file);
+  let at = 0;
+  try {
+    const had = record?.version ? handle.getSize() : 0;
+    const { source, start, version, totalBytes } = await resume(url, had, record, signal);
+    at = start;
+    await writing(() => handle.truncate(start));
+    await writeRecord(directory, { url, version, totalBytes, complete: false });
+    onProgress?.({ phase: "download", loadedBytes: at, totalBytes });
+    for await (const chunk of readSource(source, signal)) {
+      await writing(() => write(handle, chunk, at));
+      at += chunk.length;
+      onProgress?.({ phase: "download", loadedBytes: at, totalBytes });
+    }
+    if (totalBytes !== undefined && at !== totalBytes) {
+      const message = `the download of "${url}" ended after ${at} bytes, must be ${totalBytes}`;
+      throw new ZagreusError("SOURCE_FAILED", message, { field: "source", value: at, expected: totalBytes });
+    }
+    await writing(() => handle.flush());
+    await writeRecord(directory, { url, version, totalBytes: at, complete: true });
+  } finally {
+    handle.close();
+  }
+}
+
+interface Answer {
+  source: ByteSource;
+  /** Where in the file it starts. */
+  start: number;
+  version: string | undefined;
+  totalBytes: number | undefined;
+}
+
+/** Asks for what follows `had` bytes; gets all if the server cannot do that, or has another file by now. */
+async function resume(
+  url: string,
+  had: number,
+  record: CacheRecord | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Answer> {
+  const init: RequestInit = { signal: signal ?? null, cache: "no-store" }; // this is the cache
+  if (had > 0) {
+    const response = await request(url, { ...init, headers: { range: `bytes=${had}-` } });
+    const version = versionOf(response);
+    const range = /^bytes (\d+)-\d+\/(\d+)$/.exec(response.headers.get("content-range") ?? "");
+    if (response.status === 206 && Number(range?.[1]) === had && version === record?.version) {
+      return { source: byteSource(response), start: had, version, totalBytes: Number(range![2]) };
+    }
+    if (response.status === 200) return whole(response);
+    await response.body?.cancel();
+  }
+  return whole(await request(url, init));
+}
+
+function whole(response: Response): Answer {
+  const source = byteSource(response);
+  return { source, start: 0, version: versionOf(response), totalBytes: source.size };
+}
+
+/** A strong validator, of bytes that come as they lie. */
+function versionOf({ headers }: Response): string | undefined {
+  const tag = headers.get("etag");
+  const version = tag && !tag.startsWith("W/") ? tag : headers.get("last-modified");
+  return headers.has("content-encoding") ? undefined : (version ?? undefined);
+}
+
+async function openDirectory(): Promise<FileSystemDirectoryHandle> {
+  if (!globalThis.navigator?.storage?.getDirectory || !navigator.locks) {
+    throw new ZagreusError("UNSUPPORTED_RUNTIME", "there is no private file system here; it needs a secure context");
+  }
+  return writing(async () => {
+    const root = await navigator.storage.getDirectory();
+    return root.getDirectoryHandle(DIRECTORY, { create: true });
+  });
+}
+
+async function openForWriting(file: FileSystemFileHandle): Promise<SyncAccessHandle> {
+  const { createSyncAccessHandle } = file as { createSyncAccessHandle?: () => Promise<SyncAccessHandle> };
+  if (!createSyncAccessHandle) {
+    const message = "the cache can be written in workers only; on a page, load with offload: true";
+    throw new ZagreusError("UNSUPPORTED_RUNTIME", message, { field: "cache", value: true });
+  }
+  return writing(() => createSyncAccessHandle.call(file));
+}
+
+function write(handle: SyncAccessHandle, bytes: Uint8Array, start: number): void {
+  for (let at = 0; at < bytes.length; ) at += handle.write(bytes.subarray(at), { at: start + at });
+}
+
+async function readRecord(directory: FileSystemDirectoryHandle, name: string): Promise<CacheRecord | undefined> {
+  try {
+    const file = await directory.getFileHandle(name + RECORD);
+    return JSON.parse(await (await file.getFile()).text());
+  } catch {
+    return undefined; // none, or a tab was closed while it was written
+  }
+}
+
+async function writeRecord(directory: FileSystemDirectoryHandle, record: CacheRecord): Promise<void> {
+  const name = (await nameOf(record.url)) + RECORD;
+  const handle = await openForWriting(await writing(() => directory.getFileHandle(name, { create: true })));
+  const bytes = new TextEncoder().encode(JSON.stringify(record));
+  try {
+    await writing(() => {
+      handle.truncate(bytes.length);
+      write(handle, bytes, 0);
+      handle.flush();
+    });
+  } finally {
+    handle.close();
+  }
+}
+
+/** One tab at a time; the lock of a tab that is closed is free. @throws ZagreusError ABORTED */
+async function exclusively<T>(name: string, signal: AbortSignal | undefined, run: () => Promise<T>): Promise<T> {
+  let begun = false;
+  try {
+    return await navigator.locks.request(`${DIRECTORY} ${name}`, signal ? { signal } : {}, () => {
+      begun = true;
+      return run();
+    });
+  } catch (error) {
+    if (!begun && signal?.aborted) throw aborted(signal.reason);
+    throw error;
+  }
+}
+
+async function nameOf(url: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(url));
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Runs what may find no room. @throws ZagreusError DISK_FULL, WRITE_FAILED */
+async function writing<T>(run: () => T | Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (cause) {
+    const { name, message } = cause instanceof Error ? cause : new Error(String(cause));
+    if (name === "QuotaExceededError")
+      throw new ZagreusError("DISK_FULL", `no room in the cache: ${message}`, { cause });
+    throw new ZagreusError("WRITE_FAILED", `the cache cannot be written: ${message}`, { cause });
+  }
+}

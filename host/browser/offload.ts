@@ -1,0 +1,30 @@
+// The worker that has an offloaded model.
+
+import type { StartThread } from "../core/offload/load.js";
+import { whatFailed } from "./threads.js";
+
+/** Starts worker.ts. */
+export const startWorker: StartThread = ({ message, failed }) => {
+  const worker = new Worker(new URL("./browser-worker.js", import.meta.url), { type: "module" });
+  const life = new AbortController();
+  const lock = `zagreus-edge worker ${performance.timeOrigin} ${Math.random()}`;
+  worker.onmessage = ({ data }) => {
+    if (data === lock) awaitDeath(lock, life.signal, failed);
+    else message(data);
+  };
+  worker.onerror = (event) => failed(whatFailed(event));
+  worker.onmessageerror = () => failed("a message of it could not be read");
+  worker.postMessage(lock);
+  return {
+    post: (data, transfer) => worker.postMessage(data, transfer),
+    stop() {
+      life.abort();
+      worker.terminate();
+    },
+  };
+};
+
+/** A worker that is gone, out of memory for instance, tells nobody; but the lock that it held is free. */
+function awaitDeath(lock: string, signal: AbortSignal, failed: (cause: unknown) => void): void {
+  navigator.locks.request(lock, { signal }, () => failed("it has ended")).catch(() => {}); // stop() came first
+}

@@ -1,0 +1,19 @@
+// fetch() with its failures typed.
+
+import { ZagreusError } from "../core/errors.js";
+import { checkSignal } from "../core/pace.js";
+
+/** @throws ZagreusError SOURCE_FAILED, ABORTED */
+export async function request(url: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, init);
+  } catch (error) {
+    checkSignal(init.signal ?? undefined);
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ZagreusError("SOURCE_FAILED", `cannot read "${url}": ${reason}`, {
+      field: "source",
+      value: url,
+      cause: error,
+    });
+  }
+}

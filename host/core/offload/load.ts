@@ -1,0 +1,291 @@
+// A model in another thread, as its caller sees it.
+
+import { IO_BYTES } from "../../../assembly/layout/abi.js";
+import type {
+  Completion,
+  DetokenizeOptions,
+  GenerateOptions,
+  LoadOptions,
+  LoadProgress,
+  LogitsOptions,
+  LogprobsOptions,
+  ModelInfo,
+  Piece,
+  Prompt,
+  ScoredToken,
+  Session,
+  TokenizeOptions,
+} from "../api.js";
+import { ModelCompletion } from "../completion.js";
+import { closed, invalidOption, ZagreusError } from "../errors.js";
+import type { Report } from "../generate.js";
+import {
+  checkDetokenizeOptions,
+  checkGenerateOptions,
+  checkLoadOptions,
+  checkLogitsOptions,
+  checkLogprobsOptions,
+  checkPrompt,
+  checkTokenizeOptions,
+  checkTokens,
+} from "../options.js";
+import type { OffloadedModel } from "./api.js";
+import { type Channel, type Handler, Link } from "./link.js";
+import type { Step } from "./serve.js";
+
+/** What a runtime supplies: a thread that calls serveModel(). */
+export interface OffloadThread extends Channel {
+  /** Ends the thread and those it has started, even if it does not listen. */
+  stop(): void;
+}
+
+export interface OffloadEvents {
+  /** Something that the thread has posted. */
+  message(message: unknown): void;
+  /** The thread is gone or never came. Ignored after stop(). */
+  failed(cause: unknown): void;
+}
+
+export type StartThread = (events: OffloadEvents) => OffloadThread;
+
+/**
+ * Loads a model in a thread of its own.
+ * @param source an AsyncIterable of bytes, which is read here, or what the thread is to open, which must be copyable
+ * @throws ZagreusError as loadModel() does, and THREAD_FAILED
+ */
+export async function loadOffloaded(
+  start: StartThread,
+  source: unknown,
+  options: LoadOptions,
+): Promise<OffloadedModel> {
+  const { signal, onProgress, ...wanted } = checkLoadOptions(options);
+  const thread = new Thread(start, {
+    source: () => pieces(source as AsyncIterable<Uint8Array>),
+    progress(_, progress: LoadProgress) {
+      try {
+        onProgress?.(progress);
+      } catch (error) {
+        thread.stop(error);
+      }
+    },
+  });
+  try {
+    const sent = isAsyncIterable(source) ? {} : { passed: source };
+    const info = await thread.link.call<ModelInfo>("load", [sent, wanted], signal);
+    const model = new RemoteModel(thread, info);
+    thread.owner = new WeakRef(model);
+    abandoned.register(model, () => thread.stop(closed("model")));
+    return model;
+  } catch (error) {
+    thread.stop(error);
+    throw error;
+  }
+}
+
+/** Whom nobody holds any more, and what ends it. */
+const abandoned = new FinalizationRegistry<() => void>((end) => end());
+
+/** Owners of threads that owe an answer: until that comes they are no garbage. */
+const awaiting = new Set<object>();
+
+class Thread {
+  readonly link: Link;
+  readonly #channel: OffloadThread | undefined;
+  /** Whose end is the thread's. */
+  owner: WeakRef<object> | undefined;
+
+  constructor(start: StartThread, handlers: Readonly<Record<string, Handler>>) {
+    const busy = (busy: boolean) => {
+      const owner = this.owner?.deref();
+      if (owner && busy) awaiting.add(owner);
+      if (owner && !busy) awaiting.delete(owner);
+      this.#channel?.busy?.(busy);
+    };
+    const link = new Link({ post: (...message) => this.#channel?.post(...message), busy }, handlers);
+    this.link = link;
+    const failed = (cause: unknown) => this.stop(threadFailed(cause));
+    try {
+      this.#channel = start({ message: (message) => link.receive(message), failed });
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  /** Ends the thread; what waits for it, and whatever is asked of it later, fails with `error`. */
+  stop(error: unknown): void {
+    this.link.fail(error);
+    this.#channel?.stop();
+  }
+}
+
+class RemoteModel implements OffloadedModel {
+  readonly info: ModelInfo;
+  readonly #thread: Thread;
+  #sessions = 0;
+
+  constructor(thread: Thread, info: ModelInfo) {
+    this.#thread = thread;
+    this.info = info;
+  }
+
+  complete(prompt: Prompt, options: GenerateOptions = {}): Completion {
+    return this.completeIn(undefined, prompt, options);
+  }
+
+  /** A completion in a session. @internal */
+  completeIn(session: number | undefined, prompt: Prompt, options: GenerateOptions, ended = async () => {}) {
+    const { link } = this.#thread;
+    link.assertOpen();
+    const { vocabulary } = this.info;
+    const checked = checkPrompt(prompt, vocabulary);
+    const { seed } = checkGenerateOptions(options, vocabulary);
+    const { signal, ...rest } = options;
+    const args = [session, checked, { ...rest, seed }];
+    const model = this; // stays as long as the completion does
+    return new ModelCompletion(seed, async function* (report): AsyncGenerator<Piece> {
+      try {
+        for await (const step of model.#thread.link.iterate<Step>("complete", args, signal)) {
+          note(report, step);
+          if (step.piece) yield step.piece;
+        }
+      } finally {
+        await ended();
+      }
+    });
+  }
+
+  async tokenize(text: string | Uint8Array, options: TokenizeOptions = {}): Promise<number[]> {
+    return this.#thread.link.call("tokenize", [copyOf(text), checkTokenizeOptions(options)]);
+  }
+
+  async detokenize(tokens: ArrayLike<number>, options: DetokenizeOptions = {}): Promise<string> {
+    return this.#thread.link.call("detokenize", [this.#checkTokens(tokens), checkDetokenizeOptions(options)]);
+  }
+
+  async logprobs(tokens: ArrayLike<number>, options: LogprobsOptions = {}): Promise<ScoredToken[]> {
+    const { signal, ...rest } = checkLogprobsOptions(options, this.info.vocabulary);
+    return this.#thread.link.call("logprobs", [this.#checkTokens(tokens), rest], signal);
+  }
+
+  logits(tokens: ArrayLike<number>, options?: LogitsOptions & { all?: false | undefined }): Promise<Float32Array>;
+  logits(tokens: ArrayLike<number>, options: LogitsOptions & { all: true }): AsyncIterable<Float32Array>;
+  logits(tokens: ArrayLike<number>, options: LogitsOptions = {}): Promise<Float32Array> | AsyncIterable<Float32Array> {
+    return options.all ? this.#allLogits(tokens, options) : this.#lastLogits(tokens, options);
+  }
+
+  session(): Session {
+    const { link } = this.#thread;
+    link.assertOpen();
+    const id = ++this.#sessions;
+    link.call("openSession", [id]).catch(() => {}); // whatever ends the link also ends the next call
+    return new RemoteSession(this, link, id, []);
+  }
+
+  async restore(snapshot: Uint8Array): Promise<Session> {
+    if (!(snapshot instanceof Uint8Array)) throw invalidOption("snapshot", snapshot, "a Uint8Array");
+    const { link } = this.#thread;
+    const id = ++this.#sessions;
+    const tokens = await link.call<number[]>("restore", [id, copyOf(snapshot)]);
+    return new RemoteSession(this, link, id, tokens);
+  }
+
+  close(): void {
+    this.#thread.stop(closed("model"));
+  }
+
+  #checkTokens(tokens: ArrayLike<number>): number[] {
+    this.#thread.link.assertOpen();
+    return checkTokens(tokens, this.info.vocabulary);
+  }
+
+  async *#allLogits(tokens: ArrayLike<number>, options: LogitsOptions): AsyncGenerator<Float32Array> {
+    const { signal } = checkLogitsOptions(options);
+    yield* this.#thread.link.iterate<Float32Array>("allLogits", [this.#checkTokens(tokens)], signal);
+  }
+
+  async #lastLogits(tokens: ArrayLike<number>, options: LogitsOptions): Promise<Float32Array> {
+    const { signal } = checkLogitsOptions(options);
+    return this.#thread.link.call("lastLogits", [this.#checkTokens(tokens)], signal);
+  }
+}
+
+class RemoteSession implements Session {
+  readonly #model: RemoteModel;
+  readonly #link: Link;
+  readonly #id: number;
+  #tokens: readonly number[];
+  #closed = false;
+
+  constructor(model: RemoteModel, link: Link, id: number, tokens: readonly number[]) {
+    this.#model = model;
+    this.#link = link;
+    this.#id = id;
+    this.#tokens = tokens;
+    abandoned.register(this, () => closeSession(link, id));
+  }
+
+  get tokens(): readonly number[] {
+    return [...this.#tokens];
+  }
+
+  complete(prompt: Prompt, options: GenerateOptions = {}): Completion {
+    this.#check();
+    return this.#model.completeIn(this.#id, prompt, options, () => this.#ended());
+  }
+
+  async save(): Promise<Uint8Array> {
+    this.#check();
+    const snapshot = await this.#link.call<Uint8Array>("save", [this.#id]);
+    this.#check();
+    return snapshot;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#tokens = [];
+    closeSession(this.#link, this.#id);
+  }
+
+  async #ended(): Promise<void> {
+    const tokens = await this.#link.call<number[]>("sessionTokens", [this.#id]).catch(() => this.#tokens);
+    if (!this.#closed) this.#tokens = tokens;
+  }
+
+  #check(): void {
+    this.#link.assertOpen();
+    if (this.#closed) throw closed("session");
+  }
+}
+
+function closeSession(link: Link, id: number): void {
+  link.call("closeSession", [id]).catch(() => {}); // it is closed already, or the model is
+}
+
+function note(report: Report, { piece, count, finishReason, usage, timings }: Step): void {
+  if (piece && count > report.tokens.length) report.tokens.push(piece.token);
+  Object.assign(report, { finishReason, usage, timings });
+}
+
+/** Bytes to give away, of a buffer of their own. */
+function copyOf<T extends string | Uint8Array>(data: T): T {
+  return (data instanceof Uint8Array ? data.slice() : data) as T;
+}
+
+/** The chunks of a source in pieces to give away. */
+async function* pieces(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    if (!(chunk instanceof Uint8Array))
+      yield chunk; // the other side says what is wrong with it
+    else for (let at = 0; at < chunk.length; at += IO_BYTES) yield chunk.slice(at, at + IO_BYTES);
+  }
+}
+
+function isAsyncIterable(source: unknown): source is AsyncIterable<unknown> {
+  return typeof (source as Partial<AsyncIterable<unknown>> | null)?.[Symbol.asyncIterator] === "function";
+}
+
+function threadFailed(cause: unknown): ZagreusError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new ZagreusError("THREAD_FAILED", `the model's thread failed: ${reason}`, { cause });
+}

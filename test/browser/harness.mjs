@@ -1,0 +1,115 @@
+// Debian's Chromium, and a server for its pages.
+
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { extname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+
+export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+export const MODEL = readFileSync(join(ROOT, "host/models/zagreus-nano-Q8_0.gguf"));
+export const PROMPT = "C'era una volta un re che aveva";
+
+/** As root in a closed network. CHROMIUM names another browser than Debian's. */
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--host-resolver-rules=MAP insecure.test 127.0.0.1",
+];
+
+/** A browser with a new profile; restart() keeps the profile. */
+export async function browser(options = {}) {
+  const profile = mkdtempSync(join(tmpdir(), "zagreus-chromium-"));
+  const launch = () =>
+    chromium.launchPersistentContext(profile, {
+      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+      args: FLAGS,
+      ...options,
+    });
+  let context = await launch();
+  return {
+    /** A tab with the page at `url`; what it throws fails the test that looks at `errors`. */
+    async open(url) {
+      const page = await context.newPage();
+      page.errors = [];
+      page.on("pageerror", (error) => page.errors.push(error.message));
+      await page.goto(url);
+      return page;
+    },
+    async restart() {
+      await context.close();
+      context = await launch();
+    },
+    version: () => context.browser().version(),
+    async close() {
+      await context.close();
+      rmSync(profile, { recursive: true, force: true });
+    },
+  };
+}
+
+const PAGE = '<!doctype html><title>test</title><script type="module" src="/test/browser/page.mjs"></script>';
+const TYPES = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript",
+  ".mjs": "text/javascript",
+  ".wasm": "application/wasm",
+};
+const ISOLATION = {
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-embedder-policy": "require-corp",
+};
+
+/**
+ * Serves `folder` and, at /model.gguf, the model as `model` says: { etag, ranges, cutAt, stallAt, status }; at / the
+ * page of page.mjs. Requests for the model are noted in `requests`.
+ */
+export async function serve({ folder = ROOT, isolated = false, model = {} } = {}) {
+  const requests = [];
+  const server = createServer((request, response) => {
+    const { pathname } = new URL(request.url, "http://localhost");
+    if (isolated) for (const [name, value] of Object.entries(ISOLATION)) response.setHeader(name, value);
+    if (pathname === "/model.gguf") return sendModel(request, response, model, requests);
+    try {
+      const body = pathname === "/" ? PAGE : readFileSync(join(folder, pathname));
+      response.setHeader("content-type", TYPES[extname(pathname) || ".html"] ?? "application/octet-stream");
+      response.end(body);
+    } catch {
+      response.writeHead(404).end();
+    }
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    url: `http://localhost:${server.address().port}`,
+    model,
+    requests,
+    async close() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
+
+function sendModel(request, response, { etag, ranges = true, cutAt, stallAt, status = 200 }, requests) {
+  const { range } = request.headers;
+  requests.push(range ?? "all");
+  if (status !== 200) return response.writeHead(status).end();
+  const start = ranges && range ? Number(/^bytes=(\d+)-$/.exec(range)[1]) : 0;
+  if (etag) response.setHeader("etag", etag);
+  response.setHeader("content-length", MODEL.length - start);
+  if (start > 0) response.setHeader("content-range", `bytes ${start}-${MODEL.length - 1}/${MODEL.length}`);
+  response.writeHead(start > 0 ? 206 : 200);
+  const end = cutAt ?? stallAt;
+  if (end === undefined) return response.end(MODEL.subarray(start));
+  response.write(MODEL.subarray(start, end), () => {
+    if (cutAt !== undefined) setTimeout(() => response.destroy(), 200); // what was sent arrives before
+  });
+}

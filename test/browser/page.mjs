@@ -1,0 +1,16 @@
+// The tests' page: the package and the suite as globals for page.evaluate(), whose code Vitest would transform.
+
+import * as zagreus from "../../dist/browser.js";
+import { runSuite } from "../runtimes/suite.mjs";
+
+Object.assign(globalThis, { zagreus, runSuite });
+
+/** The code of the error that `run` ends with. */
+globalThis.codeOf = async (run) => {
+  try {
+    await run();
+  } catch (error) {
+    return error instanceof zagreus.ZagreusError ? error.code : `${error}`;
+  }
+  return "no error";
+};
