@@ -1,0 +1,65 @@
+// zagreus-edge/raspberry-pi: Node's load() with threads, build and memory budget that suit the board it runs on.
+
+import { readFileSync } from "node:fs";
+import type { Build, LoadOptions, Model } from "../core/api.js";
+import { chooseBuild } from "../core/builds.js";
+import type { OffloadedModel, OffloadOptions } from "../core/offload/api.js";
+import { checkLoadOptions, splitOffload } from "../core/options.js";
+import { load as loadInNode, type Source } from "../node/index.js";
+import { nodeThreads } from "../node/threads.js";
+import { type Board, readBoard } from "./board.js";
+
+export * from "../node/index.js";
+export type { Board } from "./board.js";
+
+/** What Node takes beside the core's memory: heap, compiled code, stacks of threads. Measured: 38 MB. */
+const HOST_BYTES = 48 * 2 ** 20;
+
+/** Load options with what the board decides filled in. */
+export interface Preset extends LoadOptions {
+  build: Build;
+  threads: number;
+}
+
+/** The board that this process runs on. */
+export function board(): Board {
+  return readBoard((path) => {
+    try {
+      return readFileSync(path, "utf8");
+    } catch {
+      return undefined;
+    }
+  });
+}
+
+/**
+ * Fills in what `options` leave open: a thread for each processor that the process may use and that its control groups
+ * pay for (4 at most), the build that is best on them, and the memory that is left as a budget.
+ * @throws ZagreusError INVALID_OPTION, UNSUPPORTED_RUNTIME
+ */
+export function preset(options: LoadOptions = {}, on: Board = board()): Preset {
+  const { build, threads, memoryBudget } = checkLoadOptions(options);
+  const single = build !== undefined && !build.endsWith("-mt");
+  return {
+    ...options,
+    ...chooseBuild({ build, threads: threads ?? (single ? 1 : threadsFor(on)) }, nodeThreads),
+    memoryBudget: memoryBudget ?? budgetFor(on),
+  };
+}
+
+/** Node's load() with preset(): a model that the board has no memory for is refused before its weights are read. */
+export async function load(source: Source, options: OffloadOptions & { offload: true }): Promise<OffloadedModel>;
+export async function load(source: Source, options?: OffloadOptions & { offload?: false | undefined }): Promise<Model>;
+export async function load(source: Source, options: OffloadOptions = {}): Promise<Model | OffloadedModel> {
+  const { offload, rest } = splitOffload(options);
+  const chosen = preset(rest);
+  return offload ? loadInNode(source, { ...chosen, offload }) : loadInNode(source, chosen);
+}
+
+function threadsFor({ cores = nodeThreads.defaultCount, cpuQuota = cores }: Board): number {
+  return Math.max(1, Math.min(cores, Math.floor(cpuQuota), 4));
+}
+
+function budgetFor({ availableMemory }: Board): number | undefined {
+  return availableMemory === undefined ? undefined : Math.max(1, availableMemory - HOST_BYTES);
+}
