@@ -2,7 +2,7 @@
 // bundle.
 
 import { execFile, execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { build } from "esbuild";
@@ -14,8 +14,12 @@ const run = (script, ...args) => execFileSync(process.execPath, [script, ...args
 
 rmSync("dist/types", { recursive: true, force: true });
 const { targets } = JSON.parse(readFileSync("asconfig.json", "utf8"));
-const asc = (target) => ["node_modules/assemblyscript/bin/asc.js", "assembly/index.ts", "--target", target];
-const cores = Object.keys(targets).map((target) => promisify(execFile)(process.execPath, asc(target)));
+const entries = { quantizer: "assembly/quantizer/index.ts", calibrate: "assembly/calibrate.ts" };
+const entry = (target) => entries[target] ?? "assembly/index.ts";
+const asc = (target) => ["node_modules/assemblyscript/bin/asc.js", entry(target), "--target", target];
+const cores = Object.keys(targets)
+  .filter((target) => target !== "wasi") // build_wasi.mjs, which needs a C compiler
+  .map((target) => promisify(execFile)(process.execPath, asc(target)));
 
 const shared = {
   bundle: true,
@@ -26,8 +30,34 @@ const shared = {
   logLevel: "warning",
 };
 const bundles = await Promise.all([
-  build({ ...shared, entryPoints: ["host/node/index.ts"], outfile: "dist/index.js" }),
+  build({
+    ...shared,
+    // In one build, because there must be one ZagreusError. hub.js is loaded when a model of the hub is wanted.
+    entryPoints: {
+      index: "host/node/index.ts",
+      quantize: "host/node/quantize.ts",
+      hub: "host/node/hub.ts",
+      offload_worker: "host/node/offload_worker.ts",
+      deno: "host/deno/index.ts",
+      "raspberry-pi": "host/raspberry-pi/index.ts",
+    },
+    external: ["./*.wasm"],
+    supported: { "import-source": true }, // in deno.js only
+    define: { ZAGREUS_WORKER: JSON.stringify(await worker()) },
+    splitting: true,
+    outdir: "dist",
+    chunkNames: "chunk-[hash]",
+  }),
+  ...browserBundles(),
   build({ ...shared, entryPoints: ["host/node/worker.ts"], outfile: "dist/worker.js" }),
+  build({
+    ...shared,
+    platform: "neutral",
+    mainFields: ["module", "main"],
+    entryPoints: ["host/cloudflare-workers/index.ts"],
+    outfile: "dist/cloudflare-workers.js",
+    external: ["./*.wasm"],
+  }),
   build({
     ...shared,
     entryPoints: ["host/node/cli/main.ts"],
@@ -43,6 +73,12 @@ const bundles = await Promise.all([
     },
   }),
 ]);
+const made = bundles.flatMap(({ metafile }) => Object.keys(metafile.outputs));
+for (const file of readdirSync("dist")) {
+  if (file.startsWith("chunk-") && !made.includes(`dist/${file}`)) rmSync(`dist/${file}`);
+}
+copyFileSync("quant/calibration/text.txt", "dist/calibration.txt");
+await writeProbes();
 writeFileSync(
   "dist/THIRD_PARTY_LICENSES.txt",
   licenses(bundles.flatMap(({ metafile }) => Object.keys(metafile.inputs))),
@@ -50,6 +86,35 @@ writeFileSync(
 
 run("node_modules/typescript/bin/tsc", "-p", "tsconfig.types.json");
 for (const { stderr } of await Promise.all(cores)) process.stderr.write(stderr);
+
+/** The probes of capabilities.ts as files, for Cloudflare Workers: a module there is a file. */
+async function writeProbes() {
+  const { outputFiles } = await build({ ...shared, entryPoints: ["host/core/capabilities.ts"], write: false });
+  const source = Buffer.from(outputFiles[0].contents).toString("base64");
+  const { SIMD_PROBE, RELAXED_PROBE } = await import(`data:text/javascript;base64,${source}`);
+  writeFileSync("dist/probe-simd.wasm", SIMD_PROBE);
+  writeFileSync("dist/probe-relaxed.wasm", RELAXED_PROBE);
+}
+
+/** Each of one file, so that those who do not bundle have few to copy. */
+function browserBundles() {
+  const names = { browser: "index", "browser-worker": "worker", "browser-thread": "thread" };
+  return Object.entries(names).map(([bundle, name]) =>
+    build({
+      ...shared,
+      platform: "browser",
+      target: "es2022",
+      entryPoints: [`host/browser/${name}.ts`],
+      outfile: `dist/${bundle}.js`,
+    }),
+  );
+}
+
+/** worker.ts as a script, for Deno: see host/deno/index.ts. */
+async function worker() {
+  const options = { ...shared, entryPoints: ["host/node/worker.ts"], format: "cjs", minify: true, write: false };
+  return (await build(options)).outputFiles[0].text;
+}
 
 /** The license texts of the packages that the bundled files belong to. */
 function licenses(inputs) {

@@ -78,10 +78,7 @@ export function cachedFullsize(type, { seed = 1, context = 4096 } = {}) {
 const padded = (/** @type {number} */ bytes) => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 
 /** All tensors in llama-quantize's order. */
-function shapes(
-  /** @type {{id: number, blockBytes: number}} */ { id, blockBytes },
-  /** @type {number} */ layers,
-) {
+function shapes(/** @type {{id: number, blockBytes: number}} */ { id, blockBytes }, /** @type {number} */ layers) {
   const norm = (/** @type {string} */ name) => ({
     name,
     dims: [HIDDEN],

@@ -66,11 +66,26 @@ test("host/core imports itself, the layout, and in one file the loader", () => {
   expect(offending("host/core", allowed)).toEqual([]);
 });
 
-test("host/core names no runtime", () => {
-  for (const file of sources("host/core")) {
+test("host/core and quant name no runtime", () => {
+  for (const file of [...sources("host/core"), ...sources("quant")]) {
     const code = readFileSync(join(ROOT, file), "utf8").replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, "");
     expect(code, file).not.toMatch(/\b(process|Deno|Bun|Buffer|require|globalThis|window|navigator|__dirname)\b[.[(]/);
   }
+});
+
+test("quant imports itself, the layout, and the leaves for errors and names; calibration runs the core, one file reads YAML", () => {
+  const allowed = (to: string, from: string) =>
+    inside("quant")(to) ||
+    inside("assembly/layout")(to) ||
+    ["host/core/errors", "host/core/names"].includes(to) ||
+    (inside("quant/calibration")(from) && inside("host/core")(to)) ||
+    (to === "js-yaml" && from === "quant/nanotron.ts");
+  expect(offending("quant", allowed)).toEqual([]);
+});
+
+test("quant/hub imports itself, and the leaves for errors and JSON", () => {
+  const allowed = (to: string) => inside("quant/hub")(to) || ["host/core/errors", "quant/json"].includes(to);
+  expect(offending("quant/hub", allowed)).toEqual([]);
 });
 
 test("host/node builds on host/core; its commands on the public API", () => {
@@ -79,6 +94,7 @@ test("host/node builds on host/core; its commands on the public API", () => {
     to.startsWith("node:") ||
     inside("host/node")(to) ||
     inside("host/core")(to) ||
+    inside("quant")(to) ||
     to === "host/index" ||
     inside("assembly/layout")(to) ||
     (packages.includes(to) && from.startsWith("host/node/cli/"));
@@ -86,8 +102,39 @@ test("host/node builds on host/core; its commands on the public API", () => {
   expect(offending("host/node/cli", (to) => !inside("host/core")(to))).toEqual([]);
 });
 
+test("host/raspberry-pi builds on host/node and host/core; a board is told from its files alone", () => {
+  const allowed = (to: string, from: string) =>
+    from.endsWith("/index.ts") && (to === "node:fs" || /^host\/(node|core|raspberry-pi)\//.test(to));
+  expect(offending("host/raspberry-pi", allowed)).toEqual([]);
+});
+
+test("host/deno is Node's sources and threads, and modules that Deno imports", () => {
+  const allowed = (to: string) =>
+    ["node:timers/promises", "node:worker_threads", "host/node/source", "host/node/worker_threads"].includes(to) ||
+    inside("host/deno")(to) ||
+    inside("host/core")(to) ||
+    to === "host/index";
+  expect(offending("host/deno", allowed)).toEqual([]);
+});
+
+test("host/browser builds on host/core", () => {
+  const allowed = (to: string) => inside("host/browser")(to) || inside("host/core")(to) || to === "host/index";
+  expect(offending("host/browser", allowed)).toEqual([]);
+});
+
+test("host/wasi makes C of the layout, the host and its commands", () => {
+  const sources = ["assembly/layout", "host/core", "host/node/cli"];
+  expect(offending("host/wasi", (to) => to === "commander" || sources.some((name) => inside(name)(to)))).toEqual([]);
+});
+
+test("host/cloudflare-workers builds on host/core, and imports compiled modules", () => {
+  const allowed = (to: string) =>
+    inside("host/cloudflare-workers")(to) || inside("host/core")(to) || to === "host/index";
+  expect(offending("host/cloudflare-workers", allowed)).toEqual([]);
+});
+
 test("no import cycles", () => {
-  for (const directory of ["host", "assembly"]) {
+  for (const directory of ["host", "assembly", "quant"]) {
     const edges = new Map<string, string[]>();
     for (const { from, to } of imports(directory)) {
       const name = from.replace(/\.ts$/, "");

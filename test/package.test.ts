@@ -9,6 +9,8 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const read = (path: string) => readFileSync(`${ROOT}${path}`, "utf8");
 const manifest = JSON.parse(read("package.json"));
 
+type Target = string | { [condition: string]: Target };
+
 function packed(): string[] {
   const output = execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
     cwd: ROOT,
@@ -22,23 +24,24 @@ test("it depends on nothing at run time", () => {
   for (const field of ["dependencies", "peerDependencies", "optionalDependencies", "bundledDependencies"]) {
     expect(manifest[field]).toBeUndefined();
   }
-  for (const bundle of ["dist/index.js", "dist/cli.js", "dist/worker.js"]) {
+  for (const bundle of packed().filter((path) => /^dist\/[^/]+\.js$/.test(path))) {
     const imported = [...read(bundle).matchAll(/^import\b[^"';]*"([^"]+)"|\bimport\("([^"]+)"\)/gm)];
     const packages = imported
       .map(([, fixed, dynamic]) => fixed ?? dynamic)
-      .filter((name) => !name?.startsWith("node:"));
+      .filter((name) => !/^(node:|\.\/)/.test(name!));
     expect(packages, bundle).toEqual([]);
   }
 });
 
 test("exports and bin lead to files, types first", () => {
   const files = packed();
-  for (const target of Object.values<string | Record<string, string>>(manifest.exports)) {
-    if (typeof target !== "string") expect(Object.keys(target)[0]).toBe("types");
-    for (const path of typeof target === "string" ? [target] : Object.values(target)) {
-      expect(files).toContain(path.replace("./", ""));
-    }
-  }
+  const check = (target: Target) => {
+    if (typeof target === "string") return expect(files).toContain(target.replace("./", ""));
+    const inner = Object.values(target);
+    if (inner.some((value) => typeof value === "string")) expect(Object.keys(target)[0]).toBe("types");
+    for (const value of inner) check(value);
+  };
+  for (const target of Object.values<Target>(manifest.exports)) check(target);
   for (const path of Object.values<string>(manifest.bin)) {
     expect(files).toContain(path);
     expect(read(path).startsWith("#!/usr/bin/env node\n")).toBe(true);
@@ -51,7 +54,20 @@ test("it has what it needs and nothing else", () => {
     expect.arrayContaining([
       "LICENSE",
       "README.md",
+      "dist/browser.js",
+      "dist/browser-thread.js",
+      "dist/browser-worker.js",
+      "dist/calibration.txt",
+      "dist/deno.js",
+      "dist/cloudflare-workers.js",
+      "dist/hub.js",
+      "dist/probe-relaxed.wasm",
+      "dist/probe-simd.wasm",
+      "dist/offload_worker.js",
+      "dist/quantize.js",
       "dist/worker.js",
+      "dist/zagreus-calibrate.wasm",
+      "dist/zagreus-quantizer.wasm",
       "dist/zagreus-simd.wasm",
       "dist/zagreus-relaxed.wasm",
       "dist/zagreus-simd-mt.wasm",
@@ -69,6 +85,16 @@ test("it can be imported by its name", async () => {
   const library = await import("zagreus-edge");
   expect(Object.keys(library).sort()).toEqual(["ZagreusError", "bundledModel", "inspect", "load"]);
   expect(existsSync(library.bundledModel)).toBe(true);
+  const { quantize, ZagreusError } = await import("zagreus-edge/quantize");
+  expect(quantize).toBeInstanceOf(Function);
+  expect(ZagreusError).toBe(library.ZagreusError);
+});
+
+test("jsr.json has the version of package.json, and leads to files", () => {
+  const { version, exports, publish } = JSON.parse(read("jsr.json"));
+  expect(version).toBe(manifest.version);
+  for (const path of Object.values<string>(exports)) expect(packed()).toContain(path.replace("./", ""));
+  expect(publish.exclude).toContain("!dist"); // which .gitignore leaves out
 });
 
 test("the lockfile names no registry", () => {

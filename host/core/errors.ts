@@ -13,9 +13,19 @@ export type HostErrorCode =
   | "CLOSED" // the model or session was closed
   | "THREAD_FAILED" // a worker thread could not start or has died; the model has to be loaded again
   | "SOURCE_FAILED" // the model's bytes could not be read; `cause` says why
+  | "HUB_DENIED" // the model hub wants a token (401) or its terms accepted (403); `field` is the repository, `value` the status
+  | "HUB_NOT_FOUND" // no such repository, revision or file, or not what is needed
+  | "HUB_BUSY" // too many requests (429), still after some retries
+  | "HUB_FAILED" // an answer of the hub that is of no use; `value` is its status, if that is the reason
+  | "OFFLINE" // no network, or told not to use it, and the model is not cached
+  | "BAD_CHECKSUM" // a download, or a cached file, is not what the hub states; or a piece not what its manifest states
+  | "DISK_FULL"
+  | "WRITE_FAILED" // a file could not be written; `cause` says why
   | "INVALID_OPTION"
   | "BAD_SNAPSHOT" // damaged, or no snapshot at all
   | "FOREIGN_SNAPSHOT" // intact, but of another model or KV cache
+  | "BAD_JSON" // a checkpoint's file or header, or a manifest, is not the JSON it must be; `field` names it
+  | "BAD_YAML" // a checkpoint's configuration file is not what its name says
   | "UNSUPPORTED_RUNTIME"; // no WebAssembly SIMD here, or not what the wanted build needs
 
 export type ErrorCode = CoreErrorCode | HostErrorCode;

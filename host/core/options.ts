@@ -116,6 +116,14 @@ export function checkLoadOptions(options: LoadOptions): LoadOptions {
   return options;
 }
 
+/** Takes `offload` out of the options. @throws ZagreusError INVALID_OPTION */
+export function splitOffload<T extends { offload?: boolean | undefined }>(options: T) {
+  if (options === null || typeof options !== "object") throw invalidOption("options", options, "an object");
+  const { offload, ...rest } = options;
+  flag("offload", offload);
+  return { offload, rest };
+}
+
 export function checkTokenizeOptions(options: TokenizeOptions): TokenizeOptions {
   checkNames(options, ["special", "bos"]);
   flag("special", options.special);

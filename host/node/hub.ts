@@ -115,8 +115,9 @@ export const nodeFiles: HubFiles = {
     try {
       await replacing(path, (temporary) => symlink(target, temporary, "file"));
     } catch (error) {
-      // Windows without the right to, file systems without links.
+      // Windows without the right to, file systems without links, Deno where its permissions are for some folders only.
       if (["EPERM", "EACCES", "ENOSYS", "ENOTSUP", "EOPNOTSUPP", "EINVAL"].includes(codeOf(error) ?? "")) return false;
+      if (error instanceof Error && error.name === "NotCapable") return false;
       throw error;
     }
     return true;

@@ -4,9 +4,12 @@ import { readFile } from "node:fs/promises";
 import { setImmediate } from "node:timers/promises";
 import type { Build, LoadOptions, Model, ModelInfo } from "../core/api.js";
 import { inspectModel, loadModel, type Platform } from "../core/model.js";
+import type { OffloadedModel, OffloadOptions } from "../core/offload/api.js";
+import { splitOffload } from "../core/options.js";
 import { openSource, type Source } from "./source.js";
 import { nodeThreads } from "./threads.js";
 
+export type { OffloadedModel, OffloadedSession, OffloadOptions } from "../core/offload/api.js";
 export * from "../index.js";
 export type { Source } from "./source.js";
 
@@ -31,14 +34,20 @@ async function compile(build: Build): Promise<WebAssembly.Module> {
 }
 
 /**
- * Loads a GGUF model.
- * @throws ZagreusError INVALID_OPTION, SOURCE_FAILED, ABORTED, OVER_BUDGET, or what is wrong with the file
+ * Loads a GGUF model, downloading it first if it is one of the hub that is not cached; with `offload: true` in a thread of its
+ * own, so that a server's event loop stays free.
+ * @throws ZagreusError INVALID_OPTION, SOURCE_FAILED, ABORTED, OVER_BUDGET, what is wrong with the file, or the download; with
+ * `offload` THREAD_FAILED
  */
-export async function load(source: Source, options: LoadOptions = {}): Promise<Model> {
-  return loadModel((signal) => openSource(source, signal), options, node);
+export async function load(source: Source, options: OffloadOptions & { offload: true }): Promise<OffloadedModel>;
+export async function load(source: Source, options?: OffloadOptions & { offload?: false | undefined }): Promise<Model>;
+export async function load(source: Source, options: OffloadOptions = {}): Promise<Model | OffloadedModel> {
+  const { offload, rest } = splitOffload(options);
+  if (offload) return (await import("./offload.js")).loadInThread(source, rest);
+  return loadModel((checked) => openSource(source, checked), rest, node);
 }
 
 /** Reads a model's header: metadata, tensors, and the plan in bytes. The weights are not read. */
 export async function inspect(source: Source, options: LoadOptions = {}): Promise<ModelInfo> {
-  return inspectModel((signal) => openSource(source, signal), options, node);
+  return inspectModel((checked) => openSource(source, checked), options, node);
 }

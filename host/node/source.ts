@@ -1,17 +1,25 @@
-// What load() takes in Node: everything the web has, and paths and URLs.
+// What load() takes in Node: everything the web has, paths, URLs, and models of the hub.
 
+import { isHubId } from "../../quant/hub/names.js";
+import type { LoadOptions } from "../core/api.js";
 import { invalidOption, ZagreusError } from "../core/errors.js";
 import { checkSignal } from "../core/pace.js";
 import { type ByteSource, byteSource, type WebSource } from "../core/source.js";
 import { fileSource } from "./file.js";
+import type { HubProgress } from "./hub.js";
 
-/** A path, a URL (file:, http:, https:, also as a string), or the bytes in any of the web's forms. */
+/**
+ * A path, a URL (file:, http:, https:, also as a string), a model of the hub ("hf:owner/repo[@revision][/file]" or a short
+ * name as "zagreus-ita"), or the bytes in any of the web's forms.
+ */
 export type Source = string | URL | WebSource;
 
-/** @throws ZagreusError SOURCE_FAILED with the cause, INVALID_OPTION */
-export async function openSource(source: Source, signal: AbortSignal | undefined): Promise<ByteSource> {
-  if (typeof source === "string" && source.startsWith("hf:")) {
-    throw invalidOption("source", source, "a path or URL: hub ids are not supported in this version");
+/** @throws ZagreusError SOURCE_FAILED with the cause, INVALID_OPTION; for models of the hub also those of pullGguf() */
+export async function openSource(source: Source, { signal, onProgress }: LoadOptions): Promise<ByteSource> {
+  if (typeof source === "string" && isHubId(source)) {
+    const { hubGguf } = await import("./hub.js");
+    const report = onProgress && ((progress: HubProgress) => onProgress({ phase: "download", ...progress }));
+    return fileSource(await hubGguf(source, { signal, onProgress: report }));
   }
   if (typeof source !== "string" && !(source instanceof URL)) return byteSource(source);
   const location = locate(source);

@@ -21,8 +21,8 @@ const MESSAGES: [code: number, failure: ReturnType<typeof about>, message: strin
   [status.BAD_DIMENSION, about("x", 0, 2097152), 'tensor "x": a dimension is 0, must be 1 to 2,097,152'],
   [
     status.UNSUPPORTED_TENSOR_TYPE,
-    about("output.weight", 14, 8),
-    'tensor "output.weight": type is Q6_K, must be F32, F16, BF16, Q8_0 or Q4_0',
+    about("output.weight", 10, 8),
+    'tensor "output.weight": type is Q2_K, must be F32, F16 or BF16, for a matrix also Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K or Q6_K',
   ],
   [status.UNSUPPORTED_ARCHITECTURE, about("mamba", 0, 0), 'general.architecture is "mamba", must be "llama"'],
   [

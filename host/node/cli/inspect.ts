@@ -6,7 +6,7 @@ import { interruptSignal, print, printJson } from "./output.js";
 export function inspectCommand(): Command {
   return withModel(new Command("inspect"))
     .description("show metadata, tensors and the memory plan of a model without loading it")
-    .argument("[file]", "path or URL of a GGUF file (default: that of --model)")
+    .argument("[file]", "as for --model (default: that of --model)")
     .action(run);
 }
 

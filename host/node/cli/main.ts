@@ -9,13 +9,15 @@ import { inspectCommand } from "./inspect.js";
 import { logitsCommand } from "./logits.js";
 import { interrupted } from "./output.js";
 import { perplexityCommand } from "./perplexity.js";
+import { pullCommand } from "./pull.js";
+import { quantizeCommand } from "./quantize.js";
+import { splitCommand } from "./split.js";
 import { tokenizeCommand } from "./tokenize.js";
 
 declare const ZAGREUS_VERSION: string;
 
 const FAILURE = 1;
 const USAGE = 2;
-const INTERRUPTED = 130;
 
 // A reader that went away, as in `zagreus … | head`, is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -27,7 +29,18 @@ const program = new Command("zagreus")
   .version(ZAGREUS_VERSION)
   .exitOverride()
   .showHelpAfterError("(zagreus --help shows the usage)");
-for (const make of [completeCommand, tokenizeCommand, logitsCommand, perplexityCommand, benchCommand, inspectCommand]) {
+const commands = [
+  completeCommand,
+  tokenizeCommand,
+  logitsCommand,
+  perplexityCommand,
+  benchCommand,
+  inspectCommand,
+  quantizeCommand,
+  splitCommand,
+  pullCommand,
+];
+for (const make of commands) {
   program.addCommand(make().exitOverride().showHelpAfterError("(add --help to see the usage)"));
 }
 
@@ -40,7 +53,8 @@ try {
 /** Says what went wrong in one line, and returns the exit code. */
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE; // commander has said it
-  if (interrupted()) return INTERRUPTED;
+  const interruption = interrupted();
+  if (interruption !== undefined) return interruption;
   const message = error instanceof Error ? error.message : String(error);
   process.stderr.write(`zagreus: ${message.replace(/\s*\n\s*/g, " ")}\n`);
   return error instanceof ZagreusError && error.code === "INVALID_OPTION" ? USAGE : FAILURE;

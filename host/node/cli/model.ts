@@ -1,7 +1,15 @@
 // Options and loading that all commands share.
 
 import { type Command, Option } from "commander";
-import { type Build, bundledModel, type KvType, type LoadOptions, load, type Model } from "../index.js";
+import {
+  type Build,
+  bundledModel,
+  type KvType,
+  type LoadOptions,
+  type LoadProgress,
+  load,
+  type Model,
+} from "../index.js";
 import { integer } from "./arguments.js";
 import { interruptSignal } from "./output.js";
 import { progressBar } from "./progress.js";
@@ -15,12 +23,14 @@ export interface ModelFlags {
   json?: boolean;
 }
 
+const MODEL_HELP =
+  "path or URL of a GGUF file, hf:OWNER/REPO[@REVISION][/FILE] or a short name (default: the bundled zagreus-nano)";
 const BUILDS: Build[] = ["simd", "relaxed", "simd-mt", "relaxed-mt"];
 
 /** Adds -m, --build, --threads, --context, --kv and --json. */
 export function withModel(command: Command): Command {
   return command
-    .option("-m, --model <model>", "path or URL of a GGUF file (default: the bundled zagreus-nano)")
+    .option("-m, --model <model>", MODEL_HELP)
     .addOption(new Option("--build <build>", "build of the core (default: the best that works here)").choices(BUILDS))
     .option("-t, --threads <n>", "threads (default: one for each core of the machine, at most 4)", integer(1))
     .option("--context <tokens>", "positions of the KV cache (default: the model's, at most 4096)", integer(1))
@@ -41,13 +51,19 @@ export function loadOptions({ build, threads, context, kv }: ModelFlags): LoadOp
 
 export async function loadModel(flags: ModelFlags): Promise<LoadedModel> {
   const signal = interruptSignal();
-  const bar = progressBar();
+  const bars = { download: progressBar("downloading"), load: progressBar() };
+  let current = bars.download;
+  const onProgress = (progress: LoadProgress) => {
+    const bar = progress.phase === "download" ? bars.download : bars.load;
+    if (bar !== current) current.stop();
+    current = bar;
+    bar.update?.(progress);
+  };
   const begun = performance.now();
   try {
-    const options = { ...loadOptions(flags), signal, onProgress: bar.update };
-    const model = await load(flags.model ?? bundledModel, options);
+    const model = await load(flags.model ?? bundledModel, { ...loadOptions(flags), signal, onProgress });
     return { model, loadMs: performance.now() - begun, signal };
   } finally {
-    bar.stop();
+    current.stop();
   }
 }

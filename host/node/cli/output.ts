@@ -1,4 +1,4 @@
-// Standard output, and what happens when somebody presses Ctrl-C.
+// Standard output, and what happens when somebody presses Ctrl-C or ends the process.
 
 import { once } from "node:events";
 
@@ -16,14 +16,23 @@ export async function write(text: string): Promise<void> {
   if (!process.stdout.write(text)) await once(process.stdout, "drain");
 }
 
+/** Exit codes of what a person or the system ends a process with: 128 + the signal's number. */
+const INTERRUPTIONS = { SIGINT: 130, SIGTERM: 143 };
 const interruption = new AbortController();
+let exitCode: number | undefined;
 
-/** Fires at the first Ctrl-C; a second one ends the process as usual. */
+/** Fires at the first Ctrl-C, or SIGTERM; a second one ends the process as usual. */
 export function interruptSignal(): AbortSignal {
-  process.once("SIGINT", () => interruption.abort());
+  for (const [name, code] of Object.entries(INTERRUPTIONS)) {
+    process.once(name, () => {
+      exitCode = code;
+      interruption.abort();
+    });
+  }
   return interruption.signal;
 }
 
-export function interrupted(): boolean {
-  return interruption.signal.aborted;
+/** The exit code if the signal has fired. */
+export function interrupted(): number | undefined {
+  return exitCode;
 }

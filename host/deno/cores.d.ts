@@ -1,0 +1,4 @@
+import type { Build } from "../core/api.js";
+
+/** Each is compiled once. */
+export const cores: Record<Build, () => Promise<WebAssembly.Module>>;

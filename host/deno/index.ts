@@ -1,0 +1,42 @@
+// zagreus-edge for Deno. It asks for no permission but to read the model. Paths are relative to dist/, where this file is
+// bundled to.
+
+import { setImmediate } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
+import type { LoadOptions, Model, ModelInfo } from "../core/api.js";
+import { inspectModel, loadModel, type Platform } from "../core/model.js";
+import { openSource, type Source } from "../node/source.js";
+import { workerThreads } from "../node/worker_threads.js";
+import { cores } from "./cores.js";
+
+export * from "../index.js";
+export type { Source } from "../node/source.js";
+
+/** The model that comes with the package: zagreus-nano, int8. */
+export const bundledModel = new URL("../host/models/zagreus-nano-Q8_0.gguf", import.meta.url);
+
+/** host/node/worker.ts. As text, because Deno wants the permission to read a worker's file. */
+declare const ZAGREUS_WORKER: string;
+
+const deno: Platform = {
+  module: (build) => cores[build](),
+  macrotask: () => setImmediate(), // timers take 2 ms
+  // Deno's own workers would keep the process alive.
+  threads: workerThreads(
+    navigator.hardwareConcurrency,
+    (task) => new Worker(ZAGREUS_WORKER, { eval: true, workerData: task }),
+  ),
+};
+
+/**
+ * Loads a GGUF model. A file needs --allow-read, a URL --allow-net; a model of the hub both, --allow-write and --allow-env.
+ * @throws ZagreusError INVALID_OPTION, SOURCE_FAILED, ABORTED, OVER_BUDGET, what is wrong with the file, or the download
+ */
+export async function load(source: Source, options: LoadOptions = {}): Promise<Model> {
+  return loadModel((checked) => openSource(source, checked), options, deno);
+}
+
+/** Reads a model's header: metadata, tensors, and the plan in bytes. The weights are not read. */
+export async function inspect(source: Source, options: LoadOptions = {}): Promise<ModelInfo> {
+  return inspectModel((checked) => openSource(source, checked), options, deno);
+}

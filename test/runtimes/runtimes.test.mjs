@@ -1,0 +1,134 @@
+// The installed package in Node, Deno and Bun.
+
+import { once } from "node:events";
+import { closeSync, cpSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startHub } from "../hub_server";
+import { installPackage, output, RUNTIMES, runSuiteIn } from "./installed.mjs";
+import { failures } from "./suite.mjs";
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+const BYTES = readFileSync(here("../../host/models/zagreus-nano-Q8_0.gguf"));
+const MODEL = "node_modules/zagreus-edge/host/models/zagreus-nano-Q8_0.gguf";
+const READ_MODEL = `--allow-read=${MODEL}`;
+const names = Object.keys(RUNTIMES);
+/** Those with node:worker_threads of their own kind, where `offload` is. */
+const offloading = names.filter((name) => name !== "Deno");
+
+let project;
+beforeAll(() => {
+  project = installPackage();
+  for (const file of ["faults.mjs", "source.mjs", "event_loop.mjs"]) cpSync(here(file), `${project.directory}/${file}`);
+});
+afterAll(() => project?.remove());
+
+function run(name, script, { allow = [], args = [], ...options } = {}) {
+  const [command, ...rest] = RUNTIMES[name](script, ...allow);
+  return output(command, [...rest, ...args], project.directory, options);
+}
+
+test.each(names)("%s passes the suite", async (name) => {
+  const report = await runSuiteIn(name, project.directory);
+  expect(failures(report)).toEqual([]);
+  const working = report.rows.filter(({ works }) => works).map(({ build }) => build);
+  expect(working).toEqual(expect.arrayContaining(["simd", "simd-mt"]));
+});
+
+test.each(offloading)("%s passes it with the model in another thread", async (name) => {
+  expect(failures(await runSuiteIn(name, project.directory, "offload"))).toEqual([]);
+});
+
+test.each(names)("%s: faults end in typed errors, and the next load works", async (name) => {
+  const server = createServer((_, response) => {
+    response.setHeader("content-length", BYTES.length);
+    response.write(BYTES.subarray(0, BYTES.length >> 1), () => response.destroy());
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const host = `127.0.0.1:${server.address().port}`;
+  const allow = [READ_MODEL, `--allow-net=${host}`];
+  const report = JSON.parse(await run(name, "faults.mjs", { allow, args: [`http://${host}/model.gguf`] }));
+  server.close();
+  const killed = "THREAD_FAILED,THREAD_FAILED,THREAD_FAILED"; // what ran, what waited, and what came later
+  expect(report).toEqual({
+    cut: "SOURCE_FAILED",
+    threadKilled: killed,
+    ...(name === "Deno" ? {} : { modelKilled: killed, cutOffloaded: "SOURCE_FAILED", missing: "SOURCE_FAILED" }),
+    after: true,
+  });
+});
+
+test.each(names)("%s takes a file, standard input and a model of the hub", async (name) => {
+  const expected = await run(name, "source.mjs", { allow: [READ_MODEL], args: [MODEL] });
+  expect(expected.length).toBeGreaterThan(10);
+  const model = openSync(`${project.directory}/${MODEL}`);
+  expect(await run(name, "source.mjs", { stdin: model })).toBe(expected);
+  closeSync(model);
+
+  const files = [{ path: "nano-Q8_0.gguf", bytes: BYTES, lfs: true }];
+  const hub = await startHub([{ name: "acme/nano", commit: "0123456789abcdef0123456789abcdef01234567", files }]);
+  const cache = `${project.directory}/cache ${name}`;
+  mkdirSync(cache);
+  const hosts = [hub.endpoint, hub.cdn].map((url) => new URL(url).host);
+  const allow = [
+    `--allow-net=${hosts}`,
+    `--allow-read=${cache}`,
+    `--allow-write=${cache}`,
+    "--allow-env",
+    "--allow-sys",
+  ];
+  const env = { HF_HUB_CACHE: cache, HF_ENDPOINT: hub.endpoint, HF_TOKEN: "hf_test" };
+  expect(await run(name, "source.mjs", { allow, args: ["hf:acme/nano"], env })).toBe(expected);
+  await hub.close();
+});
+
+test.each(["Node 20", "Node 24"])("%s: an offloaded model leaves the event loop free", async (name) => {
+  const { plain, offloaded } = JSON.parse(await run(name, "event_loop.mjs"));
+  expect(plain).toBeGreaterThan(0.7);
+  expect(offloaded).toBeLessThan(0.3);
+});
+
+test("Deno is asked for no permission but to read the model, and says so without it", async () => {
+  const { stderr } = await run("Deno", "source.mjs", { args: [MODEL] }).catch((error) => error);
+  expect(stderr).toContain("SOURCE_FAILED");
+  expect(stderr).toMatch(/Requires read access to .*zagreus-nano-Q8_0\.gguf/);
+});
+
+test("the Deno example does what its README says", async () => {
+  const commands = /```sh\n([\s\S]*?)```/.exec(readFileSync(here("../../examples/deno/README.md"), "utf8"))[1].trim();
+  const [prepare, run, ...more] = commands.split("\n");
+  expect(prepare).toBe("npm ci && npm run build"); // as it was before these tests
+  expect(more).toEqual([]);
+  const [deno] = RUNTIMES.Deno("");
+  const env = { PATH: `${dirname(deno)}:${process.env.PATH}` };
+  expect((await output("sh", ["-c", run], here("../.."), { env })).length).toBeGreaterThan(50);
+});
+
+test("JSR would take the package", async () => {
+  const [deno] = RUNTIMES.Deno("");
+  await output(deno, ["publish", "--dry-run", "--allow-dirty", "--config", "jsr.json"], here("../.."));
+});
+
+test("Deno finds the package's types", async () => {
+  const [deno] = RUNTIMES.Deno("");
+  const code = `import { bundledModel, load, type Model } from "zagreus-edge";
+    const model: Model = await load(bundledModel, { kvType: "f32" });
+    // @ts-expect-error an unknown option
+    model.complete("a", { temprature: 1 });`;
+  writeFileSync(`${project.directory}/types.ts`, code);
+  await output(deno, ["check", "types.ts"], project.directory);
+});
+
+test.each([
+  ["Node 20", "index.js"],
+  ["Node 24", "index.js"],
+  ["Deno", "deno.js"],
+  ["Bun", "index.js"],
+])("%s resolves the package to dist/%s", async (name, file) => {
+  const [command] = RUNTIMES[name]("");
+  const code = 'console.log(import.meta.resolve("zagreus-edge"))';
+  const args = { Deno: ["eval", code], Bun: ["-e", code] }[name] ?? ["--input-type=module", "-e", code];
+  expect((await output(command, args, project.directory)).trim()).toMatch(new RegExp(`/dist/${file}$`));
+});

@@ -1,0 +1,7 @@
+// Continues a text with the model that is named, or comes through standard input.
+
+import { load } from "zagreus-edge";
+
+const [source] = globalThis.Deno?.args ?? process.argv.slice(2);
+const model = await load(source ?? globalThis.Deno?.stdin.readable ?? process.stdin);
+console.log(await model.complete("C'era una volta", { maxTokens: 8, temperature: 0 }).text());
