@@ -45,7 +45,7 @@ test.each([
 });
 
 test("complete ends where the model ends", () => {
-  const args = ["complete", PROMPT, "--temp", "1.5", "--seed", "2", "-n", "400", "--logit-bias", "8177=8", ...model()];
+  const args = ["complete", PROMPT, "--temp", "1.5", "--seed", "2", "-n", "400", "--logit-bias", "8177=12", ...model()];
   const expected = json(node(args));
   expect(expected.finishReason).toBe("stop");
   expect(said(json(wasi(args)))).toEqual(said(expected));
