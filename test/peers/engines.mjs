@@ -57,7 +57,7 @@ export function defineEngines(common) {
       command: program
         ? engine("core", settings, program)
         : engine("chromium", { ...settings, page: "core", isolated: threads > 1 }),
-      shippedBytes: size(wasm) + size(join(dist, "index.js")) + (threads > 1 ? size(join(dist, "worker.js")) : 0),
+      shippedBytes: size(wasm) + librarySize(dist) + (threads > 1 ? size(join(dist, "worker.js")) : 0),
       missing: (!existsSync(wasm) && `there is no ${build} build`) || (!program && missingChromium()) || undefined,
     };
   };
@@ -71,7 +71,7 @@ export function defineEngines(common) {
       threads: 1,
       build: simd,
       command: engine("library", { ...common, library: join(dist, "index.js"), build: simd, threads: 1 }, program),
-      shippedBytes: size(join(dist, `zagreus-${simd}.wasm`)) + size(join(dist, "index.js")),
+      shippedBytes: size(join(dist, `zagreus-${simd}.wasm`)) + librarySize(dist),
       lacks: ["prefill", "decode", "sha256"],
     };
   };
@@ -152,6 +152,14 @@ function chromiumVersion() {
   if (missingChromium()) return "";
   const text = execFileSync(CHROMIUM, ["--version"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
   return /Chromium (\d+)/.exec(text)?.[1] ?? "";
+}
+
+/** Bytes of the library and of the chunks that it imports. */
+function librarySize(dist) {
+  const index = join(dist, "index.js");
+  if (!existsSync(index)) return 0;
+  const chunks = new Set(readFileSync(index, "utf8").match(/\bchunk-\w+\.js/g));
+  return [...chunks].reduce((sum, chunk) => sum + size(join(dist, chunk)), size(index));
 }
 
 /** Bytes of a file, or of all files below a directory whose name ends so. */
