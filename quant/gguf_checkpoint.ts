@@ -13,22 +13,12 @@ import {
   MAX_STRING_BYTES,
   MAX_TENSORS,
   VALUE_ARRAY,
-  VALUE_BOOL,
-  VALUE_F32,
-  VALUE_F64,
-  VALUE_I8,
-  VALUE_I16,
-  VALUE_I32,
-  VALUE_I64,
   VALUE_STRING,
-  VALUE_U8,
-  VALUE_U16,
-  VALUE_U32,
-  VALUE_U64,
 } from "../assembly/layout/gguf.js";
 import { type ErrorCode, type ErrorDetails, ZagreusError } from "../host/core/errors.js";
 import { tensorTypeName, valueTypeName } from "../host/core/names.js";
 import type { Checkpoint, MetadataValue, RandomAccess, SourceTensor } from "./checkpoint.js";
+import { NUMBERS, type Scalar } from "./gguf_numbers.js";
 import { llamaTensors } from "./llama.js";
 import type { Metadata } from "./metadata.js";
 import { typeBytes } from "./quantizer.js";
@@ -224,37 +214,11 @@ function readValue(cursor: Cursor, file: RandomAccess, key: string): MetadataVal
   return { type, elementType, value };
 }
 
-type Scalar = number | bigint | boolean | string;
-
 function readScalar(cursor: Cursor, file: RandomAccess, key: string, type: number, otherwise: ErrorCode): Scalar {
-  switch (type) {
-    case VALUE_STRING:
-      return string(cursor, file, key);
-    case VALUE_BOOL:
-      return cursor.view.getUint8(cursor.take(1)) !== 0;
-    case VALUE_U8:
-      return cursor.view.getUint8(cursor.take(1));
-    case VALUE_I8:
-      return cursor.view.getInt8(cursor.take(1));
-    case VALUE_U16:
-      return cursor.view.getUint16(cursor.take(2), true);
-    case VALUE_I16:
-      return cursor.view.getInt16(cursor.take(2), true);
-    case VALUE_U32:
-      return cursor.u32();
-    case VALUE_I32:
-      return cursor.view.getInt32(cursor.take(4), true);
-    case VALUE_F32:
-      return cursor.view.getFloat32(cursor.take(4), true);
-    case VALUE_F64:
-      return cursor.view.getFloat64(cursor.take(8), true);
-    case VALUE_U64:
-      return cursor.u64();
-    case VALUE_I64:
-      return cursor.view.getBigInt64(cursor.take(8), true);
-    default:
-      throw fail(otherwise, file, key, `has the type ${valueTypeName(type)}`, type);
-  }
+  if (type === VALUE_STRING) return string(cursor, file, key);
+  const number = NUMBERS[type];
+  if (!number) throw fail(otherwise, file, key, `has the type ${valueTypeName(type)}`, type);
+  return number.read(cursor.view, cursor.take(number.bytes));
 }
 
 function count(cursor: Cursor, file: RandomAccess, field: string, most: number): number {

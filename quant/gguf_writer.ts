@@ -5,20 +5,12 @@ import {
   GGUF_MAGIC,
   GGUF_VERSION_MAX,
   VALUE_ARRAY,
-  VALUE_BOOL,
-  VALUE_F32,
-  VALUE_F64,
-  VALUE_I8,
-  VALUE_I16,
-  VALUE_I32,
-  VALUE_I64,
   VALUE_STRING,
-  VALUE_U8,
-  VALUE_U16,
   VALUE_U32,
   VALUE_U64,
 } from "../assembly/layout/gguf.js";
 import type { MetadataValue } from "./checkpoint.js";
+import { NUMBERS, type Scalar } from "./gguf_numbers.js";
 import type { Metadata } from "./metadata.js";
 
 export interface TensorInfo {
@@ -59,23 +51,6 @@ export function encodeHeader(metadata: Metadata, tensors: readonly TensorInfo[])
   return out.finish();
 }
 
-type Scalar = number | bigint | boolean | string;
-
-/** Bytes of a number of each type, and how it is stored. */
-const NUMBERS: Record<number, [bytes: number, store: (view: DataView, at: number, value: Scalar) => void]> = {
-  [VALUE_U8]: [1, (view, at, value) => view.setUint8(at, Number(value))],
-  [VALUE_I8]: [1, (view, at, value) => view.setInt8(at, Number(value))],
-  [VALUE_BOOL]: [1, (view, at, value) => view.setUint8(at, Number(value))],
-  [VALUE_U16]: [2, (view, at, value) => view.setUint16(at, Number(value), true)],
-  [VALUE_I16]: [2, (view, at, value) => view.setInt16(at, Number(value), true)],
-  [VALUE_U32]: [4, (view, at, value) => view.setUint32(at, Number(value), true)],
-  [VALUE_I32]: [4, (view, at, value) => view.setInt32(at, Number(value), true)],
-  [VALUE_F32]: [4, (view, at, value) => view.setFloat32(at, Number(value), true)],
-  [VALUE_U64]: [8, (view, at, value) => view.setBigUint64(at, BigInt(value), true)],
-  [VALUE_I64]: [8, (view, at, value) => view.setBigInt64(at, BigInt(value), true)],
-  [VALUE_F64]: [8, (view, at, value) => view.setFloat64(at, Number(value), true)],
-};
-
 /** A growing little-endian byte string. */
 class Writer {
   private bytes = new Uint8Array(1 << 16);
@@ -108,9 +83,9 @@ class Writer {
   scalar(type: number, value: Scalar): void {
     if (type === VALUE_STRING) this.string(value as string);
     else {
-      const [bytes, store] = NUMBERS[type]!;
+      const { bytes, write } = NUMBERS[type]!;
       this.reserve(bytes);
-      store(this.view, this.length, value);
+      write(this.view, this.length, value);
       this.length += bytes;
     }
   }

@@ -1,7 +1,7 @@
 // A checkpoint to a GGUF file, tensor by tensor: memory holds one piece of a tensor at a time.
 
 import { GROUP, TYPE_F32, TYPE_Q4_0, TYPE_Q8_0 } from "../assembly/layout/blocks.js";
-import { ZagreusError } from "../host/core/errors.js";
+import { aborted, ZagreusError } from "../host/core/errors.js";
 import type { Checkpoint, SourceTensor } from "./checkpoint.js";
 import { aligned, encodeHeader, type TensorInfo } from "./gguf_writer.js";
 import { type Metadata, u32 } from "./metadata.js";
@@ -56,7 +56,7 @@ export async function encodeGguf(checkpoint: Checkpoint, sink: Sink, options: En
   const totalBytes = outputs.reduce((sum, { byteLength }) => sum + aligned(byteLength), header.length);
   let writtenBytes = 0;
   const write = async (bytes: Uint8Array) => {
-    if (signal?.aborted) throw new ZagreusError("ABORTED", "aborted by the caller's signal", { cause: signal.reason });
+    if (signal?.aborted) throw aborted(signal.reason);
     await sink(bytes);
     writtenBytes += bytes.length;
     onProgress?.({ phase: "quantize", doneBytes: writtenBytes, totalBytes });

@@ -4,6 +4,7 @@ import type { LoadOptions, Model, ModelInfo } from "../core/api.js";
 import { inspectModel, loadModel } from "../core/model.js";
 import type { OffloadedModel, OffloadOptions } from "../core/offload/api.js";
 import { loadOffloaded } from "../core/offload/load.js";
+import { splitOffload } from "../core/options.js";
 import { startWorker } from "./offload.js";
 import { browser } from "./platform.js";
 import { openSource, prepareSource, type Source } from "./source.js";
@@ -34,13 +35,12 @@ export async function load(
   source: Source,
   options?: BrowserLoadOptions & { offload?: false | undefined },
 ): Promise<Model>;
-export async function load(
-  source: Source,
-  { offload, cache, ...options }: BrowserLoadOptions = {},
-): Promise<Model | OffloadedModel> {
+export async function load(source: Source, options: BrowserLoadOptions = {}): Promise<Model | OffloadedModel> {
+  const { offload, rest } = splitOffload(options);
+  const { cache, ...loadOptions } = rest;
   const prepared = prepareSource(source, cache);
-  if (offload) return loadOffloaded(startWorker, prepared, options);
-  return loadModel((checked) => openSource(prepared, checked), options, browser);
+  if (offload) return loadOffloaded(startWorker, prepared, loadOptions);
+  return loadModel((checked) => openSource(prepared, checked), loadOptions, browser);
 }
 
 /** Reads a model's header: metadata, tensors, and the plan in bytes. The weights are not read. */

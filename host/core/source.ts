@@ -62,7 +62,7 @@ function isStream(source: unknown): source is ReadableStream<Uint8Array> {
   return typeof (source as { getReader?: unknown } | null)?.getReader === "function";
 }
 
-function isAsyncIterable(source: unknown): source is AsyncIterable<Uint8Array> {
+export function isAsyncIterable(source: unknown): source is AsyncIterable<Uint8Array> {
   return typeof (source as Partial<AsyncIterable<Uint8Array>> | null)?.[Symbol.asyncIterator] === "function";
 }
 

@@ -29,6 +29,7 @@ import {
   checkTokenizeOptions,
   checkTokens,
 } from "../options.js";
+import { isAsyncIterable } from "../source.js";
 import type { OffloadedModel } from "./api.js";
 import { type Channel, type Handler, Link } from "./link.js";
 import type { Step } from "./serve.js";
@@ -279,10 +280,6 @@ async function* pieces(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
       yield chunk; // the other side says what is wrong with it
     else for (let at = 0; at < chunk.length; at += IO_BYTES) yield chunk.slice(at, at + IO_BYTES);
   }
-}
-
-function isAsyncIterable(source: unknown): source is AsyncIterable<unknown> {
-  return typeof (source as Partial<AsyncIterable<unknown>> | null)?.[Symbol.asyncIterator] === "function";
 }
 
 function threadFailed(cause: unknown): ZagreusError {
