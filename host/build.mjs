@@ -39,7 +39,7 @@ const bundles = await Promise.all([
       quantize: "host/node/quantize.ts",
       hub: "host/node/hub.ts",
       server: "host/core/server/index.ts",
-      offload_worker: "host/node/offload_worker.ts",
+      model_thread: "host/node/model_thread.ts",
       deno: "host/deno/index.ts",
       "raspberry-pi": "host/raspberry-pi/index.ts",
     },
@@ -51,7 +51,7 @@ const bundles = await Promise.all([
     chunkNames: "chunk-[hash]",
   }),
   ...browserBundles(),
-  build({ ...shared, entryPoints: ["host/node/worker.ts"], outfile: "dist/worker.js" }),
+  build({ ...shared, entryPoints: ["host/node/compute_thread.ts"], outfile: "dist/compute_thread.js" }),
   build({
     ...shared,
     platform: "neutral",
@@ -93,7 +93,7 @@ for (const { stderr } of await Promise.all(cores)) process.stderr.write(stderr);
 
 /** The probes of capabilities.ts as files, for Cloudflare Workers: a module there is a file. */
 async function writeProbes() {
-  const { outputFiles } = await build({ ...shared, entryPoints: ["host/core/capabilities.ts"], write: false });
+  const { outputFiles } = await build({ ...shared, entryPoints: ["host/core/wasm/capabilities.ts"], write: false });
   const source = Buffer.from(outputFiles[0].contents).toString("base64");
   const { SIMD_PROBE, RELAXED_PROBE } = await import(`data:text/javascript;base64,${source}`);
   writeFileSync("dist/probe-simd.wasm", SIMD_PROBE);
@@ -102,7 +102,7 @@ async function writeProbes() {
 
 /** Each of one file, so that those who do not bundle have few to copy. */
 function browserBundles() {
-  const names = { browser: "index", "browser-worker": "worker", "browser-thread": "thread" };
+  const names = { browser: "index", "browser-worker": "model_thread", "browser-thread": "compute_thread" };
   return Object.entries(names).map(([bundle, name]) =>
     build({
       ...shared,
@@ -114,9 +114,15 @@ function browserBundles() {
   );
 }
 
-/** worker.ts as a script, for Deno: see host/deno/index.ts. */
+/** compute_thread.ts as a script, for Deno: see host/deno/index.ts. */
 async function worker() {
-  const options = { ...shared, entryPoints: ["host/node/worker.ts"], format: "cjs", minify: true, write: false };
+  const options = {
+    ...shared,
+    entryPoints: ["host/node/compute_thread.ts"],
+    format: "cjs",
+    minify: true,
+    write: false,
+  };
   return (await build(options)).outputFiles[0].text;
 }
 

@@ -1,11 +1,13 @@
 // Quantizing without a runtime: readers of checkpoints, the GGUF encoder, and the way in between. IO is handed in.
 
-export { ZagreusError } from "../host/core/errors.js";
-export type * from "./checkpoint.js";
-export { openGguf } from "./gguf_checkpoint.js";
-export { type HuggingfaceOptions, openHuggingface } from "./huggingface.js";
-export { type NanotronOptions, openNanotron } from "./nanotron.js";
-export { type OpenOptions, openCheckpoint } from "./open.js";
+export { ZagreusError } from "../host/core/api/errors.js";
+export type * from "./checkpoint/checkpoint.js";
+export { openGguf } from "./read/gguf_checkpoint.js";
+export { type HuggingfaceOptions, openHuggingface } from "./read/huggingface.js";
+export { type NanotronOptions, openNanotron } from "./read/nanotron.js";
+export { type OpenOptions, openCheckpoint } from "./read/open.js";
+export { Quantizer, type QuantizerExports, type RoundedRows } from "./round/quantizer.js";
+export { plainRounding, type Rounding } from "./round/rounding.js";
 export {
   type EncodeOptions,
   encodeGguf,
@@ -13,6 +15,4 @@ export {
   type QuantizeProgress,
   type QuantizeReport,
   type Sink,
-} from "./quantize.js";
-export { Quantizer, type QuantizerExports, type RoundedRows } from "./quantizer.js";
-export { plainRounding, type Rounding } from "./rounding.js";
+} from "./write/encode.js";

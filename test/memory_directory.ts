@@ -1,7 +1,7 @@
 // A folder of files that are only in memory.
 
-import { ZagreusError } from "../host/core/errors";
-import type { Directory } from "../quant/checkpoint";
+import { ZagreusError } from "../host/core/api/errors";
+import type { Directory } from "../quant/checkpoint/checkpoint";
 
 export function memoryDirectory(name: string, files: ReadonlyMap<string, Uint8Array>): Directory {
   return {

@@ -2,7 +2,7 @@
 // shows that the others give the same bits.
 
 import { fileURLToPath } from "node:url";
-import { relaxedSimd } from "../host/core/capabilities";
+import { relaxedSimd } from "../host/core/wasm/capabilities";
 
 export interface Variant {
   name: string;

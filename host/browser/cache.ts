@@ -1,9 +1,9 @@
 // Downloaded models in the origin private file system: for every URL a file, which grows while it is downloaded, and a
 // record beside it that says what it is.
 
-import type { LoadOptions } from "../core/api.js";
-import { aborted, ZagreusError } from "../core/errors.js";
-import { type ByteSource, byteSource, readSource } from "../core/source.js";
+import type { LoadOptions } from "../core/api/api.js";
+import { aborted, ZagreusError } from "../core/api/errors.js";
+import { type ByteSource, byteSource, readSource } from "../core/load/source.js";
 import { request } from "./request.js";
 
 export interface CachedModel {

@@ -1,10 +1,10 @@
 // zagreus-edge for browsers. What it loads lies beside this file in dist/: the cores and the workers.
 
-import type { LoadOptions, Model, ModelInfo } from "../core/api.js";
-import { inspectModel, loadModel } from "../core/model.js";
+import type { LoadOptions, Model, ModelInfo } from "../core/api/api.js";
+import { splitOffload } from "../core/api/options.js";
+import { inspectModel, loadModel } from "../core/model/model.js";
 import type { OffloadedModel, OffloadOptions } from "../core/offload/api.js";
 import { loadOffloaded } from "../core/offload/load.js";
-import { splitOffload } from "../core/options.js";
 import { startWorker } from "./offload.js";
 import { browser } from "./platform.js";
 import { openSource, prepareSource, type Source } from "./source.js";

@@ -3,7 +3,7 @@
 import type { StartThread } from "../core/offload/load.js";
 import { whatFailed } from "./threads.js";
 
-/** Starts worker.ts. */
+/** Starts model_thread.ts. */
 export const startWorker: StartThread = ({ message, failed }) => {
   const worker = new Worker(new URL("./browser-worker.js", import.meta.url), { type: "module" });
   const life = new AbortController();

@@ -1,8 +1,8 @@
 // What a browser supplies, on a page as in a worker.
 
-import type { Build } from "../core/api.js";
-import { ZagreusError } from "../core/errors.js";
-import type { Platform } from "../core/model.js";
+import type { Build } from "../core/api/api.js";
+import { ZagreusError } from "../core/api/errors.js";
+import type { Platform } from "../core/model/model.js";
 import { browserThreads } from "./threads.js";
 
 /** Written out, so that bundlers find the files. */

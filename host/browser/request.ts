@@ -1,7 +1,7 @@
 // fetch() with its failures typed.
 
-import { ZagreusError } from "../core/errors.js";
-import { checkSignal } from "../core/pace.js";
+import { ZagreusError } from "../core/api/errors.js";
+import { checkSignal } from "../core/engine/pace.js";
 
 /** @throws ZagreusError SOURCE_FAILED, ABORTED */
 export async function request(url: string, init: RequestInit): Promise<Response> {

@@ -1,8 +1,8 @@
 // What load() takes in a browser: everything the web has, and URLs.
 
-import type { LoadOptions } from "../core/api.js";
-import { invalidOption } from "../core/errors.js";
-import { type ByteSource, byteSource, type WebSource } from "../core/source.js";
+import type { LoadOptions } from "../core/api/api.js";
+import { invalidOption } from "../core/api/errors.js";
+import { type ByteSource, byteSource, type WebSource } from "../core/load/source.js";
 import { cacheModel } from "./cache.js";
 import { request } from "./request.js";
 

@@ -1,6 +1,6 @@
 // Threads of a cross-origin isolated page.
 
-import type { ThreadSupport } from "../core/threads.js";
+import type { ThreadSupport } from "../core/wasm/threads.js";
 
 const MOST_BY_DEFAULT = 4;
 

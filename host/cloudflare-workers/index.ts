@@ -1,8 +1,8 @@
 // zagreus-edge for Cloudflare Workers. Paths are relative to dist/, where this file is bundled to. A Worker compiles no bytes: its
 // WebAssembly is imported, and compiled when the Worker is deployed.
 
-import type { LoadOptions, Model, ModelInfo } from "../core/api.js";
-import { inspectModel, loadModel, type Platform } from "../core/model.js";
+import type { LoadOptions, Model, ModelInfo } from "../core/api/api.js";
+import { inspectModel, loadModel, type Platform } from "../core/model/model.js";
 import relaxedProbe from "./probe-relaxed.wasm";
 import simdProbe from "./probe-simd.wasm";
 import { openSource, type Source } from "./source.js";

@@ -1,8 +1,8 @@
 // What load() takes in a Worker: everything the web has, URLs, objects of R2, and static assets in pieces.
 
-import { invalidOption, ZagreusError } from "../core/errors.js";
-import { joinPieces, MANIFEST, parseManifest, type Sha256 } from "../core/pieces.js";
-import { type ByteSource, byteSource, type WebSource } from "../core/source.js";
+import { invalidOption, ZagreusError } from "../core/api/errors.js";
+import { joinPieces, MANIFEST, parseManifest, type Sha256 } from "../core/load/pieces.js";
+import { type ByteSource, byteSource, type WebSource } from "../core/load/source.js";
 import { largeChunks } from "./stream.js";
 
 /** Opened when a model is loaded from it, so that one can be loaded from it again. */

@@ -1,4 +1,4 @@
-import type { Build } from "../core/api.js";
+import type { Build } from "../core/api/api.js";
 
 /** Each is compiled once. */
 export const cores: Record<Build, () => Promise<WebAssembly.Module>>;

@@ -3,8 +3,8 @@
 
 import { setImmediate } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
-import type { LoadOptions, Model, ModelInfo } from "../core/api.js";
-import { inspectModel, loadModel, type Platform } from "../core/model.js";
+import type { LoadOptions, Model, ModelInfo } from "../core/api/api.js";
+import { inspectModel, loadModel, type Platform } from "../core/model/model.js";
 import { openSource, type Source } from "../node/source.js";
 import { workerThreads } from "../node/worker_threads.js";
 import { cores } from "./cores.js";
@@ -15,7 +15,7 @@ export type { Source } from "../node/source.js";
 /** The model that comes with the package: zagreus-nano, int8. */
 export const bundledModel = new URL("../host/models/zagreus-nano-Q8_0.gguf", import.meta.url);
 
-/** host/node/worker.ts. As text, because Deno wants the permission to read a worker's file. */
+/** host/node/compute_thread.ts. As text, because Deno wants the permission to read a worker's file. */
 declare const ZAGREUS_WORKER: string;
 
 const deno: Platform = {

@@ -2,7 +2,7 @@
 
 import { open } from "node:fs/promises";
 import { IO_BYTES } from "../../assembly/layout/abi.js";
-import type { ByteSource } from "../core/source.js";
+import type { ByteSource } from "../core/load/source.js";
 
 /** Anything that can be opened and read, pipes too. @throws as fs does */
 export async function fileSource(path: string | URL): Promise<ByteSource> {

@@ -31,9 +31,16 @@ import {
   pullCheckpoint,
   pullGguf,
   pullModel,
-} from "../../quant/hub/index.js";
+} from "../core/hub/index.js";
 
-export type { HubListing, HubOptions, HubProgress, Pulled } from "../../quant/hub/index.js";
+export {
+  type HubListing,
+  type HubOptions,
+  type HubProgress,
+  PREFERENCE,
+  type Pulled,
+  SHORT_NAMES,
+} from "../core/hub/index.js";
 
 const READ_BYTES = 1 << 20;
 

@@ -2,10 +2,10 @@
 
 import { readFile } from "node:fs/promises";
 import { setImmediate } from "node:timers/promises";
-import type { Build, LoadOptions, Model, ModelInfo } from "../core/api.js";
-import { inspectModel, loadModel, type Platform } from "../core/model.js";
+import type { Build, LoadOptions, Model, ModelInfo } from "../core/api/api.js";
+import { splitOffload } from "../core/api/options.js";
+import { inspectModel, loadModel, type Platform } from "../core/model/model.js";
 import type { OffloadedModel, OffloadOptions } from "../core/offload/api.js";
-import { splitOffload } from "../core/options.js";
 import { openSource, type Source } from "./source.js";
 import { nodeThreads } from "./threads.js";
 

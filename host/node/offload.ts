@@ -1,10 +1,10 @@
 // A model in a thread of its own; imported when one is wanted.
 
 import { Worker } from "node:worker_threads";
-import type { LoadOptions } from "../core/api.js";
+import type { LoadOptions } from "../core/api/api.js";
+import { byteSource } from "../core/load/source.js";
 import type { OffloadedModel } from "../core/offload/api.js";
 import { loadOffloaded, type StartThread } from "../core/offload/load.js";
-import { byteSource } from "../core/source.js";
 import type { Source } from "./source.js";
 
 export function loadInThread(source: Source, options: LoadOptions): Promise<OffloadedModel> {
@@ -12,7 +12,7 @@ export function loadInThread(source: Source, options: LoadOptions): Promise<Offl
 }
 
 const start: StartThread = ({ message, failed }) => {
-  const worker = new Worker(new URL("./offload_worker.js", import.meta.url), { execArgv: [] });
+  const worker = new Worker(new URL("./model_thread.js", import.meta.url), { execArgv: [] });
   worker.unref(); // only what is awaited keeps the process alive
   worker.on("message", message);
   worker.once("error", failed);

@@ -4,13 +4,18 @@ import { readFile, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { calibratedRounding } from "../../quant/calibration/calibrate.js";
-import type { Checkpoint, Directory } from "../../quant/checkpoint.js";
-import { isHubId } from "../../quant/hub/names.js";
-import { openCheckpoint as openIn } from "../../quant/open.js";
-import { encodeGguf, type QuantizedType, type QuantizeProgress, type QuantizeReport } from "../../quant/quantize.js";
-import { Quantizer } from "../../quant/quantizer.js";
-import { plainRounding, type Rounding } from "../../quant/rounding.js";
-import { invalidOption, ZagreusError } from "../core/errors.js";
+import type { Checkpoint, Directory } from "../../quant/checkpoint/checkpoint.js";
+import { openCheckpoint as openIn } from "../../quant/read/open.js";
+import { Quantizer } from "../../quant/round/quantizer.js";
+import { plainRounding, type Rounding } from "../../quant/round/rounding.js";
+import {
+  encodeGguf,
+  type QuantizedType,
+  type QuantizeProgress,
+  type QuantizeReport,
+} from "../../quant/write/encode.js";
+import { invalidOption, ZagreusError } from "../core/api/errors.js";
+import { isHubId } from "../core/hub/names.js";
 import type { HubProgress } from "./hub.js";
 import { outputPath, writeAtomically } from "./output_file.js";
 import { openDirectory } from "./random_access.js";

@@ -1,10 +1,10 @@
 // What load() takes in Node: everything the web has, paths, URLs, and models of the hub.
 
-import { isHubId } from "../../quant/hub/names.js";
-import type { LoadOptions } from "../core/api.js";
-import { invalidOption, ZagreusError } from "../core/errors.js";
-import { checkSignal } from "../core/pace.js";
-import { type ByteSource, byteSource, type WebSource } from "../core/source.js";
+import type { LoadOptions } from "../core/api/api.js";
+import { invalidOption, ZagreusError } from "../core/api/errors.js";
+import { checkSignal } from "../core/engine/pace.js";
+import { isHubId } from "../core/hub/names.js";
+import { type ByteSource, byteSource, type WebSource } from "../core/load/source.js";
 import { fileSource } from "./file.js";
 import type { HubProgress } from "./hub.js";
 

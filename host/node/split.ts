@@ -1,11 +1,11 @@
-// Cuts a model into the pieces that host/core/pieces.ts joins.
+// Cuts a model into the pieces that host/core/load/pieces.ts joins.
 
 import { createHash } from "node:crypto";
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { invalidOption, ZagreusError } from "../core/errors.js";
-import { MANIFEST, type Manifest, type Piece, parseManifest } from "../core/pieces.js";
-import { readSource } from "../core/source.js";
+import { invalidOption, ZagreusError } from "../core/api/errors.js";
+import { MANIFEST, type Manifest, type Piece, parseManifest } from "../core/load/pieces.js";
+import { readSource } from "../core/load/source.js";
 import { writeAtomically } from "./output_file.js";
 import { openSource, type Source } from "./source.js";
 

@@ -6,5 +6,5 @@ import { workerThreads } from "./worker_threads.js";
 
 export const nodeThreads = workerThreads(
   availableParallelism(),
-  (task) => new Worker(new URL("./worker.js", import.meta.url), { workerData: task, execArgv: [] }),
+  (task) => new Worker(new URL("./compute_thread.js", import.meta.url), { workerData: task, execArgv: [] }),
 );

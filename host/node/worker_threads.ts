@@ -1,12 +1,12 @@
 // Threads of runtimes that have node:worker_threads.
 
 import type { Worker } from "node:worker_threads";
-import type { ThreadSupport } from "../core/threads.js";
-import type { WorkerTask } from "../core/worker.js";
+import type { WorkerTask } from "../core/wasm/compute_thread.js";
+import type { ThreadSupport } from "../core/wasm/threads.js";
 
 const MOST_BY_DEFAULT = 4;
 
-/** @param start starts worker.ts with the task as its workerData */
+/** @param start starts compute_thread.ts with the task as its workerData */
 export function workerThreads(cores: number, start: (task: WorkerTask) => Worker): ThreadSupport {
   return {
     defaultCount: Math.min(cores, MOST_BY_DEFAULT),

@@ -1,10 +1,10 @@
 // zagreus-edge/raspberry-pi: Node's load() with threads, build and memory budget that suit the board it runs on.
 
 import { readFileSync } from "node:fs";
-import type { Build, LoadOptions, Model } from "../core/api.js";
-import { chooseBuild } from "../core/builds.js";
+import type { Build, LoadOptions, Model } from "../core/api/api.js";
+import { CACHE_BUDGET, checkLoadOptions, splitOffload } from "../core/api/options.js";
 import type { OffloadedModel, OffloadOptions } from "../core/offload/api.js";
-import { CACHE_BUDGET, checkLoadOptions, splitOffload } from "../core/options.js";
+import { chooseBuild } from "../core/wasm/builds.js";
 import { load as loadInNode, type Source } from "../node/index.js";
 import { nodeThreads } from "../node/threads.js";
 import { type Board, readBoard } from "./board.js";

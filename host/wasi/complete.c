@@ -1,4 +1,4 @@
-// Continues a text: the prompt, then a token at a time. What it says and when it ends is as in host/core/generate.ts.
+// Continues a text: the prompt, then a token at a time. What it says and when it ends is as in host/core/engine/generate.ts.
 
 #include <math.h>
 #include <string.h>

@@ -4,13 +4,13 @@ import { Command, Option } from "commander";
 import * as abi from "../../assembly/layout/abi.js";
 import * as gguf from "../../assembly/layout/gguf.js";
 import * as status from "../../assembly/layout/status.js";
-import { MESSAGES } from "../core/messages.js";
-import { TENSOR_TYPES, tensorTypeName, VALUE_TYPES, valueTypeName } from "../core/names.js";
-import { INTEGERS, NUMBERS } from "../core/options.js";
-import { END_KEYS, END_TOKENS } from "../core/tokenizer.js";
-import { completeCommand } from "../node/cli/complete.js";
-import { logitsCommand } from "../node/cli/logits.js";
-import { tokenizeCommand } from "../node/cli/tokenize.js";
+import { MESSAGES } from "../core/api/messages.js";
+import { TENSOR_TYPES, tensorTypeName, VALUE_TYPES, valueTypeName } from "../core/api/names.js";
+import { INTEGERS, NUMBERS } from "../core/api/options.js";
+import { END_KEYS, END_TOKENS } from "../core/engine/tokenizer.js";
+import { completeCommand } from "../node/cli/commands/complete.js";
+import { logitsCommand } from "../node/cli/commands/logits.js";
+import { tokenizeCommand } from "../node/cli/commands/tokenize.js";
 
 /** Options of the Node command that make no sense here. The launcher does not compile until it knows all others. */
 const LEFT_OUT = ["--build", "--threads", "--prompt-lookup"];

@@ -1,4 +1,4 @@
-// Stop strings in a stream of text whose pieces end anywhere; the rules of host/core/stop.ts.
+// Stop strings in a stream of text whose pieces end anywhere; the rules of host/core/engine/stop.ts.
 
 #include <string.h>
 

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "core.h"   // generated: the core's exports
-#include "layout.h" // generated: assembly/layout, and the ranges of host/core/options.ts
+#include "layout.h" // generated: assembly/layout, and the ranges of host/core/api/options.ts
 
 enum { SUCCESS = 0, FAILURE = 1, USAGE = 2 };
 

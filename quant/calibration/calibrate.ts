@@ -12,11 +12,11 @@ import {
   STEP_ATTENTION,
   STEP_FEED_FORWARD,
 } from "../../assembly/layout/calibration.js";
-import { invalidOption } from "../../host/core/errors.js";
-import { checkSignal, type Macrotask, Pace } from "../../host/core/pace.js";
-import type { Checkpoint, SourceTensor } from "../checkpoint.js";
-import { type Quantizer, type RoundedRows, typeBytes } from "../quantizer.js";
-import { plainRounding, type Rounding, readRows } from "../rounding.js";
+import { invalidOption } from "../../host/core/api/errors.js";
+import { checkSignal, type Macrotask, Pace } from "../../host/core/engine/pace.js";
+import type { Checkpoint, SourceTensor } from "../checkpoint/checkpoint.js";
+import { type Quantizer, type RoundedRows, typeBytes } from "../round/quantizer.js";
+import { plainRounding, type Rounding, readRows } from "../round/rounding.js";
 import { learnCentres, nearestCentre, sampleRows } from "./clusters.js";
 import { Compensator } from "./compensator.js";
 import { type Batch, CalibrationModel } from "./model.js";

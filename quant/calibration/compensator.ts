@@ -5,8 +5,8 @@
 //     | scratch [5][width] | x [ROWS][width] | y [ROWS][width + outputs] | blocks of ROWS rows |
 
 import { TYPE_Q4_0 } from "../../assembly/layout/blocks.js";
-import { ZagreusError } from "../../host/core/errors.js";
-import { Quantizer, type QuantizerExports, type RoundedRows, typeBytes } from "../quantizer.js";
+import { ZagreusError } from "../../host/core/api/errors.js";
+import { Quantizer, type QuantizerExports, type RoundedRows, typeBytes } from "../round/quantizer.js";
 
 /** Rows that go in at once. */
 const ROWS = 64;

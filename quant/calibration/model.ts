@@ -17,13 +17,13 @@ import {
 import { BYTES_Q4_0, BYTES_Q8_0, GROUP } from "../../assembly/layout/blocks.js";
 import { SITE_HEAD } from "../../assembly/layout/calibration.js";
 import { HEADER_READY } from "../../assembly/layout/status.js";
-import { Core } from "../../host/core/core.js";
-import type { CoreExports } from "../../host/core/instantiate.js";
-import { encode } from "../../host/core/tokenizer.js";
-import type { Checkpoint } from "../checkpoint.js";
-import { encodeGguf } from "../quantize.js";
-import type { Quantizer } from "../quantizer.js";
-import { plainRounding } from "../rounding.js";
+import { encode } from "../../host/core/engine/tokenizer.js";
+import { Core } from "../../host/core/wasm/core.js";
+import type { CoreExports } from "../../host/core/wasm/instantiate.js";
+import type { Checkpoint } from "../checkpoint/checkpoint.js";
+import type { Quantizer } from "../round/quantizer.js";
+import { plainRounding } from "../round/rounding.js";
+import { encodeGguf } from "../write/encode.js";
 
 const WINDOW = 512; // tokens of a run at most
 

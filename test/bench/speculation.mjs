@@ -53,7 +53,7 @@ const model = await load(positionals[0] ?? bundledModel, {
 const size = Math.min(1200, Math.floor(0.6 * model.info.contextLength)); // characters of a prompt
 const fixture = (name) => readFileSync(new URL(`../fixtures/text/${name}.txt`, import.meta.url), "utf8");
 const [italian, english] = [fixture("held-ita"), fixture("held-eng")];
-const code = readFileSync(new URL("../../host/core/queue.ts", import.meta.url), "utf8").slice(0, size);
+const code = readFileSync(new URL("../../host/core/engine/queue.ts", import.meta.url), "utf8").slice(0, size);
 const article = italian.slice(20_000, 20_000 + size);
 const names = [...new Set(article.match(/\b\p{Lu}\p{L}{3,}/gu))];
 const edited = names.reduce((text, name, i) => text.replaceAll(name, `Nome${i}`), article);

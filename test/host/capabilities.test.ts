@@ -1,10 +1,10 @@
 import { expect, test, vi } from "vitest";
-import { chooseBuild } from "../../host/core/builds";
-import type { RelaxedSimd } from "../../host/core/capabilities";
-import * as capabilities from "../../host/core/capabilities";
-import type { ThreadSupport } from "../../host/core/threads";
+import { chooseBuild } from "../../host/core/wasm/builds";
+import type { RelaxedSimd } from "../../host/core/wasm/capabilities";
+import * as capabilities from "../../host/core/wasm/capabilities";
+import type { ThreadSupport } from "../../host/core/wasm/threads";
 
-vi.mock("../../host/core/capabilities", { spy: true });
+vi.mock("../../host/core/wasm/capabilities", { spy: true });
 
 const support: ThreadSupport = {
   defaultCount: 3,
@@ -20,7 +20,7 @@ function pretend(relaxed: RelaxedSimd, shared = true): void {
 }
 
 test("relaxed SIMD is absent from Node 20, and right in Node 22 and later", async () => {
-  const actual = await vi.importActual<typeof capabilities>("../../host/core/capabilities");
+  const actual = await vi.importActual<typeof capabilities>("../../host/core/wasm/capabilities");
   const [major] = process.versions.node.split(".");
   if (Number(major) < 22) expect(actual.relaxedSimd()).toBe("absent");
   else expect(["good", "slow"]).toContain(actual.relaxedSimd());

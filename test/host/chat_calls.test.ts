@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { ToolCallDelta } from "../../host/core/api";
+import type { ToolCallDelta } from "../../host/core/api/api";
 import { CallParser } from "../../host/core/chat/calls";
 
 interface Read {

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import type { ChatOptions, GenerateOptions } from "../../host/core/api";
+import type { ChatOptions, GenerateOptions } from "../../host/core/api/api";
+import { NUMBERS } from "../../host/core/api/options";
 import { PRESETS, presetFor, STRUCTURE } from "../../host/core/chat/presets";
-import { startChat } from "../../host/core/chat_completion";
-import { ModelCompletion } from "../../host/core/completion";
-import { NUMBERS } from "../../host/core/options";
+import { ModelCompletion } from "../../host/core/engine/completion";
+import { startChat } from "../../host/core/model/chat_completion";
 
 const preset = (name: string, metadata = {}) => presetFor({ name, metadata }, false);
 

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { ChatMessage, ModelInfo, Tool } from "../../host/core/api";
+import type { ChatMessage, ModelInfo, Tool } from "../../host/core/api/api";
 import { encodeChat, renderChat } from "../../host/core/chat/render";
 import type { ChatModel } from "../../host/core/chat/types";
 import { caught } from "./nano";

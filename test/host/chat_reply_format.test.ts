@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { ResponseFormat, Tool } from "../../host/core/api";
+import type { ResponseFormat, Tool } from "../../host/core/api/api";
 import { replyFormat } from "../../host/core/chat/reply_format";
 import { caught } from "./nano";
 

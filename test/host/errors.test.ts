@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import * as status from "../../assembly/layout/status";
-import { coreError } from "../../host/core/messages";
+import { coreError } from "../../host/core/api/messages";
 
 const about = (field: string, value: number, expected: number) => ({ field, value, expected });
 

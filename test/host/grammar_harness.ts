@@ -1,6 +1,6 @@
 // Grammars without a model: a vocabulary of all bytes and some longer tokens, and dice in the model's place.
 
-import type { ResponseFormat } from "../../host/core/api.js";
+import type { ResponseFormat } from "../../host/core/api/api.js";
 import { createConstraint } from "../../host/core/grammar/index.js";
 import { buildVocabulary } from "../../host/core/grammar/vocabulary.js";
 

@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { BLOCK_TOKENS, type Found, HERE, KvPool } from "../../host/core/kv_pool";
+import { BLOCK_TOKENS, type Found, HERE, KvPool } from "../../host/core/kv/kv_pool";
 
 const BLOCK_BYTES = 4 * BLOCK_TOKENS;
 const NOTHING: Found = { blocks: [], length: 0 };

@@ -5,12 +5,12 @@ import { readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { MessageChannel } from "node:worker_threads";
 import { expect, test } from "vitest";
-import type { LoadOptions, LoadProgress, Model } from "../../host/core/api";
-import { ZagreusError } from "../../host/core/errors";
-import { loadModel } from "../../host/core/model";
+import type { LoadOptions, LoadProgress, Model } from "../../host/core/api/api";
+import { ZagreusError } from "../../host/core/api/errors";
+import { byteSource, type WebSource } from "../../host/core/load/source";
+import { loadModel } from "../../host/core/model/model";
 import { loadOffloaded, type OffloadEvents } from "../../host/core/offload/load";
 import { serveModel } from "../../host/core/offload/serve";
-import { byteSource, type WebSource } from "../../host/core/source";
 import { bits, caught, GREEDY, nanoBytes, PROMPT } from "./nano";
 
 const BYTES = nanoBytes();

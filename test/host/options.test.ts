@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { GenerateOptions, LoadOptions } from "../../host/core/api";
-import { checkGenerateOptions, checkLoadOptions, checkTokens } from "../../host/core/options";
+import type { GenerateOptions, LoadOptions } from "../../host/core/api/api";
+import { checkGenerateOptions, checkLoadOptions, checkTokens } from "../../host/core/api/options";
 
 const VOCABULARY = 100;
 

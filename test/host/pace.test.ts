@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from "vitest";
-import { Pace } from "../../host/core/pace";
+import { Pace } from "../../host/core/engine/pace";
 
 afterEach(() => vi.restoreAllMocks());
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { closed } from "../../host/core/errors";
-import { Queue } from "../../host/core/queue";
+import { closed } from "../../host/core/api/errors";
+import { Queue } from "../../host/core/engine/queue";
 
 test("one at a time, in the order of arrival", async () => {
   const queue = new Queue();

@@ -1,8 +1,8 @@
 import { setTimeout } from "node:timers/promises";
 import { expect, test, vi } from "vitest";
-import type { ChatMessage, ChatOptions, RunnableTool, RunToolsOptions, ToolCall } from "../../host/core/api";
-import { runTools, startChat } from "../../host/core/chat_completion";
-import { ModelCompletion } from "../../host/core/completion";
+import type { ChatMessage, ChatOptions, RunnableTool, RunToolsOptions, ToolCall } from "../../host/core/api/api";
+import { ModelCompletion } from "../../host/core/engine/completion";
+import { runTools, startChat } from "../../host/core/model/chat_completion";
 import { caught } from "./nano";
 
 const USER: ChatMessage[] = [{ role: "user", content: "Quanto fa 2 + 3?" }];

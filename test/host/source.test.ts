@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { ZagreusError } from "../../host/core/errors";
-import { byteSource, readSource, type WebSource } from "../../host/core/source";
+import { ZagreusError } from "../../host/core/api/errors";
+import { byteSource, readSource, type WebSource } from "../../host/core/load/source";
 
 const BYTES = Uint8Array.from({ length: 1000 }, (_, i) => i);
 

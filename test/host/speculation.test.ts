@@ -4,9 +4,9 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { Completion, GenerateOptions, Model, Piece, PromptLookupOptions, Session } from "zagreus-edge";
-import { BATCH_ROWS, BatchCosts } from "../../host/core/batch_costs";
-import { PromptLookup } from "../../host/core/prompt_lookup";
-import { Speculation } from "../../host/core/speculation";
+import { BATCH_ROWS, BatchCosts } from "../../host/core/speculation/batch_costs";
+import { PromptLookup } from "../../host/core/speculation/prompt_lookup";
+import { Speculation } from "../../host/core/speculation/speculation";
 import { GREEDY, loadNano, PROMPT } from "./nano";
 
 const fixture = (name: string) => readFileSync(new URL(`../fixtures/text/${name}.txt`, import.meta.url), "utf8");

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeEach, expect, test } from "vitest";
-import { joinPieces, type Manifest, type PieceReader, parseManifest } from "../../host/core/pieces";
+import { joinPieces, type Manifest, type PieceReader, parseManifest } from "../../host/core/load/pieces";
 import { type SplitOptions, split } from "../../host/node/split";
 
 const BYTES = Uint8Array.from({ length: 1000 }, (_, i) => (i * i * 31) >> 3);

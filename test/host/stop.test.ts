@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { StopMatcher } from "../../host/core/stop";
+import { StopMatcher } from "../../host/core/engine/stop";
 
 /** Runs pieces through a matcher; returns what came out of it. */
 function shown(pieces: readonly string[], stops: readonly string[]): { text: string; stopped: boolean } {

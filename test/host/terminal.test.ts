@@ -3,7 +3,7 @@
 import { PassThrough } from "node:stream";
 import { setTimeout } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { Terminal } from "../../host/node/cli/terminal";
+import { Terminal } from "../../host/node/cli/chat/terminal";
 
 const CTRL_C = "\x03";
 const CTRL_D = "\x04";

@@ -2,9 +2,9 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { loadModel, type Platform } from "../../host/core/model";
-import { byteSource } from "../../host/core/source";
-import type { WorkerEvents } from "../../host/core/threads";
+import { byteSource } from "../../host/core/load/source";
+import { loadModel, type Platform } from "../../host/core/model/model";
+import type { WorkerEvents } from "../../host/core/wasm/threads";
 import { bits, caught, GREEDY, loadNano, nanoBytes, PROMPT } from "./nano";
 
 const DIST = new URL("../../dist/", import.meta.url);

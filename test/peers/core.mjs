@@ -88,7 +88,7 @@ export function coreCommands(platform, { threads, context, prompt }) {
     return { ms: performance.now() - start, tokenMs };
   }
 
-  /** What the library does at the end of a load (host/core/warm_up.ts). */
+  /** What the library does at the end of a load (host/core/engine/warm_up.ts). */
   function warmUp() {
     position = 0;
     next(0);

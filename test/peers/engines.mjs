@@ -57,7 +57,7 @@ export function defineEngines(common) {
       command: program
         ? engine("core", settings, program)
         : engine("chromium", { ...settings, page: "core", isolated: threads > 1 }),
-      shippedBytes: size(wasm) + librarySize(dist) + (threads > 1 ? size(join(dist, "worker.js")) : 0),
+      shippedBytes: size(wasm) + librarySize(dist) + (threads > 1 ? size(join(dist, "compute_thread.js")) : 0),
       missing: (!existsSync(wasm) && `there is no ${build} build`) || (!program && missingChromium()) || undefined,
     };
   };

@@ -4,9 +4,9 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { TYPE_F32, TYPE_Q4_0, TYPE_Q8_0 } from "../../assembly/layout/blocks";
-import { openGguf } from "../../quant/gguf_checkpoint";
-import type { QuantizedType } from "../../quant/quantize";
-import { plainRounding } from "../../quant/rounding";
+import { openGguf } from "../../quant/read/gguf_checkpoint";
+import { plainRounding } from "../../quant/round/rounding";
+import type { QuantizedType } from "../../quant/write/encode";
 import { Core, NANO } from "../core";
 import { encodeTensor, tinyModel, writeGguf } from "../gguf_writer";
 import { memoryDirectory } from "../memory_directory";
@@ -76,7 +76,7 @@ test("--embedding: the embedding has its own type, the rest is as without", asyn
 test("the report: bytes, tensors, and the mean squared error over all matrices", async () => {
   const progress: number[] = [];
   const file: number[] = [];
-  const { encodeGguf } = await import("../../quant/quantize");
+  const { encodeGguf } = await import("../../quant/write/encode");
   const sink = async (bytes: Uint8Array) => void file.push(bytes.length);
   const report = await encodeGguf(await open(nanoFiles()), sink, {
     type: "q4_0",

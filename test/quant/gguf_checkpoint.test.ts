@@ -3,8 +3,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { VALUE_ARRAY, VALUE_STRING, VALUE_U8 } from "../../assembly/layout/gguf";
-import { ZagreusError } from "../../host/core/errors";
-import { openGguf } from "../../quant/gguf_checkpoint";
+import { ZagreusError } from "../../host/core/api/errors";
+import { openGguf } from "../../quant/read/gguf_checkpoint";
 import { NANO } from "../core";
 import { array, type GgufFile, scalar, string, type TinyOptions, tinyModel, u32, writeGguf } from "../gguf_writer";
 import { failure, gguf, memoryFile } from "./support";

@@ -17,8 +17,8 @@ import {
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { type HubPlatform, listModel, pullCheckpoint, pullGguf, pullModel } from "../../host/core/hub/index";
 import { nodeFiles } from "../../host/node/hub";
-import { type HubPlatform, listModel, pullCheckpoint, pullGguf, pullModel } from "../../quant/hub";
 import { type Fault, gitOid, type HubRepository, type HubServer, oidOf, sha256, startHub } from "../hub_server";
 
 const COMMIT = "a".repeat(39);

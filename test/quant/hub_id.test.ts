@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { isPath, parseHubId, SHORT_NAMES, showHubId } from "../../quant/hub";
-import { isHubId } from "../../quant/hub/names";
+import { isPath, parseHubId, SHORT_NAMES, showHubId } from "../../host/core/hub/index";
+import { isHubId } from "../../host/core/hub/names";
 
 const COMMIT = "0123456789abcdef0123456789abcdef01234567";
 const id = (repository: string, revision = "main", file?: string) => ({ repository, revision, file });

@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import { expect, test } from "vitest";
-import { hubPaths, hubSettings } from "../../quant/hub";
+import { hubPaths, hubSettings } from "../../host/core/hub/index";
 
 const paths = (env: Record<string, string>) => hubPaths(env, "/home/ada", posix.join);
 

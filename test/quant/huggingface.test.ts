@@ -2,9 +2,9 @@
 
 import { describe, expect, test } from "vitest";
 import { TOKEN_CONTROL, TOKEN_NORMAL, TOKEN_UNUSED, TOKEN_USER_DEFINED } from "../../assembly/layout/gguf";
-import type { Directory } from "../../quant/checkpoint";
-import { openHuggingface } from "../../quant/huggingface";
-import { openCheckpoint } from "../../quant/open";
+import type { Directory } from "../../quant/checkpoint/checkpoint";
+import { openHuggingface } from "../../quant/read/huggingface";
+import { openCheckpoint } from "../../quant/read/open";
 import { Core } from "../core";
 import { memoryDirectory } from "../memory_directory";
 import { safetensors } from "../nanotron_writer";

@@ -2,9 +2,9 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ZagreusError } from "../../host/core/errors";
-import { openHuggingface } from "../../quant/huggingface";
-import { openCheckpoint } from "../../quant/open";
+import { ZagreusError } from "../../host/core/api/errors";
+import { openHuggingface } from "../../quant/read/huggingface";
+import { openCheckpoint } from "../../quant/read/open";
 import { memoryDirectory } from "../memory_directory";
 import {
   type HuggingFaceModel,

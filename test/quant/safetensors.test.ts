@@ -2,9 +2,9 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ZagreusError } from "../../host/core/errors";
-import type { RandomAccess } from "../../quant/checkpoint";
-import { readSafetensors } from "../../quant/safetensors";
+import { ZagreusError } from "../../host/core/api/errors";
+import type { RandomAccess } from "../../quant/checkpoint/checkpoint";
+import { readSafetensors } from "../../quant/read/safetensors";
 import { failure, memoryFile } from "./support";
 
 interface Entry {

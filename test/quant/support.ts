@@ -2,12 +2,12 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { expect } from "vitest";
-import { ZagreusError } from "../../host/core/errors";
-import type { Checkpoint, RandomAccess } from "../../quant/checkpoint";
-import { type HuggingfaceOptions, openHuggingface } from "../../quant/huggingface";
-import { type EncodeOptions, encodeGguf } from "../../quant/quantize";
-import { Quantizer } from "../../quant/quantizer";
-import { plainRounding } from "../../quant/rounding";
+import { ZagreusError } from "../../host/core/api/errors";
+import type { Checkpoint, RandomAccess } from "../../quant/checkpoint/checkpoint";
+import { type HuggingfaceOptions, openHuggingface } from "../../quant/read/huggingface";
+import { Quantizer } from "../../quant/round/quantizer";
+import { plainRounding } from "../../quant/round/rounding";
+import { type EncodeOptions, encodeGguf } from "../../quant/write/encode";
 import { memoryDirectory } from "../memory_directory";
 import { readSafetensors, safetensors, type TestTensor } from "../nanotron_writer";
 

@@ -7,7 +7,7 @@
 // A call is passed on as it comes: its name, then its arguments piece by piece. What turns out to be no call is text,
 // nothing is lost.
 
-import type { ToolCallDelta } from "../api.js";
+import type { ToolCallDelta } from "../api/api.js";
 
 const OPEN = "<tool_call>";
 const CLOSE = "</tool_call>";

@@ -1,7 +1,7 @@
 // Checks a conversation and its tools before anything is rendered.
 
-import type { ChatMessage, Tool, ToolCall } from "../api.js";
-import { invalidOption } from "../errors.js";
+import type { ChatMessage, Tool, ToolCall } from "../api/api.js";
+import { invalidOption } from "../api/errors.js";
 import type { Intake } from "./json.js";
 import type { ChatOnly, Json, TemplateMessage } from "./types.js";
 

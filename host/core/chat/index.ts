@@ -1,8 +1,8 @@
 // Answers a conversation: the template makes a prompt of it, complete() continues it, and tool calls are taken out of
 // the text.
 
-import type { ChatFinishReason, ChatMessage, ChatPiece, Completion, GenerateOptions } from "../api.js";
-import type { Report } from "../generate.js";
+import type { ChatFinishReason, ChatMessage, ChatPiece, Completion, GenerateOptions } from "../api/api.js";
+import type { Report } from "../engine/generate.js";
 import { CallParser, type Parsed } from "./calls.js";
 import { checkToolUse } from "./check.js";
 import { presetFor } from "./presets.js";

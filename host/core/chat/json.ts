@@ -1,6 +1,6 @@
 // Plain data from outside: copied, checked and measured.
 
-import { invalidOption } from "../errors.js";
+import { invalidOption } from "../api/errors.js";
 import type { Json } from "./types.js";
 
 const MAX_DEPTH = 64;

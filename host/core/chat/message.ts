@@ -1,6 +1,6 @@
 // A reply as one message.
 
-import type { ChatCompletion, ChatPiece, ToolCall, ToolCallDelta } from "../api.js";
+import type { ChatCompletion, ChatPiece, ToolCall, ToolCallDelta } from "../api/api.js";
 
 export type Reply = Awaited<ReturnType<ChatCompletion["message"]>>;
 

@@ -1,6 +1,6 @@
 // How the makers of the models say that they should be sampled. Data only: a new model is a new line.
 
-import type { GenerateOptions, ModelInfo } from "../api.js";
+import type { GenerateOptions, ModelInfo } from "../api/api.js";
 import { modelName } from "./templates.js";
 
 export type Sampling = Pick<GenerateOptions, "temperature" | "repetitionPenalty" | "noRepeatNgram">;

@@ -1,8 +1,8 @@
 // From messages to the prompt.
 
-import type { ChatMessage, ModelInfo } from "../api.js";
-import { invalidOption } from "../errors.js";
-import { END_TOKENS } from "../tokenizer.js";
+import type { ChatMessage, ModelInfo } from "../api/api.js";
+import { invalidOption } from "../api/errors.js";
+import { END_TOKENS } from "../engine/tokenizer.js";
 import { checkMessages, checkTools } from "./check.js";
 import { Intake, mapText } from "./json.js";
 import { Shield } from "./shield.js";

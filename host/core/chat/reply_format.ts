@@ -1,7 +1,7 @@
 // What a reply may be, as a grammar: calls of the tools, free text or JSON, or one of both.
 
-import type { JsonSchema, ResponseFormat, Tool } from "../api.js";
-import { invalidOption, ZagreusError } from "../errors.js";
+import type { JsonSchema, ResponseFormat, Tool } from "../api/api.js";
+import { invalidOption, ZagreusError } from "../api/errors.js";
 import { schemaToGrammar } from "../grammar/schema.js";
 import type { ToolUse } from "./check.js";
 

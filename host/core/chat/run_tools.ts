@@ -1,8 +1,8 @@
 // Reply, calls, results, next reply: until the model has no more calls.
 
-import type { ChatMessage, ChatPiece, Model, RunnableTool, RunToolsOptions, ToolCall, ToolRun } from "../api.js";
-import { aborted, invalidOption } from "../errors.js";
-import { checkSignal } from "../pace.js";
+import type { ChatMessage, ChatPiece, Model, RunnableTool, RunToolsOptions, ToolCall, ToolRun } from "../api/api.js";
+import { aborted, invalidOption } from "../api/errors.js";
+import { checkSignal } from "../engine/pace.js";
 import { collectReply } from "./message.js";
 
 const MAX_STEPS = 100;

@@ -5,7 +5,7 @@
 //     message        template          rendered                     tokens
 //     a<|im_end|>b   ...{{ x }}...     ...a<|§im_end|§>b<|im_end|>  "a<|im_end|>b", 128257
 
-import { invalidOption } from "../errors.js";
+import { invalidOption } from "../api/errors.js";
 
 const FIRST_PRIVATE = 0xe000;
 const LAST_PRIVATE = 0xf8ff;

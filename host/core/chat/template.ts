@@ -2,7 +2,7 @@
 // reaches nothing but what it is given (@huggingface/jinja keeps all values in Maps of its own, away from prototypes).
 
 import { Environment, Interpreter, parse, tokenize } from "@huggingface/jinja";
-import { invalidOption, ZagreusError } from "../errors.js";
+import { invalidOption, ZagreusError } from "../api/errors.js";
 
 const MAX_TEMPLATE = 256 * 1024;
 /** Characters of a value, which is a few times what the longest context holds. */

@@ -1,7 +1,7 @@
 // Which template a conversation is rendered with.
 
-import type { ModelInfo } from "../api.js";
-import { invalidOption, ZagreusError } from "../errors.js";
+import type { ModelInfo } from "../api/api.js";
+import { invalidOption, ZagreusError } from "../api/errors.js";
 
 /**
  * For files that bring none. Both without tools, which tool_text.ts writes into messages.

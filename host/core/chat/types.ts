@@ -1,6 +1,6 @@
 // What a chat is made of.
 
-import type { ChatOptions, Completion, GenerateOptions, ModelInfo, Prompt, TokenizeOptions } from "../api.js";
+import type { ChatOptions, Completion, GenerateOptions, ModelInfo, Prompt, TokenizeOptions } from "../api/api.js";
 
 /** What a chat needs of a model, be it here or in another thread. */
 export interface ChatModel {

@@ -1,7 +1,7 @@
 // Reads llama.cpp's GBNF (https://github.com/ggml-org/llama.cpp/blob/master/grammars/README.md): rules of literals, character
 // classes, any character (.), groups, alternatives, repetition (* + ? {m} {m,} {m,n}) and comments.
 
-import { ZagreusError } from "../errors.js";
+import { ZagreusError } from "../api/errors.js";
 
 export type Range = readonly [first: number, last: number];
 

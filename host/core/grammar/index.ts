@@ -1,6 +1,6 @@
 // Constrains what a model writes.
 
-import type { ResponseFormat } from "../api.js";
+import type { ResponseFormat } from "../api/api.js";
 import { type Constraint, GrammarConstraint } from "./constraint.js";
 import { PreparedGrammar } from "./prepared.js";
 import { asSchema } from "./schema/errors.js";

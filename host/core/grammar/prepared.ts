@@ -1,6 +1,6 @@
 // A grammar made ready for a vocabulary. What one text finds out about it serves the next.
 
-import { ZagreusError } from "../errors.js";
+import { ZagreusError } from "../api/errors.js";
 import { type Automaton, compile } from "./automaton.js";
 import { badGrammar, parseGrammar } from "./gbnf.js";
 import { DEAD, END, Machine } from "./machine.js";

@@ -1,7 +1,7 @@
 // JSON Schema (draft 2020-12, https://json-schema.org/draft/2020-12) as a grammar. What it writes is always valid; where not all that
 // is valid can be written, it is a part of it, as docs/assistant.md says.
 
-import type { JsonSchema } from "../api.js";
+import type { JsonSchema } from "../api/api.js";
 import { DEAD } from "./machine.js";
 import { arrayGrammar } from "./schema/arrays.js";
 import { asSchema, badSchema, checkSize, MAX_DEPTH, MAX_VALUES } from "./schema/errors.js";

@@ -1,9 +1,9 @@
 // A model's tokens as a trie of their bytes.
 
 import { TOKEN_BYTE, TOKEN_NORMAL, TOKEN_USER_DEFINED } from "../../../assembly/layout/gguf.js";
-import type { Core } from "../core.js";
-import type { Engine } from "../engine.js";
-import { ZagreusError } from "../errors.js";
+import type { ModelInfo } from "../api/api.js";
+import { ZagreusError } from "../api/errors.js";
+import type { Core } from "../wasm/core.js";
 
 /** Tokens in a tree of their bytes, whose nodes stand in preorder; node 0 is the root. */
 export interface Trie {
@@ -38,14 +38,14 @@ export interface Vocabulary {
 /** Most tokens have no more bytes. */
 export const SHORT = 16;
 
-const vocabularies = new WeakMap<Engine, Vocabulary>();
+const vocabularies = new WeakMap<Core, Vocabulary>();
 
-/** The vocabulary of an engine, built when it is first asked for. @throws ZagreusError UNSUPPORTED_TOKENIZER */
-export function vocabularyOf(engine: Engine): Vocabulary {
-  let vocabulary = vocabularies.get(engine);
+/** The vocabulary of a loaded model, built when it is first asked for. @throws ZagreusError UNSUPPORTED_TOKENIZER */
+export function vocabularyOf({ core, info }: { core: Core; info: ModelInfo }): Vocabulary {
+  let vocabulary = vocabularies.get(core);
   if (!vocabulary) {
-    vocabulary = buildVocabulary(tokenTexts(engine.core, engine.info.vocabulary), engine.info.tokenizer.end);
-    vocabularies.set(engine, vocabulary);
+    vocabulary = buildVocabulary(tokenTexts(core, info.vocabulary), info.tokenizer.end);
+    vocabularies.set(core, vocabulary);
   }
   return vocabulary;
 }

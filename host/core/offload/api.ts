@@ -9,7 +9,7 @@ import type {
   Prompt,
   Session,
   TokenizeOptions,
-} from "../api.js";
+} from "../api/api.js";
 
 export interface OffloadOptions extends LoadOptions {
   /** Whether the model lives in a thread of its own, so that the caller's stays free. Default: false. */

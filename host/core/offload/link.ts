@@ -1,7 +1,7 @@
 // Calls and streams between two threads, both ways, over anything that carries copies of plain data.
 
-import { aborted, ZagreusError } from "../errors.js";
-import { checkSignal } from "../pace.js";
+import { aborted, ZagreusError } from "../api/errors.js";
+import { checkSignal } from "../engine/pace.js";
 import { type PackedError, packError, unpackError } from "./packed_error.js";
 
 /** What a runtime supplies. */

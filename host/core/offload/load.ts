@@ -19,11 +19,8 @@ import type {
   ScoredToken,
   Session,
   TokenizeOptions,
-} from "../api.js";
-import { startChat } from "../chat_completion.js";
-import { ModelCompletion } from "../completion.js";
-import { closed, invalidOption, ZagreusError } from "../errors.js";
-import type { Report } from "../generate.js";
+} from "../api/api.js";
+import { closed, invalidOption, ZagreusError } from "../api/errors.js";
 import {
   checkDetokenizeOptions,
   checkEmbedOptions,
@@ -34,8 +31,11 @@ import {
   checkPrompt,
   checkTokenizeOptions,
   checkTokens,
-} from "../options.js";
-import { isAsyncIterable } from "../source.js";
+} from "../api/options.js";
+import { ModelCompletion } from "../engine/completion.js";
+import type { Report } from "../engine/generate.js";
+import { isAsyncIterable } from "../load/source.js";
+import { startChat } from "../model/chat_completion.js";
 import type { OffloadedModel } from "./api.js";
 import { type Channel, type Handler, Link } from "./link.js";
 import type { Step } from "./serve.js";

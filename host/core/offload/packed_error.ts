@@ -1,6 +1,6 @@
 // Errors as plain data: a copy between threads keeps neither their class nor what they carry.
 
-import { type ErrorCode, ZagreusError } from "../errors.js";
+import { type ErrorCode, ZagreusError } from "../api/errors.js";
 
 export interface PackedError {
   name: string;

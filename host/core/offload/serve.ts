@@ -1,7 +1,7 @@
 // The thread that has the model.
 
-import type { Completion, FinishReason, LoadOptions, Model, Piece, Session, Timings, Usage } from "../api.js";
-import { closed } from "../errors.js";
+import type { Completion, FinishReason, LoadOptions, Model, Piece, Session, Timings, Usage } from "../api/api.js";
+import { closed } from "../api/errors.js";
 import { type Channel, type Handler, Link } from "./link.js";
 
 /** A token of a completion, or without a piece its end. */

@@ -1,6 +1,6 @@
 // POST /v1/chat/completions
 
-import type { ChatOptions, ChatPiece, ToolCall } from "../api.js";
+import type { ChatOptions, ChatPiece, ToolCall } from "../api/api.js";
 import { addDelta } from "../chat/message.js";
 import { badRequest } from "./errors.js";
 import { type ApiUsage, envelope, finishReason, generateOptions, type Job, UsageSum } from "./generation.js";

@@ -1,6 +1,6 @@
 // POST /v1/completions
 
-import type { Completion, GenerateOptions, ScoredToken } from "../api.js";
+import type { Completion, GenerateOptions, ScoredToken } from "../api/api.js";
 import { badRequest } from "./errors.js";
 import { type ApiUsage, envelope, finishReason, generateOptions, type Job, UsageSum } from "./generation.js";
 import { LegacyLogprobs, type NamedToken, nameTokens } from "./legacy_logprobs.js";

@@ -1,6 +1,6 @@
 // What chat and text completions have in common.
 
-import type { ChatFinishReason, GenerateOptions, ResponseFormat, Usage } from "../api.js";
+import type { ChatFinishReason, GenerateOptions, ResponseFormat, Usage } from "../api/api.js";
 import type { Call } from "./call.js";
 import { badRequest } from "./errors.js";
 import type { Metrics } from "./metrics.js";

@@ -1,6 +1,6 @@
 // Log-probabilities as /v1/completions has them: four lists side by side.
 
-import type { ScoredToken } from "../api.js";
+import type { ScoredToken } from "../api/api.js";
 import type { Served } from "./served.js";
 
 /** A token with its texts. */

@@ -1,6 +1,6 @@
 // Numbers for Prometheus, in its text format (https://prometheus.io/docs/instrumenting/exposition_formats/).
 
-import type { Usage } from "../api.js";
+import type { Usage } from "../api/api.js";
 import type { Served } from "./served.js";
 
 /** Upper bounds of the histogram of durations, in seconds. */

@@ -1,7 +1,7 @@
 // What createServer() takes.
 
-import type { Model } from "../api.js";
-import { invalidOption, unknownOption } from "../errors.js";
+import type { Model } from "../api/api.js";
+import { invalidOption, unknownOption } from "../api/errors.js";
 import type { OffloadedModel } from "../offload/api.js";
 
 /** A model of any host, in this thread or, so that the event loop stays free, in another. */

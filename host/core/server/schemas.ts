@@ -2,7 +2,7 @@
 // here are ignored, null is a field that is not there. Extensions: top_k, min_p, repetition_penalty, grammar.
 
 import * as z from "zod";
-import type { JsonSchema } from "../api.js";
+import type { JsonSchema } from "../api/api.js";
 import { MAX_MESSAGES, MAX_TOOLS } from "../chat/check.js";
 import { type ApiError, badRequest } from "./errors.js";
 

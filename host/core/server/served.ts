@@ -1,7 +1,7 @@
 // A model with its queue: requests for it take turns, clients fairly.
 
-import type { ModelInfo } from "../api.js";
-import { Queue, type Release } from "../queue.js";
+import type { ModelInfo } from "../api/api.js";
+import { Queue, type Release } from "../engine/queue.js";
 import type { Call } from "./call.js";
 import { ApiError } from "./errors.js";
 import type { CheckedServerOptions, ServedModel } from "./options.js";

@@ -3,19 +3,19 @@
 import { Command, CommanderError } from "commander";
 
 import { ZagreusError } from "../index.js";
-import { benchCommand } from "./bench.js";
-import { chatCommand } from "./chat.js";
-import { completeCommand } from "./complete.js";
-import { evalCommand } from "./eval.js";
-import { inspectCommand } from "./inspect.js";
-import { logitsCommand } from "./logits.js";
-import { interrupted } from "./output.js";
-import { perplexityCommand } from "./perplexity.js";
-import { pullCommand } from "./pull.js";
-import { quantizeCommand } from "./quantize.js";
-import { serveCommand } from "./serve.js";
-import { splitCommand } from "./split.js";
-import { tokenizeCommand } from "./tokenize.js";
+import { benchCommand } from "./commands/bench.js";
+import { chatCommand } from "./commands/chat.js";
+import { completeCommand } from "./commands/complete.js";
+import { evalCommand } from "./commands/eval.js";
+import { inspectCommand } from "./commands/inspect.js";
+import { logitsCommand } from "./commands/logits.js";
+import { perplexityCommand } from "./commands/perplexity.js";
+import { pullCommand } from "./commands/pull.js";
+import { quantizeCommand } from "./commands/quantize.js";
+import { serveCommand } from "./commands/serve.js";
+import { splitCommand } from "./commands/split.js";
+import { tokenizeCommand } from "./commands/tokenize.js";
+import { interrupted } from "./shared/output.js";
 
 declare const ZAGREUS_VERSION: string;
 

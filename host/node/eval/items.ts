@@ -1,6 +1,6 @@
 // A JSONL file of multiple-choice questions.
 
-import { ZagreusError } from "../../core/errors.js";
+import { ZagreusError } from "../../core/api/errors.js";
 import { type Question, question, type Row, type Task } from "./tasks.js";
 
 /** A question with the number of its line, from 1. */

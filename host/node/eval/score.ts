@@ -1,7 +1,7 @@
 // Multiple choice by log-likelihood, as lm-evaluation-harness defines it (lm_eval/api/model.py, models/huggingface.py and task.py).
 
-import type { Model } from "../../core/api.js";
-import { ZagreusError } from "../../core/errors.js";
+import type { Model } from "../../core/api/api.js";
+import { ZagreusError } from "../../core/api/errors.js";
 import type { Item } from "./items.js";
 import { trailingSpace } from "./tasks.js";
 

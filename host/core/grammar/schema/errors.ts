@@ -1,6 +1,6 @@
 // BAD_SCHEMA, and the limits.
 
-import { ZagreusError } from "../../errors.js";
+import { ZagreusError } from "../../api/errors.js";
 
 /** Levels of a schema, and of schemas in schemas once references are followed. */
 export const MAX_DEPTH = 64;

@@ -1,0 +1,410 @@
+// The public surface: every type that callers meet.
+
+export type KvType = "int8" | "f32";
+/** Builds of the core: plain or relaxed SIMD, with (-mt) or without threads. All give the same bits. */
+export type Build = "simd" | "relaxed" | "simd-mt" | "relaxed-mt";
+
+/** 64-bit integers beyond 2^53 come as decimal text, arrays and long strings as their type and count (of bytes). */
+export type MetadataValue = number | boolean | string | { type: string; count: number };
+
+export interface LoadProgress {
+  /** "download": from the hub to its cache; "header": metadata, vocabulary, tensor list; "weights": the tensors. */
+  phase: "download" | "header" | "weights";
+  loadedBytes: number;
+  /** Size of the file, as far as it is known yet. */
+  totalBytes: number | undefined;
+}
+
+export interface LoadOptions {
+  /** Positions of the KV cache. Default: the model's own context, at most 4,096. */
+  contextLength?: number | undefined;
+  /** Element type of the KV cache: "int8" (default) with a scale per head, or "f32". */
+  kvType?: KvType | undefined;
+  /** Bytes of linear memory that the model may take; more is refused before the first weight. Default: no limit. */
+  memoryBudget?: number | undefined;
+  /** Build of the core. Default: the best one that works here. @throws ZagreusError UNSUPPORTED_RUNTIME if it does not */
+  build?: Build | undefined;
+  /**
+   * Threads of the core, the caller's among them. Where there are none the model runs on 1, see ModelInfo.threads.
+   * Default: one for each core of the machine, at most 4.
+   */
+  threads?: number | undefined;
+  /**
+   * Bytes of parked KV caches that are kept at most: of sessions and prompts that had to give way, so that they go on without
+   * running again what they share. The least recently used go first. Default 64 MiB, on small hosts less; 0 keeps none.
+   */
+  cacheBudget?: number | undefined;
+  /** Stops loading. */
+  signal?: AbortSignal | undefined;
+  /** Called after every chunk. */
+  onProgress?: ((progress: LoadProgress) => void) | undefined;
+}
+
+/** Where memory goes, in bytes. */
+export interface Plan {
+  weights: number;
+  kvCache: number;
+  activations: number;
+  tokenizer: number;
+  /** Logits and the sampler's scratch. */
+  sampler: number;
+  tensorRecords: number;
+  /** The sum of the sections above. */
+  arena: number;
+  /** Linear memory with everything in it. */
+  memory: number;
+}
+
+export interface TensorInfo {
+  name: string;
+  /** "Q8_0", "Q4_0", "F16", "BF16" or "F32". */
+  type: string;
+  /** Innermost dimension first, as GGUF writes them. */
+  dimensions: number[];
+  /** From the start of the file. */
+  offset: number;
+  bytes: number;
+}
+
+export interface ModelInfo {
+  architecture: string;
+  name: string | undefined;
+  /** Type of most weights, such as "Q8_0", or the name of the mix of types that the file states, such as "Q4_K_M". */
+  quantization: string;
+  parameters: number;
+  layers: number;
+  hidden: number;
+  intermediate: number;
+  heads: number;
+  kvHeads: number;
+  headSize: number;
+  vocabulary: number;
+  /** Positions that the model was trained for. */
+  trainedContext: number;
+  /** Positions that the KV cache holds. */
+  contextLength: number;
+  kvType: KvType;
+  ropeTheta: number;
+  normEpsilon: number;
+  /** Whether the LM head is the embedding. */
+  tiedEmbeddings: boolean;
+  tokenizer: {
+    bos: number | undefined;
+    eos: number | undefined;
+    /** Whether prompts start with bos. */
+    addBos: boolean;
+    /** Tokens that end a generation: eos and the end-of-turn tokens. Empty until the model is loaded. */
+    end: number[];
+    /** Ids of the control tokens by their text, such as "<|im_start|>". Empty until the model is loaded. */
+    special: Record<string, number>;
+  };
+  chatTemplate: string | undefined;
+  plan: Plan;
+  build: Build;
+  threads: number;
+  fileBytes: number;
+  /** What the file says about itself: scalars and short strings; of arrays and long strings only type and count. */
+  metadata: Record<string, MetadataValue>;
+  tensors: TensorInfo[];
+}
+
+/** Text, or token ids that are used as they are (no bos is added). */
+export type Prompt = string | ArrayLike<number>;
+
+export interface GenerateOptions {
+  /** Tokens to generate at most. Default 256; 0 only reads the prompt. */
+  maxTokens?: number | undefined;
+  /** 0 always takes the best token. Default 0.8. */
+  temperature?: number | undefined;
+  /** Sample from the k best tokens only. Default 0: off. */
+  topK?: number | undefined;
+  /** Sample from the fewest tokens that together have this probability. Default 1: off. */
+  topP?: number | undefined;
+  /** Drop tokens less probable than this share of the best one's probability. Default 0: off. */
+  minP?: number | undefined;
+  /** Divides positive and multiplies negative logits of tokens already in the context. Default 1.1; 1: off. */
+  repetitionPenalty?: number | undefined;
+  /** Never repeat a sequence of this many tokens. Default 0: off. */
+  noRepeatNgram?: number | undefined;
+  /** Added to the logits of token ids; -Infinity bans a token. */
+  logitBias?: Readonly<Record<number, number>> | ReadonlyMap<number, number> | undefined;
+  /** Same seed, same text, on every host. Default: random, see Completion.seed. */
+  seed?: number | bigint | undefined;
+  /** Generation ends before the first of these strings, wherever token borders lie. */
+  stop?: string | readonly string[] | undefined;
+  /**
+   * Alternatives to report for every token; 0: only its own log-probability. Taken before sampling options change
+   * anything. Default: none at all.
+   */
+  logprobs?: number | undefined;
+  /**
+   * Runs guesses along with the next token: how the text went on when its last tokens stood in it before. Faster where
+   * an answer repeats its context (edits, quotes, code, tool calls); the same tokens, bit for bit, in any case.
+   * Default: false.
+   */
+  promptLookup?: boolean | PromptLookupOptions | undefined;
+  /**
+   * What the text must be. Tokens that cannot lead there are not sampled, and before maxTokens or the context runs out the text is
+   * led to its end, so that it always is what it must be. Default: any text.
+   */
+  responseFormat?: ResponseFormat | undefined;
+  /**
+   * When no position of the context is left: "stop" (default) ends with finishReason "context", and a prompt that is too long throws
+   * CONTEXT_OVERFLOW; { keep } keeps the first `keep` tokens, drops the older half of the others, and goes on.
+   */
+  overflow?: "stop" | { keep: number } | undefined;
+  /** Stops within one token, with promptLookup within the tokens that run together. */
+  signal?: AbortSignal | undefined;
+}
+
+/** A JSON Schema, draft 2020-12, of which docs/assistant.md lists the keywords that are understood. */
+export type JsonSchema = boolean | { readonly [keyword: string]: unknown };
+
+export type ResponseFormat =
+  | { type: "text" }
+  /** Any JSON object. */
+  | { type: "json_object" }
+  /** JSON that is valid against the schema. @throws ZagreusError BAD_SCHEMA for what cannot be guaranteed */
+  | { type: "json_schema"; schema: JsonSchema }
+  /**
+   * A text of the grammar, in llama.cpp's GBNF; its rule "root" is the whole text. With `trigger` the text is free until this string
+   * comes, which the grammar's text begins with. @throws ZagreusError BAD_GRAMMAR
+   */
+  | { type: "grammar"; grammar: string; trigger?: string | undefined };
+
+export interface PromptLookupOptions {
+  /** Tokens of the longest n-gram that is looked up, 1 to 8. Default 3. */
+  ngram?: number | undefined;
+  /** Tokens to guess at a time at most, 1 to 7. Fewer or none are when guesses do not pay. Default 7. */
+  tokens?: number | undefined;
+}
+
+export interface TokenLogprob {
+  token: number;
+  logprob: number;
+}
+
+export interface Piece {
+  /** Text that became certain with this token; may be empty inside a character or a possible stop string. */
+  text: string;
+  token: number;
+  logprob?: number;
+  topLogprobs?: TokenLogprob[];
+}
+
+/** "stop": an end token, a stop string, or all that responseFormat lets come; "length": maxTokens; "context": no position is left. */
+export type FinishReason = "stop" | "length" | "context";
+
+export interface Usage {
+  /** Tokens of the whole prompt, in a session with all that went before; without those that overflow has dropped. */
+  promptTokens: number;
+  /** Of these, tokens that were in the KV cache already, */
+  reusedTokens: number;
+  /** and tokens that were run. */
+  prefilledTokens: number;
+  completionTokens: number;
+}
+
+export interface Timings {
+  prefillMs: number;
+  decodeMs: number;
+  prefillTokensPerSecond: number;
+  /** Of the tokens after the first, which comes out of the prefill. 0 when there are none. */
+  decodeTokensPerSecond: number;
+  /** Tokens that promptLookup guessed, which depends on what the clock says guesses cost, */
+  proposedTokens: number;
+  /** and of these, tokens that came true. */
+  acceptedTokens: number;
+}
+
+/**
+ * A generation. It starts when it is read, and can be read once: with for await, as a stream, or as a whole. Leaving
+ * the loop or cancelling the stream ends it.
+ */
+export interface Completion extends AsyncIterable<Piece> {
+  /** The same pieces as a stream. */
+  toReadableStream(): ReadableStream<Piece>;
+  /** All the text. */
+  text(): Promise<string>;
+  /** The seed in use. */
+  readonly seed: bigint;
+  /** Tokens generated so far, without the one that ended the generation. */
+  readonly tokens: readonly number[];
+  /** Known after the end, as are usage and timings. */
+  readonly finishReason: FinishReason | undefined;
+  readonly usage: Usage | undefined;
+  readonly timings: Timings | undefined;
+}
+
+/** As OpenAI's API and chat templates have it. */
+export interface ToolCall {
+  id: string;
+  type: "function";
+  /** `arguments` is JSON. */
+  function: { name: string; arguments: string };
+}
+
+/** A message of a conversation, as OpenAI's API and chat templates have it. */
+export interface ChatMessage {
+  role: "system" | "developer" | "user" | "assistant" | "tool";
+  content?: string | readonly { type: "text"; text: string }[] | null | undefined;
+  /** Of an assistant. */
+  tool_calls?: readonly ToolCall[] | undefined;
+  /** Of a tool's result. */
+  tool_call_id?: string | undefined;
+  name?: string | undefined;
+}
+
+/** A function that the model may call; `parameters` is the schema of its arguments, an object. */
+export interface Tool {
+  type: "function";
+  function: { name: string; description?: string | undefined; parameters?: JsonSchema | undefined };
+}
+
+export interface ChatOptions extends GenerateOptions {
+  tools?: readonly Tool[] | undefined;
+  /** "auto" (default), "none", "required" (at least one call), or the function that has to be called. */
+  toolChoice?: "auto" | "none" | "required" | { type: "function"; function: { name: string } } | undefined;
+  /** Whether a reply may have several calls. Default: true. */
+  parallelToolCalls?: boolean | undefined;
+  /** A Jinja template instead of the model's own, or the name of a built-in one. */
+  template?: string | "chatml" | "llama3" | undefined;
+  /** Further variables of the template. */
+  templateVariables?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** What is new of a tool call. The first delta of a call has id, type and name; arguments come piece by piece. */
+export interface ToolCallDelta {
+  index: number;
+  id?: string;
+  type?: "function";
+  function: { name?: string; arguments: string };
+}
+
+export interface ChatPiece extends Piece {
+  toolCalls?: ToolCallDelta[];
+}
+
+export type ChatFinishReason = FinishReason | "tool_calls";
+
+/** A reply, read once like a Completion. `text` of its pieces is what is no tool call. */
+export interface ChatCompletion
+  extends AsyncIterable<ChatPiece>,
+    Omit<Completion, "finishReason" | "toReadableStream" | typeof Symbol.asyncIterator> {
+  toReadableStream(): ReadableStream<ChatPiece>;
+  /** The whole reply, ready to be appended to the messages. */
+  message(): Promise<ChatMessage & { role: "assistant"; content: string | null; tool_calls?: ToolCall[] }>;
+  readonly finishReason: ChatFinishReason | undefined;
+}
+
+/** A tool with the function behind it. */
+export interface RunnableTool extends Tool {
+  /** What it returns goes to the model: a string as it is, else as JSON; what it throws, as `{"error": message}`. */
+  // biome-ignore lint/suspicious/noExplicitAny: valid against the schema `function.parameters`
+  run(args: any, context: { call: ToolCall; signal: AbortSignal | undefined }): unknown;
+}
+
+export interface RunToolsOptions extends Omit<ChatOptions, "tools"> {
+  tools: readonly RunnableTool[];
+  /** Replies of the model at most, 1 to 100. Default 8. */
+  maxSteps?: number | undefined;
+  /** Called with every piece of every reply. */
+  onPiece?: ((piece: ChatPiece) => void) | undefined;
+  /** Called when a tool has run. */
+  onResult?: ((call: ToolCall, result: string) => void) | undefined;
+}
+
+export interface ToolRun {
+  /** The conversation with all that was added to it: replies and results. */
+  messages: ChatMessage[];
+  /** The last reply. */
+  message: Awaited<ReturnType<ChatCompletion["message"]>>;
+  /** Of the last reply; "steps": it has calls that were not run, because maxSteps was reached. */
+  finishReason: Exclude<ChatFinishReason, "tool_calls"> | "steps";
+  /** Replies of the model. */
+  steps: number;
+}
+
+export interface EmbedOptions {
+  signal?: AbortSignal | undefined;
+}
+
+export interface TokenizeOptions {
+  /** Whether the text of control tokens ("<|im_start|>") becomes these tokens. Default false: user text stays text. */
+  special?: boolean | undefined;
+  /** Whether bos comes first. Default: what the model's file says. */
+  bos?: boolean | undefined;
+}
+
+export interface DetokenizeOptions {
+  /** Whether control tokens are written out. Default false. */
+  special?: boolean | undefined;
+}
+
+export interface LogprobsOptions {
+  /** Alternatives to report at every position. Default 0. */
+  top?: number | undefined;
+  /** Index of the first token to score. Default 0. */
+  from?: number | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export interface ScoredToken {
+  token: number;
+  /** Natural logarithm of the probability after the tokens before it; null for the very first, which has none. */
+  logprob: number | null;
+  topLogprobs: TokenLogprob[];
+}
+
+export interface LogitsOptions {
+  all?: boolean | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** A text that grows. Its KV cache stays, so every call runs only what is new. */
+export interface Session {
+  /**
+   * Everything that was said: prompts and generated tokens, without what ended a generation; after `overflow: { keep }` has dropped
+   * some, what is left.
+   */
+  readonly tokens: readonly number[];
+  /** Appends `prompt` and continues the text. A call that fails before its first token leaves the session as it was. */
+  complete(prompt: Prompt, options?: GenerateOptions): Completion;
+  /** Tokens and KV cache as bytes for Model.restore(), with a checksum and bound to the model. */
+  save(): Promise<Uint8Array>;
+  /** Lets go of the memory. */
+  close(): void;
+}
+
+/**
+ * A loaded model. It does one thing at a time: generations and scorings that come meanwhile wait their turn.
+ * All methods throw ZagreusError.
+ */
+export interface Model {
+  readonly info: ModelInfo;
+  /** Continues a prompt. */
+  complete(prompt: Prompt, options?: GenerateOptions): Completion;
+  /**
+   * Answers a conversation, by the chat template of the model's file. Sampling options that are not given come from the preset of the
+   * model's makers. @throws ZagreusError NO_CHAT_TEMPLATE for a base model, BAD_TEMPLATE, INVALID_OPTION, ...
+   */
+  chat(messages: readonly ChatMessage[], options?: ChatOptions): ChatCompletion;
+  /** Mean of the hidden states behind the last norm over all tokens, f32[hidden], scaled to length 1. */
+  embed(prompt: Prompt, options?: EmbedOptions): Promise<Float32Array>;
+  /** Token ids of a text, or of its UTF-8 bytes. */
+  tokenize(text: string | Uint8Array, options?: TokenizeOptions): number[];
+  /** The text of tokens; bytes that are no UTF-8 become U+FFFD. */
+  detokenize(tokens: ArrayLike<number>, options?: DetokenizeOptions): string;
+  /** Log-probability of every token after the ones before it. */
+  logprobs(tokens: ArrayLike<number>, options?: LogprobsOptions): Promise<ScoredToken[]>;
+  /** Logits after the last token, f32[vocabulary]. */
+  logits(tokens: ArrayLike<number>, options?: LogitsOptions & { all?: false | undefined }): Promise<Float32Array>;
+  /** Logits after every token, one f32[vocabulary] at a time. */
+  logits(tokens: ArrayLike<number>, options: LogitsOptions & { all: true }): AsyncIterable<Float32Array>;
+  /** An empty session. */
+  session(): Session;
+  /** The session that Session.save() wrote. @throws ZagreusError BAD_SNAPSHOT | FOREIGN_SNAPSHOT | CONTEXT_OVERFLOW */
+  restore(snapshot: Uint8Array): Promise<Session>;
+  /** Ends everything that runs and frees the memory; all later calls throw CLOSED. */
+  close(): void;
+}

@@ -1,0 +1,113 @@
+// JSON of others, and its fields, checked as they are read.
+
+import { ZagreusError } from "./errors.js";
+
+/** @throws ZagreusError BAD_JSON when the bytes are not UTF-8 */
+export function decode(bytes: Uint8Array, name: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new ZagreusError("BAD_JSON", `${name} is not UTF-8 text`, { field: name, cause });
+  }
+}
+
+/** @throws ZagreusError BAD_JSON when the text is not JSON, or not an object */
+export function parseObject(json: string, name: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ZagreusError("BAD_JSON", `${name} is not JSON: ${reason}`, { field: name, cause });
+  }
+  if (!isObject(value)) throw new ZagreusError("BAD_JSON", `${name} is not a JSON object`, { field: name });
+  return value;
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** BAD_VALUE for a field that is `value` and must be `expected` (a phrase that follows "must be"). */
+export function badValue(file: string, field: string, value: unknown, expected: unknown): ZagreusError {
+  const shown = JSON.stringify(value) ?? String(value);
+  const short = shown.length > 60 ? `${shown.slice(0, 60)}…` : shown;
+  return new ZagreusError("BAD_VALUE", `${file}: "${field}" is ${short}, must be ${expected}`, {
+    field,
+    value,
+    expected,
+  });
+}
+
+/** An object of a file. Fields that are null count as absent, as the makers of these files mean it. */
+export class Fields {
+  /** @param prefix stands before the names of nested fields */
+  constructor(
+    readonly file: string,
+    readonly values: Record<string, unknown>,
+    private readonly prefix = "",
+  ) {}
+
+  has(key: string): boolean {
+    return this.get(key) !== undefined;
+  }
+
+  /** An integer of `least` to `most`. @throws ZagreusError MISSING_KEY, when `absent` is not given; BAD_VALUE */
+  integer(key: string, least: number, most: number, absent?: number): number {
+    const value = this.get(key) ?? absent ?? this.missing(key);
+    if (!Number.isInteger(value) || (value as number) < least || (value as number) > most) {
+      throw this.bad(key, value, `an integer of ${least} to ${most}`);
+    }
+    return value as number;
+  }
+
+  /** A finite number above 0. @throws as integer() */
+  positive(key: string, absent?: number): number {
+    const value = this.get(key) ?? absent ?? this.missing(key);
+    if (typeof value !== "number" || !Number.isFinite(value) || value <= 0)
+      throw this.bad(key, value, "a number above 0");
+    return value;
+  }
+
+  /** @throws as integer() */
+  boolean(key: string, absent?: boolean): boolean {
+    const value = this.get(key) ?? absent ?? this.missing(key);
+    if (typeof value !== "boolean") throw this.bad(key, value, "true or false");
+    return value;
+  }
+
+  /** @throws as integer() */
+  text(key: string, absent?: string): string {
+    const value = this.get(key) ?? absent ?? this.missing(key);
+    if (typeof value !== "string") throw this.bad(key, value, "a string");
+    return value;
+  }
+
+  /** An object within. @throws ZagreusError MISSING_KEY, BAD_VALUE */
+  object(key: string): Fields {
+    const value = this.get(key) ?? this.missing(key);
+    if (!isObject(value)) throw this.bad(key, value, "an object");
+    return new Fields(this.file, value, `${this.prefix}${key}.`);
+  }
+
+  /** @throws ZagreusError MISSING_KEY, BAD_VALUE */
+  array(key: string): unknown[] {
+    const value = this.get(key) ?? this.missing(key);
+    if (!Array.isArray(value)) throw this.bad(key, value, "an array");
+    return value;
+  }
+
+  /** The value of a field, undefined when it is absent. */
+  get(key: string): unknown {
+    return Object.hasOwn(this.values, key) ? (this.values[key] ?? undefined) : undefined;
+  }
+
+  bad(key: string, value: unknown, expected: unknown): ZagreusError {
+    return badValue(this.file, this.prefix + key, value, expected);
+  }
+
+  private missing(key: string): never {
+    const field = this.prefix + key;
+    throw new ZagreusError("MISSING_KEY", `${this.file}: "${field}" is missing`, { field });
+  }
+}

@@ -1,0 +1,32 @@
+// A generation within what its responseFormat allows.
+
+import * as abi from "../../../assembly/layout/abi.js";
+import { invalidOption } from "../api/errors.js";
+import { failure } from "../api/messages.js";
+import type { Generation } from "../api/options.js";
+import type { Constraint } from "../grammar/constraint.js";
+import type { Engine } from "./engine.js";
+
+/** Undefined when any text will do. @throws ZagreusError BAD_SCHEMA, BAD_GRAMMAR */
+export async function constrain(engine: Engine, { responseFormat }: Generation): Promise<Constraint | undefined> {
+  if (!responseFormat || responseFormat.type === "text") return undefined;
+  const { createConstraint, vocabularyOf } = await import("../grammar/index.js");
+  return createConstraint(responseFormat, vocabularyOf(engine));
+}
+
+/** @throws ZagreusError INVALID_OPTION, CONTEXT_OVERFLOW when the text may not come to its end behind `length` tokens */
+export function checkRoom({ info }: Engine, { shortest }: Constraint, options: Generation, length: number): void {
+  if (shortest > options.maxTokens) {
+    throw invalidOption("maxTokens", options.maxTokens, `at least ${shortest} for what responseFormat wants`);
+  }
+  if (!options.overflow && length + shortest > info.contextLength) {
+    throw failure("CONTEXT_OVERFLOW", length + shortest, info.contextLength);
+  }
+}
+
+/** Tells the sampler what may come. @param remaining tokens that may still be sampled, the next one included */
+export function allowNext({ core, info }: Engine, constraint: Constraint, remaining: number): void {
+  const mask = core.bytes(core.exports.samplerMask(), (info.vocabulary + 7) >> 3);
+  const isMasked = constraint.allow(mask, remaining);
+  core.view(core.exports.sampler(), abi.SAMPLER_BYTES).setInt32(abi.SAMPLER_MASKED, isMasked ? 1 : 0, true);
+}

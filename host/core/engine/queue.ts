@@ -1,0 +1,97 @@
+// One at a time, in the order of arrival; where there are several clients, they take turns.
+
+import { aborted, type ZagreusError } from "../api/errors.js";
+
+interface Waiter {
+  enter(): void;
+  refuse(error: ZagreusError): void;
+}
+
+/** Frees a place; calling it again does nothing. */
+export type Release = () => void;
+
+/** A fair lock. Waiters whose signal fires leave the queue. */
+export class Queue {
+  #busy = false;
+  /** By client; the client at the front is the next. */
+  readonly #waiting = new Map<string, Waiter[]>();
+
+  /** Whether somebody has entered. */
+  get busy(): boolean {
+    return this.#busy;
+  }
+
+  /** How many wait. */
+  get length(): number {
+    let length = 0;
+    for (const waiters of this.#waiting.values()) length += waiters.length;
+    return length;
+  }
+
+  /**
+   * Resolves when it is the caller's turn.
+   * @param client who is asking: one with many requests delays other clients no more than one with few
+   * @throws ZagreusError ABORTED, or what refuseAll() was given
+   */
+  enter(signal?: AbortSignal, client = ""): Promise<Release> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(aborted(signal.reason));
+      const leave = () => {
+        this.#remove(client, waiter);
+        reject(aborted(signal?.reason));
+      };
+      const waiter: Waiter = {
+        enter: () => {
+          signal?.removeEventListener("abort", leave);
+          resolve(this.#release());
+        },
+        refuse: (error) => {
+          signal?.removeEventListener("abort", leave);
+          reject(error);
+        },
+      };
+      if (!this.#busy) {
+        this.#busy = true;
+        return resolve(this.#release());
+      }
+      signal?.addEventListener("abort", leave, { once: true });
+      const waiters = this.#waiting.get(client);
+      if (waiters) waiters.push(waiter);
+      else this.#waiting.set(client, [waiter]);
+    });
+  }
+
+  /** Sends everybody away who is waiting. */
+  refuseAll(error: ZagreusError): void {
+    const waiting = [...this.#waiting.values()].flat();
+    this.#waiting.clear();
+    for (const waiter of waiting) waiter.refuse(error);
+  }
+
+  #release(): Release {
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      const next = this.#next();
+      if (next) next.enter();
+      else this.#busy = false;
+    };
+  }
+
+  /** Takes the next waiter out; its client goes to the back. */
+  #next(): Waiter | undefined {
+    for (const [client, [next, ...others]] of this.#waiting) {
+      this.#waiting.delete(client);
+      if (others.length > 0) this.#waiting.set(client, others);
+      return next;
+    }
+    return undefined;
+  }
+
+  #remove(client: string, waiter: Waiter): void {
+    const others = (this.#waiting.get(client) ?? []).filter((one) => one !== waiter);
+    if (others.length > 0) this.#waiting.set(client, others);
+    else this.#waiting.delete(client);
+  }
+}

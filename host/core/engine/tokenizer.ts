@@ -1,0 +1,93 @@
+// Text to tokens and back, over the core's window.
+
+import { ENCODE_LAST, ENCODE_SPECIAL, TEXT_BYTES } from "../../../assembly/layout/abi.js";
+import { TOKEN_CONTROL } from "../../../assembly/layout/gguf.js";
+import type { MetadataValue, Prompt } from "../api/api.js";
+import { invalidOption } from "../api/errors.js";
+import type { Core } from "../wasm/core.js";
+import type { Engine } from "./engine.js";
+
+const encoder = new TextEncoder();
+
+/** Token ids of a text of any length; never adds bos. Lone surrogates and invalid UTF-8 become U+FFFD. */
+export function encode(core: Core, text: string | Uint8Array, special: boolean): number[] {
+  const bytes = typeof text === "string" ? encoder.encode(text) : text;
+  const tokens: number[] = [];
+  let at = 0;
+  while (at < bytes.length) {
+    const piece = bytes.subarray(at, at + TEXT_BYTES);
+    const last = at + piece.length === bytes.length;
+    core.write(piece);
+    const flags = (special ? ENCODE_SPECIAL : 0) | (last ? ENCODE_LAST : 0);
+    const count = core.counted(core.exports.encode(piece.length, flags));
+    for (const token of core.words(core.exports.tokens(), count)) tokens.push(token);
+    at += core.exports.encodeConsumed();
+  }
+  return tokens;
+}
+
+/** The text of tokens, with or without control tokens. */
+export function decode(core: Core, tokens: readonly number[], special: boolean): string {
+  const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+  let text = "";
+  for (const token of tokens) {
+    if (!special && core.exports.tokenType(token) === TOKEN_CONTROL) continue;
+    const count = core.counted(core.exports.tokenBytes(token));
+    text += utf8.decode(core.read(count), { stream: true });
+  }
+  return text + utf8.decode();
+}
+
+/** How the families of models mark the end of a text or of a turn. */
+export const END_TOKENS = [
+  "<|end_of_text|>",
+  "<|endoftext|>",
+  "<|eot_id|>",
+  "<|eom_id|>",
+  "<|im_end|>",
+  "<|end|>",
+  "</s>",
+];
+export const END_KEYS = ["tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"];
+
+/** Tokens that end a generation: those the file names, and control tokens with a known name. */
+export function endTokens(core: Core, metadata: Record<string, MetadataValue>, vocabulary: number): number[] {
+  const ends = new Set<number>();
+  for (const key of END_KEYS) {
+    const id = metadata[key];
+    if (typeof id === "number" && Number.isInteger(id) && id >= 0 && id < vocabulary) ends.add(id);
+  }
+  for (const name of END_TOKENS) {
+    const bytes = encoder.encode(name);
+    core.write(bytes);
+    const id = core.exports.findToken(bytes.length);
+    if (id >= 0 && core.exports.tokenType(id) === TOKEN_CONTROL) ends.add(id);
+  }
+  return [...ends].sort((a, b) => a - b);
+}
+
+/** Ids of the control tokens by their text. */
+export function specialTokens(core: Core, vocabulary: number): Record<string, number> {
+  const special: [string, number][] = [];
+  for (let token = 0; token < vocabulary; token++) {
+    if (core.exports.tokenType(token) === TOKEN_CONTROL) special.push([decode(core, [token], true), token]);
+  }
+  return Object.fromEntries(special);
+}
+
+/**
+ * The sequence that a prompt makes after `before`. Text at the very start gets bos if the model wants it.
+ * @throws ZagreusError INVALID_OPTION when nothing at all comes out
+ */
+export function promptTokens({ core, info }: Engine, prompt: Prompt, before: readonly number[] = []): number[] {
+  const sequence = [...before];
+  if (typeof prompt === "string") {
+    const { addBos, bos } = info.tokenizer;
+    if (sequence.length === 0 && addBos && bos !== undefined) sequence.push(bos);
+    for (const token of encode(core, prompt, false)) sequence.push(token);
+  } else {
+    for (const token of Array.from(prompt)) sequence.push(token);
+  }
+  if (sequence.length === 0) throw invalidOption("prompt", prompt, "at least one token");
+  return sequence;
+}

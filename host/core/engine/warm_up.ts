@@ -1,0 +1,20 @@
+// A token that nobody sees, at the end of a load. Engines compile code well only after it has run for a while, and
+// memory gets its pages when it is first touched; without this the first token of the first prompt would wait for both.
+
+import { checkGenerateOptions } from "../api/options.js";
+import { ModelCompletion } from "./completion.js";
+import type { Engine } from "./engine.js";
+import { generate } from "./generate.js";
+
+/** Samplings until V8 has compiled the sampler; each takes well below a millisecond. */
+const SAMPLINGS = 4;
+
+/** Leaves no trace: the KV cache is empty again, and every generation sets the sampler itself. @throws ZagreusError ABORTED */
+export async function warmUp(engine: Engine, signal: AbortSignal | undefined): Promise<void> {
+  const options = checkGenerateOptions({ maxTokens: 1, seed: 0, signal }, engine.info.vocabulary);
+  const job = { options, sequence: () => [0] };
+  await new ModelCompletion(options.seed, (report) => generate(engine, job, report)).text();
+  const { core } = engine;
+  for (let i = 0; i < SAMPLINGS; i++) core.exports.sample(0);
+  core.check(core.exports.kvSetLength(0));
+}

@@ -1,0 +1,87 @@
+// Which files of a repository are the model.
+
+import { Fields, parseObject } from "../api/json.js";
+import type { HubEntry } from "./listing.js";
+
+/**
+ * GGUF types, the first that a repository has is taken: int4 that runs as it is, int8, then what becomes int8 on loading,
+ * the closest to the original first where the download is worth it, full floats last.
+ */
+export const PREFERENCE: readonly string[] = [
+  ...["Q4_0", "Q8_0", "Q6_K", "Q5_K_M", "Q5_K_S", "Q5_K", "Q5_1", "Q5_0", "Q4_K_M", "Q4_K_S", "Q4_K", "Q4_1"],
+  ...["BF16", "F16", "F32"],
+];
+
+export interface GgufChoice {
+  path: string;
+  bytes: number;
+  /** As the file's name says. */
+  type: string | undefined;
+}
+
+type Named = Pick<HubEntry, "path" | "bytes">;
+
+/** The quantization in a file's name: "zagreus-Q4_0.gguf" is Q4_0. */
+export function typeInName(path: string): string | undefined {
+  const name = path.slice(path.lastIndexOf("/") + 1).replace(/\.gguf$/i, "");
+  const types = name.match(
+    /(?<![A-Za-z0-9])(?:I?Q\d_[A-Z0-9]+(?:_[A-Z]+)?|TQ\d_0|BF16|F16|F32|FP16|FP32)(?![A-Za-z0-9])/gi,
+  );
+  return types?.at(-1)?.toUpperCase().replace(/^FP/, "F");
+}
+
+/** Part i of n in the name of a split GGUF file, as llama-gguf-split writes it. */
+export function splitParts(path: string): { prefix: string; count: number } | undefined {
+  const match = /^(.*)-\d{5}-of-(\d{5})\.gguf$/i.exec(path);
+  return match && Number(match[2]) > 1 ? { prefix: match[1]!, count: Number(match[2]) } : undefined;
+}
+
+/** The GGUF files that are models in one piece, the one to take first. */
+export function rankGguf(entries: readonly Named[]): GgufChoice[] {
+  const rank = (type: string | undefined) => {
+    const index = PREFERENCE.indexOf(type ?? "");
+    return index < 0 ? PREFERENCE.length + (type === undefined ? 0 : 1) : index;
+  };
+  return entries
+    .filter(({ path }) => isGguf(path) && !splitParts(path) && !/(^|\/)mmproj/i.test(path))
+    .map(({ path, bytes }) => ({ path, bytes, type: typeInName(path) }))
+    .sort((a, b) => rank(a.type) - rank(b.type) || a.path.length - b.path.length || (a.path < b.path ? -1 : 1));
+}
+
+export function isGguf(path: string): boolean {
+  return /\.gguf$/i.test(path);
+}
+
+export function isSafetensors(path: string): boolean {
+  return /\.safetensors$/.test(path);
+}
+
+export const WEIGHTS_INDEX = "model.safetensors.index.json";
+const WEIGHTS = "model.safetensors";
+const SIDE_FILES = [
+  ...["config.json", "generation_config.json"],
+  ...["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"],
+  ...["chat_template.jinja", "chat_template.json"],
+];
+
+/** Names of the files beside the weights that a checkpoint needs; the index is one of them if it counts. */
+export function sideFiles(paths: readonly string[]): string[] {
+  const wanted = paths.includes(WEIGHTS) ? SIDE_FILES : [...SIDE_FILES, WEIGHTS_INDEX];
+  return wanted.filter((path) => paths.includes(path));
+}
+
+/**
+ * Names of the files with the weights: model.safetensors, else what the index names, else all at the top.
+ * @param index the text of WEIGHTS_INDEX, if that is one of the side files
+ * @throws ZagreusError BAD_JSON, MISSING_KEY, BAD_VALUE
+ */
+export function weightFiles(paths: readonly string[], index: string | undefined): string[] {
+  if (paths.includes(WEIGHTS)) return [WEIGHTS];
+  if (index === undefined) return paths.filter((path) => isSafetensors(path) && !path.includes("/"));
+  const fields = new Fields(WEIGHTS_INDEX, parseObject(index, WEIGHTS_INDEX));
+  const names = [...new Set<unknown>(Object.values(fields.object("weight_map").values))];
+  const isListed = (name: unknown): name is string => typeof name === "string" && paths.includes(name);
+  const missing = names.find((name) => !isListed(name));
+  if (missing !== undefined) throw fields.bad("weight_map", missing, "a file of the repository");
+  return names.filter(isListed);
+}

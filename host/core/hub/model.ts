@@ -1,0 +1,263 @@
+// One repository at one revision: the list of its files, from the hub or the cache, and getting some of them.
+
+import { withLock } from "../../../host/core/hub/lock.js";
+import { ZagreusError } from "../api/errors.js";
+import { fetchBlob, hashOf } from "./blob.js";
+import { RepositoryCache } from "./cache.js";
+import {
+  type GgufChoice,
+  isSafetensors,
+  rankGguf,
+  sideFiles,
+  splitParts,
+  WEIGHTS_INDEX,
+  weightFiles,
+} from "./choose.js";
+import { checkAborted, Http } from "./http.js";
+import { type HubId, isCommit, parseHubId, showHubId } from "./id.js";
+import { fetchListing, type HubEntry, isSha256, type Listing } from "./listing.js";
+import type { HubPlatform } from "./platform.js";
+
+export interface HubProgress {
+  loadedBytes: number;
+  totalBytes: number;
+}
+
+export interface HubOptions {
+  /** Stops at once; what has arrived stays for the next time. */
+  signal?: AbortSignal | undefined;
+  onProgress?: ((progress: HubProgress) => void) | undefined;
+  /** Told in a sentence what a person may want to know: a wait for another process, the cache used instead of the hub. */
+  onNotice?: ((message: string) => void) | undefined;
+}
+
+export interface PulledFile {
+  /** In the repository. */
+  path: string;
+  bytes: number;
+  sha256: string;
+}
+
+/** Failures that leave what is cached as good as it was. */
+const OUTAGES = ["OFFLINE", "HUB_BUSY", "HUB_FAILED", "HUB_DENIED"];
+
+export class HubModel {
+  readonly id: HubId;
+  readonly #platform: HubPlatform;
+  readonly #options: HubOptions;
+  readonly #http: Http;
+  readonly #cache: RepositoryCache;
+  /** All files of the commit, as far as is known. */
+  #listing: Listing = { commit: "", entries: [] };
+  /** Those that can be had. */
+  readonly #available: HubEntry[] = [];
+  /** Why the hub is not asked, if it is not. */
+  #outage: ZagreusError | undefined;
+  /** Files that obtain() was asked for, and whether they were downloaded just now. */
+  readonly #obtained = new Map<HubEntry, boolean>();
+
+  /** @throws ZagreusError INVALID_OPTION */
+  constructor(platform: HubPlatform, id: string, options: HubOptions) {
+    this.id = parseHubId(id);
+    this.#platform = platform;
+    this.#options = options;
+    this.#http = new Http(platform, this.id.repository, options.signal);
+    this.#cache = new RepositoryCache(platform, this.id.repository);
+    if (platform.settings.offline) this.#outage = this.#offline("HF_HUB_OFFLINE is set");
+  }
+
+  /** The path of a file that can never change, because a commit was asked for, and is there. */
+  async cachedForGood(file: string): Promise<string | undefined> {
+    const { revision } = this.id;
+    if (!isCommit(revision)) return undefined;
+    const path = this.#cache.file(revision, file);
+    return (await this.#platform.files.size(path)) === undefined ? undefined : path;
+  }
+
+  /**
+   * Lists the files that can be had: those of the repository or, when the hub cannot be asked, those that are cached.
+   * @throws ZagreusError HUB_DENIED, HUB_NOT_FOUND, HUB_BUSY, HUB_FAILED, OFFLINE, ABORTED
+   */
+  async open(): Promise<Listing> {
+    const cached = await this.#cachedListing();
+    if (this.#outage || (cached?.isComplete && isCommit(this.id.revision))) {
+      if (!cached) throw this.#outage;
+      this.#listing = cached;
+    } else {
+      try {
+        this.#listing = await fetchListing(this.#http, this.id, cached ? 1 : undefined);
+      } catch (error) {
+        if (!cached || !(error instanceof ZagreusError && OUTAGES.includes(error.code))) throw error;
+        this.#outage = error;
+        this.#options.onNotice?.(`${error.message}; using the cached ${showHubId(this.id)}`);
+        this.#listing = cached;
+      }
+    }
+    const { commit, entries } = this.#listing;
+    for (const entry of entries) {
+      if (!this.#outage || (await this.#cache.has(commit, entry))) this.#available.push(entry);
+    }
+    return { commit, entries: this.#available };
+  }
+
+  /** @throws ZagreusError HUB_NOT_FOUND, or why the hub could not be asked */
+  entry(path: string): HubEntry {
+    const entry = this.#listing.entries.find((entry) => entry.path === path);
+    if (entry) return entry;
+    throw this.#outage ?? this.notFound(`has no file "${path}"`);
+  }
+
+  path(path: string): string {
+    return this.#cache.file(this.#listing.commit, path);
+  }
+
+  /** The snapshot's folder. */
+  folder(): string {
+    return this.#cache.snapshot(this.#listing.commit);
+  }
+
+  gguf(): GgufChoice[] {
+    return rankGguf(this.#available);
+  }
+
+  /** @throws ZagreusError HUB_NOT_FOUND, saying how a checkpoint becomes a GGUF file */
+  chooseGguf(): GgufChoice {
+    const [first] = this.gguf();
+    if (first) return first;
+    if (this.#outage) throw this.#outage;
+    const { entries } = this.#listing;
+    if (entries.some(({ path }) => splitParts(path))) {
+      throw this.notFound("has GGUF files only in parts: pull them and join them with llama-gguf-split --merge");
+    }
+    if (!entries.some(({ path }) => isSafetensors(path))) throw this.notFound("has no GGUF file");
+    const id = showHubId(this.id);
+    throw this.notFound(`has no GGUF file, only safetensors: zagreus quantize ${id} -t q4_0 -o model.gguf makes one`);
+  }
+
+  /** All parts of a split GGUF file, or just the file. */
+  partsOf(path: string): string[] {
+    const split = splitParts(path);
+    if (!split) return [path];
+    const { prefix, count } = split;
+    const suffix = (n: number) => String(n).padStart(5, "0");
+    return Array.from({ length: count }, (_, i) => `${prefix}-${suffix(i + 1)}-of-${suffix(count)}.gguf`);
+  }
+
+  notFound(what: string): ZagreusError {
+    const { repository } = this.id;
+    return new ZagreusError("HUB_NOT_FOUND", `${repository} ${what}`, { field: repository });
+  }
+
+  /** Gets the config, tokenizer and safetensors at the repository's top. Returns how many files of weights there are. */
+  async obtainCheckpoint(): Promise<number> {
+    const paths = this.#listing.entries.map(({ path }) => path);
+    const side = sideFiles(paths);
+    const index = side.includes(WEIGHTS_INDEX);
+    if (index) await this.obtain([WEIGHTS_INDEX]);
+    const text = index ? await this.#platform.files.readText(this.path(WEIGHTS_INDEX)) : undefined;
+    const weights = weightFiles(paths, text);
+    if (weights.length > 0) await this.obtain([...side, ...weights]);
+    return weights.length;
+  }
+
+  /** @throws ZagreusError those of fetchBlob() */
+  async obtain(paths: readonly string[]): Promise<void> {
+    const { commit, entries: all } = this.#listing;
+    const { onProgress } = this.#options;
+    const entries = paths.map((path) => this.entry(path));
+    const totalBytes = entries.reduce((sum, { bytes }) => sum + bytes, 0);
+    let finished = 0;
+    for (const entry of entries) {
+      const report = (bytes: number) => onProgress?.({ loadedBytes: finished + bytes, totalBytes });
+      await this.#obtain(entry, report);
+      finished += entry.bytes;
+      report(0);
+    }
+    if (this.#outage) return;
+    // For the next time without a network. A cache that is read-only does without.
+    await this.#cache.setTree(commit, all).catch(() => {});
+    if (!isCommit(this.id.revision)) await this.#cache.setCommit(this.id.revision, commit).catch(() => {});
+  }
+
+  /**
+   * Hashes what obtain() got, and gets anew what was cached and is damaged.
+   * @returns the files in the order of their paths
+   * @throws ZagreusError those of obtain(), and BAD_CHECKSUM for a damaged file when the hub cannot be asked
+   */
+  async check(): Promise<PulledFile[]> {
+    const files: PulledFile[] = [];
+    for (const [entry, isNew] of this.#obtained) {
+      const { path, bytes, oid } = entry;
+      if (!isNew && oid !== "" && (await this.#hash(entry)) !== oid) {
+        const message = `${this.id.repository}: the cached "${path}" is damaged`;
+        if (this.#outage) throw new ZagreusError("BAD_CHECKSUM", message, { field: path, expected: oid });
+        this.#options.onNotice?.(`${message}: downloading it again`);
+        await this.#platform.files.remove(this.path(path));
+        await this.#platform.files.remove(this.#cache.blob(oid));
+        await this.#obtain(entry, () => {});
+      }
+      const sha256 = isSha256(oid)
+        ? oid
+        : await this.#platform.files.hash("sha256", this.path(path), "", this.#breathe);
+      files.push({ path, bytes, sha256 });
+    }
+    return files.sort((a, b) => (a.path < b.path ? -1 : 1));
+  }
+
+  async #obtain(entry: HubEntry, report: (bytes: number) => void): Promise<void> {
+    const { files } = this.#platform;
+    const cache = this.#cache;
+    const { commit } = this.#listing;
+    const isThere = () => cache.has(commit, entry);
+    this.#obtained.set(entry, false);
+    if (await isThere()) return;
+    if (this.#outage) throw this.#outage;
+    const waiting = () => this.#options.onNotice?.(`another process is downloading ${entry.path}: waiting for it`);
+    const { signal } = this.#options;
+    await withLock(files, cache.locks, entry.oid, signal, waiting, async (lock) => {
+      if (await isThere()) return;
+      const isNew = (await files.size(cache.blob(entry.oid))) !== entry.bytes;
+      if (isNew) {
+        const context = { platform: this.#platform, http: this.#http, cache, repository: this.id.repository };
+        await fetchBlob({ ...context, commit, entry, lock, onBytes: report });
+      }
+      await cache.link(commit, entry.path, entry.oid, isNew);
+      this.#obtained.set(entry, isNew);
+    });
+  }
+
+  async #hash({ path, oid }: HubEntry): Promise<string> {
+    return hashOf(this.#platform.files, this.path(path), oid, this.#breathe);
+  }
+
+  readonly #breathe = () => checkAborted(this.#options.signal);
+
+  async #cachedListing(): Promise<(Listing & { isComplete: boolean }) | undefined> {
+    const commit = await this.#cache.commitOf(this.id.revision);
+    if (commit === undefined) return undefined;
+    const tree = await this.#cache.tree(commit);
+    const entries = tree ?? (await this.#walk(commit, ""));
+    return entries.length > 0 ? { commit, entries, isComplete: tree !== undefined } : undefined;
+  }
+
+  /** The files of a snapshot, whose hashes nobody wrote down. */
+  async #walk(commit: string, folder: string): Promise<HubEntry[]> {
+    const { files } = this.#platform;
+    const found: HubEntry[] = [];
+    for (const name of await files.list(
+      folder === "" ? this.#cache.snapshot(commit) : this.#cache.file(commit, folder),
+    )) {
+      const path = folder === "" ? name : `${folder}/${name}`;
+      const bytes = await files.size(this.#cache.file(commit, path));
+      if (bytes === undefined) found.push(...(await this.#walk(commit, path)));
+      else found.push({ path, bytes, oid: "", gitOid: "" });
+    }
+    return found;
+  }
+
+  #offline(why: string): ZagreusError {
+    const { repository } = this.id;
+    const message = `${showHubId(this.id)} is not in the cache ${this.#platform.settings.cache}, and ${why}`;
+    return new ZagreusError("OFFLINE", message, { field: repository });
+  }
+}

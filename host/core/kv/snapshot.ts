@@ -1,0 +1,123 @@
+// A session as bytes, all little-endian:
+//
+//       0 "ZGSS" | 4 version u32 | 8 model hash u64
+//      16 layers u32 | 20 KV heads u32 | 24 head size u32 | 28 KV type u32
+//      32 KV segments u32 | 36 bytes of the first 64 KV positions u32 | 40 tokens u32 (T) | 44 KV positions u32 (P <= T)
+//      48 token ids u32[T]
+//         the first P positions of every KV segment (assembly/kv_cache.ts)
+//         XXH64 of everything before u64: over pieces of 1 MiB, each seeded with the hash of the piece before it
+
+import { INFO_KV_TYPE, IO_BYTES } from "../../../assembly/layout/abi.js";
+import type { ModelInfo } from "../api/api.js";
+import { ZagreusError } from "../api/errors.js";
+import { failure } from "../api/messages.js";
+import type { Core } from "../wasm/core.js";
+import type { KvBytes, KvCache } from "./kv_cache.js";
+
+const MAGIC = 0x5353475a; // "ZGSS"
+const VERSION = 2;
+const HEADER_BYTES = 48;
+const HASH_BYTES = 8;
+
+/** A loaded model, as far as its snapshots depend on it. */
+interface Loaded {
+  readonly core: Core;
+  readonly info: ModelInfo;
+  readonly cache: KvCache;
+}
+
+export interface Snapshot {
+  tokens: number[];
+  kv: KvBytes;
+}
+
+export function writeSnapshot(model: Loaded, tokens: readonly number[], kv: KvBytes): Uint8Array {
+  const kvAt = HEADER_BYTES + 4 * tokens.length;
+  const hashAt = kvAt + kv.bytes.length;
+  const bytes = new Uint8Array(hashAt + HASH_BYTES);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, MAGIC, true);
+  view.setUint32(4, VERSION, true);
+  view.setBigUint64(8, modelHash(model.core), true);
+  layout(model).forEach(([, value], i) => {
+    view.setUint32(16 + 4 * i, value, true);
+  });
+  view.setUint32(40, tokens.length, true);
+  view.setUint32(44, kv.length, true);
+  tokens.forEach((token, i) => {
+    view.setUint32(HEADER_BYTES + 4 * i, token, true);
+  });
+  bytes.set(kv.bytes, kvAt);
+  view.setBigUint64(hashAt, checksum(model.core, bytes.subarray(0, hashAt)), true);
+  return bytes;
+}
+
+/**
+ * Checks a snapshot completely before anything of it is used.
+ * @throws ZagreusError BAD_SNAPSHOT when it is damaged, FOREIGN_SNAPSHOT when it belongs to another model, KV type or
+ * version, CONTEXT_OVERFLOW when this model's context is too short for it
+ */
+export function readSnapshot(model: Loaded, bytes: Uint8Array): Snapshot {
+  const { contextLength, vocabulary } = model.info;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < HEADER_BYTES + HASH_BYTES) throw bad("length", bytes.length, HEADER_BYTES + HASH_BYTES);
+  if (view.getUint32(0, true) !== MAGIC) throw bad("magic", view.getUint32(0, true), MAGIC);
+  const hashAt = bytes.length - HASH_BYTES;
+  const sum = checksum(model.core, bytes.subarray(0, hashAt));
+  if (view.getBigUint64(hashAt, true) !== sum) throw bad("checksum", view.getBigUint64(hashAt, true), sum);
+
+  if (view.getUint32(4, true) !== VERSION) throw foreign("version", view.getUint32(4, true), VERSION);
+  layout(model).forEach(([field, expected], i) => {
+    const value = view.getUint32(16 + 4 * i, true);
+    if (value !== expected) throw foreign(field, value, expected);
+  });
+  const hash = modelHash(model.core);
+  if (view.getBigUint64(8, true) !== hash) throw foreign("model hash", view.getBigUint64(8, true), hash);
+
+  const count = view.getUint32(40, true);
+  const length = view.getUint32(44, true);
+  if (length > count) throw bad("KV positions", length, count);
+  const kvAt = HEADER_BYTES + 4 * count;
+  const expectedLength = kvAt + model.cache.bytesFor(length) + HASH_BYTES;
+  if (bytes.length !== expectedLength) throw bad("length", bytes.length, expectedLength);
+  if (count > contextLength) throw failure("CONTEXT_OVERFLOW", count, contextLength, "snapshot");
+  const tokens = Array.from({ length: count }, (_, i) => view.getUint32(HEADER_BYTES + 4 * i, true));
+  for (const token of tokens) if (token >= vocabulary) throw bad("token", token, vocabulary - 1);
+  return { tokens, kv: { length, bytes: bytes.slice(kvAt, hashAt) } };
+}
+
+/** What must agree for KV bytes to be usable, in the order of the header. */
+function layout({ core, info, cache }: Loaded): [field: string, value: number][] {
+  return [
+    ["layers", info.layers],
+    ["KV heads", info.kvHeads],
+    ["head size", info.headSize],
+    ["KV type", core.exports.info(INFO_KV_TYPE)],
+    ["KV segments", cache.segments],
+    ["KV bytes", cache.bytesFor(64)],
+  ];
+}
+
+function modelHash(core: Core): bigint {
+  return BigInt.asUintN(64, core.exports.modelHash());
+}
+
+function checksum(core: Core, bytes: Uint8Array): bigint {
+  let hash = 0n;
+  for (let at = 0; at < bytes.length; at += IO_BYTES) {
+    const piece = bytes.subarray(at, at + IO_BYTES);
+    core.write(piece);
+    hash = BigInt.asUintN(64, core.exports.hash(piece.length, hash));
+  }
+  return hash;
+}
+
+function bad(field: string, value: number | bigint, expected: number | bigint): ZagreusError {
+  const message = `the snapshot is damaged: ${field} is ${value}, must be ${expected}`;
+  return new ZagreusError("BAD_SNAPSHOT", message, { field, value, expected });
+}
+
+function foreign(field: string, value: number | bigint, expected: number | bigint): ZagreusError {
+  const message = `the snapshot is not of this model: ${field} is ${value}, must be ${expected}`;
+  return new ZagreusError("FOREIGN_SNAPSHOT", message, { field, value, expected });
+}

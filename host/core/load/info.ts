@@ -1,0 +1,91 @@
+// Model.info: what the file says, and the plan.
+
+import * as abi from "../../../assembly/layout/abi.js";
+import type { ModelInfo, Plan, TensorInfo } from "../api/api.js";
+import { mixName, tensorTypeName } from "../api/names.js";
+import type { Choice } from "../wasm/builds.js";
+import type { Core } from "../wasm/core.js";
+import type { Metadata } from "./metadata.js";
+
+/** Reads everything after plan(); end and control tokens are not known before the tokenizer works. */
+export function readInfo(core: Core, metadata: Metadata, { build, threads }: Choice): ModelInfo {
+  const info = (id: number) => core.exports.info(id);
+  const token = (id: number) => (info(id) >= 0 ? info(id) : undefined);
+  const tensors = readTensors(core);
+  const { values } = metadata;
+  const name = values["general.name"];
+  return {
+    architecture: String(values["general.architecture"]),
+    name: typeof name === "string" ? name : undefined,
+    quantization: mixName(values["general.file_type"]) ?? prevailingType(tensors),
+    parameters: info(abi.INFO_PARAMETERS),
+    layers: info(abi.INFO_LAYERS),
+    hidden: info(abi.INFO_HIDDEN),
+    intermediate: info(abi.INFO_INTERMEDIATE),
+    heads: info(abi.INFO_HEADS),
+    kvHeads: info(abi.INFO_KV_HEADS),
+    headSize: info(abi.INFO_HEAD_SIZE),
+    vocabulary: info(abi.INFO_VOCABULARY),
+    trainedContext: info(abi.INFO_TRAINED_CONTEXT),
+    contextLength: info(abi.INFO_CONTEXT),
+    kvType: info(abi.INFO_KV_TYPE) === abi.KV_F32 ? "f32" : "int8",
+    ropeTheta: info(abi.INFO_ROPE_THETA),
+    normEpsilon: info(abi.INFO_NORM_EPSILON),
+    tiedEmbeddings: info(abi.INFO_TIED) === 1,
+    tokenizer: {
+      bos: token(abi.INFO_BOS),
+      eos: token(abi.INFO_EOS),
+      addBos: info(abi.INFO_ADD_BOS) === 1 && info(abi.INFO_BOS) >= 0,
+      end: [],
+      special: {},
+    },
+    chatTemplate: metadata.chatTemplate,
+    plan: readPlan(core),
+    build,
+    threads,
+    fileBytes: info(abi.INFO_FILE_BYTES),
+    metadata: values,
+    tensors,
+  };
+}
+
+function readPlan(core: Core): Plan {
+  const info = (id: number) => core.exports.info(id);
+  return {
+    weights: info(abi.INFO_WEIGHT_BYTES),
+    kvCache: info(abi.INFO_KV_BYTES),
+    activations: info(abi.INFO_ACTIVATION_BYTES),
+    tokenizer: info(abi.INFO_TOKENIZER_BYTES),
+    sampler: info(abi.INFO_SAMPLER_BYTES),
+    tensorRecords: info(abi.INFO_TENSOR_BYTES),
+    arena: info(abi.INFO_ARENA_BYTES),
+    memory: info(abi.INFO_MEMORY_BYTES),
+  };
+}
+
+function readTensors(core: Core): TensorInfo[] {
+  const dataOffset = core.exports.info(abi.INFO_DATA_OFFSET);
+  return Array.from({ length: core.exports.tensorCount() }, (_, i) => {
+    const address = core.exports.tensorEntry(i) >>> 0;
+    const record = core.view(address, abi.TENSOR_RECORD_BYTES);
+    const rank = record.getUint32(abi.TENSOR_RANK, true);
+    return {
+      name: core.text(address + abi.TENSOR_NAME, record.getUint32(abi.TENSOR_NAME_LENGTH, true)),
+      type: tensorTypeName(record.getUint32(abi.TENSOR_TYPE, true)),
+      dimensions: Array.from({ length: rank }, (_, d) =>
+        Number(record.getBigUint64(abi.TENSOR_DIMENSIONS + 8 * d, true)),
+      ),
+      offset: dataOffset + Number(record.getBigUint64(abi.TENSOR_OFFSET, true)),
+      bytes: Number(record.getBigUint64(abi.TENSOR_BYTES, true)),
+    };
+  });
+}
+
+/** The type that most weights have. */
+function prevailingType(tensors: readonly TensorInfo[]): string {
+  const weights = new Map<string, number>();
+  for (const { type, dimensions } of tensors) {
+    weights.set(type, (weights.get(type) ?? 0) + dimensions.reduce((product, d) => product * d, 1));
+  }
+  return [...weights].reduce((best, entry) => (entry[1] > best[1] ? entry : best), ["none", 0])[0];
+}

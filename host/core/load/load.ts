@@ -1,0 +1,52 @@
+// Feeds a source to the core: header, plan, weights.
+
+import { INFO_FILE_BYTES, IO_BYTES, KV_F32, KV_INT8 } from "../../../assembly/layout/abi.js";
+import { HEADER_READY } from "../../../assembly/layout/status.js";
+import type { LoadOptions, ModelInfo } from "../api/api.js";
+import type { Pace } from "../engine/pace.js";
+import type { Choice } from "../wasm/builds.js";
+import type { Core } from "../wasm/core.js";
+import { readInfo } from "./info.js";
+import { type Metadata, readMetadata } from "./metadata.js";
+import { type ByteSource, readSource } from "./source.js";
+
+/**
+ * Loads the model, or with `headerOnly` stops when the plan is made.
+ * @throws ZagreusError ABORTED, SOURCE_FAILED, or what the core finds wrong; the core is ready for another begin() then
+ */
+export async function feedModel(
+  core: Core,
+  source: ByteSource,
+  choice: Choice,
+  options: LoadOptions,
+  pace: Pace,
+  headerOnly = false,
+): Promise<ModelInfo> {
+  const { exports } = core;
+  const { contextLength = 0, kvType = "int8", memoryBudget = 0, signal, onProgress } = options;
+  core.check(exports.begin(contextLength, kvType === "f32" ? KV_F32 : KV_INT8, memoryBudget));
+  let metadata: Metadata | undefined;
+  let loadedBytes = 0;
+  for await (const chunk of readSource(source, signal)) {
+    for (let at = 0; at < chunk.length; at += IO_BYTES) {
+      await pace.breathe();
+      const piece = chunk.subarray(at, at + IO_BYTES);
+      core.write(piece);
+      if (core.check(exports.feed(piece.length)) === HEADER_READY) {
+        metadata = readMetadata(core);
+        core.check(exports.plan());
+        if (headerOnly) return readInfo(core, metadata, choice);
+        core.check(exports.feed(0)); // the rest of the piece
+      }
+      loadedBytes += piece.length;
+    }
+    onProgress?.({
+      phase: metadata ? "weights" : "header",
+      loadedBytes,
+      totalBytes: source.size ?? (metadata ? exports.info(INFO_FILE_BYTES) : undefined),
+    });
+  }
+  await pace.breathe();
+  core.check(exports.end());
+  return readInfo(core, metadata as Metadata, choice);
+}

@@ -1,0 +1,84 @@
+// Reads the metadata that the core has parsed and checked: `key string | type u32 | value`, where
+// string = `length u64 | bytes`.
+
+import {
+  VALUE_ARRAY,
+  VALUE_BOOL,
+  VALUE_F32,
+  VALUE_F64,
+  VALUE_I8,
+  VALUE_I16,
+  VALUE_I32,
+  VALUE_I64,
+  VALUE_STRING,
+  VALUE_U8,
+  VALUE_U16,
+  VALUE_U32,
+} from "../../../assembly/layout/gguf.js";
+import type { MetadataValue } from "../api/api.js";
+import { valueTypeName } from "../api/names.js";
+import type { Core } from "../wasm/core.js";
+
+export interface Metadata {
+  values: Record<string, MetadataValue>;
+  chatTemplate: string | undefined;
+}
+
+const SHORT_STRING_BYTES = 1024;
+const CHAT_TEMPLATE = "tokenizer.chat_template";
+
+/** All metadata of the file; to be called between HEADER_READY and plan(). */
+export function readMetadata(core: Core): Metadata {
+  const entries: [string, MetadataValue][] = [];
+  let chatTemplate: string | undefined;
+  for (let i = 0; i < core.exports.metadataCount(); i++) {
+    const record = core.exports.metadataEntry(i) >>> 0;
+    const keyLength = Number(core.view(record).getBigUint64(0, true));
+    const key = core.text(record + 8, keyLength);
+    const type = core.view(record).getUint32(8 + keyLength, true);
+    const value = record + 8 + keyLength + 4;
+    if (key === CHAT_TEMPLATE && type === VALUE_STRING) chatTemplate = readString(core, value);
+    entries.push([key, readValue(core, type, value)]);
+  }
+  return { values: Object.fromEntries(entries), chatTemplate };
+}
+
+function readString(core: Core, address: number): string {
+  return core.text(address + 8, Number(core.view(address).getBigUint64(0, true)));
+}
+
+function readValue(core: Core, type: number, address: number): MetadataValue {
+  const view = core.view(address);
+  switch (type) {
+    case VALUE_U8:
+      return view.getUint8(0);
+    case VALUE_I8:
+      return view.getInt8(0);
+    case VALUE_U16:
+      return view.getUint16(0, true);
+    case VALUE_I16:
+      return view.getInt16(0, true);
+    case VALUE_U32:
+      return view.getUint32(0, true);
+    case VALUE_I32:
+      return view.getInt32(0, true);
+    case VALUE_F32:
+      return view.getFloat32(0, true);
+    case VALUE_F64:
+      return view.getFloat64(0, true);
+    case VALUE_BOOL:
+      return view.getUint8(0) !== 0;
+    case VALUE_STRING: {
+      const count = Number(view.getBigUint64(0, true));
+      return count <= SHORT_STRING_BYTES ? readString(core, address) : { type: "string", count };
+    }
+    case VALUE_ARRAY: {
+      const element = valueTypeName(view.getUint32(0, true));
+      return { type: `${element}[]`, count: Number(view.getBigUint64(4, true)) };
+    }
+    default: {
+      const integer = type === VALUE_I64 ? view.getBigInt64(0, true) : view.getBigUint64(0, true);
+      return Number.isSafeInteger(Number(integer)) ? Number(integer) : String(integer);
+    }
+  }
+}

@@ -1,0 +1,207 @@
+// The model that load() returns, and how it comes about.
+
+import type {
+  Build,
+  ChatCompletion,
+  ChatMessage,
+  ChatOptions,
+  Completion,
+  DetokenizeOptions,
+  EmbedOptions,
+  GenerateOptions,
+  LoadOptions,
+  LogitsOptions,
+  LogprobsOptions,
+  Model,
+  ModelInfo,
+  Prompt,
+  ScoredToken,
+  Session,
+  TokenizeOptions,
+} from "../api/api.js";
+import { invalidOption } from "../api/errors.js";
+import {
+  CACHE_BUDGET,
+  checkDetokenizeOptions,
+  checkEmbedOptions,
+  checkGenerateOptions,
+  checkLoadOptions,
+  checkLogitsOptions,
+  checkLogprobsOptions,
+  checkPrompt,
+  checkTokenizeOptions,
+  checkTokens,
+} from "../api/options.js";
+import { ModelCompletion } from "../engine/completion.js";
+import { embed } from "../engine/embed.js";
+import { Engine } from "../engine/engine.js";
+import { generate, type Job } from "../engine/generate.js";
+import { checkSignal, type Macrotask, Pace } from "../engine/pace.js";
+import { logitsFrom, scoreTokens } from "../engine/score.js";
+import { decode, encode, endTokens, promptTokens, specialTokens } from "../engine/tokenizer.js";
+import { warmUp } from "../engine/warm_up.js";
+import { feedModel } from "../load/load.js";
+import type { ByteSource } from "../load/source.js";
+import { chooseBuild } from "../wasm/builds.js";
+import type { Probes } from "../wasm/capabilities.js";
+import { Core } from "../wasm/core.js";
+import { type ThreadSupport, Threads } from "../wasm/threads.js";
+import { startChat } from "./chat_completion.js";
+import { ModelSession } from "./session.js";
+
+/** What a runtime supplies. */
+export interface Platform {
+  /** The compiled core. */
+  module(build: Build): Promise<WebAssembly.Module>;
+  macrotask: Macrotask;
+  /** Absent where there are no threads. */
+  threads?: ThreadSupport;
+  /** Where the engine compiles no bytes. */
+  probes?: Probes;
+}
+
+type OpenSource = (options: LoadOptions) => ByteSource | Promise<ByteSource>;
+
+/** Loads a model; `open` is called when the options are found right. */
+export async function loadModel(open: OpenSource, options: LoadOptions, platform: Platform): Promise<Model> {
+  const { core, info, threads } = await start(open, options, platform, false);
+  info.tokenizer.end = endTokens(core, info.metadata, info.vocabulary);
+  info.tokenizer.special = specialTokens(core, info.vocabulary);
+  const engine = new Engine(core, info, threads, platform.macrotask, options.cacheBudget ?? CACHE_BUDGET);
+  try {
+    await threads.ready();
+    await warmUp(engine, options.signal);
+  } catch (error) {
+    engine.close();
+    throw error;
+  }
+  return new LoadedModel(engine);
+}
+
+/** Reads a model's header and makes its plan, without the weights. */
+export async function inspectModel(open: OpenSource, options: LoadOptions, platform: Platform): Promise<ModelInfo> {
+  return (await start(open, options, platform, true)).info;
+}
+
+async function start(open: OpenSource, options: LoadOptions, platform: Platform, headerOnly: boolean) {
+  const checked = checkLoadOptions(options);
+  const { signal } = checked;
+  const choice = chooseBuild(checked, platform.threads, platform.probes);
+  const source = await open(checked);
+  const module = await platform.module(choice.build);
+  const core = await Core.create(module, choice.build.endsWith("-mt"));
+  const threads = new Threads(core, choice.threads, platform.threads);
+  if (!headerOnly) threads.start(module);
+  try {
+    const pace = new Pace(platform.macrotask, () => checkSignal(signal));
+    const info = await feedModel(core, source, choice, checked, pace, headerOnly);
+    return { core, info, threads };
+  } catch (error) {
+    threads.stop();
+    throw error;
+  }
+}
+
+class LoadedModel implements Model {
+  readonly info: ModelInfo;
+  readonly #engine: Engine;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    this.info = engine.info;
+  }
+
+  complete(prompt: Prompt, options: GenerateOptions = {}): Completion {
+    const engine = this.#open();
+    const { vocabulary, contextLength } = engine.info;
+    const checked = checkPrompt(prompt, vocabulary);
+    const job: Job = {
+      options: checkGenerateOptions(options, vocabulary, contextLength),
+      sequence: () => promptTokens(engine, checked),
+    };
+    return new ModelCompletion(job.options.seed, (report) => generate(engine, job, report));
+  }
+
+  async embed(prompt: Prompt, options: EmbedOptions = {}): Promise<Float32Array> {
+    const engine = this.#open();
+    const checked = checkPrompt(prompt, engine.info.vocabulary);
+    const { signal } = checkEmbedOptions(options);
+    return embed(engine, () => promptTokens(engine, checked), signal);
+  }
+
+  chat(messages: readonly ChatMessage[], options: ChatOptions = {}): ChatCompletion {
+    this.#open();
+    return startChat(this, messages, options);
+  }
+
+  tokenize(text: string | Uint8Array, options: TokenizeOptions = {}): number[] {
+    const { core, info } = this.#engine;
+    const { special = false, bos = info.tokenizer.addBos } = checkTokenizeOptions(options);
+    if (typeof text !== "string" && !(text instanceof Uint8Array)) {
+      throw invalidOption("text", text, "a string or a Uint8Array");
+    }
+    const tokens = encode(core, text, special);
+    return bos && info.tokenizer.bos !== undefined ? [info.tokenizer.bos, ...tokens] : tokens;
+  }
+
+  detokenize(tokens: ArrayLike<number>, options: DetokenizeOptions = {}): string {
+    const { core, info } = this.#engine;
+    const { special = false } = checkDetokenizeOptions(options);
+    return decode(core, checkTokens(tokens, info.vocabulary), special);
+  }
+
+  async logprobs(tokens: ArrayLike<number>, options: LogprobsOptions = {}): Promise<ScoredToken[]> {
+    const checked = checkLogprobsOptions(options, this.info.vocabulary);
+    return scoreTokens(this.#engine, this.#checkTokens(tokens), checked);
+  }
+
+  logits(tokens: ArrayLike<number>, options?: LogitsOptions & { all?: false | undefined }): Promise<Float32Array>;
+  logits(tokens: ArrayLike<number>, options: LogitsOptions & { all: true }): AsyncIterable<Float32Array>;
+  logits(tokens: ArrayLike<number>, options: LogitsOptions = {}): Promise<Float32Array> | AsyncIterable<Float32Array> {
+    return options.all ? this.#allLogits(tokens, options) : this.#lastLogits(tokens, options);
+  }
+
+  session(): Session {
+    return new ModelSession(this.#open());
+  }
+
+  async restore(snapshot: Uint8Array): Promise<Session> {
+    if (!(snapshot instanceof Uint8Array)) throw invalidOption("snapshot", snapshot, "a Uint8Array");
+    const engine = this.#open();
+    const { readSnapshot } = await import("../kv/snapshot.js");
+    const { tokens, kv } = readSnapshot(engine, snapshot);
+    const origin = {};
+    engine.cache.restore(tokens, kv, origin, !engine.queue.busy);
+    return new ModelSession(engine, tokens, origin);
+  }
+
+  close(): void {
+    this.#engine.close();
+  }
+
+  /** @throws ZagreusError CLOSED */
+  #open(): Engine {
+    this.#engine.assertOpen();
+    return this.#engine;
+  }
+
+  #checkTokens(tokens: ArrayLike<number>): number[] {
+    this.#open();
+    const checked = checkTokens(tokens, this.info.vocabulary);
+    if (checked.length === 0) throw invalidOption("tokens", tokens, "at least one token");
+    return checked;
+  }
+
+  async *#allLogits(tokens: ArrayLike<number>, options: LogitsOptions): AsyncGenerator<Float32Array> {
+    const { signal } = checkLogitsOptions(options);
+    yield* logitsFrom(this.#engine, this.#checkTokens(tokens), 0, signal);
+  }
+
+  async #lastLogits(tokens: ArrayLike<number>, options: LogitsOptions): Promise<Float32Array> {
+    const { signal } = checkLogitsOptions(options);
+    const checked = this.#checkTokens(tokens);
+    let last: Float32Array = new Float32Array();
+    for await (const row of logitsFrom(this.#engine, checked, checked.length - 1, signal)) last = row;
+    return last;
+  }
+}

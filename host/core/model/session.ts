@@ -1,0 +1,68 @@
+// A growing token sequence. Its KV is found by its tokens (kv_cache.ts).
+
+import type { Completion, GenerateOptions, Prompt, Session } from "../api/api.js";
+import { closed } from "../api/errors.js";
+import { checkGenerateOptions, checkPrompt } from "../api/options.js";
+import { ModelCompletion } from "../engine/completion.js";
+import type { Engine } from "../engine/engine.js";
+import { generate, type Job } from "../engine/generate.js";
+import { promptTokens } from "../engine/tokenizer.js";
+import { HERE, type Origin } from "../kv/kv_pool.js";
+
+export class ModelSession implements Session {
+  readonly #engine: Engine;
+  #tokens: readonly number[];
+  readonly #origin: Origin;
+  #closed = false;
+
+  constructor(engine: Engine, tokens: readonly number[] = [], origin = HERE) {
+    this.#origin = origin;
+    this.#engine = engine;
+    this.#tokens = tokens;
+  }
+
+  get tokens(): readonly number[] {
+    return [...this.#tokens];
+  }
+
+  complete(prompt: Prompt, options: GenerateOptions = {}): Completion {
+    this.#check();
+    const { vocabulary, contextLength } = this.#engine.info;
+    const checked = checkPrompt(prompt, vocabulary);
+    const job: Job = {
+      options: checkGenerateOptions(options, vocabulary, contextLength),
+      sequence: () => promptTokens(this.#engine, checked, this.#tokens),
+      started: (sequence) => {
+        this.#tokens = sequence;
+      },
+      check: () => this.#check(),
+      origin: this.#origin,
+    };
+    return new ModelCompletion(job.options.seed, (report) => generate(this.#engine, job, report));
+  }
+
+  async save(): Promise<Uint8Array> {
+    this.#check();
+    const release = await this.#engine.queue.enter();
+    try {
+      const { writeSnapshot } = await import("../kv/snapshot.js");
+      this.#check();
+      const run = this.#tokens.slice(0, -1); // the last one is run again for its logits
+      return writeSnapshot(this.#engine, this.#tokens, this.#engine.cache.copy(run, this.#origin));
+    } finally {
+      release();
+    }
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#engine.forget(this.#tokens, this.#origin);
+    this.#tokens = [];
+  }
+
+  #check(): void {
+    this.#engine.assertOpen();
+    if (this.#closed) throw closed("session");
+  }
+}

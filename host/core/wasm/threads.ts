@@ -1,0 +1,95 @@
+// Worker threads of a model. They help wherever they are; nothing waits for one that is late or asleep.
+
+import { ZagreusError } from "../api/errors.js";
+import type { WorkerTask } from "./compute_thread.js";
+import type { Core } from "./core.js";
+
+/** What a runtime supplies to have threads. */
+export interface ThreadSupport {
+  /** Threads when the caller does not say how many. */
+  defaultCount: number;
+  /** Whether the thread that loads may wait, which a browser's main thread must not. */
+  mayBlock: boolean;
+  /** Starts a thread that calls work() of compute_thread.ts. It must not keep the process alive once it is ready. */
+  start(task: WorkerTask, events: WorkerEvents): WorkerThread;
+}
+
+export interface WorkerEvents {
+  ready(): void;
+  /** The thread is gone or never came. Ignored after stop(). */
+  failed(cause: unknown): void;
+}
+
+export interface WorkerThread {
+  /** Ends the thread, even if it does not listen. */
+  stop(): void;
+}
+
+const abandoned = new FinalizationRegistry<Threads>((threads) => threads.stop());
+
+/** The workers of one core. */
+export class Threads {
+  readonly #core: Core;
+  readonly #count: number;
+  readonly #support: ThreadSupport | undefined;
+  readonly #workers: WorkerThread[] = [];
+  readonly #ready: Promise<void>[] = [];
+  #failure: ZagreusError | undefined;
+  #stopped = false;
+
+  /** Prepares the core, before its begin(), for `count` threads; more than one only where there is support. */
+  constructor(core: Core, count: number, support: ThreadSupport | undefined) {
+    this.#core = core;
+    this.#count = count;
+    this.#support = support;
+    core.exports.setThreads(count, support?.mayBlock ? 1 : 0);
+  }
+
+  /** Starts count - 1 workers. */
+  start(module: WebAssembly.Module): void {
+    const { memory } = this.#core;
+    for (let index = 1; index < this.#count; index++) {
+      this.#ready.push(new Promise((resolve) => this.#startOne({ module, memory, index }, resolve)));
+    }
+  }
+
+  #startOne(task: WorkerTask, settled: () => void): void {
+    const failed = (cause: unknown) => {
+      if (!this.#stopped) this.#failure ??= threadFailed(task.index, cause);
+      settled();
+    };
+    try {
+      this.#workers.push(this.#support!.start(task, { ready: settled, failed }));
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  /** Resolves when every worker runs. @throws ZagreusError THREAD_FAILED */
+  async ready(): Promise<void> {
+    await Promise.all(this.#ready);
+    this.check();
+  }
+
+  /** @throws ZagreusError THREAD_FAILED when a worker is gone */
+  check(): void {
+    if (this.#failure) throw this.#failure;
+  }
+
+  /** Stops the workers when `owner` is garbage, in case nobody closes it. */
+  belongTo(owner: object): void {
+    abandoned.register(owner, this);
+  }
+
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#core.exports.stopThreads();
+    for (const worker of this.#workers) worker.stop();
+  }
+}
+
+function threadFailed(index: number, cause: unknown): ZagreusError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new ZagreusError("THREAD_FAILED", `worker thread ${index} failed: ${reason}`, { value: index, cause });
+}

@@ -1,0 +1,112 @@
+import { once } from "node:events";
+import type { Server as HttpServer, IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import { setTimeout } from "node:timers/promises";
+import { promisify } from "node:util";
+import { Command, type OptionValues } from "commander";
+import type { Server } from "../../../core/server/index.js";
+import { readTemplate, withTemplate } from "../chat/template.js";
+import { integer, list } from "../shared/arguments.js";
+import { loadOffloaded, type ModelFlags, withCacheBudget, withModel } from "../shared/model.js";
+import { printJson } from "../shared/output.js";
+
+interface Flags extends ModelFlags, OptionValues {
+  name?: string;
+  port: number;
+  host: string;
+  apiKey?: string[];
+  cors?: string[];
+  maxQueue?: number;
+  maxTokens?: number;
+  maxBody?: number;
+  template?: string;
+  grace?: number;
+}
+
+/** Milliseconds: headers and bodies that come slower keep nobody's connection. */
+const HTTP = {
+  headersTimeout: 20_000,
+  requestTimeout: 60_000,
+  keepAliveTimeout: 30_000,
+  connectionsCheckingInterval: 5_000,
+};
+/** Milliseconds that a client has to take the rest of its answer when the server ends. */
+const LINGER = 2_000;
+
+export function serveCommand(): Command {
+  return withTemplate(withCacheBudget(withModel(new Command("serve"))))
+    .description("serve a model with OpenAI's API")
+    .option("--name <name>", "what requests call the model (default: its own name)")
+    .option("--port <n>", "port, 0 for any that is free", integer(0, 65_535), 8080)
+    .option("--host <address>", "address to listen at", "127.0.0.1")
+    .option("--api-key <key>", "key that requests must have; may be repeated (default: ZAGREUS_API_KEY, or none)", list)
+    .option("--cors <origin>", "origin whose pages may call, * for all; may be repeated (default: none)", list)
+    .option("--max-queue <n>", "requests that wait at most (default: 64)", integer(0))
+    .option("--max-tokens <n>", "tokens that a request may ask for at most (default: the context)", integer(1))
+    .option("--max-body <bytes>", "size of a request at most (default: 1 MiB)", integer(1))
+    .option("--grace <seconds>", "time for what runs when the server is stopped (default: 10)", integer(0))
+    .action(run);
+}
+
+async function run(flags: Flags): Promise<void> {
+  const template = await readTemplate(flags.template);
+  const { model, signal } = await loadOffloaded(flags);
+  const name = flags.name ?? model.info.name ?? "default";
+  const { createServer } = await import("../../../core/server/index.js"); // here, so that other commands start without it
+  const server = createServer(
+    { [name]: model },
+    {
+      apiKeys: flags.apiKey ?? keysFromEnvironment(),
+      cors: flags.cors?.includes("*") ? "*" : flags.cors,
+      maxQueue: flags.maxQueue,
+      maxTokens: flags.maxTokens,
+      maxBody: flags.maxBody,
+      grace: flags.grace === undefined ? undefined : flags.grace * 1000,
+      template,
+    },
+  );
+  const http = await listenTo(server);
+  http.listen(flags.port, flags.host);
+  await once(http, "listening");
+  const url = urlOf(http.address() as AddressInfo);
+  process.stderr.write(`zagreus: serving ${name} at ${url}/v1\n`);
+  if (flags.json) printJson({ url, model: name });
+
+  if (!signal.aborted) await once(signal, "abort");
+  process.stderr.write("zagreus: stopping; a second signal ends at once\n");
+  http.close();
+  await server.close();
+  await disconnect(http);
+  model.close();
+}
+
+/** Closes what is idle, until what has been said is on its way; then all. */
+async function disconnect(http: HttpServer): Promise<void> {
+  const end = performance.now() + LINGER;
+  const connections = promisify(http.getConnections.bind(http));
+  while ((await connections()) > 0 && performance.now() < end) {
+    http.closeIdleConnections();
+    await setTimeout(50);
+  }
+  http.closeAllConnections();
+}
+
+async function listenTo(server: Server): Promise<HttpServer> {
+  const { createAdaptorServer } = await import("@hono/node-server");
+  const fetch = (request: Request, { incoming }: { incoming: IncomingMessage }) =>
+    server.fetch(request, { client: incoming.socket.remoteAddress });
+  return createAdaptorServer({
+    fetch: fetch as Parameters<typeof createAdaptorServer>[0]["fetch"],
+    overrideGlobalObjects: false,
+    serverOptions: HTTP,
+  }) as HttpServer;
+}
+
+function keysFromEnvironment(): string[] {
+  const key = process.env.ZAGREUS_API_KEY;
+  return key ? [key] : [];
+}
+
+function urlOf({ address, family, port }: AddressInfo): string {
+  return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+}

@@ -1,0 +1,188 @@
+// tokenizer.json (huggingface/tokenizers) and its neighbours to tokenizer.ggml.* of GGUF. Only what the core and llama.cpp call
+// "llama-bpe" is taken: byte-level BPE behind Llama 3's pre-tokenizer.
+
+import {
+  MAX_STRING_BYTES,
+  MAX_VOCABULARY,
+  TOKEN_CONTROL,
+  TOKEN_NORMAL,
+  TOKEN_UNUSED,
+  TOKEN_USER_DEFINED,
+} from "../../assembly/layout/gguf.js";
+import { ZagreusError } from "../../host/core/api/errors.js";
+import { Fields, isObject } from "../../host/core/api/json.js";
+import type { Directory, MetadataValue } from "../checkpoint/checkpoint.js";
+import { bool, i32s, type Metadata, text, texts, u32 } from "../checkpoint/metadata.js";
+import { readFields, readText } from "./json_file.js";
+
+const TOKENIZER = "tokenizer.json";
+const TOKENIZER_CONFIG = "tokenizer_config.json";
+const CHAT_TEMPLATE = "chat_template.jinja";
+
+const LLAMA3_PATTERN =
+  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+
+/** Special ids as the model's configuration names them; the tokenizer's own files come first. */
+export interface SpecialIds {
+  bos?: number | undefined;
+  eos?: number | undefined;
+  pad?: number | undefined;
+}
+
+/**
+ * tokenizer.* metadata from tokenizer.json, tokenizer_config.json and chat_template.jinja of a folder; the latter two may be absent.
+ * @param vocabulary rows of the embedding; ids without a token become "[PAD<id>]", unused, as in llama.cpp's conversion
+ * @throws ZagreusError SOURCE_FAILED, BAD_JSON, MISSING_KEY, BAD_VALUE, BAD_VOCABULARY, UNSUPPORTED_TOKENIZER
+ */
+export async function readTokenizer(directory: Directory, vocabulary: number, ids: SpecialIds): Promise<Metadata> {
+  const tokenizer = await readFields(directory, TOKENIZER);
+  const config = (await directory.has(TOKENIZER_CONFIG))
+    ? await readFields(directory, TOKENIZER_CONFIG)
+    : new Fields(TOKENIZER_CONFIG, {});
+  const template = (await directory.has(CHAT_TEMPLATE)) ? await readText(directory, CHAT_TEMPLATE) : undefined;
+
+  requireLlamaBpe(tokenizer);
+  const { tokens, types } = readVocabulary(tokenizer, vocabulary);
+  const metadata: Metadata = new Map([
+    ["tokenizer.ggml.model", text("gpt2")],
+    ["tokenizer.ggml.pre", text("llama-bpe")],
+    ["tokenizer.ggml.tokens", texts(tokens)],
+    ["tokenizer.ggml.token_type", i32s(types)],
+    ["tokenizer.ggml.merges", texts(readMerges(tokenizer.object("model")))],
+  ]);
+  const bos = specialId(config, "bos", tokens, ids.bos);
+  const eos = specialId(config, "eos", tokens, ids.eos);
+  const pad = specialId(config, "pad", tokens, ids.pad);
+  if (bos !== undefined) metadata.set("tokenizer.ggml.bos_token_id", u32(bos));
+  if (eos !== undefined) metadata.set("tokenizer.ggml.eos_token_id", u32(eos));
+  if (pad !== undefined) metadata.set("tokenizer.ggml.padding_token_id", u32(pad));
+  const begins = bos !== undefined && config.boolean("add_bos_token", firstToken(tokenizer) === tokens[bos]);
+  metadata.set("tokenizer.ggml.add_bos_token", bool(begins));
+  for (const [key, value] of chatTemplates(config, template)) metadata.set(key, value);
+  return metadata;
+}
+
+/** @throws ZagreusError UNSUPPORTED_TOKENIZER naming what differs */
+function requireLlamaBpe(tokenizer: Fields): void {
+  const model = tokenizer.object("model");
+  const check = (field: string, value: unknown, expected: unknown) => {
+    if (JSON.stringify(value) !== JSON.stringify(expected)) throw unsupported(field, value, expected);
+  };
+  check("model.type", model.get("type"), "BPE");
+  check("model.byte_fallback", model.get("byte_fallback") ?? false, false);
+  check("model.continuing_subword_prefix", model.get("continuing_subword_prefix") || null, null);
+  check("model.end_of_word_suffix", model.get("end_of_word_suffix") || null, null);
+  check("normalizer", tokenizer.get("normalizer") ?? null, null);
+
+  const splitter = isObject(tokenizer.get("pre_tokenizer")) ? tokenizer.object("pre_tokenizer") : undefined;
+  check("pre_tokenizer.type", splitter?.get("type"), "Sequence");
+  const steps = splitter!.array("pretokenizers").filter(isObject);
+  check(
+    "pre_tokenizer.pretokenizers",
+    steps.map(({ type }) => type),
+    ["Split", "ByteLevel"],
+  );
+  const [split, bytes] = steps as [Record<string, unknown>, Record<string, unknown>];
+  check("pre_tokenizer.pattern", split.pattern, { Regex: LLAMA3_PATTERN });
+  check("pre_tokenizer.behavior", split.behavior, "Isolated");
+  check("pre_tokenizer.invert", split.invert ?? false, false);
+  check("pre_tokenizer.add_prefix_space", bytes.add_prefix_space, false);
+  check("pre_tokenizer.use_regex", bytes.use_regex, false);
+}
+
+function unsupported(field: string, value: unknown, expected: unknown): ZagreusError {
+  const shown = JSON.stringify(value)?.slice(0, 120) ?? "absent";
+  const message = `${TOKENIZER}: "${field}" is ${shown}, must be ${JSON.stringify(expected)} (Llama 3's byte-level BPE)`;
+  return new ZagreusError("UNSUPPORTED_TOKENIZER", message, { field, value, expected });
+}
+
+function badVocabulary(field: string, value: unknown, reason: string): ZagreusError {
+  const shown = JSON.stringify(value)?.slice(0, 120);
+  return new ZagreusError("BAD_VOCABULARY", `${TOKENIZER}: "${field}": ${shown} ${reason}`, { field, value });
+}
+
+function readVocabulary(tokenizer: Fields, vocabulary: number): { tokens: string[]; types: number[] } {
+  const { values } = tokenizer.object("model").object("vocab");
+  const tokens = new Array<string | undefined>(Math.min(vocabulary, MAX_VOCABULARY)).fill(undefined);
+  const types = new Array<number>(tokens.length).fill(TOKEN_UNUSED);
+  const place = (field: string, id: unknown, token: string, type: number) => {
+    if (!Number.isInteger(id) || (id as number) < 0 || (id as number) >= tokens.length) {
+      throw badVocabulary(field, token, `has the id ${JSON.stringify(id)}, must be 0 to ${tokens.length - 1}`);
+    }
+    const known = tokens[id as number];
+    if (known !== undefined && known !== token) {
+      throw badVocabulary(field, token, `has the id ${id} of ${JSON.stringify(known)}`);
+    }
+    tokens[id as number] = token;
+    types[id as number] = type;
+  };
+  for (const token of Object.keys(values)) place("model.vocab", values[token], token, TOKEN_NORMAL);
+  for (const added of tokenizer.has("added_tokens") ? tokenizer.array("added_tokens") : []) {
+    if (!isObject(added) || typeof added.content !== "string") {
+      throw badVocabulary("added_tokens", added, "has no content");
+    }
+    const control = added.special === true || looksSpecial(added.content);
+    place("added_tokens", added.id, added.content, control ? TOKEN_CONTROL : TOKEN_USER_DEFINED);
+  }
+  return { tokens: tokens.map((token, id) => token ?? `[PAD${id}]`), types };
+}
+
+/** As llama.cpp's conversion judges added tokens that are not marked as special. */
+function looksSpecial(token: string): boolean {
+  return (token.startsWith("<|") && token.endsWith("|>")) || token === "<pad>" || token === "<mask>";
+}
+
+/** Merges as "left right": the form of GGUF and of older files; newer files have pairs. */
+function readMerges(model: Fields): string[] {
+  return model.array("merges").map((merge) => {
+    const parts = typeof merge === "string" ? merge.split(" ") : merge;
+    const valid =
+      Array.isArray(parts) &&
+      parts.length === 2 &&
+      parts.every((part) => typeof part === "string" && part.length > 0 && !part.includes(" "));
+    if (!valid) throw badVocabulary("model.merges", merge, "is not a pair of tokens");
+    return typeof merge === "string" ? merge : parts.join(" ");
+  });
+}
+
+/** The id of a special token; tokenizer_config.json names it by its text, or by an object with its text. */
+function specialId(config: Fields, kind: string, tokens: string[], otherwise: number | undefined): number | undefined {
+  const key = `${kind}_token`;
+  const named = config.get(key);
+  if (named === undefined) return otherwise;
+  const content = isObject(named) ? named.content : named;
+  const id = typeof content === "string" ? tokens.indexOf(content) : -1;
+  if (id < 0) throw config.bad(key, content, `a token of ${TOKENIZER}`);
+  return id;
+}
+
+/** What the post-processor puts before a text, if it is a template. */
+function firstToken(tokenizer: Fields): string | undefined {
+  const processor = tokenizer.get("post_processor");
+  if (!isObject(processor)) return undefined;
+  const steps = Array.isArray(processor.processors) ? processor.processors.filter(isObject) : [processor];
+  const template = steps.find(({ type }) => type === "TemplateProcessing");
+  const first: unknown = Array.isArray(template?.single) ? template.single[0] : undefined;
+  const special = isObject(first) ? first.SpecialToken : undefined;
+  return isObject(special) && typeof special.id === "string" ? special.id : undefined;
+}
+
+/** tokenizer_config.json has one template or a list of named ones; a file of its own stands above both. */
+function chatTemplates(config: Fields, file: string | undefined): [string, MetadataValue][] {
+  const value = config.get("chat_template");
+  const named = Array.isArray(value) ? value : [{ name: "default", template: file ?? value ?? null }];
+  const templates: [string, MetadataValue][] = [];
+  for (const item of named) {
+    if (!isObject(item) || typeof item.name !== "string") {
+      throw config.bad("chat_template", item, "a template, or a list of { name, template }");
+    }
+    const template = item.name === "default" ? (file ?? item.template) : item.template;
+    if (template === null) continue;
+    if (typeof template !== "string" || template.length > MAX_STRING_BYTES) {
+      throw config.bad("chat_template", template, "a template");
+    }
+    const key = item.name === "default" ? "tokenizer.chat_template" : `tokenizer.chat_template.${item.name}`;
+    templates.push([key, text(template)]);
+  }
+  return templates;
+}

@@ -1,0 +1,88 @@
+// The quantizer's WebAssembly module (assembly/quantizer), typed.
+
+import {
+  BYTES_Q4_0,
+  BYTES_Q8_0,
+  GROUP,
+  TYPE_BF16,
+  TYPE_F16,
+  TYPE_F32,
+  TYPE_Q4_0,
+  TYPE_Q8_0,
+} from "../../assembly/layout/blocks.js";
+import { ZagreusError } from "../../host/core/api/errors.js";
+
+/** The ABI of assembly/quantizer/index.ts. Addresses are bytes in `memory`. */
+export interface QuantizerExports {
+  memory: WebAssembly.Memory;
+  scratch(bytes: number): number;
+  floats(type: number, source: number, target: number, count: number): void;
+  round(type: number, source: number, target: number, groups: number): number;
+}
+
+const ELEMENT_BYTES: Record<number, number> = {
+  [TYPE_F32]: 4,
+  [TYPE_F16]: 2,
+  [TYPE_BF16]: 2,
+  [TYPE_Q8_0]: BYTES_Q8_0 / GROUP,
+  [TYPE_Q4_0]: BYTES_Q4_0 / GROUP,
+};
+
+/** File bytes of `elements` elements of a ggml type, whole groups where it has groups; undefined for other types. */
+export function typeBytes(type: number, elements: number): number | undefined {
+  const each = ELEMENT_BYTES[type];
+  return each === undefined ? undefined : each * elements;
+}
+
+/** Types that floats() reads. */
+export const READABLE_TYPES = [TYPE_F32, TYPE_F16, TYPE_BF16, TYPE_Q8_0];
+
+const SLACK = 64; // floats() may pass the ends by less
+
+export interface RoundedRows {
+  /** Valid until the next call. */
+  bytes: Uint8Array;
+  squaredError: number;
+}
+
+/** One instance of the module, and its scratch memory. Nothing is kept from call to call. */
+export class Quantizer {
+  readonly exports: QuantizerExports;
+
+  constructor(module: WebAssembly.Module) {
+    this.exports = new WebAssembly.Instance(module).exports as unknown as QuantizerExports;
+  }
+
+  /** Address of `bytes` of scratch memory. @throws ZagreusError OUT_OF_MEMORY */
+  scratch(bytes: number): number {
+    const address = bytes <= 0xffff0000 ? this.exports.scratch(bytes) >>> 0 : 0;
+    if (address === 0) throw new ZagreusError("OUT_OF_MEMORY", `needs ${bytes} bytes of memory`, { value: bytes });
+    return address;
+  }
+
+  /** f32 of `count` elements of a type in READABLE_TYPES; valid until the next call. */
+  floats(type: number, bytes: Uint8Array, count: number): Float32Array {
+    const source = this.scratch(16 * Math.ceil(bytes.length / 16) + 4 * count + 2 * SLACK);
+    return new Float32Array(this.exports.memory.buffer, this.load(type, bytes, count, source), count);
+  }
+
+  /** Rounds elements of one type to nearest in another: Q8_0 or Q4_0. The error is not finite when an element is not. */
+  round(from: number, bytes: Uint8Array, to: number): RoundedRows {
+    const count = bytes.length / typeBytes(from, 1)!;
+    const size = typeBytes(to, count)!;
+    const source = this.scratch(16 * Math.ceil(bytes.length / 16) + 4 * count + size + 2 * SLACK);
+    const floats = this.load(from, bytes, count, source);
+    const target = floats + 4 * count + SLACK;
+    const squaredError = this.exports.round(to, floats, target, count / GROUP);
+    return { bytes: new Uint8Array(this.exports.memory.buffer, target, size), squaredError };
+  }
+
+  /** Copies in and converts; the address of the floats. */
+  private load(type: number, bytes: Uint8Array, count: number, source: number): number {
+    const { memory, floats } = this.exports;
+    new Uint8Array(memory.buffer, source, bytes.length).set(bytes);
+    const target = source + 16 * Math.ceil(bytes.length / 16) + SLACK;
+    floats(type, source, target, count);
+    return target;
+  }
+}

@@ -1,0 +1,139 @@
+// A checkpoint to a GGUF file, tensor by tensor: memory holds one piece of a tensor at a time.
+
+import { GROUP, TYPE_F32, TYPE_Q4_0, TYPE_Q8_0 } from "../../assembly/layout/blocks.js";
+import { aborted, ZagreusError } from "../../host/core/api/errors.js";
+import type { Checkpoint, SourceTensor } from "../checkpoint/checkpoint.js";
+import { type Metadata, u32 } from "../checkpoint/metadata.js";
+import { type Quantizer, type RoundedRows, typeBytes } from "../round/quantizer.js";
+import { type Rounding, readRows, requireReadable } from "../round/rounding.js";
+import { aligned, encodeHeader, type TensorInfo } from "./gguf_writer.js";
+
+export type QuantizedType = "q8_0" | "q4_0";
+
+/** ggml's tensor type and llama.cpp's general.file_type. */
+const TYPES: Record<QuantizedType, { type: number; fileType: number }> = {
+  q8_0: { type: TYPE_Q8_0, fileType: 7 },
+  q4_0: { type: TYPE_Q4_0, fileType: 2 },
+};
+const QUANTIZATION_VERSION = 2; // of ggml's block formats
+
+export interface EncodeOptions {
+  /** Of every matrix. */
+  type: QuantizedType;
+  /** Of the embedding and the LM head; `type` by default. */
+  embedding?: QuantizedType | undefined;
+  rounding: Rounding;
+  quantizer: Quantizer;
+  signal?: AbortSignal | undefined;
+  onProgress?: ((progress: QuantizeProgress) => void) | undefined;
+}
+
+export interface QuantizeProgress {
+  /** "download": from the hub to its cache; "calibrate": of the text, each time it is read; "quantize": into the new file. */
+  phase: "download" | "calibrate" | "quantize";
+  doneBytes: number;
+  totalBytes: number | undefined;
+}
+
+export interface QuantizeReport {
+  bytes: number;
+  tensors: number;
+  /** Over all elements of all matrices; 0 where nothing had to be rounded. */
+  meanSquaredError: number;
+}
+
+/** Takes the file's bytes in order; they may be overwritten when its promise resolves. */
+export type Sink = (bytes: Uint8Array) => Promise<void>;
+
+/**
+ * Writes a checkpoint as GGUF: matrices in the wanted type, vectors in F32, tensors in llama-quantize's order.
+ * @throws ZagreusError ABORTED, BAD_DIMENSION, UNSUPPORTED_TENSOR_TYPE, NON_FINITE_WEIGHT, and what reading, rounding and writing throw
+ */
+export async function encodeGguf(checkpoint: Checkpoint, sink: Sink, options: EncodeOptions): Promise<QuantizeReport> {
+  const { signal, onProgress, rounding, quantizer } = options;
+  const outputs = [...checkpoint.tensors].sort(inFileOrder).map((tensor) => plan(tensor, options));
+  const header = encodeHeader(fileMetadata(checkpoint.metadata, TYPES[options.type].fileType), outputs);
+  const totalBytes = outputs.reduce((sum, { byteLength }) => sum + aligned(byteLength), header.length);
+  let writtenBytes = 0;
+  const write = async (bytes: Uint8Array) => {
+    if (signal?.aborted) throw aborted(signal.reason);
+    await sink(bytes);
+    writtenBytes += bytes.length;
+    onProgress?.({ phase: "quantize", doneBytes: writtenBytes, totalBytes });
+  };
+
+  await write(header);
+  let squaredError = 0;
+  let elements = 0;
+  for (const { tensor, type, byteLength } of outputs) {
+    const end = writtenBytes + byteLength;
+    for await (const rows of encode(tensor, type, rounding, quantizer)) {
+      squaredError += rows.squaredError;
+      await write(rows.bytes);
+    }
+    if (writtenBytes !== end) throw new RangeError(`${tensor.name}: ${writtenBytes - end} bytes too many were written`);
+    if (!tensor.vector) elements += tensor.rows * tensor.columns;
+    const padding = aligned(byteLength) - byteLength;
+    if (padding > 0) await write(new Uint8Array(padding));
+  }
+  return { bytes: writtenBytes, tensors: outputs.length, meanSquaredError: elements > 0 ? squaredError / elements : 0 };
+}
+
+interface Output extends TensorInfo {
+  tensor: SourceTensor;
+}
+
+/** @throws ZagreusError BAD_DIMENSION, UNSUPPORTED_TENSOR_TYPE */
+function plan(tensor: SourceTensor, { type: wanted, embedding = wanted }: EncodeOptions): Output {
+  const { name, rows, columns, vector } = tensor;
+  const outside = name === "token_embd.weight" || name === "output.weight";
+  const { type } = vector ? { type: TYPE_F32 } : TYPES[outside ? embedding : wanted];
+  if (vector || tensor.type !== type) requireReadable(tensor);
+  if (!vector && columns % GROUP !== 0) {
+    const expected = `a multiple of ${GROUP}`;
+    throw new ZagreusError("BAD_DIMENSION", `tensor "${name}" has ${columns} columns, must be ${expected}`, {
+      field: name,
+      value: columns,
+      expected,
+    });
+  }
+  const dimensions = vector ? [columns] : [columns, rows];
+  return { tensor, name, type, dimensions, byteLength: typeBytes(type, rows * columns)! };
+}
+
+async function* encode(
+  tensor: SourceTensor,
+  type: number,
+  rounding: Rounding,
+  quantizer: Quantizer,
+): AsyncIterable<RoundedRows> {
+  if (tensor.vector) {
+    const floats = quantizer.floats(tensor.type, await tensor.read(0, 1), tensor.columns);
+    const index = floats.findIndex((value) => !Number.isFinite(value));
+    if (index >= 0) {
+      const message = `tensor "${tensor.name}": element ${index} is not finite`;
+      throw new ZagreusError("NON_FINITE_WEIGHT", message, { field: tensor.name, value: index });
+    }
+    yield { bytes: new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength), squaredError: 0 };
+  } else if (tensor.type === type) {
+    for await (const { bytes } of readRows(tensor)) yield { bytes, squaredError: 0 };
+  } else {
+    yield* rounding.blocks(tensor, type);
+  }
+}
+
+function fileMetadata(metadata: Metadata, fileType: number): Metadata {
+  const all = new Map(metadata);
+  for (const replaced of ["general.alignment", "general.quantization_version", "general.file_type"])
+    all.delete(replaced);
+  return all.set("general.quantization_version", u32(QUANTIZATION_VERSION)).set("general.file_type", u32(fileType));
+}
+
+/** Tensors outside the layers first, then layer by layer, by name within. */
+function inFileOrder(a: { name: string }, b: { name: string }): number {
+  return layerOf(a.name) - layerOf(b.name) || (a.name < b.name ? -1 : 1);
+}
+
+function layerOf(name: string): number {
+  return Number(/^blk\.(\d+)\./.exec(name)?.[1] ?? -1);
+}
