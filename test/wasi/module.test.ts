@@ -42,7 +42,7 @@ test("it is at most 64 KB gzipped", () => {
 });
 
 test("without a C compiler the build says what to install", () => {
-  const { status, stderr } = spawnSync(process.execPath, ["host/build_wasi.mjs"], {
+  const { status, stderr } = spawnSync(process.execPath, ["host/build/build.mjs", "wasi"], {
     cwd: ROOT,
     encoding: "utf8",
     env: { ...process.env, WASI_SDK_PATH: temporary("no-such-sdk") },

@@ -1,25 +1,7 @@
-// Builds dist/: the core (asc), the library and the command (esbuild), their types (tsc), and the licenses of what they
-// bundle.
+// Builds the library and the command with esbuild, and the files beside them in dist/.
 
-import { execFile, execFileSync } from "node:child_process";
-import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
+import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
-
-const root = fileURLToPath(new URL("..", import.meta.url));
-process.chdir(root);
-const { version } = JSON.parse(readFileSync("package.json", "utf8"));
-const run = (script, ...args) => execFileSync(process.execPath, [script, ...args], { stdio: ["ignore", 2, 2] });
-
-rmSync("dist/types", { recursive: true, force: true });
-const { targets } = JSON.parse(readFileSync("asconfig.json", "utf8"));
-const entries = { quantizer: "assembly/quantizer/index.ts", calibrate: "assembly/calibrate.ts" };
-const entry = (target) => entries[target] ?? "assembly/index.ts";
-const asc = (target) => ["node_modules/assemblyscript/bin/asc.js", entry(target), "--target", target];
-const cores = Object.keys(targets)
-  .filter((target) => target !== "wasi") // build_wasi.mjs, which needs a C compiler
-  .map((target) => promisify(execFile)(process.execPath, asc(target)));
 
 const shared = {
   bundle: true,
@@ -30,10 +12,41 @@ const shared = {
   metafile: true,
   logLevel: "warning",
 };
-const bundles = await Promise.all([
-  build({
+const split = { splitting: true, outdir: "dist", chunkNames: "chunk-[hash]", external: ["./*.wasm"] };
+
+/** Builds all bundles of the package; returns the files that went in and those that came out. */
+export async function buildBundles(version) {
+  const bundles = await Promise.all([
+    nodeBundles(),
+    workersBundle(),
+    ...browserBundles(),
+    build({ ...shared, entryPoints: ["host/node/compute_thread.ts"], outfile: "dist/compute_thread.js" }),
+    commandBundle(version),
+  ]);
+  const inputs = bundles.flatMap(({ metafile }) => Object.keys(metafile.inputs));
+  const packages = packagesOf(inputs);
+  copyFileSync("quant/calibration/text.txt", "dist/calibration.txt");
+  writeFileSync("dist/THIRD_PARTY_LICENSES.txt", licenses(packages));
+  return {
+    inputs: [
+      ...inputs.filter((path) => existsSync(path)),
+      ...packages.map((name) => `node_modules/${name}/package.json`),
+      "quant/calibration/text.txt",
+    ],
+    outputs: [
+      ...bundles.flatMap(({ metafile }) => Object.keys(metafile.outputs)),
+      ...(await writeProbes()),
+      "dist/calibration.txt",
+      "dist/THIRD_PARTY_LICENSES.txt",
+    ],
+  };
+}
+
+/** In one build, because there must be one ZagreusError. hub.js is loaded when a model of the hub is wanted. */
+async function nodeBundles() {
+  return build({
     ...shared,
-    // In one build, because there must be one ZagreusError. hub.js is loaded when a model of the hub is wanted.
+    ...split,
     entryPoints: {
       index: "host/node/index.ts",
       quantize: "host/node/quantize.ts",
@@ -43,26 +56,23 @@ const bundles = await Promise.all([
       deno: "host/deno/index.ts",
       "raspberry-pi": "host/raspberry-pi/index.ts",
     },
-    external: ["./*.wasm"],
     supported: { "import-source": true }, // in deno.js only
     define: { ZAGREUS_WORKER: JSON.stringify(await worker()) },
-    splitting: true,
-    outdir: "dist",
-    chunkNames: "chunk-[hash]",
-  }),
-  ...browserBundles(),
-  build({ ...shared, entryPoints: ["host/node/compute_thread.ts"], outfile: "dist/compute_thread.js" }),
-  build({
+  });
+}
+
+function workersBundle() {
+  return build({
     ...shared,
+    ...split,
     platform: "neutral",
     mainFields: ["module", "main"],
     entryPoints: { "cloudflare-workers": "host/cloudflare-workers/index.ts" },
-    external: ["./*.wasm"],
-    splitting: true,
-    outdir: "dist",
-    chunkNames: "chunk-[hash]",
-  }),
-  build({
+  });
+}
+
+function commandBundle(version) {
+  return build({
     ...shared,
     entryPoints: ["host/node/cli/main.ts"],
     outfile: "dist/cli.js",
@@ -75,29 +85,17 @@ const bundles = await Promise.all([
         "const require = createRequire(import.meta.url);",
       ].join("\n"),
     },
-  }),
-]);
-const made = bundles.flatMap(({ metafile }) => Object.keys(metafile.outputs));
-for (const file of readdirSync("dist")) {
-  if (file.startsWith("chunk-") && !made.includes(`dist/${file}`)) rmSync(`dist/${file}`);
+  });
 }
-copyFileSync("quant/calibration/text.txt", "dist/calibration.txt");
-await writeProbes();
-writeFileSync(
-  "dist/THIRD_PARTY_LICENSES.txt",
-  licenses(bundles.flatMap(({ metafile }) => Object.keys(metafile.inputs))),
-);
 
-run("node_modules/typescript/bin/tsc", "-p", "tsconfig.types.json");
-for (const { stderr } of await Promise.all(cores)) process.stderr.write(stderr);
-
-/** The probes of capabilities.ts as files, for Cloudflare Workers: a module there is a file. */
+/** Writes the probes of capabilities.ts as files, for Cloudflare Workers: a module there is a file. */
 async function writeProbes() {
   const { outputFiles } = await build({ ...shared, entryPoints: ["host/core/wasm/capabilities.ts"], write: false });
   const source = Buffer.from(outputFiles[0].contents).toString("base64");
   const { SIMD_PROBE, RELAXED_PROBE } = await import(`data:text/javascript;base64,${source}`);
   writeFileSync("dist/probe-simd.wasm", SIMD_PROBE);
   writeFileSync("dist/probe-relaxed.wasm", RELAXED_PROBE);
+  return ["dist/probe-simd.wasm", "dist/probe-relaxed.wasm"];
 }
 
 /** Each of one file, so that those who do not bundle have few to copy. */
@@ -126,12 +124,15 @@ async function worker() {
   return (await build(options)).outputFiles[0].text;
 }
 
-/** The license texts of the packages that the bundled files belong to. */
-function licenses(inputs) {
-  const packages = new Set(
-    inputs.map((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1]).filter(Boolean),
-  );
-  const sections = [...packages].sort().map((name) => {
+/** The packages that bundled files belong to. */
+function packagesOf(inputs) {
+  const names = inputs.map((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1]);
+  return [...new Set(names.filter(Boolean))].sort();
+}
+
+/** The license texts of packages. */
+function licenses(packages) {
+  const sections = packages.map((name) => {
     const directory = `node_modules/${name}`;
     const { version, license } = JSON.parse(readFileSync(`${directory}/package.json`, "utf8"));
     const file = readdirSync(directory).find((entry) => /^licen[cs]e/i.test(entry));

@@ -6,13 +6,11 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 import binaryen from "binaryen";
 import { build } from "esbuild";
+import { node } from "./node.mjs";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
-process.chdir(root);
-const { version } = JSON.parse(readFileSync("package.json", "utf8"));
 const { options, targets } = JSON.parse(readFileSync("asconfig.json", "utf8"));
 const { memoryBase } = targets.wasi; // where the launcher's memory ends and the core's begins
 const PAGE = 65536;
@@ -22,24 +20,30 @@ const EXPORTS = ["_start", "memory"];
 const work = mkdtempSync(join(tmpdir(), "zagreus-wasi-"));
 const path = (name) => join(work, name);
 const run = (command, ...args) => execFileSync(command, args, { stdio: ["ignore", 2, 2] });
-const node = (script, ...args) => run(process.execPath, `node_modules/${script}`, ...args);
 const read = (name) => binaryen.readBinary(readFileSync(path(name)));
 
-try {
-  const compiler = findCompiler();
-  node("assemblyscript/bin/asc.js", "assembly/index.ts", "--target", "wasi", "-o", path("core.wasm"));
-  await writeHeaders();
-  compileLauncher(compiler);
+/** Builds the command; returns the files that went in and those that came out. */
+export async function buildWasi(version) {
+  try {
+    const compiler = findCompiler();
+    const core = await node("host/build/asc.mjs", "assembly/index.ts", "--target", "wasi", "-o", path("core.wasm"));
+    const generator = await writeHeaders(version);
+    compileLauncher(compiler);
+    mergeCore();
+    const launcher = readdirSync("host/wasi").map((name) => `host/wasi/${name}`);
+    return { inputs: [...core.split("\n").filter(Boolean), ...generator, ...launcher], outputs: ["dist/zagreus.wasm"] };
+  } finally {
+    rmSync(work, { recursive: true });
+  }
+}
+
+function mergeCore() {
   const features = FEATURES.map((feature) => `--enable-${feature}`);
   const inputs = [path("launcher.wasm"), "env", path("core.wasm"), "core"];
-  node("binaryen/bin/wasm-merge", ...inputs, "-o", path("merged.wasm"), "--skip-export-conflicts", ...features);
+  const merge = ["node_modules/binaryen/bin/wasm-merge", ...inputs, "-o", path("merged.wasm")];
+  run(process.execPath, ...merge, "--skip-export-conflicts", ...features);
   mkdirSync("dist", { recursive: true });
   writeFileSync("dist/zagreus.wasm", withoutExports(read("merged.wasm")));
-} catch (error) {
-  console.error(error.message);
-  process.exitCode = 1;
-} finally {
-  rmSync(work, { recursive: true });
 }
 
 /** The command and the arguments that compile C for WASI. */
@@ -59,12 +63,13 @@ function findCompiler() {
   }
 }
 
-/** Writes what the launcher knows about the core and about the Node command. */
-async function writeHeaders() {
-  await build({
+/** Writes what the launcher knows about the core and about the Node command; returns the sources of that. */
+async function writeHeaders(version) {
+  const { metafile } = await build({
     entryPoints: ["host/wasi/generate.ts"],
     outfile: path("generate.mjs"),
     bundle: true,
+    metafile: true,
     platform: "node",
     format: "esm",
     logLevel: "warning",
@@ -77,6 +82,7 @@ async function writeHeaders() {
   writeFileSync(path("core.h"), generate.coreHeader(functionExports(read("core.wasm"))));
   writeFileSync(path("layout.h"), generate.layoutHeader(commands));
   writeFileSync(path("tables.h"), generate.tablesHeader(commands, version));
+  return Object.keys(metafile.inputs);
 }
 
 function functionExports(module) {

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
+const root = fileURLToPath(new URL("../..", import.meta.url));
 const assembly = join(root, "assembly");
 const biome = join(root, "node_modules/@biomejs/biome/bin/biome");
 const write = process.argv.includes("--write");

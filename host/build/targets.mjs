@@ -1,0 +1,82 @@
+// What there is to build. A target has a name, the settings that its outputs depend on beside its input files (versions
+// and options), and make(), which builds it and says which files it read and which it wrote.
+
+import { readFileSync } from "node:fs";
+import { relative } from "node:path";
+import { node } from "./node.mjs";
+
+const json = (path) => JSON.parse(readFileSync(path, "utf8"));
+const versionOf = (name) => json(`node_modules/${name}/package.json`).version;
+const asconfig = () => json("asconfig.json");
+const ENTRIES = { quantizer: "assembly/quantizer/index.ts", calibrate: "assembly/calibrate.ts" };
+
+/** The core for one target of asconfig.json. */
+const core = (target) => ({
+  name: `core:${target}`,
+  settings: () => [versionOf("assemblyscript"), asconfig().options, asconfig().targets[target]],
+  async make() {
+    const entry = ENTRIES[target] ?? "assembly/index.ts";
+    const read = await node("host/build/asc.mjs", entry, "--target", target);
+    return { inputs: ["host/build/asc.mjs", ...lines(read)], outputs: [asconfig().targets[target].outFile] };
+  },
+});
+
+/** The library, the command and their workers. */
+const bundles = {
+  name: "ts",
+  settings: () => [versionOf("esbuild"), json("package.json").version],
+  async make() {
+    const { buildBundles } = await import("./bundles.mjs");
+    const { inputs, outputs } = await buildBundles(json("package.json").version);
+    return { inputs: ["host/build/bundles.mjs", "tsconfig.json", ...inputs], outputs };
+  },
+};
+
+/** Their declarations. */
+const types = {
+  name: "types",
+  settings: () => versionOf("typescript"),
+  async make() {
+    const project = "tsconfig.types.json";
+    const output = await node(
+      "node_modules/typescript/bin/tsc",
+      ...["-p", project, "--listFiles", "--listEmittedFiles"],
+    );
+    const emitted = /^TSFILE: /;
+    const [outputs, inputs] = [true, false].map((wanted) =>
+      lines(output)
+        .filter((line) => emitted.test(line) === wanted)
+        .map((line) => relative("", line.replace(emitted, ""))),
+    );
+    return { inputs: [project, "tsconfig.json", ...inputs], outputs };
+  },
+};
+
+/** The WASI command; it needs a C compiler. */
+const wasi = {
+  name: "wasi",
+  optional: true,
+  settings: () => [
+    ...["assemblyscript", "binaryen", "esbuild"].map(versionOf),
+    asconfig().options,
+    asconfig().targets.wasi,
+    json("package.json").version,
+    process.env.WASI_SDK_PATH ?? "",
+  ],
+  async make() {
+    const { buildWasi } = await import("./wasi.mjs");
+    const { inputs, outputs } = await buildWasi(json("package.json").version);
+    return { inputs: ["host/build/asc.mjs", "host/build/wasi.mjs", ...inputs], outputs };
+  },
+};
+
+export const TARGETS = [
+  types, // takes longest
+  ...Object.keys(asconfig().targets)
+    .filter((target) => target !== "wasi") // part of the WASI command
+    .map(core),
+  bundles,
+  wasi,
+];
+
+const lines = (text) => text.split("\n").filter(Boolean);
