@@ -1,8 +1,7 @@
 // The core once more, as its own build, with doors that calibration needs: layers run one by one, the inputs of their
 // matrices are there to be read, and matrices can be replaced. Other builds have none of this.
 
-import { config, queryWidth } from "./config";
-import { dequantizeRow } from "./kernels/matmul";
+import { dequantizeRow } from "./kernels/matmul/matmul";
 import { rmsNorm } from "./kernels/norm";
 import { ropeTurns } from "./kernels/rope";
 import {
@@ -13,11 +12,12 @@ import {
   SITE_HEAD,
   STEP_FEED_FORWARD,
 } from "./layout/calibration";
-import { feedWeights, repackFrom } from "./pack";
-import { io } from "./memory";
-import { run } from "./run_state";
-import { attention, feedForward } from "./transformer";
-import { layer, weights } from "./weights";
+import { feedWeights, repackFrom } from "./load/pack";
+import { config, queryWidth } from "./model/config";
+import { run } from "./model/run_state";
+import { attention, feedForward } from "./model/transformer";
+import { layer, weights } from "./model/weights";
+import { io } from "./runtime/memory";
 
 export * from "./index";
 

@@ -1,6 +1,11 @@
 // The ABI: all that a host sees of the core. Addresses are bytes in the exported memory; a status is one of layout/status.ts,
 // and calls that return a count return -status when they fail. Sizes and identifiers: layout/abi.ts.
 
+import { header } from "./gguf/header";
+import { metadataCount as entries, metadataRecord } from "./gguf/metadata";
+import { dimension, tensorCount as tensors, tensorRecord } from "./gguf/tensors";
+import * as abi from "./layout/abi";
+import { BAD_OPTION, BAD_TOKEN, CONTEXT_OVERFLOW, OK, WRONG_STATE } from "./layout/status";
 import {
   activationSectionBytes,
   arenaBytes,
@@ -11,30 +16,22 @@ import {
   tokenBuffer,
   tokenizerSectionBytes,
   weightBytes,
-} from "./arena";
-import { config } from "./config";
-import { failAt } from "./failure";
-import {
-  dataOffset,
-  dimension,
-  metadataCount as entries,
-  metadataRecord,
-  tensorCount as tensors,
-  tensorRecord,
-} from "./gguf";
-import { xxh64 } from "./hash";
+} from "./load/arena";
+import { beginLoad, endLoad, feedLoad, hasRecords, isPlanning, isReady, planLoad } from "./load/load";
+import { hashModel } from "./load/model_hash";
+import { config } from "./model/config";
 import {
   clearBehind,
   kvSegment as segmentAt,
   kvSegmentBytes as segmentBytes,
   kvSegments as segments,
-} from "./kv_cache";
-import * as abi from "./layout/abi";
-import { BAD_OPTION, BAD_TOKEN, CONTEXT_OVERFLOW, OK, WRONG_STATE } from "./layout/status";
-import { beginLoad, endLoad, feedLoad, hasRecords, isPlanning, isReady, planLoad } from "./load";
-import { io } from "./memory";
-import { hashModel } from "./model_hash";
-import { run } from "./run_state";
+} from "./model/kv_cache";
+import { run } from "./model/run_state";
+import { forward as forwardPass, normed, project } from "./model/transformer";
+import { failAt } from "./runtime/failure";
+import { xxh64 } from "./runtime/hash";
+import { io } from "./runtime/memory";
+import { endThreads, prepareThreads, workLoop } from "./runtime/threads";
 import {
   logitRow,
   logSumExp as rowLogSumExp,
@@ -43,12 +40,10 @@ import {
   sampleToken,
   seed as seedSampler,
   topLogits,
-} from "./sampler";
-import { endThreads, prepareThreads, workLoop } from "./threads";
-import * as tokenizer from "./tokenizer";
-import { forward as forwardPass, normed, project } from "./transformer";
+} from "./sampler/sampler";
+import * as tokenizer from "./tokenizer/index";
 
-export { errorExpected, errorField, errorFieldLength, errorValue } from "./failure";
+export { errorExpected, errorField, errorFieldLength, errorValue } from "./runtime/failure";
 
 let kvLength: i32 = 0; // positions in the KV cache
 let batchCount: i32 = 0; // tokens of the last forward pass
@@ -132,7 +127,7 @@ export function info(id: i32): f64 {
     case abi.INFO_PARAMETERS:
       return parameterCount();
     case abi.INFO_DATA_OFFSET:
-      return <f64>dataOffset();
+      return <f64>header.dataOffset;
     case abi.INFO_FILE_BYTES:
       return fileBytes();
     case abi.INFO_ARENA_BYTES:
@@ -168,9 +163,9 @@ function parameterCount(): f64 {
 }
 
 function fileBytes(): f64 {
-  if (tensorCount() == 0) return <f64>dataOffset();
+  if (tensorCount() == 0) return <f64>header.dataOffset;
   const last = tensorRecord(tensorCount() - 1);
-  return <f64>(dataOffset() + load<u64>(last, abi.TENSOR_OFFSET) + load<u64>(last, abi.TENSOR_BYTES));
+  return <f64>(header.dataOffset + load<u64>(last, abi.TENSOR_OFFSET) + load<u64>(last, abi.TENSOR_BYTES));
 }
 
 /** Metadata entries; they can be read between HEADER_READY and plan(), otherwise there are 0. */

@@ -1,23 +1,17 @@
 // Attention over the positions 0..count-1 of one key-value head of the int8 cache (https://arxiv.org/abs/1706.03762): scores, softmax,
 // mix. Query heads that share keys and values go through together, three at a time or one, so that the cache is read once.
 //
-// Keys and values stay signed bytes, four columns of four positions in a vector (kv_cache.ts draws them). What meets them has seven bits:
+// Keys and values stay signed bytes, four columns of four positions in a vector (model/kv_cache.ts draws them). What meets them has seven bits:
 // queries q + 64 with q in -63..63, and the weights that the softmax gives, 0..127, with one scale for every BLOCK positions. So four
 // multiply-adds of a lane take one i16x8.relaxed_dot_i8x16_i7x16_s, which cannot saturate, and one i32x4.dot_i16x8_s. A score, and a sum
 // of a block, are exact in i32; blocks are added in f32 in order of position.
 //
 // Buffers have room up to the next multiple of BLOCK positions; what is stale there weighs nothing.
 
+import { BLOCK, QUERY_BIAS, TILE_POSITIONS } from "../layout/kv";
 import { nearestInt, TINY } from "./math";
 import { f32x4Max, f32x4Sum } from "./reduce";
 import { dotSeven, sevenConstant } from "./simd";
-
-/** Positions whose weights share a scale. */
-export const BLOCK = 32;
-/** Positions in a vector of keys or values. */
-export const TILE_POSITIONS = 4;
-/** What a query's bytes are raised by. */
-export const QUERY_BIAS = 64;
 
 const QUERY_LEVELS: f32 = 63;
 const WEIGHT_LEVELS: f32 = 127;

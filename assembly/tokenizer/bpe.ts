@@ -5,7 +5,7 @@
 //     next, previous, heap, place u16[TEXT_BYTES]     of long words only
 
 import { TEXT_BYTES } from "../layout/abi";
-import { NO_MERGE, findMerge } from "./merges";
+import { findMerge, NO_MERGE } from "./merges";
 import { byteToken, findEntry } from "./vocabulary";
 
 export const WORD_BYTES: usize = TEXT_BYTES * 16;

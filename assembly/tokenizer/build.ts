@@ -3,13 +3,13 @@
 //     byte tokens u32[256] | first bytes u8[256] | words (bpe.ts) | replaced text (encoder.ts)          fixed sizes
 //     offsets u32[n + 1] | special u32[n] | types u8[n] | text | tags, ids (vocabulary.ts) | tags, slots (merges.ts)
 
-import { failAt } from "../failure";
 import { TEXT_BYTES } from "../layout/abi";
 import { MAX_TOKEN_BYTES, TOKEN_BYTE, TOKEN_NORMAL } from "../layout/gguf";
 import { BAD_VOCABULARY, OK } from "../layout/status";
-import { WORD_BYTES, placeWords } from "./bpe";
+import { failAt } from "../runtime/failure";
+import { placeWords, WORD_BYTES } from "./bpe";
 import { placeReplaced } from "./encoder";
-import { MERGE_SLOT_BYTES, addMerge, placeMerges } from "./merges";
+import { addMerge, MERGE_SLOT_BYTES, placeMerges } from "./merges";
 import { addSpecials, placeSpecials } from "./special";
 import { groupCount } from "./table";
 import { addByteTokens, addToken, placeVocabulary } from "./vocabulary";

@@ -1,10 +1,10 @@
 // Tokens to text: tokens end anywhere in a character, so the bytes of an incomplete one wait for the tokens that
 // follow.
 
-import { failAt } from "../failure";
 import { TOKEN_NORMAL, TOKEN_USER_DEFINED } from "../layout/gguf";
 import { BAD_TOKEN } from "../layout/status";
-import { incompleteTail } from "./utf8";
+import { failAt } from "../runtime/failure";
+import { incompleteTail } from "../runtime/utf8";
 import { tokenBytesAt, tokenLength, tokenType, vocabularySize } from "./vocabulary";
 
 let held: u32 = 0; // bytes, the first lowest

@@ -1,12 +1,12 @@
 // Text to tokens: special tokens cut the text into segments, the pre-tokenizer cuts those, and BPE does the rest.
 
-import { failAt } from "../failure";
 import { ENCODE_LAST, ENCODE_SPECIAL, TEXT_BYTES } from "../layout/abi";
 import { BAD_OPTION, PRETOKEN_TOO_LONG } from "../layout/status";
+import { failAt } from "../runtime/failure";
+import { incompleteTail, sequenceAt, sequenceLength } from "../runtime/utf8";
 import { encodeWord } from "./bpe";
-import { forgetInvalid, pretokenEnd, sawInvalid } from "./pretokenizer";
 import { nextSpecial, specialId, specialLength } from "./special";
-import { incompleteTail, sequenceAt, sequenceLength } from "./utf8";
+import { forgetInvalid, pretokenEnd, sawInvalid } from "./split/pretokenizer";
 
 const LIMIT: u32 = TEXT_BYTES;
 

@@ -17,7 +17,7 @@ describe("decoded to f32", () => {
   let decodeInCore: (type: number, blocks: Uint8Array, bytes: number, elements: number) => Float32Array;
 
   beforeAll(async () => {
-    const { error, binary, stderr } = await compile("assembly/dequantize.ts");
+    const { error, binary, stderr } = await compile("assembly/gguf/dequantize.ts");
     if (!binary) throw new Error(`${error} ${stderr}`);
     const { instance } = await WebAssembly.instantiate(binary);
     const { memory, dequantize } = instance.exports as {
@@ -196,7 +196,7 @@ async function compile(file: string) {
   return { error, stderr, binary };
 }
 
-/** The weights of an int8 matrix, out of its tiles (assembly/layout/tile.ts, class Matrix of assembly/weights.ts). */
+/** The weights of an int8 matrix, out of its tiles (assembly/layout/tile.ts, class Matrix of assembly/kernels/matmul/matrix.ts). */
 function unpack(core: Core, name: string): Float64Array {
   const { exports: e } = core;
   for (let i = 0; i < e.tensorCount(); i++) {

@@ -83,10 +83,10 @@ const COMPILER: string = "assemblyscript/asc";
 // Not a file, as TypeScript's compiler would take it for its own.
 const ENTRY = "test/assembly/tokenizer_entry.ts";
 const ENTRY_SOURCE = `
-export { errorField, errorFieldLength, errorValue } from "../../assembly/failure";
-export { classOf } from "../../assembly/tokenizer/unicode";
+export { errorField, errorFieldLength, errorValue } from "../../assembly/runtime/failure";
+export { classOf } from "../../assembly/tokenizer/split/unicode";
 export * from "../../assembly/tokenizer/index";
-import { arenaBase, ensure, io } from "../../assembly/memory";
+import { arenaBase, ensure, io } from "../../assembly/runtime/memory";
 
 export function textBuffer(): usize {
   return io();

@@ -12,7 +12,7 @@ export interface KvBytes {
   bytes: Uint8Array;
 }
 
-/** One segment of the cache (assembly/kv_cache.ts). */
+/** One segment of the cache (assembly/model/kv_cache.ts). */
 interface Segment {
   address: number;
   /** Bytes of BLOCK_TOKENS positions. */

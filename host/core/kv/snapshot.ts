@@ -4,7 +4,7 @@
 //      16 layers u32 | 20 KV heads u32 | 24 head size u32 | 28 KV type u32
 //      32 KV segments u32 | 36 bytes of the first 64 KV positions u32 | 40 tokens u32 (T) | 44 KV positions u32 (P <= T)
 //      48 token ids u32[T]
-//         the first P positions of every KV segment (assembly/kv_cache.ts)
+//         the first P positions of every KV segment (assembly/model/kv_cache.ts)
 //         XXH64 of everything before u64: over pieces of 1 MiB, each seeded with the hash of the piece before it
 
 import { INFO_KV_TYPE, IO_BYTES } from "../../../assembly/layout/abi.js";

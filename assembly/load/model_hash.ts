@@ -1,13 +1,14 @@
 // The name of a model: what a snapshot is bound to.
 
-import { Config, config } from "./config";
-import { tensorCount, tensorRecord } from "./gguf";
-import { xxh64 } from "./hash";
-import { TENSOR_DESTINATION, TENSOR_DIMENSIONS, TENSOR_ROLE } from "./layout/abi";
-import { GROUP } from "./layout/blocks";
-import { TILE_ROWS } from "./layout/tile";
-import { tokenBytesAt, tokenLength } from "./tokenizer";
-import { groupBytes, isVector, Matrix, scaleBytes } from "./weights";
+import { tensorCount, tensorRecord } from "../gguf/tensors";
+import { groupBytes, Matrix, scaleBytes } from "../kernels/matmul/matrix";
+import { TENSOR_DESTINATION, TENSOR_DIMENSIONS, TENSOR_ROLE } from "../layout/abi";
+import { GROUP } from "../layout/blocks";
+import { TILE_ROWS } from "../layout/tile";
+import { Config, config } from "../model/config";
+import { isVector } from "../model/weights";
+import { xxh64 } from "../runtime/hash";
+import { tokenBytesAt, tokenLength } from "../tokenizer/index";
 
 const WIDE = 256; // above every role
 

@@ -3,14 +3,14 @@
 // `count` tokens at consecutive positions go through together; every step works on all of them, one row of a buffer each.
 // Nothing that a token computes depends on which others it travels with, so any split of a prompt gives the same bits.
 
+import { add, swiglu } from "../kernels/elementwise";
+import { activationBytes, quantize } from "../kernels/matmul/activations";
+import { dequantizeRow, matmul } from "../kernels/matmul/matmul";
+import { rmsNorm } from "../kernels/norm";
+import { rope, ropeTurns } from "../kernels/rope";
+import { RELAXED } from "../kernels/simd";
 import { attend } from "./attend";
 import { config, kvWidth, queryWidth } from "./config";
-import { add, swiglu } from "./kernels/elementwise";
-import { dequantizeRow, matmul } from "./kernels/matmul";
-import { rmsNorm } from "./kernels/norm";
-import { activationBytes, quantize } from "./kernels/quantize";
-import { rope, ropeTurns } from "./kernels/rope";
-import { RELAXED } from "./kernels/simd";
 import { storeKeyValue } from "./kv_cache";
 import { run } from "./run_state";
 import { Layer, layer, weights } from "./weights";

@@ -6,17 +6,17 @@
 // The file's header is staged where the weights will lie. So the sections behind the weights start after the staged bytes too,
 // and the tokenizer is built from them before the first weight overwrites them.
 
-import { config, readConfig } from "./config";
-import { failAt } from "./failure";
-import { headerEnd, moveRecords, tensorCount } from "./gguf";
-import { carveKvCache, kvBytes } from "./kv_cache";
-import { TEXT_BYTES, TENSOR_RECORD_BYTES } from "./layout/abi";
-import { OK, OUT_OF_MEMORY, OVER_BUDGET } from "./layout/status";
-import { align64, arenaBase, ensure } from "./memory";
-import { carveRunState } from "./run_state";
-import { carveSampler } from "./sampler";
+import { headerEnd, moveRecords, tensorCount } from "../gguf/tensors";
+import { TENSOR_RECORD_BYTES, TEXT_BYTES } from "../layout/abi";
+import { OK, OUT_OF_MEMORY, OVER_BUDGET } from "../layout/status";
+import { config, readConfig } from "../model/config";
+import { carveKvCache, kvBytes } from "../model/kv_cache";
+import { carveRunState } from "../model/run_state";
+import { bindTensors, structBytes, weightsEnd } from "../model/weights";
+import { failAt } from "../runtime/failure";
+import { align64, arenaBase, ensure } from "../runtime/memory";
+import { carveSampler } from "../sampler/sampler";
 import { buildVocabulary, readVocabularyMetadata, vocabularyBytes } from "./vocabulary_metadata";
-import { bindTensors, structBytes, weightsEnd } from "./weights";
 
 const MOST: u64 = 0xffff0000; // bytes that a 32-bit memory can have
 

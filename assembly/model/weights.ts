@@ -1,8 +1,8 @@
 // Where every weight lies. Tensor names of the file are bound to these structs; shapes are checked here and nowhere else.
 
-import { config, kvWidth, queryWidth } from "./config";
-import { fail } from "./failure";
-import { blockElements, dimension, equals, failTensor, startsWith, tensorCount, tensorRecord } from "./gguf";
+import { dimension, failTensor, tensorCount, tensorRecord } from "../gguf/tensors";
+import { blockElements } from "../gguf/types";
+import { groupBytes, Matrix, scaleBytes } from "../kernels/matmul/matrix";
 import {
   TENSOR_DESTINATION,
   TENSOR_LAYER,
@@ -10,8 +10,8 @@ import {
   TENSOR_NAME_LENGTH,
   TENSOR_ROLE,
   TENSOR_TYPE,
-} from "./layout/abi";
-import { GROUP, TYPE_F32, TYPE_Q4_0 } from "./layout/blocks";
+} from "../layout/abi";
+import { GROUP, TYPE_F32, TYPE_Q4_0 } from "../layout/blocks";
 import {
   BAD_DIMENSION,
   DUPLICATE_TENSOR,
@@ -19,33 +19,12 @@ import {
   OK,
   UNEXPECTED_TENSOR,
   UNSUPPORTED_TENSOR_TYPE,
-} from "./layout/status";
-import { GROUP_BYTES_INT4, GROUP_BYTES_INT8, SCALE_BYTES_INT4, SCALE_BYTES_INT8, TILE_ROWS } from "./layout/tile";
-import { align64, failureText } from "./memory";
-
-/** A packed matrix (layout/tile.ts draws it). */
-@unmanaged
-export class Matrix {
-  rows: i32;
-  columns: i32;
-  int8: bool; // otherwise int4
-  wide: bool; // was floats in the file: meets 15-bit activations
-  quants: usize; // u8[tiles][groups][4][64] or i8[tiles][groups][4][128]
-  scales: usize; // f16[tiles][groups][16], for int8 each followed by sums i16[16]
-}
-
-/** Bytes of one group of a tile. */
-// @ts-ignore: decorator
-@inline
-export function groupBytes(m: Matrix): usize {
-  return m.int8 ? GROUP_BYTES_INT8 : GROUP_BYTES_INT4;
-}
-/** Bytes of its scales. */
-// @ts-ignore: decorator
-@inline
-export function scaleBytes(m: Matrix): usize {
-  return m.int8 ? SCALE_BYTES_INT8 : SCALE_BYTES_INT4;
-}
+} from "../layout/status";
+import { TILE_ROWS } from "../layout/tile";
+import { fail } from "../runtime/failure";
+import { align64, failureText } from "../runtime/memory";
+import { equals, startsWith } from "../runtime/text";
+import { config, kvWidth, queryWidth } from "./config";
 
 @unmanaged
 export class Layer {

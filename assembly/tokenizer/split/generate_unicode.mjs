@@ -1,4 +1,4 @@
-// Writes unicode.ts from the Unicode data of the Node that runs it:  node assembly/tokenizer/generate_unicode.mjs
+// Writes unicode.ts from the Unicode data of the Node that runs it:  node assembly/tokenizer/split/generate_unicode.mjs
 import { writeFileSync } from "node:fs";
 
 const BLOCK = 128; // code points: the size that makes both stages together smallest

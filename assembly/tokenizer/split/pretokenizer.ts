@@ -4,8 +4,8 @@
 //
 // the first alternative that matches wins. \s is Unicode White_Space and (?i:) folds ASCII only, as in llama.cpp.
 
-import { ASCII, LETTER, NUMBER, OTHER, SPACE, classOf } from "./unicode";
-import { sequenceAt, sequenceLength } from "./utf8";
+import { sequenceAt, sequenceLength } from "../../runtime/utf8";
+import { ASCII, classOf, LETTER, NUMBER, OTHER, SPACE } from "./unicode";
 
 const CR: u32 = 13;
 const LF: u32 = 10;

@@ -1,11 +1,10 @@
 // The model's hyperparameters, as its file states them. One struct in linear memory, so that every thread sees it.
 
-import { fail, failAt } from "./failure";
-import { float, integer, isText, readingStatus, requiredInteger, resetReading, text } from "./gguf";
-import { blocks } from "./kernels/attention";
-import { DEFAULT_CONTEXT, KV_F32, KV_INT8 } from "./layout/abi";
-import { GROUP } from "./layout/blocks";
-import { MAX_CONTEXT, MAX_DIMENSION, MAX_HEAD_SIZE, MAX_HEADS, MAX_LAYERS } from "./layout/gguf";
+import { float, integer, isText, readingStatus, requiredInteger, resetReading, text } from "../gguf/metadata";
+import { blocks } from "../kernels/attention";
+import { DEFAULT_CONTEXT, KV_F32, KV_INT8 } from "../layout/abi";
+import { GROUP } from "../layout/blocks";
+import { MAX_CONTEXT, MAX_DIMENSION, MAX_HEAD_SIZE, MAX_HEADS, MAX_LAYERS } from "../layout/gguf";
 import {
   BAD_OPTION,
   BAD_VALUE,
@@ -13,8 +12,9 @@ import {
   OK,
   UNSUPPORTED_ARCHITECTURE,
   UNSUPPORTED_ROPE_SCALING,
-} from "./layout/status";
-import { configAddress } from "./memory";
+} from "../layout/status";
+import { fail, failAt } from "../runtime/failure";
+import { configAddress } from "../runtime/memory";
 
 @unmanaged
 export class Config {

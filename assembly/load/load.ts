@@ -1,9 +1,9 @@
 // Loading: bytes of the file in order, in pieces of any size. begin, feed..., plan, feed..., end.
 
-import { carryOutPlan } from "./arena";
-import { failAt } from "./failure";
-import { dataOffset, failTensor, feedHeader, resetHeader, stagedBytes, truncatedHeader } from "./gguf";
-import { IO_BYTES, TENSOR_BYTES } from "./layout/abi";
+import { header } from "../gguf/header";
+import { feedHeader, resetHeader, stagedBytes, truncatedHeader } from "../gguf/parser";
+import { failTensor } from "../gguf/tensors";
+import { IO_BYTES, TENSOR_BYTES } from "../layout/abi";
 import {
   BAD_OPTION,
   HEADER_READY,
@@ -13,11 +13,13 @@ import {
   OUT_OF_MEMORY,
   TRUNCATED,
   WRONG_STATE,
-} from "./layout/status";
-import { arenaBase, ensure, io } from "./memory";
+} from "../layout/status";
+import { prepareRunState } from "../model/run_state";
+import { failAt } from "../runtime/failure";
+import { arenaBase, ensure, io } from "../runtime/memory";
+import { resetSampler } from "../sampler/sampler";
+import { carryOutPlan } from "./arena";
 import { complete, currentBytes, currentRecord, feedWeights, resetPacking } from "./pack";
-import { prepareRunState } from "./run_state";
-import { resetSampler } from "./sampler";
 
 const IDLE = 0;
 const HEADER = 1;
@@ -63,7 +65,7 @@ function feedHeaderChunk(length: u32): i32 {
   if (status != HEADER_READY) return failed(status);
   phase = PLANNING;
   // Tensor data may begin in this chunk, or padding may still be missing: resetPacking() is told in planLoad().
-  const data = dataOffset();
+  const data = header.dataOffset;
   const seen = before + length;
   pendingBytes = seen > data ? <u32>(seen - data) : 0;
   pending = io() + length - pendingBytes;
@@ -75,7 +77,7 @@ export function planLoad(): i32 {
   const seen = stagedBytes();
   const status = carryOutPlan(wantedContext, wantedKvType, budget);
   if (status != OK) return failed(status);
-  resetPacking(dataOffset() > seen ? dataOffset() - seen : 0);
+  resetPacking(header.dataOffset > seen ? header.dataOffset - seen : 0);
   phase = WEIGHTS;
   return OK;
 }

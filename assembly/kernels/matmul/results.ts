@@ -1,6 +1,6 @@
 // What the matmul kernels share.
 
-import { BAND_ROWS } from "../layout/tile";
+import { BAND_ROWS } from "../../layout/tile";
 
 /** sum + dots * (weight scales * 2^-112 * activation scale * 2^112): the one place where an integer dot becomes a float. */
 // @ts-ignore: decorator

@@ -1,20 +1,20 @@
 // Buffers of a forward pass. `batch` = MAX_BATCH rows; all f32 unless said.
 
+import { activationBytes } from "../kernels/matmul/activations";
+import { ropeFrequencies } from "../kernels/rope";
+import { RELAXED } from "../kernels/simd";
+import { MAX_BATCH } from "../layout/abi";
+import { BLOCK } from "../layout/kv";
+import { align64, runStateAddress } from "../runtime/memory";
+import { threadCount } from "../runtime/threads";
 import { config, kvCapacity, kvWidth, queryWidth } from "./config";
-import { BLOCK } from "./kernels/attention";
-import { RELAXED } from "./kernels/simd";
-import { activationBytes } from "./kernels/quantize";
-import { ropeFrequencies } from "./kernels/rope";
-import { MAX_BATCH } from "./layout/abi";
-import { align64, runStateAddress } from "./memory";
-import { threadCount } from "./threads";
 import { weights } from "./weights";
 
 @unmanaged
 export class RunState {
   x: usize; // the residual stream: [batch][hidden]
   normed: usize; // [batch][hidden]
-  quantized: usize; // input of a matrix: [batch] of kernels/quantize.ts rows, wide enough for any
+  quantized: usize; // input of a matrix: [batch] of activations (kernels/matmul/activations.ts), wide enough for any
   query: usize; // [batch][heads * headSize]
   key: usize; // [batch][kvHeads * headSize]
   value: usize; // [batch][kvHeads * headSize]

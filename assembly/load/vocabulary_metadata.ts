@@ -1,11 +1,11 @@
 // What the header says of the tokenizer: where its arrays stand, and its special ids.
 
-import { config } from "./config";
-import { fail, failAt } from "./failure";
-import { array, boolean, integer, isText, readingStatus, resetReading, text } from "./gguf";
-import { MAX_TOKEN_BYTES, MAX_VOCABULARY, VALUE_I32, VALUE_STRING } from "./layout/gguf";
-import { BAD_ARRAY_LENGTH, BAD_STRING_LENGTH, MISSING_KEY, OK, UNSUPPORTED_TOKENIZER } from "./layout/status";
-import { buildTokenizer, tokenizerBytes } from "./tokenizer";
+import { array, boolean, integer, isText, readingStatus, resetReading, text } from "../gguf/metadata";
+import { MAX_TOKEN_BYTES, MAX_VOCABULARY, VALUE_I32, VALUE_STRING } from "../layout/gguf";
+import { BAD_ARRAY_LENGTH, BAD_STRING_LENGTH, MISSING_KEY, OK, UNSUPPORTED_TOKENIZER } from "../layout/status";
+import { config } from "../model/config";
+import { fail, failAt } from "../runtime/failure";
+import { buildTokenizer, tokenizerBytes } from "../tokenizer/index";
 
 const ELEMENTS: usize = 12; // an array's elements follow its type and count
 

@@ -16,12 +16,12 @@
 // (BLOCK), eight columns of all its tiles and then the next eight. Behind the last position that was stored, a vector is 0. What a
 // snapshot copies is the beginning of every segment.
 
+import { rotate } from "../kernels/hadamard";
+import { nearestInt, TINY } from "../kernels/math";
+import { f32x4Max, i32x4Sum } from "../kernels/reduce";
+import { KV_INT8 } from "../layout/abi";
+import { BLOCK, QUERY_BIAS, TILE_POSITIONS } from "../layout/kv";
 import { config, kvCapacity } from "./config";
-import { BLOCK, QUERY_BIAS, TILE_POSITIONS } from "./kernels/attention";
-import { rotate } from "./kernels/hadamard";
-import { nearestInt, TINY } from "./kernels/math";
-import { f32x4Max, i32x4Sum } from "./kernels/reduce";
-import { KV_INT8 } from "./layout/abi";
 import { run } from "./run_state";
 
 // @ts-ignore: decorator

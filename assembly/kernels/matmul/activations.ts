@@ -2,16 +2,16 @@
 // (its Q8_0, with an f32 scale); weights that were floats in the file meet 15, because there the rounding of the activations would
 // be half of all error.
 //
-// One row of activations:   | columns x xBytes, in the order of simd.ts | groups x { scale * 2^112 f32 | bias i32 = -8 * sum(q) } |
+// One row of activations:   | columns x xBytes, in the order of ../simd.ts | groups x { scale * 2^112 f32 | bias i32 = -8 * sum(q) } |
 //
-// The 2^112 is what f16 weight scales lack when they are read without a multiplication (half.ts); it is exact, and the limit it sets,
+// The 2^112 is what f16 weight scales lack when they are read without a multiplication (../half.ts); it is exact, and the limit it sets,
 // activations below 8.3 million, is that of llama.cpp's f16 scales. Narrow rows hold the bias as i16 with 16 zero bits above it: as it enters the kernel's i16 sums, in the first of a row's two lanes.
 
-import { GROUP } from "../layout/blocks";
-import { REBIAS } from "./half";
-import { nearestInt, TINY } from "./math";
-import { f32x4Max, i32x4Sum } from "./reduce";
-import { RELAXED, storeActivations, xBytes } from "./simd";
+import { GROUP } from "../../layout/blocks";
+import { REBIAS } from "../half";
+import { nearestInt, TINY } from "../math";
+import { f32x4Max, i32x4Sum } from "../reduce";
+import { RELAXED, storeActivations, xBytes } from "../simd";
 
 /** Bytes of `columns` quantized activations. */
 // @ts-ignore: decorator

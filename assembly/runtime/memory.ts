@@ -1,16 +1,17 @@
 // The fixed part of linear memory, carved from the end of the static data:
 //
-//     | static data | I/O buffer 1 MiB | failure text 4 KiB | config | run state | crew | carry | decoded | metadata index | arena ... |
+//     | static data | I/O buffer 1 MiB | failure text 4 KiB | config | header | run state | crew | carry | decoded | metadata index | arena ... |
 //                   ^ __heap_base, 64-byte aligned                                                                             ^ arenaBase()
 //
 // Nothing mutable lives in static data: instances that share a memory would reset it.
 
-import { IO_BYTES } from "./layout/abi";
-import { MAX_BLOCK_BYTES, SUPERBLOCK } from "./layout/blocks";
-import { MAX_METADATA } from "./layout/gguf";
+import { IO_BYTES } from "../layout/abi";
+import { MAX_BLOCK_BYTES, SUPERBLOCK } from "../layout/blocks";
+import { MAX_METADATA } from "../layout/gguf";
 
 export const FAILURE_TEXT_BYTES: usize = 4096;
 const CONFIG_BYTES: usize = 256;
+const HEADER_BYTES: usize = 128;
 const RUN_STATE_BYTES: usize = 192;
 const CREW_BYTES: usize = 320;
 const CARRY_BYTES: usize = (MAX_BLOCK_BYTES + 63) & ~63;
@@ -34,11 +35,17 @@ export function failureText(): usize {
 export function configAddress(): usize {
   return failureText() + FAILURE_TEXT_BYTES;
 }
+/** Where gguf/header.ts keeps what it knows of the file's header. */
+// @ts-ignore: decorator
+@inline
+export function headerAddress(): usize {
+  return configAddress() + CONFIG_BYTES;
+}
 /** Where the run state lies. */
 // @ts-ignore: decorator
 @inline
 export function runStateAddress(): usize {
-  return configAddress() + CONFIG_BYTES;
+  return headerAddress() + HEADER_BYTES;
 }
 /** Where threads.ts keeps what the threads share. */
 // @ts-ignore: decorator

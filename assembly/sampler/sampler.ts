@@ -2,9 +2,8 @@
 // repetition penalty, no-repeat n-grams, the mask of allowed tokens, temperature, top-k, top-p, min-p. Nothing sorts the
 // vocabulary: a cut is found in a histogram of the probabilities' float bits, and only the bin that the cut falls into is ordered.
 
-import { config } from "./config";
-import { exp4, log64 } from "./kernels/math";
-import { f32x4Max } from "./kernels/reduce";
+import { exp4, log64 } from "../kernels/math";
+import { f32x4Max } from "../kernels/reduce";
 import {
   LOGIT_ROWS,
   MAX_LOGIT_BIAS,
@@ -19,9 +18,10 @@ import {
   SAMPLER_TEMPERATURE,
   SAMPLER_TOP_K,
   SAMPLER_TOP_P,
-} from "./layout/abi";
-import { align64 } from "./memory";
-import { run } from "./run_state";
+} from "../layout/abi";
+import { config } from "../model/config";
+import { run } from "../model/run_state";
+import { align64 } from "../runtime/memory";
 
 // A bin holds the probabilities whose float bits agree above bit 20: sign, exponent and 3 bits of mantissa; 1.0 is the last.
 const BIN_SHIFT = 20;

@@ -1,6 +1,6 @@
 // The kernels for i16 activations, in every build. `int8` is a constant at every call: one source, two kernels.
 
-import { GROUP } from "../layout/blocks";
+import { GROUP } from "../../layout/blocks";
 import {
   BAND_BYTES_INT4,
   BAND_BYTES_INT8,
@@ -11,12 +11,12 @@ import {
   SCALE_BYTES_INT4,
   SCALE_BYTES_INT8,
   TILE_ROWS,
-} from "../layout/tile";
-import { groupBytes, Matrix, scaleBytes } from "../weights";
-import { halfKeep, smallHalves } from "./half";
-import { activationBytes } from "./quantize";
-import { dotWide } from "./simd";
-import { accumulate, storeRows } from "./tile";
+} from "../../layout/tile";
+import { halfKeep, smallHalves } from "../half";
+import { dotWide } from "../simd";
+import { activationBytes } from "./activations";
+import { groupBytes, Matrix, scaleBytes } from "./matrix";
+import { accumulate, storeRows } from "./results";
 
 // Loaded once a call: V8 would build a constant anew at every use inside a loop.
 const MASK = memory.data<u16>([15, 15, 15, 15, 15, 15, 15, 15], 16);

@@ -1,8 +1,8 @@
 // Blocks of the types that have no packed form of their own (layout/blocks.ts draws them) as f32, to the bit what ggml's
 // dequantize_row_* gives.
 
-import { fromHalf } from "./kernels/half";
-import { TYPE_Q4_1, TYPE_Q4_K, TYPE_Q5_1, TYPE_Q5_K } from "./layout/blocks";
+import { fromHalf } from "../kernels/half";
+import { TYPE_Q4_1, TYPE_Q4_K, TYPE_Q5_1, TYPE_Q5_K } from "../layout/blocks";
 
 /**
  * Decodes a block.

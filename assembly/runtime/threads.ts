@@ -6,7 +6,7 @@
 // The caller opens a job, takes chunks like everybody, closes it and waits until nobody is active. A worker counts itself active
 // before it looks whether a job is open; so either the caller sees it, or it sees the job closed. Without threads all of this is a loop.
 
-import { MAX_THREADS } from "./layout/abi";
+import { MAX_THREADS } from "../layout/abi";
 import { crewAddress } from "./memory";
 
 /** Whether this build shares its memory. */

@@ -5,7 +5,7 @@
 // at the end of the group it is within i16 again, because its weights, less 8, are within -8..7; wrapping on the way does no harm.
 // Int8: one sum for the high and one for the low nibbles of the activations, x + 128 = 16 h + l.
 
-import { GROUP } from "../layout/blocks";
+import { GROUP } from "../../layout/blocks";
 import {
   BAND_BYTES_INT8,
   BAND_ROWS,
@@ -15,12 +15,12 @@ import {
   SCALE_BYTES_INT8,
   SUMS,
   TILE_ROWS,
-} from "../layout/tile";
-import { groupBytes, Matrix, scaleBytes } from "../weights";
-import { halfKeep, smallHalves } from "./half";
-import { activationBytes } from "./quantize";
-import { dotNarrow } from "./simd";
-import { accumulate, storeRows } from "./tile";
+} from "../../layout/tile";
+import { halfKeep, smallHalves } from "../half";
+import { dotNarrow } from "../simd";
+import { activationBytes } from "./activations";
+import { groupBytes, Matrix, scaleBytes } from "./matrix";
+import { accumulate, storeRows } from "./results";
 
 // Loaded once a call: V8 would build a constant anew at every use inside a loop.
 const MASK = memory.data<u8>([15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15], 16);

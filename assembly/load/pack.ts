@@ -3,12 +3,15 @@
 // A block is what 32 columns of one row take in the file, 256 of a K-quant (layout/blocks.ts). Each goes to its place alone, so
 // that nothing is held back but one unfinished block.
 
-import { dequantize, fifthBits, halfOrInfinity, nibbles } from "./dequantize";
-import { blockBytes, blockElements, dataAlignment, dimension, failTensor, tensorCount, tensorRecord } from "./gguf";
-import { loadHalves, toHalf } from "./kernels/half";
-import { nearestInt, TINY } from "./kernels/math";
-import { i32x4Sum } from "./kernels/reduce";
-import { TENSOR_BYTES, TENSOR_DESTINATION, TENSOR_ROLE, TENSOR_TYPE } from "./layout/abi";
+import { dequantize, fifthBits, halfOrInfinity, nibbles } from "../gguf/dequantize";
+import { header } from "../gguf/header";
+import { dimension, failTensor, tensorCount, tensorRecord } from "../gguf/tensors";
+import { blockBytes, blockElements } from "../gguf/types";
+import { loadHalves, toHalf } from "../kernels/half";
+import { nearestInt, TINY } from "../kernels/math";
+import { groupBytes, Matrix, scaleBytes } from "../kernels/matmul/matrix";
+import { i32x4Sum } from "../kernels/reduce";
+import { TENSOR_BYTES, TENSOR_DESTINATION, TENSOR_ROLE, TENSOR_TYPE } from "../layout/abi";
 import {
   BYTES_Q4_0,
   BYTES_Q5_0,
@@ -20,8 +23,8 @@ import {
   TYPE_Q4_0,
   TYPE_Q5_0,
   TYPE_Q8_0,
-} from "./layout/blocks";
-import { LOADED, NEED_BYTES, NON_FINITE_WEIGHT, OK, TRAILING_BYTES } from "./layout/status";
+} from "../layout/blocks";
+import { LOADED, NEED_BYTES, NON_FINITE_WEIGHT, OK, TRAILING_BYTES } from "../layout/status";
 import {
   BAND_BYTES_INT4,
   BAND_BYTES_INT8,
@@ -32,9 +35,9 @@ import {
   SCALE_BYTES_INT8,
   SUMS,
   TILE_ROWS,
-} from "./layout/tile";
-import { carry, decoded } from "./memory";
-import { groupBytes, isVector, Matrix, scaleBytes } from "./weights";
+} from "../layout/tile";
+import { isVector } from "../model/weights";
+import { carry, decoded } from "../runtime/memory";
 
 const LARGEST_HALF: f32 = 65504;
 
@@ -69,7 +72,7 @@ export function repackFrom(index: i32): void {
 function nextTensor(): void {
   if (tensor >= 0) {
     const bytes = load<u64>(record, TENSOR_BYTES);
-    skip = ((bytes + dataAlignment() - 1) / dataAlignment()) * dataAlignment() - bytes;
+    skip = ((bytes + header.alignment - 1) / header.alignment) * header.alignment - bytes;
   }
   tensor++;
   row = 0;

@@ -3,18 +3,18 @@
 // The integer dot of a group of 32 columns is exact; groups are added in f32 in column order. So a result depends neither on how
 // many tokens are computed together nor on which of the kernels computes it.
 
-import { GROUP } from "../layout/blocks";
-import { BAND_ROWS, TILE_ROWS } from "../layout/tile";
-import { groupBytes, Matrix, scaleBytes } from "../weights";
-import { parameter, setParameter, share, threadCount } from "../threads";
-import { fromHalf } from "./half";
-import { matmulNarrow } from "./matmul_narrow";
-import { matmulWide } from "./matmul_wide";
-import { RELAXED } from "./simd";
+import { GROUP } from "../../layout/blocks";
+import { BAND_ROWS, TILE_ROWS } from "../../layout/tile";
+import { parameter, setParameter, share, threadCount } from "../../runtime/threads";
+import { fromHalf } from "../half";
+import { RELAXED } from "../simd";
+import { groupBytes, Matrix, scaleBytes } from "./matrix";
+import { matmulNarrow } from "./narrow";
+import { matmulWide } from "./wide";
 
 const CHUNKS_PER_THREAD = 4;
 
-/** out f32[tokens][m.rows] = activations (kernels/quantize.ts) of `tokens` tokens at x, times m; rows are shared between threads. */
+/** out f32[tokens][m.rows] = activations (activations.ts) of `tokens` tokens at x, times m; rows are shared between threads. */
 export function matmul(out: usize, m: Matrix, x: usize, tokens: i32, narrow: bool): void {
   const step = chunkRows(m.rows);
   setParameter(0, out);

@@ -1,14 +1,15 @@
 // Attention of all tokens and heads of a batch, over the KV cache. What is shared between threads is one token's query heads over one
 // key-value head; each thread has scratch of its own.
 
+import { closeScores, mix, quantizeQuery, score, weigh } from "../kernels/attention";
+import { mixFloat, scoreFloat, softmax } from "../kernels/attention_float";
+import { rotate, rotated } from "../kernels/hadamard";
+import { KV_INT8 } from "../layout/abi";
+import { BLOCK } from "../layout/kv";
+import { parameter, setParameter, share } from "../runtime/threads";
 import { config, kvCapacity } from "./config";
-import { BLOCK, closeScores, mix, quantizeQuery, score, weigh } from "./kernels/attention";
-import { mixFloat, scoreFloat, softmax } from "./kernels/attention_float";
-import { rotate, rotated } from "./kernels/hadamard";
-import { keyBiases, keyScales, keys, valueScales, values } from "./kv_cache";
-import { KV_INT8 } from "./layout/abi";
+import { keyBiases, keys, keyScales, values, valueScales } from "./kv_cache";
 import { run, scratchBytes } from "./run_state";
-import { parameter, setParameter, share } from "./threads";
 
 /** run.attended = softmax(q k / sqrt(headSize)) v for the queries of `count` tokens from position `first` on. */
 export function attend(layer: i32, count: i32, first: i32): void {
