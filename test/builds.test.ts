@@ -1,10 +1,10 @@
 // The promise: the same file and prompt give the same logits, bit for bit, on every build, with any number of threads,
 // however the prompt is split into batches, and in every runtime.
 
-import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { run } from "./support/child";
 
 interface Report {
   hashes: { build: string; threads: number; model: string; kvType: string; hash: string }[];
@@ -22,19 +22,16 @@ const RUNTIMES: [name: string, command: string | undefined, ...args: string[]][]
   ["Deno", installed("@deno/linux-x64-glibc/deno"), "run", "--allow-read", "--allow-sys", "--no-config"],
 ];
 
-test("the same bits everywhere", { timeout: 300_000 }, () => {
+test("the same bits everywhere", { timeout: 600_000 }, async () => {
   const seen = new Map<string, string[]>();
   for (const [name, command, ...args] of RUNTIMES) {
     if (!command) {
       console.log(`${name}: not installed; npm ci --prefix test/runtimes does it`);
       continue;
     }
-    const { hashes, missing }: Report = JSON.parse(
-      execFileSync(command, [...args, here("runtimes/logits.mjs")], {
-        encoding: "utf8",
-        stdio: ["ignore", "pipe", "inherit"],
-      }),
-    );
+    const { stdout, stderr } = await run(command, [...args, here("runtimes/logits.mjs")]);
+    process.stderr.write(stderr);
+    const { hashes, missing }: Report = JSON.parse(stdout);
     for (const { build, threads, model, kvType, hash } of hashes) {
       const key = `${model} ${kvType} ${hash}`;
       seen.set(key, [...(seen.get(key) ?? []), `${name} ${build} ${threads}`]);

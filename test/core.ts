@@ -14,6 +14,7 @@ import {
   TEXT_BYTES,
 } from "../assembly/layout/abi";
 import * as status from "../assembly/layout/status";
+import { turn } from "./support/turn";
 import type { Variant } from "./variants";
 
 const { FIRST_ERROR, HEADER_READY, LOADED, OK } = status;
@@ -249,9 +250,9 @@ export class Core {
 
   /**
    * Perplexity of a text over llama.cpp's windows: runs of `context` tokens that each begin with bos, of which positions
-   * context / 2 to context - 2 are scored; the remainder is dropped.
+   * context / 2 to context - 2 are scored; the remainder is dropped. Yields behind every window.
    */
-  perplexity(text: Uint8Array, context: number): { perplexity: number; nll: number; tokens: number } {
+  async perplexity(text: Uint8Array, context: number): Promise<{ perplexity: number; nll: number; tokens: number }> {
     const bos = this.info(INFO_BOS);
     const all = [bos, ...this.encode(text)];
     let nll = 0;
@@ -274,6 +275,7 @@ export class Core {
           }
         }
       }
+      await turn();
     }
     return { perplexity: Math.exp(nll / tokens), nll: nll / tokens, tokens };
   }

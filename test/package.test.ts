@@ -1,9 +1,9 @@
 // The package as npm would publish it.
 
-import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
+import { run } from "./support/child";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const read = (path: string) => readFileSync(`${ROOT}${path}`, "utf8");
@@ -11,20 +11,18 @@ const manifest = JSON.parse(read("package.json"));
 
 type Target = string | { [condition: string]: Target };
 
-function packed(): string[] {
-  const output = execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
-    cwd: ROOT,
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", "ignore"],
-  });
-  return JSON.parse(output)[0].files.map(({ path }: { path: string }) => path);
-}
+let packed: string[];
+beforeAll(async () => {
+  const arguments_ = ["pack", "--dry-run", "--json", "--ignore-scripts"];
+  const { stdout } = await run("npm", arguments_, { cwd: ROOT });
+  packed = JSON.parse(stdout)[0].files.map(({ path }: { path: string }) => path);
+});
 
 test("it depends on nothing at run time", () => {
   for (const field of ["dependencies", "peerDependencies", "optionalDependencies", "bundledDependencies"]) {
     expect(manifest[field]).toBeUndefined();
   }
-  for (const bundle of packed().filter((path) => /^dist\/[^/]+\.js$/.test(path))) {
+  for (const bundle of packed.filter((path) => /^dist\/[^/]+\.js$/.test(path))) {
     const imported = [...read(bundle).matchAll(/^import\b[^"';]*"([^"]+)"|\bimport\("([^"]+)"\)/gm)];
     const packages = imported
       .map(([, fixed, dynamic]) => fixed ?? dynamic)
@@ -34,23 +32,21 @@ test("it depends on nothing at run time", () => {
 });
 
 test("exports and bin lead to files, types first", () => {
-  const files = packed();
   const check = (target: Target) => {
-    if (typeof target === "string") return expect(files).toContain(target.replace("./", ""));
+    if (typeof target === "string") return expect(packed).toContain(target.replace("./", ""));
     const inner = Object.values(target);
     if (inner.some((value) => typeof value === "string")) expect(Object.keys(target)[0]).toBe("types");
     for (const value of inner) check(value);
   };
   for (const target of Object.values<Target>(manifest.exports)) check(target);
   for (const path of Object.values<string>(manifest.bin)) {
-    expect(files).toContain(path);
+    expect(packed).toContain(path);
     expect(read(path).startsWith("#!/usr/bin/env node\n")).toBe(true);
   }
 });
 
 test("it has what it needs and nothing else", () => {
-  const files = packed();
-  expect(files).toEqual(
+  expect(packed).toEqual(
     expect.arrayContaining([
       "LICENSE",
       "README.md",
@@ -79,7 +75,7 @@ test("it has what it needs and nothing else", () => {
     ]),
   );
   const expected = /^(dist\/|host\/models\/|LICENSE$|README\.md$|package\.json$)/;
-  expect(files.filter((path) => !expected.test(path))).toEqual([]);
+  expect(packed.filter((path) => !expected.test(path))).toEqual([]);
 });
 
 test("it can be imported by its name", async () => {
@@ -96,7 +92,7 @@ test("it can be imported by its name", async () => {
 test("jsr.json has the version of package.json, and leads to files", () => {
   const { version, exports, publish } = JSON.parse(read("jsr.json"));
   expect(version).toBe(manifest.version);
-  for (const path of Object.values<string>(exports)) expect(packed()).toContain(path.replace("./", ""));
+  for (const path of Object.values<string>(exports)) expect(packed).toContain(path.replace("./", ""));
   expect(publish.exclude).toContain("!dist"); // which .gitignore leaves out
 });
 

@@ -1,6 +1,5 @@
 // The core and the published bundle with a model of the true size (test/fullsize.mjs).
 
-import { execFileSync } from "node:child_process";
 import { closeSync, openSync, readSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
@@ -22,6 +21,7 @@ import {
 import { FIRST_ERROR, HEADER_READY, LOADED, OK } from "../../assembly/layout/status";
 import { Core, statusName } from "../core";
 import { cachedFullsize, type FullsizeType } from "../fullsize.mjs";
+import { run } from "../support/child";
 import { VARIANTS } from "../variants";
 
 /** Feeds a file piece by piece; returns how long plan() took. */
@@ -79,9 +79,9 @@ describe.each(VARIANTS)("full size: $name", (variant) => {
     );
   });
 
-  it("q4_0 in the published bundle keeps its memory", { timeout: 240_000 }, () => {
+  it("q4_0 in the published bundle keeps its memory", { timeout: 240_000 }, async () => {
     const script = fileURLToPath(new URL("../fullsize_check.mjs", import.meta.url));
-    const result = JSON.parse(execFileSync(process.execPath, [script, "--tokens", "24"], { encoding: "utf8" }));
+    const result = JSON.parse((await run(process.execPath, [script, "--tokens", "24"])).stdout);
     console.log(`${variant.name}: ${JSON.stringify(result)}`);
     expect(result).toMatchObject({ tokens: 24, memoryConstant: true, peakRssWithinBounds: true });
     expect(result.peakRssBytes).toBeLessThanOrEqual(result.weightBytes + result.kvBytes + 60e6);

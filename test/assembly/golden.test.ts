@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { KV_F32, KV_INT8 } from "../../assembly/layout/abi";
 import { Core, fixture, heldText, NANO, type NanoType } from "../core";
 import { divergence, largest } from "../reference";
+import { turn } from "../support/turn";
 import { BASELINE, VARIANTS } from "../variants";
 
 interface Case {
@@ -40,7 +41,7 @@ describe.each(VARIANTS)("golden: $name", (variant) => {
       for (const { prompt, tokens } of cases) expect(core.encode(prompt)).toEqual(tokens.slice(1));
     });
 
-    it.each(MODES)("has llama.cpp's distributions, $kv KV", ({ kv, kvType, bound }) => {
+    it.each(MODES)("has llama.cpp's distributions, $kv KV", async ({ kv, kvType, bound }) => {
       const core = new Core(variant).open(NANO[type](), { kvType });
       const means: number[] = []; // of each case
       const flipped: string[] = [];
@@ -54,6 +55,7 @@ describe.each(VARIANTS)("golden: $name", (variant) => {
             flipped.push(`case ${index} position ${position}`);
           }
         });
+        await turn();
       }
       console.log(
         `${variant.name} ${type} KV ${kv}: mean KL of the cases ${means.map((kl) => kl.toExponential(1)).join(", ")}`,
@@ -62,9 +64,10 @@ describe.each(VARIANTS)("golden: $name", (variant) => {
       for (const mean of means) expect(mean).toBeLessThanOrEqual(bound);
     });
 
-    it("continues greedily alike, as far as the gaps tell", () => {
+    it("continues greedily alike, as far as the gaps tell", async () => {
       const core = new Core(variant).open(NANO[type]());
-      const reached = cases.map((item) => {
+      const reached: string[] = [];
+      for (const item of cases) {
         core.sampling();
         core.prefill(item.tokens);
         let row = (item.tokens.length - 1) % 64;
@@ -80,18 +83,19 @@ describe.each(VARIANTS)("golden: $name", (variant) => {
           row = 0;
         });
         const close = item.greedyGap.findIndex((gap) => gap <= CLOSE);
-        return `${same} (first close gap at ${close})`;
-      });
+        reached.push(`${same} (first close gap at ${close})`);
+        await turn();
+      }
       console.log(`${variant.name} ${type}: greedy tokens the same, of 24: ${reached.join(", ")}`);
     });
 
     // Every build has the same logits (identity.test.ts), and this takes long.
-    it.runIf(BASELINE.includes(variant))("has llama.cpp's perplexity within 0.5 %", { timeout: 120_000 }, () => {
+    it.runIf(BASELINE.includes(variant))("has llama.cpp's perplexity within 0.5 %", { timeout: 300_000 }, async () => {
       const { texts } = JSON.parse(fixture("fixtures/golden/perplexity.json").toString());
       const core = new Core(variant).open(NANO[type]());
       for (const language of ["ita", "eng"] as const) {
         const theirs = texts[`text/held-${language}.txt`][type];
-        const { perplexity, tokens } = core.perplexity(heldText(language), 512);
+        const { perplexity, tokens } = await core.perplexity(heldText(language), 512);
         console.log(
           `${variant.name} ${type} ${language}: perplexity ${perplexity.toFixed(4)}, llama.cpp ${theirs}, ` +
             `${(100 * (perplexity / theirs - 1)).toFixed(3)} %, ${tokens} tokens`,

@@ -5,6 +5,7 @@ import { INFO_VOCABULARY } from "../../assembly/layout/abi";
 import { Core, NANO, type Sampling } from "../core";
 import { tinyModel, uniform, writeGguf } from "../gguf_writer";
 import { largest, logSumExp, softmax } from "../reference";
+import { turn } from "../support/turn";
 import { VARIANTS } from "../variants";
 
 const DRAWS = 4000;
@@ -235,7 +236,7 @@ describe.each(VARIANTS)("sampler: $name", (variant) => {
     }
   });
 
-  it("finds the border of top-p among thousands of similar logits", () => {
+  it("finds the border of top-p among thousands of similar logits", async () => {
     const nano = new Core(variant).open(NANO.Q4_0());
     const many = Float32Array.from({ length: nano.info(INFO_VOCABULARY) }, () => 0.7 * normal());
     nano.prefill([1]);
@@ -248,6 +249,7 @@ describe.each(VARIANTS)("sampler: $name", (variant) => {
       const size = huggingFace(many, [], { temperature: 1, topP }).filter((p) => p > 0).length;
       let last = 0;
       for (let i = 0; i < 30_000; i++) {
+        if (i % 1000 === 0) await turn();
         nano.floats(row, many.length).set(many);
         last = Math.max(last, rank.get(nano.exports.sample())!);
       }

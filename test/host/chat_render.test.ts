@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { ChatMessage, ModelInfo, Tool } from "../../host/core/api/api";
 import { encodeChat, renderChat } from "../../host/core/chat/render";
 import type { ChatModel } from "../../host/core/chat/types";
+import { turn } from "../support/turn";
 import { caught } from "./nano";
 
 const SPECIAL = {
@@ -343,7 +344,7 @@ describe("messages and tools are checked", () => {
     );
   });
 
-  test("whatever comes, it is rendered or refused", () => {
+  test("whatever comes, it is rendered or refused", async () => {
     const anything = fc.anything({ withBigInt: true, withNullPrototype: true, maxDepth: 4 });
     const mostly = <T>(right: fc.Arbitrary<T>) =>
       fc.oneof({ weight: 12, arbitrary: right }, { weight: 1, arbitrary: anything });
@@ -376,19 +377,21 @@ describe("messages and tools are checked", () => {
       templateVariables: optional(fc.record({ x: anything })),
     });
     let rendered = 0;
-    fc.assert(
-      fc.property(
-        fc.array(mostly(fc.oneof(said, calling)), { minLength: 1, maxLength: 4 }),
-        options,
-        (messages, given) => {
-          try {
-            expect(renderChat(info(), messages as never, given as never).text).toEqual(expect.any(String));
-            rendered++;
-          } catch (error) {
-            expect(error).toMatchObject({ name: "ZagreusError", code: "INVALID_OPTION" });
-          }
-        },
-      ),
+    await fc.assert(
+      fc
+        .asyncProperty(
+          fc.array(mostly(fc.oneof(said, calling)), { minLength: 1, maxLength: 4 }),
+          options,
+          async (messages, given) => {
+            try {
+              expect(renderChat(info(), messages as never, given as never).text).toEqual(expect.any(String));
+              rendered++;
+            } catch (error) {
+              expect(error).toMatchObject({ name: "ZagreusError", code: "INVALID_OPTION" });
+            }
+          },
+        )
+        .afterEach(turn),
       { numRuns: 2000 },
     );
     expect(rendered).toBeGreaterThan(50); // of 120 or so that are good ones

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { createConstraint } from "../../host/core/grammar/index.js";
 import { buildVocabulary } from "../../host/core/grammar/vocabulary.js";
+import { turn } from "../support/turn.js";
 import { allowed, CONTROL, END, grammar, takes, throwDice, vocabulary } from "./grammar_harness.js";
 import { caught } from "./nano.js";
 
@@ -121,7 +122,7 @@ describe("masks", () => {
     expect(allowed(format, "abc")).toEqual([END]);
   });
 
-  test("rules nest only as deep as they can be followed, and the text can always be finished", () => {
+  test("rules nest only as deep as they can be followed, and the text can always be finished", async () => {
     for (const bytes of ["(", '["', '{"":', '[{"a":']) {
       const format =
         bytes === "(" ? grammar('root ::= "(" root ")" | "x"') : ({ type: "json_schema", schema: true } as const);
@@ -142,6 +143,7 @@ describe("masks", () => {
         constraint.allow(mask, left);
         constraint.accept([...Array(vocabulary.size).keys()].find(may)!);
       }
+      await turn();
     }
   });
 

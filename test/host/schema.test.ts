@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createConstraint, schemaToGrammar } from "../../host/core/grammar/index.js";
 import { mistake, randomSchema } from "../random_schemas.mjs";
+import { turn } from "../support/turn";
 import { schema, takes, throwDice, vocabulary } from "./grammar_harness.js";
 import { caught } from "./nano.js";
 
@@ -352,22 +353,24 @@ test("several schemas share one grammar", () => {
   expect(takes(format, '{"a":1}')).toBe(false);
 });
 
-test("what dice write for random schemas is valid", () => {
+test("what dice write for random schemas is valid", async () => {
   let refused = 0;
   const runs = 300;
-  fc.assert(
-    fc.property(randomSchema, fc.nat(), (given, seed) => {
-      let written: ReturnType<typeof throwDice>;
-      try {
-        written = throwDice(schema(given), 5 + (seed % 60), seed);
-      } catch (error) {
-        if ((error as { code?: string }).code !== "BAD_SCHEMA") throw error;
-        refused++;
-        return;
-      }
-      expect(written.complete, written.text).toBe(true);
-      expect(mistake(given, written.text), written.text).toBeUndefined();
-    }),
+  await fc.assert(
+    fc
+      .asyncProperty(randomSchema, fc.nat(), async (given, seed) => {
+        let written: ReturnType<typeof throwDice>;
+        try {
+          written = throwDice(schema(given), 5 + (seed % 60), seed);
+        } catch (error) {
+          if ((error as { code?: string }).code !== "BAD_SCHEMA") throw error;
+          refused++;
+          return;
+        }
+        expect(written.complete, written.text).toBe(true);
+        expect(mistake(given, written.text), written.text).toBeUndefined();
+      })
+      .afterEach(turn),
     { numRuns: runs, seed: 7 },
   );
   expect(refused).toBeLessThan(runs / 4);

@@ -15,6 +15,7 @@ import {
   safetensors,
   type TestTensor,
 } from "../nanotron_writer";
+import { turn } from "../support/turn";
 import { type Files, gguf, nanoFiles, WEIGHTS } from "./support";
 
 const HUGGINGFACE = nanoFiles();
@@ -337,17 +338,19 @@ describe("malformed folders", () => {
     const original = nanotronFiles(small({ num_hidden_layers: 1 }), { tp: 2 });
     const paths = [...original.keys()];
     await fc.assert(
-      fc.asyncProperty(
-        fc.nat(),
-        fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1 }),
-        async (which, changes) => {
-          const path = paths[which % paths.length]!;
-          const file = original.get(path)!.slice();
-          for (const [at, value] of changes) file[at % Math.min(file.length, 400)] = value;
-          const error = await open(new Map(original).set(path, file)).catch((error) => error);
-          if (error instanceof Error) expect(error).toBeInstanceOf(ZagreusError);
-        },
-      ),
+      fc
+        .asyncProperty(
+          fc.nat(),
+          fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1 }),
+          async (which, changes) => {
+            const path = paths[which % paths.length]!;
+            const file = original.get(path)!.slice();
+            for (const [at, value] of changes) file[at % Math.min(file.length, 400)] = value;
+            const error = await open(new Map(original).set(path, file)).catch((error) => error);
+            if (error instanceof Error) expect(error).toBeInstanceOf(ZagreusError);
+          },
+        )
+        .afterEach(turn),
       { numRuns: 300 },
     );
   });
