@@ -29,7 +29,7 @@ export function residual(): usize {
 /** Fills residual() with the embeddings of the first `count` (1..MAX_BATCH) tokens of batch(), which must be valid. */
 export function embed(count: i32): void {
   for (let t = 0; t < count; t++) {
-    dequantizeRow(row(run.x, t, config.hidden), weights().embedding, load<u32>(run.tokens + 4 * t));
+    dequantizeRow(row(run.x, t, config.hidden), weights.embedding, load<u32>(run.tokens + 4 * t));
   }
 }
 
@@ -52,7 +52,7 @@ export function runStep(step: i32, index: i32, count: i32, position: i32): void 
 export function input(site: i32, index: i32, count: i32): usize {
   if (site == SITE_ATTENDED) return run.attended;
   if (site == SITE_GATED) return run.gate;
-  let weight = weights().outputNorm;
+  let weight = weights.outputNorm;
   if (site == SITE_ATTENTION) weight = layer(index).attentionNorm;
   else if (site == SITE_FEED_FORWARD) weight = layer(index).feedForwardNorm;
   for (let t = 0; t < count; t++) {

@@ -1,22 +1,14 @@
 // The ABI: all that a host sees of the core. Addresses are bytes in the exported memory; a status is one of layout/status.ts,
-// and calls that return a count return -status when they fail. Sizes and identifiers: layout/abi.ts.
+// and calls that return a count return -status when they fail. Sizes and identifiers: layout/ts.
 
 import { header } from "./gguf/header";
 import { metadataCount as entries, metadataRecord } from "./gguf/metadata";
 import { dimension, tensorCount as tensors, tensorRecord } from "./gguf/tensors";
 import * as abi from "./layout/abi";
+import { INFO_KV_LENGTH, LOGIT_ROWS, MAX_BATCH, MAX_TOP } from "./layout/abi";
 import { BAD_OPTION, BAD_TOKEN, CONTEXT_OVERFLOW, OK, WRONG_STATE } from "./layout/status";
-import {
-  activationSectionBytes,
-  arenaBytes,
-  cacheBytes,
-  memoryBytes,
-  samplerBytes,
-  tensorBytes,
-  tokenBuffer,
-  tokenizerSectionBytes,
-  weightBytes,
-} from "./load/arena";
+import { tokenBuffer } from "./load/arena";
+import { planInfo } from "./load/info";
 import { beginLoad, endLoad, feedLoad, hasRecords, isPlanning, isReady, planLoad } from "./load/load";
 import { hashModel } from "./load/model_hash";
 import { config } from "./model/config";
@@ -26,29 +18,19 @@ import {
   kvSegmentBytes as segmentBytes,
   kvSegments as segments,
 } from "./model/kv_cache";
-import { run } from "./model/run_state";
+import { resetRunState, run } from "./model/run_state";
+import { Sequence, sequence } from "./model/sequence";
 import { forward as forwardPass, normed, project } from "./model/transformer";
 import { failAt } from "./runtime/failure";
 import { xxh64 } from "./runtime/hash";
 import { io } from "./runtime/memory";
 import { endThreads, prepareThreads, workLoop } from "./runtime/threads";
-import {
-  logitRow,
-  logSumExp as rowLogSumExp,
-  sampler as parameters,
-  samplerMask as maskOfTokens,
-  sampleToken,
-  seed as seedSampler,
-  topLogits,
-} from "./sampler/sampler";
+import { logSumExp as rowLogSumExp, topLogits } from "./sampler/logits";
+import { sampleToken } from "./sampler/sampler";
+import { logitRow, sampler as samplerState } from "./sampler/state";
 import * as tokenizer from "./tokenizer/index";
 
 export { errorExpected, errorField, errorFieldLength, errorValue } from "./runtime/failure";
-
-let kvLength: i32 = 0; // positions in the KV cache
-let batchCount: i32 = 0; // tokens of the last forward pass
-let firstRow: i32 = 0; // which of them the first row of logits belongs to
-let rowCount: i32 = 0; // rows of logits of the last forward pass
 
 // Loading
 
@@ -64,22 +46,18 @@ export function buffer(): usize {
  * @param memoryBudget bytes that linear memory may have, 0: no limit
  */
 export function begin(contextLength: u32, kvType: i32, memoryBudget: f64): i32 {
-  kvLength = 0;
-  batchCount = 0;
-  rowCount = 0;
-  tokenizer.pieceReset();
   return beginLoad(contextLength, kvType, memoryBudget);
 }
 
-/**
- * Takes the next `length` bytes of the file from the I/O buffer. NEED_BYTES | HEADER_READY | LOADED | error. After HEADER_READY the
- * rest of the chunk waits in the buffer: call plan(), then feed(0).
- */
+/** Takes the next `length` bytes of the file from the I/O buffer. NEED_BYTES | HEADER_READY: call plan() | LOADED | error */
 export function feed(length: u32): i32 {
   return feedLoad(length);
 }
 
-/** Checks the model, lays out the arena, grows memory, builds the tokenizer. OK | error; OVER_BUDGET with the bytes needed. */
+/**
+ * Checks the model, lays out the arena, grows memory, builds the tokenizer, and takes the rest of the chunk that the header ended in.
+ * NEED_BYTES | LOADED | error; OVER_BUDGET with the bytes needed
+ */
 export function plan(): i32 {
   return planLoad();
 }
@@ -89,83 +67,9 @@ export function end(): i32 {
   return endLoad();
 }
 
-/** A number about the model, its plan or its state: INFO_*; NaN for an unknown id. */
+/** A number about the model and its plan, from plan() on, or its state: INFO_*; NaN for an unknown id. */
 export function info(id: i32): f64 {
-  switch (id) {
-    case abi.INFO_LAYERS:
-      return config.layers;
-    case abi.INFO_HIDDEN:
-      return config.hidden;
-    case abi.INFO_INTERMEDIATE:
-      return config.intermediate;
-    case abi.INFO_HEADS:
-      return config.heads;
-    case abi.INFO_KV_HEADS:
-      return config.kvHeads;
-    case abi.INFO_HEAD_SIZE:
-      return config.headSize;
-    case abi.INFO_VOCABULARY:
-      return config.vocabulary;
-    case abi.INFO_TRAINED_CONTEXT:
-      return config.trainedContext;
-    case abi.INFO_CONTEXT:
-      return config.context;
-    case abi.INFO_KV_TYPE:
-      return config.kvType;
-    case abi.INFO_ROPE_THETA:
-      return config.ropeTheta;
-    case abi.INFO_NORM_EPSILON:
-      return config.normEpsilon;
-    case abi.INFO_TIED:
-      return config.tied ? 1 : 0;
-    case abi.INFO_BOS:
-      return config.bos;
-    case abi.INFO_EOS:
-      return config.eos;
-    case abi.INFO_ADD_BOS:
-      return config.addBos ? 1 : 0;
-    case abi.INFO_PARAMETERS:
-      return parameterCount();
-    case abi.INFO_DATA_OFFSET:
-      return <f64>header.dataOffset;
-    case abi.INFO_FILE_BYTES:
-      return fileBytes();
-    case abi.INFO_ARENA_BYTES:
-      return <f64>arenaBytes();
-    case abi.INFO_WEIGHT_BYTES:
-      return <f64>weightBytes();
-    case abi.INFO_KV_BYTES:
-      return <f64>cacheBytes();
-    case abi.INFO_ACTIVATION_BYTES:
-      return <f64>activationSectionBytes();
-    case abi.INFO_TOKENIZER_BYTES:
-      return <f64>tokenizerSectionBytes();
-    case abi.INFO_SAMPLER_BYTES:
-      return <f64>samplerBytes();
-    case abi.INFO_TENSOR_BYTES:
-      return <f64>tensorBytes();
-    case abi.INFO_MEMORY_BYTES:
-      return <f64>memoryBytes();
-    case abi.INFO_KV_LENGTH:
-      return kvLength;
-    default:
-      return NaN;
-  }
-}
-
-function parameterCount(): f64 {
-  let sum: f64 = 0;
-  for (let i = 0; i < tensorCount(); i++) {
-    const record = tensorRecord(i);
-    sum += <f64>(dimension(record, 0) * dimension(record, 1));
-  }
-  return sum;
-}
-
-function fileBytes(): f64 {
-  if (tensorCount() == 0) return <f64>header.dataOffset;
-  const last = tensorRecord(tensorCount() - 1);
-  return <f64>(header.dataOffset + load<u64>(last, abi.TENSOR_OFFSET) + load<u64>(last, abi.TENSOR_BYTES));
+  return id == INFO_KV_LENGTH ? sequence.length : planInfo(id);
 }
 
 /** Metadata entries; they can be read between HEADER_READY and plan(), otherwise there are 0. */
@@ -235,17 +139,20 @@ export function tokenType(id: i32): i32 {
 export function findToken(length: i32): i32 {
   return isReady("findToken") ? tokenizer.findToken(io(), length) : -1;
 }
+function held(): tokenizer.Held {
+  return changetype<tokenizer.Held>(changetype<usize>(sequence) + offsetof<Sequence>("heldBytes"));
+}
 /** Starts a stream of text. */
 export function pieceReset(): void {
-  tokenizer.pieceReset();
+  tokenizer.pieceReset(held());
 }
 /** Adds a token to the stream and writes the characters that are complete now to the I/O buffer. Bytes | -BAD_TOKEN */
 export function pieceAppend(token: i32): i32 {
-  return isReady("pieceAppend") ? tokenizer.pieceAppend(token, io()) : -WRONG_STATE;
+  return isReady("pieceAppend") ? tokenizer.pieceAppend(held(), token, io()) : -WRONG_STATE;
 }
 /** Ends the stream: writes what is held back of an incomplete character. Bytes */
 export function pieceFlush(): i32 {
-  return isReady("pieceFlush") ? tokenizer.pieceFlush(io()) : 0;
+  return isReady("pieceFlush") ? tokenizer.pieceFlush(held(), io()) : 0;
 }
 
 // Running
@@ -258,17 +165,17 @@ export function batch(): usize {
 /** Runs `count` tokens of batch() at `position`, which truncates the KV cache there. OK | BAD_OPTION | BAD_TOKEN | CONTEXT_OVERFLOW */
 export function forward(count: i32, position: i32): i32 {
   if (!isReady("forward")) return WRONG_STATE;
-  if (count < 1 || count > abi.MAX_BATCH) return failAt(BAD_OPTION, "count", count, abi.MAX_BATCH);
-  if (position < 0 || position > kvLength) return failAt(BAD_OPTION, "position", position, kvLength);
+  if (count < 1 || count > MAX_BATCH) return failAt(BAD_OPTION, "count", count, MAX_BATCH);
+  if (position < 0 || position > sequence.length) return failAt(BAD_OPTION, "position", position, sequence.length);
   if (position + count > config.context) return failAt(CONTEXT_OVERFLOW, "position", position + count, config.context);
   for (let i = 0; i < count; i++) {
     const token = load<u32>(run.tokens + 4 * i);
     if (token >= <u32>config.vocabulary) return failAt(BAD_TOKEN, "token", token, config.vocabulary);
   }
-  memory.copy(run.history + 4 * position, run.tokens, 4 * count);
-  kvLength = position + count;
-  batchCount = count;
-  rowCount = 0;
+  memory.copy(sequence.history + 4 * position, run.tokens, 4 * count);
+  sequence.length = position + count;
+  run.count = count;
+  run.rowCount = 0;
   forwardPass(count, position);
   return OK;
 }
@@ -276,12 +183,12 @@ export function forward(count: i32, position: i32): i32 {
 /** Logits of `count` tokens of the last batch from `first` on, f32[count][vocabulary]; 0 when there are no such. */
 export function logits(first: i32, count: i32): usize {
   if (!isReady("logits")) return 0;
-  if (first < 0 || count < 1 || count > abi.LOGIT_ROWS || first > batchCount - count) {
-    failAt(BAD_OPTION, "logits", <f64>first + <f64>count, batchCount);
+  if (first < 0 || count < 1 || count > LOGIT_ROWS || first > run.count - count) {
+    failAt(BAD_OPTION, "logits", <f64>first + <f64>count, run.count);
     return 0;
   }
-  firstRow = first;
-  rowCount = count;
+  run.firstRow = first;
+  run.rowCount = count;
   project(logitRow(0), first, count);
   return logitRow(0);
 }
@@ -289,8 +196,8 @@ export function logits(first: i32, count: i32): usize {
 /** States behind the last norm of `count` tokens of the last batch from `first` on, f32[count][hidden]; 0 when there are no such. */
 export function hidden(first: i32, count: i32): usize {
   if (!isReady("hidden")) return 0;
-  if (first < 0 || count < 1 || first > batchCount - count) {
-    failAt(BAD_OPTION, "hidden", <f64>first + <f64>count, batchCount);
+  if (first < 0 || count < 1 || first > run.count - count) {
+    failAt(BAD_OPTION, "hidden", <f64>first + <f64>count, run.count);
     return 0;
   }
   return normed(first, count);
@@ -298,22 +205,22 @@ export function hidden(first: i32, count: i32): usize {
 
 /** Whether the last logits() computed the row, and nothing has run since; otherwise the failure is recorded. */
 function hasRow(row: i32): bool {
-  if (<u32>row < <u32>rowCount) return true;
-  failAt(BAD_OPTION, "row", row, rowCount);
+  if (<u32>row < <u32>run.rowCount) return true;
+  failAt(BAD_OPTION, "row", row, run.rowCount);
   return false;
 }
 
 /** SAMPLER_* parameters. */
 export function sampler(): usize {
-  return parameters();
+  return samplerState.parameters;
 }
 /** u8[ceil(vocabulary / 8)]: bit i & 7 of byte i >> 3 says whether token i may be sampled while SAMPLER_MASKED is 1. */
 export function samplerMask(): usize {
-  return maskOfTokens();
+  return samplerState.mask;
 }
 /** Seeds the sampler. */
 export function seed(value: u64): void {
-  seedSampler(value);
+  sequence.random = value;
 }
 /**
  * Picks a token from a row of the last logits, which it changes; the history is all tokens up to the row's own.
@@ -322,11 +229,11 @@ export function seed(value: u64): void {
 export function sample(row: i32): i32 {
   if (!isReady("sample")) return -WRONG_STATE;
   if (!hasRow(row)) return -BAD_OPTION;
-  return sampleToken(logitRow(row), kvLength - batchCount + firstRow + row + 1);
+  return sampleToken(logitRow(row), sequence.length - run.count + run.firstRow + row + 1);
 }
 /** The `k` (1..MAX_TOP) largest logits of a row, descending: { id u32, logit f32 }[k]; 0 for a row or k out of range. */
 export function top(row: i32, k: i32): usize {
-  if (!isReady("top") || !hasRow(row) || k < 1 || k > min(abi.MAX_TOP, config.vocabulary)) return 0;
+  if (!isReady("top") || !hasRow(row) || k < 1 || k > min(MAX_TOP, config.vocabulary)) return 0;
   return topLogits(logitRow(row), k);
 }
 /** log(sum(e^logit)) of a row of the last logits; NaN when there is no such. */
@@ -338,15 +245,17 @@ export function logSumExp(row: i32): f64 {
 
 /** Tokens in the KV cache, u32[context]. */
 export function history(): usize {
-  return run.history;
+  return sequence.history;
 }
 /** Segments of the cache: positions 0..n-1 are the first kvSegmentBytes(i, n) bytes of each, after kvSetLength(n). */
 export function kvSegments(): i32 {
   return isReady("kvSegments") ? segments() : 0;
 }
+/** Address of a segment. */
 export function kvSegment(index: i32): usize {
   return segmentAt(index);
 }
+/** Bytes at the beginning of a segment that hold the first `positions` positions. */
 export function kvSegmentBytes(index: i32, positions: i32): usize {
   return segmentBytes(index, positions);
 }
@@ -355,13 +264,12 @@ export function kvSetLength(length: i32): i32 {
   if (!isReady("kvSetLength")) return WRONG_STATE;
   if (length < 0 || length > config.context) return failAt(CONTEXT_OVERFLOW, "length", length, config.context);
   for (let i = 0; i < length; i++) {
-    const token = load<u32>(run.history + 4 * i);
+    const token = load<u32>(sequence.history + 4 * i);
     if (token >= <u32>config.vocabulary) return failAt(BAD_TOKEN, "history", token, config.vocabulary);
   }
   clearBehind(length);
-  kvLength = length;
-  batchCount = 0;
-  rowCount = 0;
+  sequence.length = length;
+  resetRunState();
   return OK;
 }
 

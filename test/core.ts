@@ -148,10 +148,7 @@ export class Core {
       this.bytes(e.buffer(), piece.length).set(piece);
       offset += piece.length;
       code = e.feed(piece.length);
-      if (code === HEADER_READY) {
-        code = e.plan();
-        if (code === OK) code = e.feed(0);
-      }
+      if (code === HEADER_READY) code = e.plan();
     }
     return code < FIRST_ERROR ? e.end() : code;
   }

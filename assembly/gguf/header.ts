@@ -1,6 +1,6 @@
-// The header that is being read, or was read last. One struct in linear memory: what else reads GGUF brings a header of its own.
+// The header that is being read, or was read last.
 
-import { headerAddress } from "../runtime/memory";
+import { headerAddress, STRUCT_BYTES } from "../runtime/memory";
 
 @unmanaged
 export class Header {
@@ -22,3 +22,4 @@ export class Header {
 // @ts-ignore: decorator
 @lazy
 export const header = changetype<Header>(headerAddress());
+if (offsetof<Header>() > STRUCT_BYTES) ERROR("Header is larger than STRUCT_BYTES");

@@ -1,5 +1,5 @@
-// Attention over the positions 0..count-1 of one key-value head of the int8 cache (https://arxiv.org/abs/1706.03762): scores, softmax,
-// mix. Query heads that share keys and values go through together, three at a time or one, so that the cache is read once.
+// Attention over the positions of one key-value head of the int8 cache (https://arxiv.org/abs/1706.03762): scores, softmax, weighted
+// sum. Query heads that share keys and values go through together, three at a time or one, so that the cache is read once.
 //
 // Keys and values stay signed bytes, four columns of four positions in a vector (model/kv_cache.ts draws them). What meets them has seven bits:
 // queries q + 64 with q in -63..63, and the weights that the softmax gives, 0..127, with one scale for every BLOCK positions. So four
@@ -15,6 +15,26 @@ import { dotSeven, sevenConstant } from "./simd";
 
 const QUERY_LEVELS: f32 = 63;
 const WEIGHT_LEVELS: f32 = 127;
+
+/** Query heads that go together over one key-value head, three or one: what the kernels read and write. Each thread has its own. */
+@unmanaged
+export class Heads {
+  headSize: i32;
+  positions: i32; // 0..positions - 1 are attended to
+  capacity: usize; // positions that there is room for, whole blocks
+  // The key-value head, in the cache
+  keys: usize; // i8[capacity][headSize]
+  keyBiases: usize; // i32[capacity]
+  keyScales: usize; // f32[capacity]
+  values: usize; // i8[capacity][headSize]
+  valueScales: usize; // f32[capacity]
+  // The query heads
+  queries: usize; // u8[3][headSize]
+  factors: usize; // f32[3]: what a head's scores are multiplied by
+  scores: usize; // f32[3][capacity]
+  weights: usize; // u8[3][capacity]
+  blockScales: usize; // f32[3][capacity / BLOCK]
+}
 
 /** `count` rounded up to whole blocks. */
 // @ts-ignore: decorator
@@ -47,45 +67,26 @@ function sixteenBytes(source: usize, factor: v128): v128 {
   return i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d));
 }
 
-/**
- * Scores of one query head, or three: query u8[heads][headSize] times the keys of `count` positions, less the bias, times the key's scale
- * and the head's f32 factors[heads], to scores f32[heads][stride]; `stride` in bytes. `biases` i32[count] and `scales` f32[count] belong
- * to the keys. Writes whole groups of eight positions.
- */
-export function score(
-  three: bool,
-  scores: usize,
-  stride: usize,
-  query: usize,
-  factors: usize,
-  keys: usize,
-  biases: usize,
-  scales: usize,
-  count: i32,
-  headSize: i32,
-): void {
-  if (three) scoreHeads(true, scores, stride, query, factors, keys, biases, scales, count, headSize);
-  else scoreHeads(false, scores, stride, query, factors, keys, biases, scales, count, headSize);
+/** h.scores = (queries . keys + bias) * key scale * factor, of one query head or three. Writes whole groups of eight positions. */
+export function attentionScores(h: Heads, three: bool): void {
+  if (three) scoreHeads(h, true);
+  else scoreHeads(h, false);
 }
 
 // @ts-ignore: decorator
 @inline
-function scoreHeads(
-  three: bool,
-  scores: usize,
-  stride: usize,
-  query: usize,
-  factors: usize,
-  keys: usize,
-  biases: usize,
-  scales: usize,
-  count: i32,
-  headSize: i32,
-): void {
+function scoreHeads(h: Heads, three: bool): void {
+  const stride: usize = 4 * h.capacity;
+  const query = h.queries;
+  const factors = h.factors;
+  let scores = h.scores;
+  let keys = h.keys;
+  let biases = h.keyBiases;
+  let scales = h.keyScales;
   const constant = sevenConstant();
-  const row = <usize>headSize;
+  const row = <usize>h.headSize;
   const end = query + row;
-  for (const last = scores + 4 * <usize>count; scores < last; scores += 32) {
+  for (const last = scores + 4 * <usize>h.positions; scores < last; scores += 32) {
     let a0 = v128.load(biases);
     let a1 = v128.load(biases, 16);
     let b0 = a0;
@@ -140,10 +141,13 @@ function storeScores(scores: usize, first: v128, second: v128, scales: usize, fa
   v128.store(scores, f32x4.mul(f32x4.convert_i32x4_s(second), f32x4.mul(v128.load(scales, 16), f)), 16);
 }
 
-/** The largest of f32 scores[count]; behind them, to the end of the block, come -Infinities. */
-export function closeScores(scores: usize, count: i32): f32 {
-  const end = scores + 4 * <usize>count;
-  const padded = scores + 4 * <usize>blocks(count);
+/** The largest score of head `head`; behind them, to the end of the block, come -Infinities. */
+// @ts-ignore: decorator
+@inline
+function maskScores(h: Heads, head: usize): f32 {
+  const scores = h.scores + 4 * head * h.capacity;
+  const end = scores + 4 * <usize>h.positions;
+  const padded = scores + 4 * <usize>blocks(h.positions);
   for (let at = end; at < padded; at += 4) store<f32>(at, -Infinity);
   let largest = f32x4.splat(-Infinity);
   for (let at = scores; at < end; at += 16) largest = f32x4.pmax(largest, v128.load(at));
@@ -151,41 +155,46 @@ export function closeScores(scores: usize, count: i32): f32 {
 }
 
 /**
- * Weights of values: 2^(scores[j] - largest) * scales[j], f32[count] at `scores`, to u8[count] at `target`, with a scale for every block
- * to blockScales f32[count / BLOCK]. Returns the sum of the powers, which the block scales are not divided by yet.
+ * Softmax, quantized: 2^(score - largest) * value scale of head `head`, to h.weights with a scale for every block in h.blockScales.
+ * Returns the sum of the powers, which the block scales are not divided by yet. Overwrites the scores.
  */
-export function weigh(target: usize, blockScales: usize, scores: usize, largest: f32, scales: usize, count: i32): f32 {
-  const least = v128.load(POWER);
+export function attentionWeights(h: Heads, head: usize): f32 {
+  const largest = maskScores(h, head);
+  let target = h.weights + head * h.capacity;
+  let blockScales = h.blockScales + (4 * head * h.capacity) / BLOCK;
+  const scores = h.scores + 4 * head * h.capacity;
+  let scales = h.valueScales;
+  const lowest = v128.load(POWER);
   const round = v128.load(POWER, 16);
   const p0 = v128.load(POWER, 32);
   const p1 = v128.load(POWER, 48);
   const p2 = v128.load(POWER, 64);
   const p3 = v128.load(POWER, 80);
   const top = f32x4.splat(largest);
-  const end = scores + 4 * <usize>count;
+  const end = scores + 4 * <usize>h.positions;
   let sum = f32x4.splat(0);
   for (let block = scores; block < end; ) {
-    let most = f32x4.splat(0);
+    let blockMax = f32x4.splat(0);
     let at = block;
     block += 4 * BLOCK;
     for (; at < block; at += 16) {
       // 2^x = 2^n 2^r with |r| <= 1/2: n stays in the low bits of `shifted`, from where it is added to the exponent of 2^r.
       const x = f32x4.sub(v128.load(at), top);
-      const bounded = f32x4.pmax(x, least);
+      const bounded = f32x4.pmax(x, lowest);
       const shifted = f32x4.add(bounded, round);
       const r = f32x4.sub(bounded, f32x4.sub(shifted, round));
       let p = f32x4.add(f32x4.mul(p0, r), p1);
       p = f32x4.add(f32x4.mul(p, r), p2);
       p = f32x4.add(f32x4.mul(p, r), p3);
       // What is too small to count, or behind `count`, is 0, whatever scale stands there.
-      const power = v128.and(i32x4.add(p, i32x4.shl(shifted, 23)), f32x4.gt(x, least));
-      const product = v128.and(f32x4.mul(power, v128.load(scales)), f32x4.gt(x, least));
+      const power = v128.and(i32x4.add(p, i32x4.shl(shifted, 23)), f32x4.gt(x, lowest));
+      const product = v128.and(f32x4.mul(power, v128.load(scales)), f32x4.gt(x, lowest));
       sum = f32x4.add(sum, power);
-      most = f32x4.pmax(most, product);
+      blockMax = f32x4.pmax(blockMax, product);
       v128.store(at, product);
       scales += 16;
     }
-    const amax = f32x4Max(most);
+    const amax = f32x4Max(blockMax);
     const inverse = f32x4.splat(amax > TINY ? WEIGHT_LEVELS / amax : 0);
     for (at = block - 4 * BLOCK; at < block; at += 64) {
       v128.store(target, sixteenBytes(at, inverse));
@@ -208,40 +217,23 @@ const POWER = memory.data<f32>(
   16,
 );
 
-/**
- * target f32[heads][headSize] = sum over positions of weights u8[heads][stride] * block scale * the values of `count` positions.
- * `stride` in bytes of a head's weights; blockScales f32[heads][scaleStride].
- */
-export function mix(
-  three: bool,
-  target: usize,
-  weights: usize,
-  stride: usize,
-  blockScales: usize,
-  scaleStride: usize,
-  values: usize,
-  count: i32,
-  headSize: i32,
-): void {
-  if (three) mixHeads(true, target, weights, stride, blockScales, scaleStride, values, count, headSize);
-  else mixHeads(false, target, weights, stride, blockScales, scaleStride, values, count, headSize);
+/** target f32[1 or 3][headSize] = sum over positions of weight * block scale * value. */
+export function weightedValues(h: Heads, three: bool, target: usize): void {
+  if (three) sumHeads(h, true, target);
+  else sumHeads(h, false, target);
 }
 
 // @ts-ignore: decorator
 @inline
-function mixHeads(
-  three: bool,
-  target: usize,
-  weights: usize,
-  stride: usize,
-  blockScales: usize,
-  scaleStride: usize,
-  values: usize,
-  count: i32,
-  headSize: i32,
-): void {
+function sumHeads(h: Heads, three: bool, target: usize): void {
+  const stride = h.capacity;
+  const scaleStride: usize = (4 * h.capacity) / BLOCK;
+  const count = h.positions;
+  let weights = h.weights;
+  let blockScales = h.blockScales;
+  let values = h.values;
   const constant = sevenConstant();
-  const row = <usize>headSize;
+  const row = <usize>h.headSize;
   memory.fill(target, 0, (three ? 12 : 4) * row);
   for (let block = 0; block < count; block += BLOCK) {
     // Positions behind `count` weigh nothing; whole groups of eight are enough.

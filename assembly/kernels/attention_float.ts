@@ -1,4 +1,4 @@
-// Attention over f32 keys and values, one query head at a time (https://arxiv.org/abs/1706.03762): scores, softmax, mix.
+// Attention over f32 keys and values, one query head at a time (https://arxiv.org/abs/1706.03762): scores, softmax, weighted sum.
 
 import { exp4 } from "./math";
 import { f32x4Max, f32x4Sum } from "./reduce";
@@ -32,7 +32,14 @@ export function softmax(scores: usize, count: i32): f32 {
 }
 
 /** target = scale * sum over j of weights[j] * values[j], f32 values [count][headSize]. */
-export function mixFloat(target: usize, weights: usize, scale: f32, values: usize, count: i32, headSize: i32): void {
+export function weightedValuesFloat(
+  target: usize,
+  weights: usize,
+  scale: f32,
+  values: usize,
+  count: i32,
+  headSize: i32,
+): void {
   const row = <usize>headSize * 4;
   const end = weights + 4 * <usize>count;
   const factor = f32x4.splat(scale);

@@ -45,17 +45,21 @@ export const INFO_ADD_BOS = 15; // tokenizer.ggml.add_bos_token, 1 when the file
 export const INFO_PARAMETERS = 16;
 export const INFO_DATA_OFFSET = 17; // first byte of tensor data in the file
 export const INFO_FILE_BYTES = 18; // what the file must have
-// Arena, in bytes:
-export const INFO_ARENA_BYTES = 24; // the sum of the sections
-export const INFO_WEIGHT_BYTES = 25;
-export const INFO_KV_BYTES = 26;
-export const INFO_ACTIVATION_BYTES = 27;
-export const INFO_TOKENIZER_BYTES = 28;
-export const INFO_SAMPLER_BYTES = 29; // logits and sampler scratch
-export const INFO_TENSOR_BYTES = 30; // tensor records
-export const INFO_MEMORY_BYTES = 31; // size of linear memory when the plan is carried out
+export const INFO_ARENA_BYTES = 19; // the sum of the sections
+export const INFO_MEMORY_BYTES = 20; // size of linear memory when the plan is carried out
 // State:
-export const INFO_KV_LENGTH = 32; // positions in the KV cache
+export const INFO_KV_LENGTH = 21; // positions in the KV cache
+// INFO_SECTION + SECTION_*: bytes of a section of the arena
+export const INFO_SECTION = 24;
+
+// Sections of the arena, in the order in which they lie
+export const SECTION_WEIGHTS = 0; // packed
+export const SECTION_TENSORS = 1; // tensor records, structs of the weights
+export const SECTION_TOKENIZER = 2; // tables, and what encode() writes
+export const SECTION_KV_CACHE = 3;
+export const SECTION_ACTIVATIONS = 4;
+export const SECTION_SAMPLER = 5; // logits and sampler scratch
+export const SECTIONS = 6;
 
 // Sampler parameters, at sampler():
 //

@@ -14,11 +14,13 @@ import {
   TRUNCATED,
   WRONG_STATE,
 } from "../layout/status";
-import { prepareRunState } from "../model/run_state";
+import { prepareRunState, resetRunState } from "../model/run_state";
+import { sequence } from "../model/sequence";
 import { failAt } from "../runtime/failure";
 import { arenaBase, ensure, io } from "../runtime/memory";
-import { resetSampler } from "../sampler/sampler";
+import { resetSampler } from "../sampler/state";
 import { carryOutPlan } from "./arena";
+import { clearInfo, fillInfo } from "./info";
 import { complete, currentBytes, currentRecord, feedWeights, resetPacking } from "./pack";
 
 const IDLE = 0;
@@ -31,55 +33,49 @@ let phase: i32 = IDLE;
 let wantedContext: u32 = 0;
 let wantedKvType: i32 = 0;
 let budget: f64 = 0;
-let pending: usize = 0; // bytes of the chunk behind the header
-let pendingBytes: u32 = 0;
+let chunkBytes: u32 = 0; // of the chunk in the I/O buffer in which the header ended
 
+/** Forgets what was loaded; the arguments are carryOutPlan()'s. OK | OUT_OF_MEMORY */
 export function beginLoad(contextLength: u32, kvType: i32, memoryBudget: f64): i32 {
   phase = IDLE;
   if (!ensure(arenaBase())) return failAt(OUT_OF_MEMORY, "memory", <f64>arenaBase(), 0);
   wantedContext = contextLength;
   wantedKvType = kvType;
   budget = memoryBudget;
-  pendingBytes = 0;
+  clearInfo();
   resetHeader();
+  resetRunState();
+  sequence.length = 0;
+  sequence.heldCount = 0;
   phase = HEADER;
   return OK;
 }
 
+/** Takes `length` bytes of the I/O buffer: NEED_BYTES | HEADER_READY | LOADED | error */
 export function feedLoad(length: u32): i32 {
   if (phase != HEADER && phase != WEIGHTS) return failAt(WRONG_STATE, "feed", phase, HEADER);
   if (length > <u32>IO_BYTES) return failed(failAt(BAD_OPTION, "length", length, IO_BYTES));
-  if (phase == HEADER) return feedHeaderChunk(length);
-  if (pendingBytes > 0) {
-    const bytes = pendingBytes;
-    pendingBytes = 0;
-    return feedTensors(pending, bytes);
-  }
-  return feedTensors(io(), length);
-}
-
-function feedHeaderChunk(length: u32): i32 {
-  const before = stagedBytes();
+  if (phase == WEIGHTS) return feedTensors(io(), length);
   const status = feedHeader(io(), length);
   if (status == NEED_BYTES) return status;
   if (status != HEADER_READY) return failed(status);
+  chunkBytes = length;
   phase = PLANNING;
-  // Tensor data may begin in this chunk, or padding may still be missing: resetPacking() is told in planLoad().
-  const data = header.dataOffset;
-  const seen = before + length;
-  pendingBytes = seen > data ? <u32>(seen - data) : 0;
-  pending = io() + length - pendingBytes;
   return HEADER_READY;
 }
 
+/** Carries the plan out and packs the rest of the chunk in the I/O buffer: NEED_BYTES | LOADED | error */
 export function planLoad(): i32 {
   if (phase != PLANNING) return failAt(WRONG_STATE, "plan", phase, PLANNING);
-  const seen = stagedBytes();
+  const seen = stagedBytes(); // and from here on gone
   const status = carryOutPlan(wantedContext, wantedKvType, budget);
   if (status != OK) return failed(status);
-  resetPacking(header.dataOffset > seen ? header.dataOffset - seen : 0);
+  fillInfo();
   phase = WEIGHTS;
-  return OK;
+  // Tensor data begins in this chunk, or padding is still missing.
+  resetPacking(header.dataOffset > seen ? header.dataOffset - seen : 0);
+  const rest = seen > header.dataOffset ? <u32>(seen - header.dataOffset) : 0;
+  return feedTensors(io() + chunkBytes - rest, rest);
 }
 
 function feedTensors(bytes: usize, length: u32): i32 {
@@ -87,11 +83,11 @@ function feedTensors(bytes: usize, length: u32): i32 {
   return status == NEED_BYTES || status == LOADED ? status : failed(status);
 }
 
-/** The source ended. */
+/** The source ended: LOADED | TRUNCATED | WRONG_STATE */
 export function endLoad(): i32 {
   if (phase == READY) return LOADED;
   if (phase == HEADER) return failed(truncatedHeader());
-  if (phase != WEIGHTS || pendingBytes > 0) return failAt(WRONG_STATE, "end", phase, WEIGHTS);
+  if (phase != WEIGHTS) return failAt(WRONG_STATE, "end", phase, WEIGHTS);
   if (!complete()) {
     const record = currentRecord();
     return failed(failTensor(TRUNCATED, record, currentBytes(), <f64>load<u64>(record, TENSOR_BYTES)));
@@ -107,7 +103,7 @@ function failed(status: i32): i32 {
   return status;
 }
 
-/** Whether a model is loaded; otherwise the failure is recorded. */
+/** Whether a model is loaded; otherwise the failure of `call` is recorded. */
 export function isReady(call: string): bool {
   if (phase == READY) return true;
   failAt(WRONG_STATE, call, phase, READY);

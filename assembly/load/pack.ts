@@ -37,7 +37,7 @@ import {
   TILE_ROWS,
 } from "../layout/tile";
 import { isVector } from "../model/weights";
-import { carry, decoded } from "../runtime/memory";
+import { decodedBlock, unfinishedBlock } from "../runtime/memory";
 
 const LARGEST_HALF: f32 = 65504;
 
@@ -122,13 +122,13 @@ export function feedWeights(bytes: usize, length: u32): i32 {
     }
     if (carried > 0 || length < unit) {
       const taken = min<u32>(unit - carried, length);
-      memory.copy(carry() + carried, bytes, taken);
+      memory.copy(unfinishedBlock() + carried, bytes, taken);
       carried += taken;
       bytes += taken;
       length -= taken;
       if (carried < unit) break;
       carried = 0;
-      const status = pack(carry(), 1);
+      const status = pack(unfinishedBlock(), 1);
       if (status != OK) return status;
       continue;
     }
@@ -383,9 +383,9 @@ function packDecoded(m: Matrix, source: usize, blocks: u32): bool {
   let target = m.quants + group * GROUP_BYTES_INT8 + rowOffset(BAND_BYTES_INT8);
   let scale = m.scales + group * SCALE_BYTES_INT8 + 2 * (row % TILE_ROWS);
   for (const end = source + blocks * unit; source < end; source += unit) {
-    dequantize(type, source, decoded());
+    dequantize(type, source, decodedBlock());
     for (let g: u32 = 0; g < unitGroups; g++) {
-      if (!packGroup(target, scale, TYPE_F32, decoded() + 4 * GROUP * g)) return false;
+      if (!packGroup(target, scale, TYPE_F32, decodedBlock() + 4 * GROUP * g)) return false;
       target += GROUP_BYTES_INT8;
       scale += SCALE_BYTES_INT8;
     }

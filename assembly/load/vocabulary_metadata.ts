@@ -5,7 +5,7 @@ import { MAX_TOKEN_BYTES, MAX_VOCABULARY, VALUE_I32, VALUE_STRING } from "../lay
 import { BAD_ARRAY_LENGTH, BAD_STRING_LENGTH, MISSING_KEY, OK, UNSUPPORTED_TOKENIZER } from "../layout/status";
 import { config } from "../model/config";
 import { fail, failAt } from "../runtime/failure";
-import { buildTokenizer, tokenizerBytes } from "../tokenizer/index";
+import { buildTokenizer, carveTokenizer } from "../tokenizer/index";
 
 const ELEMENTS: usize = 12; // an array's elements follow its type and count
 
@@ -54,20 +54,13 @@ export function readVocabularyMetadata(): i32 {
   return OK;
 }
 
-/** Bytes of the tokenizer's section. */
-export function vocabularyBytes(): u64 {
-  return tokenizerBytes(config.vocabulary, <u32>textBytes, load<u32>(merges, 4));
+/** Carves the tokenizer's section. */
+export function carveVocabularySection(): void {
+  carveTokenizer(config.vocabulary, <u32>textBytes, load<u32>(merges, 4));
 }
 
-/** Builds the tokenizer; OK | BAD_VOCABULARY */
-export function buildVocabulary(section: usize): i32 {
+/** Builds the tokenizer there; OK | BAD_VOCABULARY */
+export function buildVocabulary(): i32 {
   const typeElements = types ? types + ELEMENTS : 0;
-  return buildTokenizer(
-    section,
-    tokens + ELEMENTS,
-    config.vocabulary,
-    typeElements,
-    merges + ELEMENTS,
-    load<u32>(merges, 4),
-  );
+  return buildTokenizer(tokens + ELEMENTS, config.vocabulary, typeElements, merges + ELEMENTS, load<u32>(merges, 4));
 }

@@ -14,7 +14,7 @@ import {
   UNSUPPORTED_ROPE_SCALING,
 } from "../layout/status";
 import { fail, failAt } from "../runtime/failure";
-import { configAddress } from "../runtime/memory";
+import { configAddress, STRUCT_BYTES } from "../runtime/memory";
 
 @unmanaged
 export class Config {
@@ -40,6 +40,7 @@ export class Config {
 // @ts-ignore: decorator
 @lazy
 export const config = changetype<Config>(configAddress());
+if (offsetof<Config>() > STRUCT_BYTES) ERROR("Config is larger than STRUCT_BYTES");
 
 /** Width of all query heads together. */
 // @ts-ignore: decorator

@@ -21,6 +21,7 @@ import { nearestInt, TINY } from "../kernels/math";
 import { f32x4Max, i32x4Sum } from "../kernels/reduce";
 import { KV_INT8 } from "../layout/abi";
 import { BLOCK, QUERY_BIAS, TILE_POSITIONS } from "../layout/kv";
+import { carve } from "../runtime/carve";
 import { config, kvCapacity } from "./config";
 import { run } from "./run_state";
 
@@ -42,16 +43,12 @@ function keySegments(): i32 {
   return config.layers * config.kvHeads;
 }
 
-/** Bytes of the whole cache. */
-export function kvBytes(): u64 {
-  const data = <u64>dataSegments() * headStride();
-  return config.kvType == KV_INT8 ? data + <u64>(dataSegments() + keySegments()) * 4 * kvCapacity() : data;
-}
-
-export function carveKvCache(at: usize): void {
-  run.cache = at;
-  run.cacheScales = at + <usize>dataSegments() * headStride();
-  run.keyBiases = run.cacheScales + <usize>dataSegments() * 4 * kvCapacity();
+/** Carves the cache; nothing lies between its parts, because a capacity is whole blocks. */
+export function carveKvCache(): void {
+  run.cache = carve(<u64>dataSegments() * headStride());
+  if (config.kvType != KV_INT8) return;
+  run.cacheScales = carve(<u64>dataSegments() * 4 * kvCapacity());
+  run.keyBiases = carve(<u64>keySegments() * 4 * kvCapacity());
 }
 
 // @ts-ignore: decorator
@@ -164,6 +161,7 @@ function storeHead(areKeys: bool, vectors: usize, scales: usize, position: i32, 
 export function kvSegments(): i32 {
   return config.kvType == KV_INT8 ? 2 * dataSegments() + keySegments() : dataSegments();
 }
+/** Address of segment `index`. */
 export function kvSegment(index: i32): usize {
   const data = dataSegments();
   return index < data

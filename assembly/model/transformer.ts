@@ -18,7 +18,7 @@ import { Layer, layer, weights } from "./weights";
 /** Runs `count` tokens of run.tokens at positions `first`...; leaves the residual stream in run.x and fills the KV cache. */
 export function forward(count: i32, first: i32): void {
   for (let t = 0; t < count; t++) {
-    dequantizeRow(row(run.x, t, config.hidden), weights().embedding, load<u32>(run.tokens + 4 * t));
+    dequantizeRow(row(run.x, t, config.hidden), weights.embedding, load<u32>(run.tokens + 4 * t));
     ropeTurns(row(run.turns, t, 2 * config.headSize), run.frequencies, config.headSize, first + t);
   }
   for (let l = 0; l < config.layers; l++) {
@@ -64,15 +64,15 @@ export function feedForward(w: Layer, count: i32): void {
 export function normed(first: i32, count: i32): usize {
   for (let t = 0; t < count; t++) {
     const target = row(run.normed, t, config.hidden);
-    rmsNorm(target, row(run.x, first + t, config.hidden), weights().outputNorm, config.hidden, config.normEpsilon);
+    rmsNorm(target, row(run.x, first + t, config.hidden), weights.outputNorm, config.hidden, config.normEpsilon);
   }
   return run.normed;
 }
 
 /** LM head: logits f32[count][vocabulary] of the tokens `first`... of the last forward pass. */
 export function project(target: usize, first: i32, count: i32): void {
-  normAndQuantize(row(run.x, first, config.hidden), weights().outputNorm, count, weights().head.wide);
-  matmul(target, weights().head, run.quantized, count, !weights().head.wide);
+  normAndQuantize(row(run.x, first, config.hidden), weights.outputNorm, count, weights.head.wide);
+  matmul(target, weights.head, run.quantized, count, !weights.head.wide);
 }
 
 // Rows

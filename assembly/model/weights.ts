@@ -21,9 +21,10 @@ import {
   UNSUPPORTED_TENSOR_TYPE,
 } from "../layout/status";
 import { TILE_ROWS } from "../layout/tile";
+import { carve } from "../runtime/carve";
 import { fail } from "../runtime/failure";
-import { align64, failureText } from "../runtime/memory";
-import { equals, startsWith } from "../runtime/text";
+import { io, STRUCT_BYTES, weightsAddress } from "../runtime/memory";
+import { digitsEnd, equals, isCanonical, parseDigits, startsWith, writeDigits, writeText } from "../runtime/text";
 import { config, kvWidth, queryWidth } from "./config";
 
 @unmanaged
@@ -45,6 +46,18 @@ export class Weights {
   head: Matrix; // [vocabulary, hidden], the embedding when tied
   outputNorm: usize; // f32[hidden]
   ropeFactors: usize; // f32[headSize / 2], divides the frequencies; 0 without
+  layers: usize; // Layer[layers], behind them Matrix[tensors]
+}
+
+// @ts-ignore: decorator
+@lazy
+export const weights = changetype<Weights>(weightsAddress());
+if (offsetof<Weights>() > STRUCT_BYTES) ERROR("Weights is larger than STRUCT_BYTES");
+
+// @ts-ignore: decorator
+@inline
+export function layer(index: i32): Layer {
+  return changetype<Layer>(weights.layers + <usize>index * offsetof<Layer>());
 }
 
 // Roles are the fields of Weights, then those of Layer.
@@ -64,30 +77,16 @@ const UP = 11;
 const DOWN = 12;
 const ROLES = 13;
 
-let structs: usize = 0;
+const LAYER_PREFIX = "blk.";
+const DOT = 0x2e;
 
-// @ts-ignore: decorator
-@inline
-export function weights(): Weights {
-  return changetype<Weights>(structs);
-}
-// @ts-ignore: decorator
-@inline
-export function layer(index: i32): Layer {
-  return changetype<Layer>(structs + offsetof<Weights>() + <usize>index * offsetof<Layer>());
-}
-
-/** Bytes of all the structs. */
+/** Bytes of the structs of layers and matrices. */
 export function structBytes(): u64 {
-  const fixed = offsetof<Weights>() + <u64>config.layers * offsetof<Layer>();
-  return align64(fixed + <u64>tensorCount() * offsetof<Matrix>());
+  return <u64>config.layers * offsetof<Layer>() + <u64>tensorCount() * offsetof<Matrix>();
 }
 
 function matrix(tensor: i32): Matrix {
-  return changetype<Matrix>(layerEnd() + <usize>tensor * offsetof<Matrix>());
-}
-function layerEnd(): usize {
-  return changetype<usize>(layer(config.layers));
+  return changetype<Matrix>(changetype<usize>(layer(config.layers)) + <usize>tensor * offsetof<Matrix>());
 }
 
 /** Name of a role, as llama.cpp writes it; those of a layer follow "blk.N.". */
@@ -122,6 +121,7 @@ function roleName(role: i32): string {
   }
 }
 
+/** Whether the weights of a role are a vector; the others are matrices. */
 export function isVector(role: i32): bool {
   return role == OUTPUT_NORM || role == ROPE_FACTORS || role == ATTENTION_NORM || role == FEED_FORWARD_NORM;
 }
@@ -140,93 +140,83 @@ function columnsOf(role: i32): i32 {
   return role == ROPE_FACTORS ? config.headSize / 2 : config.hidden;
 }
 
-/** Role of a tensor, or -1; the layer goes into the record. */
-function recognise(record: usize): i32 {
-  let name = record + TENSOR_NAME;
-  let length = <usize>load<u32>(record, TENSOR_NAME_LENGTH);
-  if (!startsWith(name, length, "blk.")) {
-    for (let role = 0; role < MODEL_ROLES; role++) if (equals(name, length, roleName(role))) return role;
-    return -1;
-  }
-  name += 4;
-  length -= 4;
-  let index = 0;
-  let digits = 0;
-  while (<usize>digits < length && digits < 5) {
-    const digit = <i32>load<u8>(name + digits) - 48;
-    if (digit < 0 || digit > 9) break;
-    index = index * 10 + digit;
-    digits++;
-  }
-  const canonical = digits == 1 || (digits > 1 && load<u8>(name) != 48);
-  if (!canonical || index >= config.layers || <usize>digits >= length || load<u8>(name + digits) != 46) return -1;
-  name += digits + 1;
-  length -= digits + 1;
+/** The role of a tensor, or -1 where its name has none; the layer goes into the record. */
+function recognize(record: usize): i32 {
+  const name = record + TENSOR_NAME;
+  const length = <usize>load<u32>(record, TENSOR_NAME_LENGTH);
+  if (!startsWith(name, length, LAYER_PREFIX)) return roleNamed(name, length, 0, MODEL_ROLES);
+  const digits = name + LAYER_PREFIX.length;
+  const end = name + length;
+  const dot = digitsEnd(digits, end);
+  if (dot == end || load<u8>(dot) != DOT || !isCanonical(digits, dot)) return -1;
+  const index = parseDigits(digits, dot);
+  if (index >= config.layers) return -1;
   store<u32>(record, index, TENSOR_LAYER);
-  for (let role = MODEL_ROLES; role < ROLES; role++) if (equals(name, length, roleName(role))) return role;
+  return roleNamed(dot + 1, end - dot - 1, MODEL_ROLES, ROLES);
+}
+
+/** The role among from..to-1 that has the name, or -1. */
+function roleNamed(name: usize, length: usize, from: i32, to: i32): i32 {
+  for (let role = from; role < to; role++) if (equals(name, length, roleName(role))) return role;
   return -1;
 }
 
+/** Where the pointer to the weight of a role lies. */
 function slot(role: i32, index: i32): usize {
-  if (role < MODEL_ROLES) return structs + sizeof<usize>() * role;
+  if (role < MODEL_ROLES) return changetype<usize>(weights) + sizeof<usize>() * role;
   return changetype<usize>(layer(index)) + sizeof<usize>() * (role - MODEL_ROLES);
 }
 
 /**
- * Binds every tensor record to its role and gives it its place.
- * @param at where the structs go, structBytes() long
- * @param base address of the first weight
- * @returns OK | UNEXPECTED_TENSOR | DUPLICATE_TENSOR | BAD_DIMENSION | MISSING_TENSOR; the end is in weightsEnd()
+ * Binds every tensor record to its role, and carves its weights.
+ * @param structs where layers and matrices go, structBytes() long
+ * @returns OK | UNEXPECTED_TENSOR | DUPLICATE_TENSOR | BAD_DIMENSION | UNSUPPORTED_TENSOR_TYPE | MISSING_TENSOR
  */
-export function bindTensors(at: usize, base: u64): i32 {
-  structs = at;
-  end = base;
+export function bindTensors(structs: usize): i32 {
+  memory.fill(changetype<usize>(weights), 0, offsetof<Weights>());
   memory.fill(structs, 0, <usize>structBytes());
+  weights.layers = structs;
   for (let i = 0; i < tensorCount(); i++) {
-    const record = tensorRecord(i);
-    const role = recognise(record);
-    if (role < 0) return failTensor(UNEXPECTED_TENSOR, record, 0, 0);
-    const field = slot(role, load<u32>(record, TENSOR_LAYER));
-    if (load<usize>(field)) return failTensor(DUPLICATE_TENSOR, record, 0, 0);
-    const columns = columnsOf(role);
-    const rows = rowsOf(role);
-    if (dimension(record, 0) != columns) return failTensor(BAD_DIMENSION, record, <f64>dimension(record, 0), columns);
-    if (dimension(record, 1) != rows) return failTensor(BAD_DIMENSION, record, <f64>dimension(record, 1), rows);
-    store<u32>(record, role, TENSOR_ROLE);
-    const type = load<u32>(record, TENSOR_TYPE);
-    const blocks = blockElements(type) > 1;
-    if (isVector(role)) {
-      if (blocks) return failTensor(UNSUPPORTED_TENSOR_TYPE, record, type, TYPE_F32);
-      store<usize>(field, <usize>end);
-      store<usize>(record, <usize>end, TENSOR_DESTINATION);
-      end = align64(end + 4 * columns);
-    } else {
-      const m = matrix(i);
-      place(m, rows, columns, type != TYPE_Q4_0);
-      m.wide = !blocks;
-      store<usize>(field, changetype<usize>(m));
-      store<usize>(record, changetype<usize>(m), TENSOR_DESTINATION);
-    }
+    const status = bindTensor(i);
+    if (status != OK) return status;
   }
-  config.tied = changetype<usize>(weights().head) == 0;
-  if (config.tied) weights().head = weights().embedding;
+  config.tied = changetype<usize>(weights.head) == 0;
+  if (config.tied) weights.head = weights.embedding;
   return checkComplete();
 }
 
-let end: u64 = 0;
-export function weightsEnd(): u64 {
-  return end;
+function bindTensor(index: i32): i32 {
+  const record = tensorRecord(index);
+  const role = recognize(record);
+  if (role < 0) return failTensor(UNEXPECTED_TENSOR, record, 0, 0);
+  const field = slot(role, load<u32>(record, TENSOR_LAYER));
+  if (load<usize>(field)) return failTensor(DUPLICATE_TENSOR, record, 0, 0);
+  const columns = columnsOf(role);
+  const rows = rowsOf(role);
+  if (dimension(record, 0) != columns) return failTensor(BAD_DIMENSION, record, <f64>dimension(record, 0), columns);
+  if (dimension(record, 1) != rows) return failTensor(BAD_DIMENSION, record, <f64>dimension(record, 1), rows);
+  const type = load<u32>(record, TENSOR_TYPE);
+  const plain = blockElements(type) == 1;
+  if (isVector(role) && !plain) return failTensor(UNSUPPORTED_TENSOR_TYPE, record, type, TYPE_F32);
+  const weight = isVector(role)
+    ? carve(4 * columns)
+    : carveMatrix(matrix(index), rows, columns, type != TYPE_Q4_0, plain);
+  store<u32>(record, role, TENSOR_ROLE);
+  store<usize>(record, weight, TENSOR_DESTINATION);
+  store<usize>(field, weight);
+  return OK;
 }
 
-function place(m: Matrix, rows: i32, columns: i32, int8: bool): void {
+/** Fills a matrix's struct, carves its tiles, and returns the struct's address. */
+function carveMatrix(m: Matrix, rows: i32, columns: i32, int8: bool, wide: bool): usize {
   const groups = <u64>((rows + TILE_ROWS - 1) / TILE_ROWS) * (columns / GROUP);
   m.rows = rows;
   m.columns = columns;
   m.int8 = int8;
-  m.quants = <usize>end;
-  end = align64(end + groups * groupBytes(m));
-  m.scales = <usize>end;
-  end = align64(end + groups * scaleBytes(m));
+  m.wide = wide;
+  m.quants = carve(groups * groupBytes(m));
+  m.scales = carve(groups * scaleBytes(m));
+  return changetype<usize>(m);
 }
 
 function checkComplete(): i32 {
@@ -239,18 +229,15 @@ function checkComplete(): i32 {
   return OK;
 }
 
+/** MISSING_TENSOR with the tensor's name; `index` is its layer, or -1. */
 function failMissing(role: i32, index: i32): i32 {
-  const name = failureText() + 64;
-  let length: usize = 0;
+  const name = io();
+  let end = name;
   if (index >= 0) {
-    store<u32>(name, 0x2e6b6c62); // "blk."
-    length = 4;
-    let divisor = 1000;
-    while (divisor > 1 && index < divisor) divisor /= 10;
-    for (; divisor > 0; divisor /= 10) store<u8>(name + length++, 48 + ((index / divisor) % 10));
-    store<u8>(name + length++, 46);
+    end = writeText(end, LAYER_PREFIX);
+    end = writeDigits(end, index);
+    store<u8>(end++, DOT);
   }
-  const suffix = roleName(role);
-  for (let i = 0; i < suffix.length; i++) store<u8>(name + length++, suffix.charCodeAt(i));
-  return fail(MISSING_TENSOR, name, length, 0, 0);
+  end = writeText(end, roleName(role));
+  return fail(MISSING_TENSOR, name, end - name, 0, 0);
 }

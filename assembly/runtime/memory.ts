@@ -1,21 +1,34 @@
 // The fixed part of linear memory, carved from the end of the static data:
 //
-//     | static data | I/O buffer 1 MiB | failure text 4 KiB | config | header | run state | crew | carry | decoded | metadata index | arena ... |
-//                   ^ __heap_base, 64-byte aligned                                                                             ^ arenaBase()
+//     | static data | I/O buffer | failure text | structs | crew | unfinished block | decoded block | info | sections | metadata index | arena
+//                   ^ __heap_base, 64-byte aligned                                                                                     ^ arenaBase()
 //
-// Nothing mutable lives in static data: instances that share a memory would reset it.
+// Whatever a thread may read lies in a struct here or in the arena. Instances that share a memory have globals of their own, and would
+// reset static data: globals hold only what the caller's thread alone needs (failures, the tokenizer's tables, where a load stands).
 
-import { IO_BYTES } from "../layout/abi";
+import { INFO_SECTION, IO_BYTES, SECTIONS } from "../layout/abi";
 import { MAX_BLOCK_BYTES, SUPERBLOCK } from "../layout/blocks";
 import { MAX_METADATA } from "../layout/gguf";
 
 export const FAILURE_TEXT_BYTES: usize = 4096;
-const CONFIG_BYTES: usize = 256;
-const HEADER_BYTES: usize = 128;
-const RUN_STATE_BYTES: usize = 192;
-const CREW_BYTES: usize = 320;
-const CARRY_BYTES: usize = (MAX_BLOCK_BYTES + 63) & ~63;
-const DECODED_BYTES: usize = 4 * SUPERBLOCK;
+
+/** Room for a struct at a fixed address, which its file checks. */
+export const STRUCT_BYTES: usize = 128;
+
+// From the failure text on
+const CONFIG: usize = FAILURE_TEXT_BYTES;
+const HEADER: usize = CONFIG + STRUCT_BYTES;
+const WEIGHTS: usize = HEADER + STRUCT_BYTES;
+const RUN_STATE: usize = WEIGHTS + STRUCT_BYTES;
+const SEQUENCE: usize = RUN_STATE + STRUCT_BYTES;
+const SAMPLER: usize = SEQUENCE + STRUCT_BYTES;
+const CREW: usize = SAMPLER + STRUCT_BYTES;
+const UNFINISHED: usize = CREW + 320;
+const DECODED: usize = UNFINISHED + ((MAX_BLOCK_BYTES + 63) & ~63);
+const INFO: usize = DECODED + 4 * SUPERBLOCK;
+const SECTION_TABLE: usize = INFO + 8 * (INFO_SECTION + SECTIONS);
+const METADATA_INDEX: usize = SECTION_TABLE + 8 * (SECTIONS + 1);
+const ARENA: usize = METADATA_INDEX + 4 * MAX_METADATA;
 
 /** The I/O buffer: chunks of the file while loading, text afterwards. u8[IO_BYTES] */
 // @ts-ignore: decorator
@@ -29,53 +42,83 @@ export function io(): usize {
 export function failureText(): usize {
   return io() + IO_BYTES;
 }
-/** Where `config` lies. */
+/** Where model/config.ts keeps the hyperparameters. */
 // @ts-ignore: decorator
 @inline
 export function configAddress(): usize {
-  return failureText() + FAILURE_TEXT_BYTES;
+  return failureText() + CONFIG;
 }
 /** Where gguf/header.ts keeps what it knows of the file's header. */
 // @ts-ignore: decorator
 @inline
 export function headerAddress(): usize {
-  return configAddress() + CONFIG_BYTES;
+  return failureText() + HEADER;
 }
-/** Where the run state lies. */
+/** Where model/weights.ts keeps where the weights are. */
+// @ts-ignore: decorator
+@inline
+export function weightsAddress(): usize {
+  return failureText() + WEIGHTS;
+}
+/** Where model/run_state.ts keeps where the buffers of a pass are. */
 // @ts-ignore: decorator
 @inline
 export function runStateAddress(): usize {
-  return headerAddress() + HEADER_BYTES;
+  return failureText() + RUN_STATE;
+}
+/** Where model/sequence.ts keeps what goes on from call to call. */
+// @ts-ignore: decorator
+@inline
+export function sequenceAddress(): usize {
+  return failureText() + SEQUENCE;
+}
+/** Where sampler/state.ts keeps where the sampler's buffers are. */
+// @ts-ignore: decorator
+@inline
+export function samplerAddress(): usize {
+  return failureText() + SAMPLER;
 }
 /** Where threads.ts keeps what the threads share. */
 // @ts-ignore: decorator
 @inline
 export function crewAddress(): usize {
-  return runStateAddress() + RUN_STATE_BYTES;
+  return failureText() + CREW;
 }
 /** A block of weights whose bytes have not all arrived. u8[MAX_BLOCK_BYTES] */
 // @ts-ignore: decorator
 @inline
-export function carry(): usize {
-  return crewAddress() + CREW_BYTES;
+export function unfinishedBlock(): usize {
+  return failureText() + UNFINISHED;
 }
 /** A block of weights as floats, on its way to int8. f32[SUPERBLOCK] */
 // @ts-ignore: decorator
 @inline
-export function decoded(): usize {
-  return carry() + CARRY_BYTES;
+export function decodedBlock(): usize {
+  return failureText() + DECODED;
+}
+/** What info() answers, by INFO_*. f64[INFO_SECTION + SECTIONS] */
+// @ts-ignore: decorator
+@inline
+export function infoTable(): usize {
+  return failureText() + INFO;
+}
+/** Where the sections of the arena begin, and the last one's end. u64[SECTIONS + 1] */
+// @ts-ignore: decorator
+@inline
+export function sectionTable(): usize {
+  return failureText() + SECTION_TABLE;
 }
 /** Addresses of the metadata records. u32[MAX_METADATA] */
 // @ts-ignore: decorator
 @inline
 export function metadataIndex(): usize {
-  return decoded() + DECODED_BYTES;
+  return failureText() + METADATA_INDEX;
 }
-/** First byte of the arena; the file's header is staged here until the plan is carried out. */
+/** First byte of the arena, 64-byte aligned; the file's header is staged here until the plan is carried out. */
 // @ts-ignore: decorator
 @inline
 export function arenaBase(): usize {
-  return metadataIndex() + 4 * MAX_METADATA;
+  return (failureText() + ARENA + 63) & ~63;
 }
 
 /** Rounds up to a cache line. */

@@ -5,10 +5,10 @@
 //     next, previous, heap, place u16[TEXT_BYTES]     of long words only
 
 import { TEXT_BYTES } from "../layout/abi";
+import { carve } from "../runtime/carve";
 import { findMerge, NO_MERGE } from "./merges";
 import { byteToken, findEntry } from "./vocabulary";
 
-export const WORD_BYTES: usize = TEXT_BYTES * 16;
 const SHORT: u32 = 128; // bytes; from here on the heap is the faster one
 
 let pairs: usize = 0;
@@ -17,12 +17,13 @@ let previous: usize = 0;
 let heap: usize = 0;
 let place: usize = 0;
 
-export function placeWords(at: usize): void {
-  pairs = at;
-  next = at + TEXT_BYTES * 8;
-  previous = at + TEXT_BYTES * 10;
-  heap = at + TEXT_BYTES * 12;
-  place = at + TEXT_BYTES * 14;
+/** Carves the scratch of words. */
+export function carveWords(): void {
+  pairs = carve(TEXT_BYTES * 8);
+  next = carve(TEXT_BYTES * 2);
+  previous = carve(TEXT_BYTES * 2);
+  heap = carve(TEXT_BYTES * 2);
+  place = carve(TEXT_BYTES * 2);
 }
 
 /**
@@ -121,7 +122,7 @@ function mergeLong(ids: usize, length: u32): u32 {
   }
   setLink(previous, 0, 0);
   setLink(next, count, count);
-  for (let i = count >>> 1; i-- > 0; ) settle(i, linkAt(heap, i), count);
+  for (let i = count >>> 1; i-- > 0; ) siftDown(i, linkAt(heap, i), count);
 
   while (true) {
     const left = linkAt(heap, 0);
@@ -132,16 +133,16 @@ function mergeLong(ids: usize, length: u32): u32 {
     store<u32>(ids + left * 4, <u32>best);
     if (after == right) {
       setLink(next, left, left);
-      rank(left, NO_MERGE, count);
+      update(left, NO_MERGE, count);
     } else {
       setLink(next, left, after);
       setLink(previous, after, left);
-      rank(right, NO_MERGE, count);
-      rank(left, findMerge(<u32>best, load<u32>(ids + after * 4)), count);
+      update(right, NO_MERGE, count);
+      update(left, findMerge(<u32>best, load<u32>(ids + after * 4)), count);
     }
     if (left > 0) {
       const leftmost = linkAt(previous, left);
-      rank(leftmost, findMerge(load<u32>(ids + leftmost * 4), <u32>best), count);
+      update(leftmost, findMerge(load<u32>(ids + leftmost * 4), <u32>best), count);
     }
   }
 
@@ -156,7 +157,7 @@ function mergeLong(ids: usize, length: u32): u32 {
 }
 
 /** Gives the pair at `symbol` a new value and its place in the heap. */
-function rank(symbol: u32, pair: u64, count: u32): void {
+function update(symbol: u32, pair: u64, count: u32): void {
   setPair(symbol, pair);
   let i = linkAt(place, symbol);
   while (i > 0) {
@@ -167,11 +168,11 @@ function rank(symbol: u32, pair: u64, count: u32): void {
     setLink(place, above, i);
     i = parent;
   }
-  settle(i, symbol, count);
+  siftDown(i, symbol, count);
 }
 
 /** Puts `symbol` at `i` of the heap or below. */
-function settle(i: u32, symbol: u32, count: u32): void {
+function siftDown(i: u32, symbol: u32, count: u32): void {
   while (true) {
     let child = i * 2 + 1;
     if (child >= count) break;

@@ -1,98 +1,40 @@
-// The tokenizer's section of the arena:
+// Builds the tokenizer in its section of the arena:
 //
-//     byte tokens u32[256] | first bytes u8[256] | words (bpe.ts) | replaced text (encoder.ts)          fixed sizes
-//     offsets u32[n + 1] | special u32[n] | types u8[n] | text | tags, ids (vocabulary.ts) | tags, slots (merges.ts)
+//     words (bpe.ts) | replaced text (encoder.ts) | vocabulary.ts | special.ts | merges.ts
 
-import { TEXT_BYTES } from "../layout/abi";
 import { MAX_TOKEN_BYTES, TOKEN_BYTE, TOKEN_NORMAL } from "../layout/gguf";
 import { BAD_VOCABULARY, OK } from "../layout/status";
 import { failAt } from "../runtime/failure";
-import { placeWords, WORD_BYTES } from "./bpe";
-import { placeReplaced } from "./encoder";
-import { addMerge, MERGE_SLOT_BYTES, placeMerges } from "./merges";
-import { addSpecials, placeSpecials } from "./special";
-import { groupCount } from "./table";
-import { addByteTokens, addToken, placeVocabulary } from "./vocabulary";
+import { carveWords } from "./bpe";
+import { carveReplaced, replacedText } from "./encoder";
+import { addMerge, carveMerges, clearMerges } from "./merges";
+import { addSpecials, carveSpecials } from "./special";
+import { addByteTokens, addToken, carveVocabulary, clearVocabulary } from "./vocabulary";
 
-const FIRST_BYTES: usize = 1024;
-const WORDS: usize = 1280;
-const REPLACED: usize = WORDS + WORD_BYTES;
-const FIXED_BYTES: usize = REPLACED + TEXT_BYTES + 8;
-
-// @ts-ignore: decorator
-@inline
-function aligned(bytes: usize): usize {
-  return (bytes + 63) & ~63;
+/** Carves room for `vocabulary` tokens whose raw GGUF strings have `textBytes` in all, and `merges` merges. */
+export function carveTokenizer(vocabulary: u32, textBytes: u32, merges: u32): void {
+  carveWords();
+  carveReplaced();
+  carveVocabulary(vocabulary, textBytes);
+  carveSpecials(vocabulary);
+  carveMerges(merges);
 }
 
 /**
- * Size of the tokenizer's section, a multiple of 64: for `vocabulary` tokens whose raw GGUF strings have `textBytes` in
- * all, and `merges` merges.
+ * Builds the tokenizer where carveTokenizer() has made room for it. `tokens` and `merges` are the elements of raw GGUF string arrays,
+ * bounds-checked, each token of MAX_TOKEN_BYTES at most; `types` is i32[vocabulary], unaligned, or 0 when every token is a normal one.
+ * OK or BAD_VOCABULARY: with the index of a token that is undecodable, a duplicate or of no known type, of a merge that is malformed, a
+ * duplicate or has parts that are no tokens, or with a byte that is no token.
  */
-export function tokenizerBytes(vocabulary: u32, textBytes: u32, merges: u32): usize {
-  const tokenSlots = <usize>groupCount(vocabulary) * 16;
-  const mergeSlots = <usize>groupCount(merges) * 16;
-  return (
-    aligned(FIXED_BYTES) +
-    aligned((<usize>vocabulary + 1) * 4) +
-    aligned(<usize>vocabulary * 4) +
-    aligned(vocabulary) +
-    aligned(<usize>textBytes + 8) +
-    aligned(tokenSlots) +
-    aligned(tokenSlots * 4) +
-    aligned(mergeSlots) +
-    aligned(mergeSlots * MERGE_SLOT_BYTES)
-  );
+export function buildTokenizer(tokens: usize, vocabulary: u32, types: usize, merges: usize, mergeCount: u32): i32 {
+  clearVocabulary();
+  clearMerges();
+  const status = addTokens(tokens, vocabulary, types);
+  return status == OK ? addMerges(merges, mergeCount) : status;
 }
 
-function place(section: usize, vocabulary: u32, textBytes: usize, mergeCount: u32): void {
-  const tokenGroups = groupCount(vocabulary);
-  const mergeGroups = groupCount(mergeCount);
-  const offsets = section + aligned(FIXED_BYTES);
-  const special = offsets + aligned((<usize>vocabulary + 1) * 4);
-  const types = special + aligned(<usize>vocabulary * 4);
-  const text = types + aligned(vocabulary);
-  const tokenTags = text + aligned(textBytes + 8);
-  const ids = tokenTags + aligned(tokenGroups * 16);
-  const mergeTags = ids + aligned(tokenGroups * 64);
-  const slots = mergeTags + aligned(mergeGroups * 16);
-
-  memory.fill(section, 0, WORDS);
-  memory.fill(tokenTags, 0, tokenGroups * 16);
-  memory.fill(mergeTags, 0, mergeGroups * 16);
-  placeWords(section + WORDS);
-  placeReplaced(section + REPLACED);
-  placeVocabulary(vocabulary, section, offsets, types, text, tokenTags, ids, tokenGroups);
-  placeSpecials(special, section + FIRST_BYTES);
-  placeMerges(mergeTags, slots, mergeGroups);
-}
-
-/**
- * Builds the tokenizer in `section`, which has tokenizerBytes() bytes and overlaps nothing else. `tokens` and `merges`
- * are the elements of raw GGUF string arrays, bounds-checked, each token of MAX_TOKEN_BYTES at most; `types` is
- * i32[vocabulary], unaligned, or 0 when every token is a normal one. OK or BAD_VOCABULARY: with the index of a token
- * that is undecodable, a duplicate or of no known type, of a merge that is malformed, a duplicate or has parts that are
- * no tokens, or with a byte that is no token.
- */
-export function buildTokenizer(
-  section: usize,
-  tokens: usize,
-  vocabulary: u32,
-  types: usize,
-  merges: usize,
-  mergeCount: u32,
-): i32 {
-  let textBytes: usize = 0;
+function addTokens(tokens: usize, vocabulary: u32, types: usize): i32 {
   let p = tokens;
-  for (let id: u32 = 0; id < vocabulary; id++) {
-    const length = <usize>load<u64>(p);
-    textBytes += length;
-    p += 8 + length;
-  }
-  place(section, vocabulary, textBytes, mergeCount);
-  const scratch = section + REPLACED;
-
-  p = tokens;
   for (let id: u32 = 0; id < vocabulary; id++) {
     const length = <u32>load<u64>(p);
     const type = types == 0 ? TOKEN_NORMAL : load<i32>(types + id * 4);
@@ -100,16 +42,18 @@ export function buildTokenizer(
     if (!addToken(id, type, p + 8, length)) return failAt(BAD_VOCABULARY, "tokenizer.ggml.tokens", id, 0);
     p += 8 + length;
   }
-  const byte = addByteTokens(scratch);
+  const byte = addByteTokens(replacedText);
   if (byte >= 0) return failAt(BAD_VOCABULARY, "tokenizer.ggml.tokens: single bytes", byte, 0);
   addSpecials();
+  return OK;
+}
 
-  p = merges;
-  for (let rank: u32 = 0; rank < mergeCount; rank++) {
+function addMerges(merges: usize, count: u32): i32 {
+  let p = merges;
+  for (let rank: u32 = 0; rank < count; rank++) {
     const length = <usize>load<u64>(p);
-    if (length > <usize>MAX_TOKEN_BYTES + 1 || !addMerge(rank, p + 8, <u32>length, scratch)) {
+    if (length > <usize>MAX_TOKEN_BYTES + 1 || !addMerge(rank, p + 8, <u32>length, replacedText))
       return failAt(BAD_VOCABULARY, "tokenizer.ggml.merges", rank, 0);
-    }
     p += 8 + length;
   }
   return OK;

@@ -2,6 +2,7 @@
 
 import { ENCODE_LAST, ENCODE_SPECIAL, TEXT_BYTES } from "../layout/abi";
 import { BAD_OPTION, PRETOKEN_TOO_LONG } from "../layout/status";
+import { carve } from "../runtime/carve";
 import { failAt } from "../runtime/failure";
 import { incompleteTail, sequenceAt, sequenceLength } from "../runtime/utf8";
 import { encodeWord } from "./bpe";
@@ -11,10 +12,12 @@ import { forgetInvalid, pretokenEnd, sawInvalid } from "./split/pretokenizer";
 const LIMIT: u32 = TEXT_BYTES;
 
 let consumed: i32 = 0;
-let replacedText: usize = 0; // TEXT_BYTES: a pre-token whose invalid UTF-8 was replaced
+/** A pre-token whose invalid UTF-8 was replaced, u8[TEXT_BYTES + 8]; while the tokenizer is built, its scratch. */
+export let replacedText: usize = 0;
 
-export function placeReplaced(at: usize): void {
-  replacedText = at;
+/** Carves the text of a pre-token whose invalid UTF-8 was replaced. */
+export function carveReplaced(): void {
+  replacedText = carve(TEXT_BYTES + 8);
 }
 
 /** Bytes of the text that the last encode() turned into tokens. */

@@ -1,6 +1,6 @@
 // What the core calls.
 
-export { buildTokenizer, tokenizerBytes } from "./build";
-export { pieceAppend, pieceFlush, pieceReset } from "./detokenizer";
+export { buildTokenizer, carveTokenizer } from "./build";
+export { Held, pieceAppend, pieceFlush, pieceReset } from "./detokenizer";
 export { encode, encodeConsumed } from "./encoder";
 export { findToken, tokenBytesAt, tokenLength, tokenType } from "./vocabulary";

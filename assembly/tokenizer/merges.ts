@@ -5,10 +5,11 @@
 //
 // 21 bits hold every id below MAX_VOCABULARY, and 12 bytes keep Llama-3's 280,147 merges in 4.9 MB.
 
-import { firstGroup, mix, slotsEmpty, slotsTagged, tagOf } from "./table";
+import { carve } from "../runtime/carve";
+import { firstGroup, groupCount, hashPair, slotsEmpty, slotsTagged, tagOf } from "./table";
 import { decodeByteLevel, decodedEnd, findEntry } from "./vocabulary";
 
-export const MERGE_SLOT_BYTES: usize = 12;
+const SLOT_BYTES: usize = 12;
 /** What findMerge() returns for a pair that does not merge; larger than any merge. */
 export const NO_MERGE: u64 = u64.MAX_VALUE;
 
@@ -16,22 +17,28 @@ let tags: usize = 0;
 let slots: usize = 0;
 let groups: u32 = 0;
 
-export function placeMerges(tagsAt: usize, slotsAt: usize, count: u32): void {
-  tags = tagsAt;
-  slots = slotsAt;
-  groups = count;
+/** Carves a table for `count` merges. */
+export function carveMerges(count: u32): void {
+  groups = groupCount(count);
+  tags = carve(<u64>groups * 16);
+  slots = carve(<u64>groups * 16 * SLOT_BYTES);
+}
+
+/** Empties the table. */
+export function clearMerges(): void {
+  memory.fill(tags, 0, <usize>groups * 16);
 }
 
 /** Rank << 32 | merged id of a pair, or NO_MERGE. */
 export function findMerge(left: u32, right: u32): u64 {
   const pair = ((<u64>left) << 21) | right;
-  const hash = mix(pair);
+  const hash = hashPair(pair);
   const tag = tagOf(hash);
   let group = firstGroup(hash, groups);
   while (true) {
     const groupTags = v128.load(tags + group * 16);
     for (let found = slotsTagged(groupTags, tag); found != 0; found &= found - 1) {
-      const slot = slots + <usize>((group << 4) + ctz(found)) * MERGE_SLOT_BYTES;
+      const slot = slots + <usize>((group << 4) + ctz(found)) * SLOT_BYTES;
       const entry = load<u64>(slot);
       if (entry >>> 21 == pair) return ((<u64>load<u32>(slot, 8)) << 32) | (entry & 0x1fffff);
     }
@@ -56,7 +63,7 @@ export function addMerge(rank: u32, p: usize, length: u32, scratch: usize): bool
   if ((left | right | merged) < 0 || findMerge(left, right) != NO_MERGE) return false;
 
   const pair = ((<u64>left) << 21) | right;
-  const hash = mix(pair);
+  const hash = hashPair(pair);
   let group = firstGroup(hash, groups);
   let vacant = slotsEmpty(v128.load(tags + group * 16));
   while (vacant == 0) {
@@ -65,7 +72,7 @@ export function addMerge(rank: u32, p: usize, length: u32, scratch: usize): bool
   }
   const index = <usize>((group << 4) + ctz(vacant));
   store<u8>(tags + index, tagOf(hash));
-  store<u64>(slots + index * MERGE_SLOT_BYTES, (pair << 21) | merged);
-  store<u32>(slots + index * MERGE_SLOT_BYTES, rank, 8);
+  store<u64>(slots + index * SLOT_BYTES, (pair << 21) | merged);
+  store<u32>(slots + index * SLOT_BYTES, rank, 8);
   return true;
 }

@@ -1,6 +1,7 @@
 // Tokens that are matched in the text as they stand: sorted by their bytes, so that those which begin as the text does
 // are one range, which shrinks with each byte looked at.
 
+import { carve } from "../runtime/carve";
 import { specialKind, tokenBytesAt, tokenLength, vocabularySize } from "./vocabulary";
 
 let sorted: usize = 0; // u32[count]
@@ -13,9 +14,10 @@ export let specialLength: u32 = 0;
 /** Whether the text ended before a longer special token could be told. */
 export let specialOpen: bool = false;
 
-export function placeSpecials(list: usize, filter: usize): void {
-  sorted = list;
-  firstBytes = filter;
+/** Carves the list for a vocabulary of `vocabulary` tokens. */
+export function carveSpecials(vocabulary: u32): void {
+  firstBytes = carve(256);
+  sorted = carve(<u64>vocabulary * 4);
 }
 
 // @ts-ignore: decorator
@@ -26,6 +28,7 @@ function token(i: u32): u32 {
 
 /** Collects the vocabulary's special tokens. */
 export function addSpecials(): void {
+  memory.fill(firstBytes, 0, 256);
   count = 0;
   kinds = 0;
   for (let id: u32 = 0; id < vocabularySize; id++) {

@@ -10,9 +10,10 @@ export function groupCount(entries: u32): u32 {
   return entries / 12 + 1;
 }
 
+/** Hash of a pair of ids, or of eight bytes. */
 // @ts-ignore: decorator
 @inline
-export function mix(key: u64): u64 {
+export function hashPair(key: u64): u64 {
   const h = key * 0x9e3779b97f4a7c15;
   return (h ^ (h >>> 32)) * 0xd6e8feb86659fd93;
 }
@@ -21,12 +22,12 @@ export function mix(key: u64): u64 {
 export function hashBytes(p: usize, length: u32): u64 {
   let hash: u64 = length;
   while (length > 8) {
-    hash = mix(hash ^ load<u64>(p));
+    hash = hashPair(hash ^ load<u64>(p));
     hash ^= hash >>> 32;
     p += 8;
     length -= 8;
   }
-  return mix(hash ^ (load<u64>(p) << ((8 - length) << 3)));
+  return hashPair(hash ^ (load<u64>(p) << ((8 - length) << 3)));
 }
 
 /** Whether two runs of `length` > 0 bytes are equal. Reads up to 7 bytes past them. */
@@ -40,12 +41,14 @@ export function equalBytes(a: usize, b: usize, length: u32): bool {
   return (load<u64>(a) ^ load<u64>(b)) << ((8 - length) << 3) == 0;
 }
 
+/** The group at which the look-up of a hash begins. */
 // @ts-ignore: decorator
 @inline
 export function firstGroup(hash: u64, groups: u32): u32 {
   return <u32>(((hash >>> 32) * groups) >>> 32);
 }
 
+/** The tag of a slot with a hash. */
 // @ts-ignore: decorator
 @inline
 export function tagOf(hash: u64): u32 {

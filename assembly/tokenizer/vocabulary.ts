@@ -5,7 +5,8 @@
 //     bytes -> tags, ids                                              u32[slots]
 
 import { TOKEN_CONTROL, TOKEN_NORMAL, TOKEN_UNKNOWN, TOKEN_USER_DEFINED } from "../layout/gguf";
-import { equalBytes, firstGroup, hashBytes, slotsEmpty, slotsTagged, tagOf } from "./table";
+import { carve } from "../runtime/carve";
+import { equalBytes, firstGroup, groupCount, hashBytes, slotsEmpty, slotsTagged, tagOf } from "./table";
 
 /** Entries of the vocabulary. */
 export let vocabularySize: u32 = 0;
@@ -19,27 +20,23 @@ let ids: usize = 0;
 let groups: u32 = 0;
 let longest: u32 = 0; // bytes of a token
 
-/** Tells where in the section everything is; the tags must be 0. */
-export function placeVocabulary(
-  size: u32,
-  byteTokensAt: usize,
-  offsetsAt: usize,
-  typesAt: usize,
-  textAt: usize,
-  tagsAt: usize,
-  idsAt: usize,
-  groupCount: u32,
-): void {
+/** Carves tables for `size` tokens whose raw GGUF strings have `textBytes` in all. */
+export function carveVocabulary(size: u32, textBytes: u32): void {
   vocabularySize = size;
-  byteTokens = byteTokensAt;
-  offsets = offsetsAt;
-  types = typesAt;
-  text = textAt;
-  tags = tagsAt;
-  ids = idsAt;
-  groups = groupCount;
-  longest = 0;
+  groups = groupCount(size);
+  byteTokens = carve(1024);
+  offsets = carve((<u64>size + 1) * 4);
+  types = carve(size);
+  text = carve(<u64>textBytes + 8);
+  tags = carve(<u64>groups * 16);
+  ids = carve(<u64>groups * 64);
+}
+
+/** Empties the tables. */
+export function clearVocabulary(): void {
+  memory.fill(tags, 0, <usize>groups * 16);
   store<u32>(offsets, 0);
+  longest = 0;
 }
 
 /** Enters the token `id`, the next one, with its raw GGUF string; false when that is undecodable or a duplicate. */

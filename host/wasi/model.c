@@ -77,7 +77,6 @@ double load_model(const struct options *options) {
     if (check(core_feed((int)count)) != HEADER_READY) continue;
     for (size_t i = 0; i < LENGTH(END_KEYS); i++) named_ends[i] = metadata_id(END_KEYS[i]);
     check(core_plan());
-    check(core_feed(0)); // the rest of the chunk
   }
   check(core_end());
   model.vocabulary = info(INFO_VOCABULARY);

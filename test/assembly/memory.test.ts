@@ -3,19 +3,16 @@
 import asc from "assemblyscript/asc";
 import { describe, expect, it } from "vitest";
 import {
-  INFO_ACTIVATION_BYTES,
   INFO_ARENA_BYTES,
   INFO_BOS,
   INFO_CONTEXT,
-  INFO_KV_BYTES,
   INFO_MEMORY_BYTES,
-  INFO_SAMPLER_BYTES,
-  INFO_TENSOR_BYTES,
-  INFO_TOKENIZER_BYTES,
-  INFO_WEIGHT_BYTES,
+  INFO_SECTION,
   IO_BYTES,
   KV_F32,
   KV_INT8,
+  SECTION_KV_CACHE,
+  SECTIONS,
 } from "../../assembly/layout/abi";
 import { HEADER_READY, LOADED, OK, OVER_BUDGET } from "../../assembly/layout/status";
 import { Core, compiled, NANO, statusName } from "../core";
@@ -65,24 +62,17 @@ describe.each(VARIANTS)("memory: $name", (variant) => {
 
   it("plans sections that add up", () => {
     const core = new Core(variant).open(NANO.Q4_0());
-    const sections = [
-      INFO_WEIGHT_BYTES,
-      INFO_KV_BYTES,
-      INFO_ACTIVATION_BYTES,
-      INFO_TOKENIZER_BYTES,
-      INFO_SAMPLER_BYTES,
-      INFO_TENSOR_BYTES,
-    ].map((id) => core.info(id));
+    const sections = Array.from({ length: SECTIONS }, (_, section) => core.info(INFO_SECTION + section));
     expect(sections.every((bytes) => Number.isInteger(bytes) && bytes > 0)).toBe(true);
     expect(sections.reduce((sum, bytes) => sum + bytes, 0)).toBe(core.info(INFO_ARENA_BYTES));
     expect(core.info(INFO_MEMORY_BYTES)).toBeGreaterThan(core.info(INFO_ARENA_BYTES));
     expect(core.info(INFO_MEMORY_BYTES) - core.info(INFO_ARENA_BYTES)).toBeLessThan(2 * IO_BYTES + 2e5);
     // Keys and values of 8 layers, 512 positions, one head of 64.
     const elements = 2 * 8 * 512 * 64;
-    expect(new Core(variant).open(NANO.Q4_0(), { kvType: KV_F32 }).info(INFO_KV_BYTES)).toBeGreaterThanOrEqual(
-      4 * elements,
-    );
-    const int8 = new Core(variant).open(NANO.Q4_0(), { kvType: KV_INT8 }).info(INFO_KV_BYTES);
+    expect(
+      new Core(variant).open(NANO.Q4_0(), { kvType: KV_F32 }).info(INFO_SECTION + SECTION_KV_CACHE),
+    ).toBeGreaterThanOrEqual(4 * elements);
+    const int8 = new Core(variant).open(NANO.Q4_0(), { kvType: KV_INT8 }).info(INFO_SECTION + SECTION_KV_CACHE);
     expect(int8).toBeGreaterThanOrEqual(elements);
     expect(int8).toBeLessThan(1.2 * elements);
   });
@@ -118,7 +108,8 @@ describe.each(VARIANTS)("memory: $name", (variant) => {
 
   it("takes a shorter context into account", () => {
     const file = NANO.Q8_0();
-    const kvBytes = (contextLength: number) => new Core(variant).open(file, { contextLength }).info(INFO_KV_BYTES);
+    const kvBytes = (contextLength: number) =>
+      new Core(variant).open(file, { contextLength }).info(INFO_SECTION + SECTION_KV_CACHE);
     expect(kvBytes(512) / kvBytes(128)).toBeCloseTo(4, 1);
   });
 });

@@ -21,15 +21,8 @@ interface Exports {
   errorField(): number;
   errorFieldLength(): number;
   errorValue(): number;
-  tokenizerBytes(vocabulary: number, textBytes: number, merges: number): number;
-  buildTokenizer(
-    section: number,
-    tokens: number,
-    vocabulary: number,
-    types: number,
-    merges: number,
-    mergeCount: number,
-  ): number;
+  layOut(section: number, vocabulary: number, textBytes: number, merges: number): number;
+  buildTokenizer(tokens: number, vocabulary: number, types: number, merges: number, mergeCount: number): number;
   encode(text: number, length: number, flags: number, out: number): number;
   encodeConsumed(): number;
   tokenBytesAt(id: number): number;
@@ -85,8 +78,28 @@ const ENTRY = "test/assembly/tokenizer_entry.ts";
 const ENTRY_SOURCE = `
 export { errorField, errorFieldLength, errorValue } from "../../assembly/runtime/failure";
 export { classOf } from "../../assembly/tokenizer/split/unicode";
-export * from "../../assembly/tokenizer/index";
+export { buildTokenizer, encode, encodeConsumed, findToken, tokenBytesAt, tokenLength, tokenType } from "../../assembly/tokenizer/index";
+import { carvedEnd, carveFrom } from "../../assembly/runtime/carve";
 import { arenaBase, ensure, io } from "../../assembly/runtime/memory";
+import * as tokenizer from "../../assembly/tokenizer/index";
+
+const held = changetype<tokenizer.Held>(memory.data(8));
+export function pieceReset(): void {
+  tokenizer.pieceReset(held);
+}
+export function pieceAppend(token: i32, out: usize): i32 {
+  return tokenizer.pieceAppend(held, token, out);
+}
+export function pieceFlush(out: usize): i32 {
+  return tokenizer.pieceFlush(held, out);
+}
+
+/** Bytes of the tokenizer from \`section\` on. */
+export function layOut(section: usize, vocabulary: u32, textBytes: u32, merges: u32): usize {
+  carveFrom(section);
+  tokenizer.carveTokenizer(vocabulary, textBytes, merges);
+  return <usize>(carvedEnd() - section);
+}
 
 export function textBuffer(): usize {
   return io();
@@ -163,13 +176,15 @@ export class TokenizerHarness {
     this.core = core;
     const rawTokens = stringArray(tokens);
     const rawMerges = stringArray(merges);
-    this.sectionBytes = core.tokenizerBytes(tokens.length, rawTokens.length - 8 * tokens.length, merges.length);
+    const layOut = (at: number) => core.layOut(at, tokens.length, rawTokens.length - 8 * tokens.length, merges.length);
+    this.sectionBytes = layOut(0);
     this.#text = core.textBuffer();
     const outBytes = 4 * TEXT_BYTES;
     this.#out = core.reserve(
       outBytes + this.sectionBytes + rawTokens.length + rawMerges.length + 4 * tokens.length + 3,
     );
     const section = this.#out + outBytes;
+    layOut(section);
     const tokensAt = section + this.sectionBytes + 3; // GGUF aligns nothing
     const mergesAt = tokensAt + rawTokens.length;
     const typesAt = mergesAt + rawMerges.length;
@@ -179,7 +194,7 @@ export class TokenizerHarness {
     if (types) memory.set(new Uint8Array(Int32Array.from(types).buffer), typesAt);
 
     const started = performance.now();
-    const status = core.buildTokenizer(section, tokensAt, tokens.length, types ? typesAt : 0, mergesAt, merges.length);
+    const status = core.buildTokenizer(tokensAt, tokens.length, types ? typesAt : 0, mergesAt, merges.length);
     this.buildMilliseconds = performance.now() - started;
     if (status !== OK) {
       const field = new TextDecoder().decode(this.#bytes(core.errorField(), core.errorFieldLength()));

@@ -6,7 +6,7 @@ const FIRST_ERROR = 16;
 const IO_BYTES = 1 << 20;
 const MAX_BATCH = 64;
 const SAMPLER_BYTES = 32; // the parameters, all zero: greedy
-const INFO = { vocabulary: 6, parameters: 16, context: 8, weightBytes: 25, kvBytes: 26, memoryBytes: 31 };
+const INFO = { vocabulary: 6, parameters: 16, context: 8, weightBytes: 24, kvBytes: 27, memoryBytes: 20 };
 const INITIAL_PAGES = 32; // asconfig.json
 const MAXIMUM_PAGES = 65536;
 const WARM_UP_SAMPLINGS = 4;
@@ -49,9 +49,7 @@ export function coreCommands(platform, { threads, context, prompt }) {
     check(core.begin(context, 0, 0));
     for await (const chunk of platform.chunks()) {
       new Uint8Array(core.memory.buffer, core.buffer(), IO_BYTES).set(chunk);
-      if (check(core.feed(chunk.length)) !== HEADER_READY) continue;
-      check(core.plan());
-      check(core.feed(0));
+      if (check(core.feed(chunk.length)) === HEADER_READY) check(core.plan());
     }
     if (check(core.end()) !== LOADED) throw new Error("the file is incomplete");
     batch = new Uint32Array(core.memory.buffer, core.batch(), MAX_BATCH);

@@ -50,16 +50,16 @@ export function readInfo(core: Core, metadata: Metadata, { build, threads }: Cho
 }
 
 function readPlan(core: Core): Plan {
-  const info = (id: number) => core.exports.info(id);
+  const section = (index: number) => core.exports.info(abi.INFO_SECTION + index);
   return {
-    weights: info(abi.INFO_WEIGHT_BYTES),
-    kvCache: info(abi.INFO_KV_BYTES),
-    activations: info(abi.INFO_ACTIVATION_BYTES),
-    tokenizer: info(abi.INFO_TOKENIZER_BYTES),
-    sampler: info(abi.INFO_SAMPLER_BYTES),
-    tensorRecords: info(abi.INFO_TENSOR_BYTES),
-    arena: info(abi.INFO_ARENA_BYTES),
-    memory: info(abi.INFO_MEMORY_BYTES),
+    weights: section(abi.SECTION_WEIGHTS),
+    kvCache: section(abi.SECTION_KV_CACHE),
+    activations: section(abi.SECTION_ACTIVATIONS),
+    tokenizer: section(abi.SECTION_TOKENIZER),
+    sampler: section(abi.SECTION_SAMPLER),
+    tensorRecords: section(abi.SECTION_TENSORS),
+    arena: core.exports.info(abi.INFO_ARENA_BYTES),
+    memory: core.exports.info(abi.INFO_MEMORY_BYTES),
   };
 }
 

@@ -36,7 +36,6 @@ export async function feedModel(
         metadata = readMetadata(core);
         core.check(exports.plan());
         if (headerOnly) return readInfo(core, metadata, choice);
-        core.check(exports.feed(0)); // the rest of the piece
       }
       loadedBytes += piece.length;
     }
