@@ -5,9 +5,17 @@ import * as abi from "../../assembly/layout/abi.js";
 import * as gguf from "../../assembly/layout/gguf.js";
 import * as status from "../../assembly/layout/status.js";
 import { MESSAGES } from "../core/api/messages.js";
-import { TENSOR_TYPES, tensorTypeName, VALUE_TYPES, valueTypeName } from "../core/api/names.js";
+import {
+  END_KEYS,
+  END_TOKENS,
+  MAX_MORE_ENDS,
+  MORE_ENDS_KEY,
+  TENSOR_TYPES,
+  tensorTypeName,
+  VALUE_TYPES,
+  valueTypeName,
+} from "../core/api/names.js";
 import { INTEGERS, NUMBERS } from "../core/api/options.js";
-import { END_KEYS, END_TOKENS } from "../core/engine/tokenizer.js";
 import { completeCommand } from "../node/cli/commands/complete.js";
 import { logitsCommand } from "../node/cli/commands/logits.js";
 import { tokenizeCommand } from "../node/cli/commands/tokenize.js";
@@ -57,7 +65,8 @@ export function layoutHeader(commands: readonly Command[]): string {
   return [
     "#pragma once",
     `enum {\n${constants.map(([name, value]) => `  ${name} = ${value},`).join("\n")}\n};`,
-    `enum { MAX_ENDS = ${END_KEYS.length + END_TOKENS.length} };`,
+    `enum { MAX_MORE_ENDS = ${MAX_MORE_ENDS} };`,
+    `enum { MAX_ENDS = ${END_KEYS.length + MAX_MORE_ENDS + END_TOKENS.length} };`,
     "/** X(name, field, least, most, usual value, whether it is an integer) */",
     `#define RANGES(X) \\\n${ranges.join(" \\\n")}`,
     `enum command_id { ${commands.map((command) => `COMMAND_${upper(command.name())}`).join(", ")} };`,
@@ -92,6 +101,7 @@ export function tablesHeader(commands: readonly Command[], version: string): str
     table("char *const VALUE_TYPES", VALUE_TYPES.map(text)),
     define("UNKNOWN_TENSOR_TYPE", tensorTypeName(-1).replace("-1", "")),
     define("UNKNOWN_VALUE_TYPE", valueTypeName(-1).replace("-1", "")),
+    define("MORE_ENDS_KEY", MORE_ENDS_KEY),
     table("char *const END_KEYS", END_KEYS.map(text)),
     table("char *const END_TOKENS", END_TOKENS.map(text)),
     "",

@@ -33,17 +33,35 @@ static int integer_size(uint64_t type) {
   }
 }
 
-/** The id under a key of the metadata; UINT64_MAX where there is none. A record: length u64 | key | type u32 | value */
-static uint64_t metadata_id(const char *key) {
+/** The type of a key's value, which the value follows; NULL where there is none. A record: length u64 | key | type u32 | value */
+static const uint8_t *metadata_type(const char *key) {
   size_t length = strlen(key);
   for (int i = 0; i < core_metadataCount(); i++) {
     const uint8_t *record = at(core_metadataEntry(i));
-    if (read_integer(record, 8) != length || memcmp(record + 8, key, length)) continue;
-    const uint8_t *type = record + 8 + length;
-    int size = integer_size(read_integer(type, 4));
-    return size ? read_integer(type + 4, size) : UINT64_MAX;
+    if (read_integer(record, 8) == length && !memcmp(record + 8, key, length)) return record + 8 + length;
   }
-  return UINT64_MAX;
+  return NULL;
+}
+
+/** Ids that the metadata names; they are checked when the vocabulary is known. */
+struct named_ends {
+  uint64_t ids[LENGTH(END_KEYS) + MAX_MORE_ENDS];
+  size_t count;
+};
+
+/** Reads them while the header is there. An array: element type u32 | count u64 | elements */
+static void read_named_ends(struct named_ends *named) {
+  for (size_t i = 0; i < LENGTH(END_KEYS); i++) {
+    const uint8_t *type = metadata_type(END_KEYS[i]);
+    int size = type ? integer_size(read_integer(type, 4)) : 0;
+    if (size) named->ids[named->count++] = read_integer(type + 4, size);
+  }
+  const uint8_t *type = metadata_type(MORE_ENDS_KEY);
+  if (!type || read_integer(type, 4) != VALUE_ARRAY || read_integer(type + 4, 4) != VALUE_U32) return;
+  uint64_t more = read_integer(type + 8, 8);
+  for (uint64_t i = 0; more <= MAX_MORE_ENDS && i < more; i++) {
+    named->ids[named->count++] = read_integer(type + 16 + 4 * i, 4);
+  }
 }
 
 static void add_end(uint64_t id) {
@@ -51,8 +69,8 @@ static void add_end(uint64_t id) {
 }
 
 /** Tokens that end a text: those that the file names, and control tokens with a known name. */
-static void find_ends(const uint64_t named[LENGTH(END_KEYS)]) {
-  for (size_t i = 0; i < LENGTH(END_KEYS); i++) add_end(named[i]);
+static void find_ends(const struct named_ends *named) {
+  for (size_t i = 0; i < named->count; i++) add_end(named->ids[i]);
   for (size_t i = 0; i < LENGTH(END_TOKENS); i++) {
     size_t length = strlen(END_TOKENS[i]);
     memcpy(at(core_buffer()), END_TOKENS[i], length);
@@ -68,20 +86,20 @@ double load_model(const struct options *options) {
   if (options->context > MAX_CONTEXT) {
     bad_option("\"contextLength\" is %f, must be an integer from 1 to %d", options->context, MAX_CONTEXT);
   }
-  uint64_t named_ends[LENGTH(END_KEYS)];
+  struct named_ends named = {0};
   int fd = open_input(options->model);
   check(core_begin((int)options->context, options->kv, memory_budget));
   for (;;) {
     size_t count = read_some(fd, options->model, at(core_buffer()), IO_BYTES);
     if (count == 0) break;
     if (check(core_feed((int)count)) != HEADER_READY) continue;
-    for (size_t i = 0; i < LENGTH(END_KEYS); i++) named_ends[i] = metadata_id(END_KEYS[i]);
+    read_named_ends(&named);
     check(core_plan());
   }
   check(core_end());
   model.vocabulary = info(INFO_VOCABULARY);
   model.context = info(INFO_CONTEXT);
   model.bos = info(INFO_ADD_BOS) ? info(INFO_BOS) : -1;
-  find_ends(named_ends);
+  find_ends(&named);
   return now() - begun;
 }

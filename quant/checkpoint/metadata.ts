@@ -14,4 +14,5 @@ export const texts = (value: readonly string[]): MetadataValue => ({
   elementType: VALUE_STRING,
   value,
 });
+export const u32s = (value: readonly number[]): MetadataValue => ({ type: VALUE_ARRAY, elementType: VALUE_U32, value });
 export const i32s = (value: readonly number[]): MetadataValue => ({ type: VALUE_ARRAY, elementType: VALUE_I32, value });

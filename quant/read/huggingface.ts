@@ -26,6 +26,7 @@ import { duplicateTensor, readSafetensors, type StoredTensor, weightType } from 
 import { readTokenizer, type SpecialIds } from "./tokenizer_json.js";
 
 const CONFIG = "config.json";
+const GENERATION_CONFIG = "generation_config.json";
 const WEIGHTS = "model.safetensors";
 const INDEX = "model.safetensors.index.json";
 
@@ -65,7 +66,10 @@ export async function openHuggingface(directory: Directory, options: Huggingface
   checkArchitecture(fields);
   const config = llamaConfig(fields);
   const metadata = llamaMetadata(config, options.name ?? directory.name);
-  const ids = specialIds(fields, config.vocabulary);
+  const generation = (await directory.has(GENERATION_CONFIG))
+    ? await readFields(directory, GENERATION_CONFIG)
+    : undefined;
+  const ids = specialIds(fields, config.vocabulary, generation);
   const tokenizer = await readTokenizer(options.tokenizer ?? directory, config.vocabulary, ids);
   for (const [key, value] of tokenizer) metadata.set(key, value);
 
@@ -161,22 +165,26 @@ function readRope(fields: Fields): Pick<LlamaConfig, "ropeTheta" | "ropeScaling"
   }
 }
 
-/** The special tokens that config.json names. @throws ZagreusError BAD_VALUE */
-export function specialIds(fields: Fields, vocabulary: number): SpecialIds {
+/** The special tokens that config.json names, and the ends that generation_config.json adds. @throws ZagreusError BAD_VALUE */
+export function specialIds(fields: Fields, vocabulary: number, generation?: Fields): SpecialIds {
+  const ends = [fields, ...(generation ? [generation] : [])].flatMap((file) =>
+    tokenIds(file, "eos_token_id", vocabulary),
+  );
   return {
-    bos: specialId(fields, "bos_token_id", vocabulary),
-    eos: specialId(fields, "eos_token_id", vocabulary),
-    pad: specialId(fields, "pad_token_id", vocabulary),
+    bos: tokenIds(fields, "bos_token_id", vocabulary)[0],
+    ends,
+    pad: tokenIds(fields, "pad_token_id", vocabulary)[0],
   };
 }
 
-/** An id, or the first of a list of ids. */
-function specialId(fields: Fields, key: string, vocabulary: number): number | undefined {
+/** One id or a list of ids. */
+function tokenIds(fields: Fields, key: string, vocabulary: number): number[] {
   const value = fields.get(key);
-  const id: unknown = Array.isArray(value) ? value[0] : value;
-  if (id === undefined) return undefined;
-  if (!Number.isInteger(id) || (id as number) >= vocabulary) throw fields.bad(key, value, `0 to ${vocabulary - 1}`);
-  return (id as number) < 0 ? undefined : (id as number); // -1: none
+  const list: unknown[] = Array.isArray(value) ? value : value === undefined ? [] : [value];
+  for (const id of list) {
+    if (!Number.isInteger(id) || (id as number) >= vocabulary) throw fields.bad(key, value, `0 to ${vocabulary - 1}`);
+  }
+  return (list as number[]).filter((id) => id >= 0); // -1: none
 }
 
 /** The stored tensors by name; every opened file goes into `files`. */

@@ -10,9 +10,10 @@ import {
   TOKEN_USER_DEFINED,
 } from "../../assembly/layout/gguf.js";
 import { ZagreusError } from "../../host/core/api/errors.js";
-import { Fields, isObject } from "../../host/core/api/json.js";
+import { badValue, Fields, isObject } from "../../host/core/api/json.js";
+import { END_KEYS, END_TOKENS, MAX_MORE_ENDS, MORE_ENDS_KEY } from "../../host/core/api/names.js";
 import type { Directory, MetadataValue } from "../checkpoint/checkpoint.js";
-import { bool, i32s, type Metadata, text, texts, u32 } from "../checkpoint/metadata.js";
+import { bool, i32s, type Metadata, text, texts, u32, u32s } from "../checkpoint/metadata.js";
 import { readFields, readText } from "./json_file.js";
 
 const TOKENIZER = "tokenizer.json";
@@ -25,7 +26,8 @@ const LLAMA3_PATTERN =
 /** Special ids as the model's configuration names them; the tokenizer's own files come first. */
 export interface SpecialIds {
   bos?: number | undefined;
-  eos?: number | undefined;
+  /** All that end a text, the usual one first. */
+  ends: readonly number[];
   pad?: number | undefined;
 }
 
@@ -51,10 +53,11 @@ export async function readTokenizer(directory: Directory, vocabulary: number, id
     ["tokenizer.ggml.merges", texts(readMerges(tokenizer.object("model")))],
   ]);
   const bos = specialId(config, "bos", tokens, ids.bos);
-  const eos = specialId(config, "eos", tokens, ids.eos);
   const pad = specialId(config, "pad", tokens, ids.pad);
   if (bos !== undefined) metadata.set("tokenizer.ggml.bos_token_id", u32(bos));
-  if (eos !== undefined) metadata.set("tokenizer.ggml.eos_token_id", u32(eos));
+  for (const [key, value] of endKeys(ids.ends, specialId(config, "eos", tokens, ids.ends[0]), { tokens, types })) {
+    metadata.set(key, value);
+  }
   if (pad !== undefined) metadata.set("tokenizer.ggml.padding_token_id", u32(pad));
   const begins = bos !== undefined && config.boolean("add_bos_token", firstToken(tokenizer) === tokens[bos]);
   metadata.set("tokenizer.ggml.add_bos_token", bool(begins));
@@ -101,7 +104,33 @@ function badVocabulary(field: string, value: unknown, reason: string): ZagreusEr
   return new ZagreusError("BAD_VOCABULARY", `${TOKENIZER}: "${field}": ${shown} ${reason}`, { field, value });
 }
 
-function readVocabulary(tokenizer: Fields, vocabulary: number): { tokens: string[]; types: number[] } {
+interface Vocabulary {
+  tokens: string[];
+  types: number[];
+}
+
+/**
+ * The keys of the tokens that end a text. eos is the usual one. llama.cpp stops at eot and eom too, and at control tokens with a known
+ * name, which therefore need no key; whatever is left stands under a key that only zagreus-edge reads.
+ * @throws ZagreusError BAD_VALUE for too many
+ */
+function endKeys(
+  ids: readonly number[],
+  usual: number | undefined,
+  { tokens, types }: Vocabulary,
+): [string, MetadataValue][] {
+  const isKnown = (id: number) => types[id] === TOKEN_CONTROL && END_TOKENS.includes(tokens[id]!);
+  const unknown = [...new Set(ids)].filter((id) => id !== usual && !isKnown(id));
+  const ends = usual === undefined ? unknown : [usual, ...unknown];
+  const more = ends.slice(END_KEYS.length);
+  if (more.length > MAX_MORE_ENDS) {
+    throw badValue("config.json", "eos_token_id", ids, `at most ${END_KEYS.length + MAX_MORE_ENDS} ids`);
+  }
+  const single = END_KEYS.slice(0, ends.length).map((key, i): [string, MetadataValue] => [key, u32(ends[i]!)]);
+  return more.length > 0 ? [...single, [MORE_ENDS_KEY, u32s(more)]] : single;
+}
+
+function readVocabulary(tokenizer: Fields, vocabulary: number): Vocabulary {
   const { values } = tokenizer.object("model").object("vocab");
   const tokens = new Array<string | undefined>(Math.min(vocabulary, MAX_VOCABULARY)).fill(undefined);
   const types = new Array<number>(tokens.length).fill(TOKEN_UNUSED);

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { TOKEN_CONTROL, TOKEN_NORMAL, TOKEN_UNUSED, TOKEN_USER_DEFINED } from "../../assembly/layout/gguf";
+import { load } from "../../dist/index.js";
 import type { Directory } from "../../quant/checkpoint/checkpoint";
 import { openHuggingface } from "../../quant/read/huggingface";
 import { openCheckpoint } from "../../quant/read/open";
@@ -20,6 +21,10 @@ const config = (changes: Record<string, unknown>) =>
 const without = (name: string) => {
   const files = nanoFiles();
   files.delete(name);
+  return files;
+};
+const withoutGeneration = (files: Files) => {
+  files.delete("generation_config.json");
   return files;
 };
 const text = (files: Files, name: string, content: string) => files.set(name, new TextEncoder().encode(content));
@@ -96,7 +101,7 @@ describe("config.json", () => {
     ["bos beyond the vocabulary", () => config({ bos_token_id: 8192 }), "BAD_VALUE", "bos_token_id"],
     [
       "vocabulary below the tokenizer's",
-      () => config({ vocab_size: 8100, bos_token_id: 1, eos_token_id: 1 }),
+      () => withoutGeneration(config({ vocab_size: 8100, bos_token_id: 1, eos_token_id: 1 })),
       "BAD_VOCABULARY",
       "model.vocab",
     ],
@@ -389,6 +394,41 @@ describe("tokenizer", () => {
     expect(await key(unnamed, "ggml.eos_token_id")).toBe(8177);
     expect(await key(unnamed, "ggml.padding_token_id")).toBeUndefined();
     expect(await key(without("tokenizer_config.json"), "ggml.eos_token_id")).toBe(8177);
+  });
+
+  const FIRST_RESERVED = 8187; // "<|reserved_special_token_1|>" and the next ones: control tokens without a known name
+
+  test.each<[string, string, number[], Record<string, unknown>]>([
+    ["config.json", "config.json", [8177, FIRST_RESERVED], { eot_token_id: FIRST_RESERVED }],
+    ["generation_config.json", "generation_config.json", [8177, FIRST_RESERVED], { eot_token_id: FIRST_RESERVED }],
+    ["one that llama.cpp knows by its name", "config.json", [8177, 8179], {}],
+    ["three", "config.json", [8177, 8187, 8188], { eot_token_id: 8187, eom_token_id: 8188 }],
+    ["another one than the tokenizer's", "generation_config.json", [8188], { eot_token_id: 8188 }],
+  ])("all ends of a list survive: %s", async (_, file, ids, keys) => {
+    const files = edit(nanoFiles(), file, (value) => Object.assign(value, { eos_token_id: ids }));
+    const all = await metadata(files);
+    const ends = ["eot_token_id", "eom_token_id"].map((name) => [name, all.get(`tokenizer.ggml.${name}`)]);
+    expect(Object.fromEntries(ends.filter(([, id]) => id !== undefined))).toEqual(keys);
+    expect(all.get("tokenizer.ggml.eos_token_id")).toBe(8177);
+    expect(all.has("zagreus.end_token_ids")).toBe(false);
+    const model = await load(await gguf(await open(files)), { threads: 1 });
+    expect(model.info.tokenizer.end).toEqual(expect.arrayContaining(ids));
+    model.close();
+  });
+
+  test("more ends than GGUF has keys for", async () => {
+    const ids = [8187, 8188, 8189, 8190, 8191];
+    const files = config({ eos_token_id: ids });
+    expect((await metadata(files)).get("zagreus.end_token_ids")).toEqual([8189, 8190, 8191]);
+    const model = await load(await gguf(await open(files)), { threads: 1 });
+    expect(model.info.tokenizer.end).toEqual(expect.arrayContaining([8177, ...ids]));
+    model.close();
+    await expectFailure(
+      config({ eos_token_id: Array.from({ length: 60 }, (_, id) => id) }),
+      "BAD_VALUE",
+      "eos_token_id",
+    );
+    await expectFailure(config({ eos_token_id: [8177, 8192] }), "BAD_VALUE", "eos_token_id");
   });
 
   test("add_bos_token: as configured, else as the template of the post-processor has it", async () => {

@@ -1,4 +1,4 @@
-// Names of GGUF's numbers, for people.
+// Names of GGUF's numbers, for people, and of what ends a text.
 
 export const TENSOR_TYPES: Record<number, string> = {
   0: "F32",
@@ -47,6 +47,24 @@ export function mixName(fileType: unknown): string | undefined {
 export function tensorTypeName(type: number): string {
   return TENSOR_TYPES[type] ?? `ggml type ${type}`;
 }
+
+/** How the families of models mark the end of a text or of a turn. */
+export const END_TOKENS = [
+  "<|end_of_text|>",
+  "<|endoftext|>",
+  "<|eot_id|>",
+  "<|eom_id|>",
+  "<|im_end|>",
+  "<|end|>",
+  "</s>",
+];
+
+/** Metadata keys of tokens that end a text: the first is the usual one, llama.cpp stops at all of them. */
+export const END_KEYS = ["tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"];
+
+/** The metadata key of further ones, an array of u32; ours alone, because GGUF has none for it. */
+export const MORE_ENDS_KEY = "zagreus.end_token_ids";
+export const MAX_MORE_ENDS = 32;
 
 export function valueTypeName(type: number): string {
   return VALUE_TYPES[type] ?? `unknown type ${type}`;

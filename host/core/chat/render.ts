@@ -2,7 +2,7 @@
 
 import type { ChatMessage, ModelInfo } from "../api/api.js";
 import { invalidOption } from "../api/errors.js";
-import { END_TOKENS } from "../engine/tokenizer.js";
+import { END_TOKENS } from "../api/names.js";
 import { checkMessages, checkTools } from "./check.js";
 import { Intake, mapText } from "./json.js";
 import { Shield } from "./shield.js";

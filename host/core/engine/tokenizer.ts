@@ -2,8 +2,9 @@
 
 import { ENCODE_LAST, ENCODE_SPECIAL, TEXT_BYTES } from "../../../assembly/layout/abi.js";
 import { TOKEN_CONTROL } from "../../../assembly/layout/gguf.js";
-import type { MetadataValue, Prompt } from "../api/api.js";
+import type { Prompt } from "../api/api.js";
 import { invalidOption } from "../api/errors.js";
+import { END_TOKENS } from "../api/names.js";
 import type { Core } from "../wasm/core.js";
 import type { Engine } from "./engine.js";
 
@@ -38,25 +39,9 @@ export function decode(core: Core, tokens: readonly number[], special: boolean):
   return text + utf8.decode();
 }
 
-/** How the families of models mark the end of a text or of a turn. */
-export const END_TOKENS = [
-  "<|end_of_text|>",
-  "<|endoftext|>",
-  "<|eot_id|>",
-  "<|eom_id|>",
-  "<|im_end|>",
-  "<|end|>",
-  "</s>",
-];
-export const END_KEYS = ["tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"];
-
 /** Tokens that end a generation: those the file names, and control tokens with a known name. */
-export function endTokens(core: Core, metadata: Record<string, MetadataValue>, vocabulary: number): number[] {
-  const ends = new Set<number>();
-  for (const key of END_KEYS) {
-    const id = metadata[key];
-    if (typeof id === "number" && Number.isInteger(id) && id >= 0 && id < vocabulary) ends.add(id);
-  }
+export function endTokens(core: Core, named: readonly number[], vocabulary: number): number[] {
+  const ends = new Set(named.filter((id) => Number.isInteger(id) && id >= 0 && id < vocabulary));
   for (const name of END_TOKENS) {
     const bytes = encoder.encode(name);
     core.write(bytes);

@@ -7,7 +7,7 @@ import type { Choice } from "../wasm/builds.js";
 import type { Core } from "../wasm/core.js";
 import type { Metadata } from "./metadata.js";
 
-/** Reads everything after plan(); end and control tokens are not known before the tokenizer works. */
+/** Reads everything after plan(); control tokens, and ends known by their text, are not known before the tokenizer works. */
 export function readInfo(core: Core, metadata: Metadata, { build, threads }: Choice): ModelInfo {
   const info = (id: number) => core.exports.info(id);
   const token = (id: number) => (info(id) >= 0 ? info(id) : undefined);
@@ -36,7 +36,7 @@ export function readInfo(core: Core, metadata: Metadata, { build, threads }: Cho
       bos: token(abi.INFO_BOS),
       eos: token(abi.INFO_EOS),
       addBos: info(abi.INFO_ADD_BOS) === 1 && info(abi.INFO_BOS) >= 0,
-      end: [],
+      end: metadata.ends,
       special: {},
     },
     chatTemplate: metadata.chatTemplate,

@@ -16,12 +16,14 @@ import {
   VALUE_U32,
 } from "../../../assembly/layout/gguf.js";
 import type { MetadataValue } from "../api/api.js";
-import { valueTypeName } from "../api/names.js";
+import { END_KEYS, MAX_MORE_ENDS, MORE_ENDS_KEY, valueTypeName } from "../api/names.js";
 import type { Core } from "../wasm/core.js";
 
 export interface Metadata {
   values: Record<string, MetadataValue>;
   chatTemplate: string | undefined;
+  /** Ids under the keys that name tokens which end a text, as the file has them. */
+  ends: number[];
 }
 
 const SHORT_STRING_BYTES = 1024;
@@ -31,6 +33,7 @@ const CHAT_TEMPLATE = "tokenizer.chat_template";
 export function readMetadata(core: Core): Metadata {
   const entries: [string, MetadataValue][] = [];
   let chatTemplate: string | undefined;
+  let moreEnds: number[] = [];
   for (let i = 0; i < core.exports.metadataCount(); i++) {
     const record = core.exports.metadataEntry(i) >>> 0;
     const keyLength = Number(core.view(record).getBigUint64(0, true));
@@ -38,9 +41,20 @@ export function readMetadata(core: Core): Metadata {
     const type = core.view(record).getUint32(8 + keyLength, true);
     const value = record + 8 + keyLength + 4;
     if (key === CHAT_TEMPLATE && type === VALUE_STRING) chatTemplate = readString(core, value);
+    if (key === MORE_ENDS_KEY && type === VALUE_ARRAY) moreEnds = readIds(core, value);
     entries.push([key, readValue(core, type, value)]);
   }
-  return { values: Object.fromEntries(entries), chatTemplate };
+  const values = Object.fromEntries(entries);
+  const ends = END_KEYS.map((key) => values[key]).filter((id) => typeof id === "number");
+  return { values, chatTemplate, ends: [...ends, ...moreEnds] };
+}
+
+/** A short array of u32, none of anything else: `element type u32 | count u64 | elements`. */
+function readIds(core: Core, address: number): number[] {
+  const view = core.view(address);
+  const count = Number(view.getBigUint64(4, true));
+  if (view.getUint32(0, true) !== VALUE_U32 || count > MAX_MORE_ENDS) return [];
+  return Array.from({ length: count }, (_, i) => view.getUint32(12 + 4 * i, true));
 }
 
 function readString(core: Core, address: number): string {

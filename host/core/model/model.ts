@@ -65,7 +65,7 @@ type OpenSource = (options: LoadOptions) => ByteSource | Promise<ByteSource>;
 /** Loads a model; `open` is called when the options are found right. */
 export async function loadModel(open: OpenSource, options: LoadOptions, platform: Platform): Promise<Model> {
   const { core, info, threads } = await start(open, options, platform, false);
-  info.tokenizer.end = endTokens(core, info.metadata, info.vocabulary);
+  info.tokenizer.end = endTokens(core, info.tokenizer.end, info.vocabulary);
   info.tokenizer.special = specialTokens(core, info.vocabulary);
   const engine = new Engine(core, info, threads, platform.macrotask, options.cacheBudget ?? CACHE_BUDGET);
   try {
