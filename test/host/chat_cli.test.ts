@@ -98,7 +98,7 @@ const TOOL = {
 };
 
 test("tools from JSON are shown, and the next line is their result", async () => {
-  const tools = file("tools.json", [TOOL]);
+  const tools = file("tools.json", `\uFEFF${JSON.stringify([TOOL])}`); // as editors on Windows write it
   const flags = ["--tools", tools, "--tool-choice", "required", "-n", "48"];
   const [user, call, result, last] = await messagesOf(["Quanto fa?", "forty-two"], ...flags);
   expect(user).toEqual({ role: "user", content: "Quanto fa?" });

@@ -39,6 +39,10 @@ test.each(golden.map((row) => [row.task, row] as const))(
   },
 );
 
+test("a byte order mark before the first row", () => {
+  expect(readItems("f", Buffer.concat([Buffer.from("\uFEFF"), bytes(ROW)]))).toEqual(items(ROW));
+});
+
 test("a query is taken as it is; what is right may be an index, a text or a letter", () => {
   expect(items(ROW)[0]).toMatchObject({
     line: 1,

@@ -55,6 +55,11 @@ test.each([
   });
 });
 
+test("a manifest with a byte order mark", async () => {
+  const manifest = await cut(500);
+  expect(parseManifest(`\uFEFF${JSON.stringify(manifest)}`)).toEqual(manifest);
+});
+
 test("pieces do not follow the chunks that a source comes in", async () => {
   async function* chunks() {
     for (let at = 0; at < 1000; at += 70) yield BYTES.slice(at, at + 70);

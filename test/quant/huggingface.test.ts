@@ -1,8 +1,9 @@
 // What can be wrong with a Hugging Face directory: typed errors that name the file and the field.
 
 import { describe, expect, test } from "vitest";
+import { load } from "zagreus-edge";
 import { TOKEN_CONTROL, TOKEN_NORMAL, TOKEN_UNUSED, TOKEN_USER_DEFINED } from "../../assembly/layout/gguf";
-import { load } from "../../dist/index.js";
+import { weightFiles } from "../../host/core/hub/choose";
 import type { Directory } from "../../quant/checkpoint/checkpoint";
 import { openHuggingface } from "../../quant/read/huggingface";
 import { openCheckpoint } from "../../quant/read/open";
@@ -458,6 +459,15 @@ describe("tokenizer", () => {
     expect(await key(files, "chat_template")).toBe("file");
     expect(await key(text(nanoFiles(), "chat_template.jinja", "file"), "chat_template")).toBe("file");
   });
+});
+
+test("JSON as editors on Windows write it, with a byte order mark", async () => {
+  const [marked, plain] = [nanoFiles(), nanoFiles()];
+  expect(weightFiles(["a.safetensors"], '\uFEFF{"weight_map": {"t": "a.safetensors"}}')).toEqual(["a.safetensors"]);
+  for (const [name, bytes] of plain) {
+    if (name.endsWith(".json")) marked.set(name, Buffer.concat([Buffer.from("\uFEFF"), bytes]));
+  }
+  expect(await gguf(await open(marked))).toEqual(await gguf(await open(plain)));
 });
 
 test("a folder that is no checkpoint", async () => {

@@ -11,11 +11,16 @@ export function decode(bytes: Uint8Array, name: string): string {
   }
 }
 
+/** JSON.parse() that takes the byte order mark which editors on Windows write. @throws SyntaxError */
+export function parseJson(json: string): unknown {
+  return JSON.parse(json.startsWith("\uFEFF") ? json.slice(1) : json);
+}
+
 /** @throws ZagreusError BAD_JSON when the text is not JSON, or not an object */
 export function parseObject(json: string, name: string): Record<string, unknown> {
   let value: unknown;
   try {
-    value = JSON.parse(json);
+    value = parseJson(json);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new ZagreusError("BAD_JSON", `${name} is not JSON: ${reason}`, { field: name, cause });

@@ -1,6 +1,7 @@
 // What a repository holds at a revision, as the hub's API tells it.
 
 import { ZagreusError } from "../api/errors.js";
+import { parseJson } from "../api/json.js";
 import type { Http } from "./http.js";
 import { type HubId, isCommit, isPath } from "./id.js";
 
@@ -52,7 +53,7 @@ export async function fetchListing(http: Http, { repository, revision }: HubId, 
 export function parseListing(repository: string, text: string): Listing {
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = parseJson(text);
   } catch (error) {
     throw nonsense(repository, "the list of files is not JSON", error);
   }

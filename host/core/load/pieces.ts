@@ -1,6 +1,7 @@
 // A file in pieces beside a manifest, for hosts that serve files of a limited size. `zagreus split` writes them.
 
 import { ZagreusError } from "../api/errors.js";
+import { parseJson } from "../api/json.js";
 import type { ByteSource } from "./source.js";
 
 export const MANIFEST = "manifest.json";
@@ -94,7 +95,7 @@ export function parseManifest(text: string): Manifest {
 function parse(text: string): Manifest {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch (cause) {
     throw new ZagreusError("BAD_JSON", `${MANIFEST} is no JSON`, { field: MANIFEST, cause });
   }

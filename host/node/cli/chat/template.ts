@@ -16,5 +16,5 @@ export function withTemplate(command: Command): Command {
 /** A file's text, or the name of a built-in template. */
 export async function readTemplate(template: string | undefined): Promise<string | undefined> {
   if (template === undefined || BUILT_IN.includes(template)) return template;
-  return readFile(template, "utf8");
+  return new TextDecoder().decode(await readFile(template));
 }

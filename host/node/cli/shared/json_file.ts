@@ -5,9 +5,9 @@ import { ZagreusError } from "../../index.js";
 
 /** @throws ZagreusError BAD_JSON */
 export async function readJson(path: string): Promise<unknown> {
-  const text = await readFile(path, "utf8");
+  const bytes = await readFile(path);
   try {
-    return JSON.parse(text);
+    return JSON.parse(new TextDecoder().decode(bytes)); // which drops the byte order mark of editors on Windows
   } catch (cause) {
     throw badFile(path, `is no JSON: ${cause instanceof Error ? cause.message : cause}`, cause);
   }
