@@ -26,6 +26,7 @@ import {
   hubPaths,
   hubSettings,
   listModel,
+  type MakeGguf,
   type PartialFile,
   type Pulled,
   pullCheckpoint,
@@ -39,15 +40,29 @@ export {
   type HubProgress,
   PREFERENCE,
   type Pulled,
+  type QuantizeSettings,
   SHORT_NAMES,
 } from "../core/hub/index.js";
 
 const READ_BYTES = 1 << 20;
 
-/** The path of a GGUF file of the hub, downloaded if need be. @throws as pullGguf() */
+/** The path of a GGUF file of the hub, downloaded or made if need be. @throws as pullGguf() */
 export async function hubGguf(id: string, options?: HubOptions): Promise<string> {
-  return pullGguf(await platform(), id, options);
+  return pullGguf(await platform(), id, options, makeGguf);
 }
+
+const makeGguf: MakeGguf = async ({ folder, name }, out, { type, calibrate, signal, onProgress }) => {
+  const { convert } = await import("./convert.js");
+  await mkdir(dirname(out), { recursive: true });
+  await convert({ path: folder, name }, out, {
+    type,
+    calibrate: calibrate || undefined,
+    signal,
+    onProgress({ phase, doneBytes, totalBytes }) {
+      if (phase !== "quantize" || !calibrate) onProgress({ phase, loadedBytes: doneBytes, totalBytes }); // calibration sets the pace
+    },
+  });
+};
 
 /** The folder of a checkpoint of the hub (or the file that the id names) and the repository's name. @throws as pullCheckpoint() */
 export async function hubCheckpoint(id: string, options?: HubOptions): Promise<{ path: string; name: string }> {

@@ -1,54 +1,21 @@
-// zagreus-edge/quantize for Node: from paths to a file. Paths are relative to dist/, where this file is bundled to.
+// zagreus-edge/quantize for Node.
 
-import { readFile, realpath, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
-import { setImmediate } from "node:timers/promises";
-import { calibratedRounding } from "../../quant/calibration/calibrate.js";
-import type { Checkpoint, Directory } from "../../quant/checkpoint/checkpoint.js";
-import { openCheckpoint as openIn } from "../../quant/read/open.js";
-import { Quantizer } from "../../quant/round/quantizer.js";
-import { plainRounding, type Rounding } from "../../quant/round/rounding.js";
-import {
-  encodeGguf,
-  type QuantizedType,
-  type QuantizeProgress,
-  type QuantizeReport,
-} from "../../quant/write/encode.js";
-import { invalidOption, ZagreusError } from "../core/api/errors.js";
+import type { Checkpoint } from "../../quant/checkpoint/checkpoint.js";
+import type { QuantizeReport } from "../../quant/write/encode.js";
 import { isHubId } from "../core/hub/names.js";
+import {
+  type CheckpointOptions,
+  checkQuantizeOptions,
+  convert,
+  openPlace,
+  type Place,
+  type QuantizeOptions,
+} from "./convert.js";
 import type { HubProgress } from "./hub.js";
-import { outputPath, writeAtomically } from "./output_file.js";
-import { openDirectory } from "./random_access.js";
 
 export type * from "../../quant/index.js";
 export { encodeGguf, openGguf, openHuggingface, plainRounding, Quantizer, ZagreusError } from "../../quant/index.js";
-
-export interface CheckpointOptions {
-  /** Name of the model; by default the directory's or the hub repository's, or what a GGUF file says. */
-  name?: string | undefined;
-  /** Directory of tokenizer.json, or its path, if it is not beside the model. */
-  tokenizer?: string | undefined;
-  signal?: AbortSignal | undefined;
-  onProgress?: ((progress: QuantizeProgress) => void) | undefined;
-  /** Told in a sentence what a person may want to know about a download. */
-  onNotice?: ((message: string) => void) | undefined;
-}
-
-export interface QuantizeOptions extends CheckpointOptions {
-  /** Of every matrix. */
-  type: QuantizedType;
-  /** Of the embedding and the LM head; `type` by default. */
-  embedding?: QuantizedType | undefined;
-  /**
-   * A text (UTF-8) to choose what becomes Q4_0 by, or true for the one that comes with the package. Without it every value goes to the
-   * nearest of its block's.
-   */
-  calibrate?: true | string | Uint8Array | undefined;
-  /** Another way to choose blocks. */
-  rounding?: ((checkpoint: Checkpoint, quantizer: Quantizer) => Promise<Rounding>) | undefined;
-}
-
-const TYPES: readonly QuantizedType[] = ["q8_0", "q4_0"];
+export { type CheckpointOptions, loadQuantizer, type QuantizeOptions } from "./convert.js";
 
 /**
  * Quantizes a model to a GGUF file that llama.cpp and load() run. `out` appears, or is replaced, when it is complete.
@@ -57,102 +24,23 @@ const TYPES: readonly QuantizedType[] = ["q8_0", "q4_0"];
  * @throws ZagreusError INVALID_OPTION, SOURCE_FAILED, WRITE_FAILED, ABORTED, or what is wrong with the checkpoint
  */
 export async function quantize(source: string, out: string, options: QuantizeOptions): Promise<QuantizeReport> {
-  const { type, embedding, signal, onProgress } = options;
-  if (!TYPES.includes(type)) throw invalidOption("type", type, `one of ${TYPES.join(", ")}`);
-  if (embedding !== undefined && !TYPES.includes(embedding)) {
-    throw invalidOption("embedding", embedding, `one of ${TYPES.join(", ")}`);
-  }
-  if (options.calibrate !== undefined && type !== "q4_0" && embedding !== "q4_0") {
-    throw invalidOption("calibrate", true, "left out where nothing becomes q4_0");
-  }
-  const path = await outputPath(out);
-  const quantizer = await loadQuantizer();
-  const inputs = new Set<string>();
-  const checkpoint = await openRecording(source, options, inputs);
-  try {
-    if (inputs.has(path)) throw invalidOption("out", out, "another file than those that are read");
-    const rounding = await chooseRounding(checkpoint, quantizer, options);
-    return await writeAtomically(path, (sink) =>
-      encodeGguf(checkpoint, sink, { type, embedding, rounding, quantizer, signal, onProgress }),
-    );
-  } finally {
-    await checkpoint.close();
-  }
+  checkQuantizeOptions(options);
+  return convert(await place(source, options), out, options);
 }
 
 /**
  * Opens what quantize() takes as its source.
  * @throws ZagreusError SOURCE_FAILED, or what is wrong with the checkpoint
  */
-export function openCheckpoint(source: string, options: CheckpointOptions = {}): Promise<Checkpoint> {
-  return openRecording(source, options, new Set());
+export async function openCheckpoint(source: string, options: CheckpointOptions = {}): Promise<Checkpoint> {
+  return openPlace(await place(source, options), options);
 }
 
-/** The quantizer's module, as it comes with the package. */
-export async function loadQuantizer(): Promise<Quantizer> {
-  return new Quantizer(await compile("quantizer"));
-}
-
-async function chooseRounding(
-  checkpoint: Checkpoint,
-  quantizer: Quantizer,
-  { calibrate, rounding, signal, onProgress }: QuantizeOptions,
-): Promise<Rounding> {
-  if (rounding) return rounding(checkpoint, quantizer);
-  if (calibrate === undefined) return plainRounding(quantizer);
-  return calibratedRounding(checkpoint, {
-    core: await compile("calibrate"),
-    compensator: await compile("quantizer"),
-    quantizer,
-    text: calibrate === true ? await readFile(new URL("./calibration.txt", import.meta.url)) : calibrate,
-    signal,
-    macrotask: () => setImmediate(),
-    onProgress: (progress) => onProgress?.({ phase: "calibrate", ...progress }),
-  });
-}
-
-async function compile(name: string): Promise<WebAssembly.Module> {
-  return new WebAssembly.Module(await readFile(new URL(`./zagreus-${name}.wasm`, import.meta.url)));
-}
-
-/** @param inputs gets the real paths of all files that are opened */
-async function openRecording(source: string, options: CheckpointOptions, inputs: Set<string>): Promise<Checkpoint> {
-  const { path, name } = isHubId(source) ? await download(source, options) : { path: source };
-  const { directory, file } = await locate(path, inputs, name);
-  const tokenizer = options.tokenizer === undefined ? undefined : (await locate(options.tokenizer, inputs)).directory;
-  return openIn(directory, file, { name: options.name, tokenizer });
-}
-
-async function download(
-  id: string,
-  { signal, onProgress, onNotice }: CheckpointOptions,
-): Promise<{ path: string; name?: string }> {
+/** Where the source is, downloaded if need be. */
+async function place(source: string, { signal, onProgress, onNotice }: CheckpointOptions): Promise<Place> {
+  if (!isHubId(source)) return { path: source };
   const { hubCheckpoint } = await import("./hub.js");
   const report = ({ loadedBytes, totalBytes }: HubProgress) =>
     onProgress?.({ phase: "download", doneBytes: loadedBytes, totalBytes });
-  return hubCheckpoint(id, { signal, onNotice, onProgress: report });
-}
-
-/** A directory, or the directory of a file and the file's name in it. */
-async function locate(
-  path: string,
-  inputs: Set<string>,
-  name?: string,
-): Promise<{ directory: Directory; file?: string }> {
-  const found = await stat(path).catch((cause) => {
-    const message = `cannot read "${path}": ${cause.message}`;
-    throw new ZagreusError("SOURCE_FAILED", message, { field: "source", value: path, cause });
-  });
-  const root = found.isDirectory() ? path : dirname(path);
-  const directory = openDirectory(root);
-  const recording: Directory = {
-    ...directory,
-    name: name ?? directory.name,
-    async open(path) {
-      const file = await directory.open(path);
-      inputs.add(await realpath(join(root, path)));
-      return file;
-    },
-  };
-  return { directory: recording, ...(!found.isDirectory() && { file: basename(path) }) };
+  return hubCheckpoint(source, { signal, onNotice, onProgress: report });
 }

@@ -6,7 +6,6 @@ import { checkSignal } from "../core/engine/pace.js";
 import { isHubId } from "../core/hub/names.js";
 import { type ByteSource, byteSource, type WebSource } from "../core/load/source.js";
 import { fileSource } from "./file.js";
-import type { HubProgress } from "./hub.js";
 
 /**
  * A path, a URL (file:, http:, https:, also as a string), a model of the hub ("hf:owner/repo[@revision][/file]" or a short
@@ -15,11 +14,10 @@ import type { HubProgress } from "./hub.js";
 export type Source = string | URL | WebSource;
 
 /** @throws ZagreusError SOURCE_FAILED with the cause, INVALID_OPTION; for models of the hub also those of pullGguf() */
-export async function openSource(source: Source, { signal, onProgress }: LoadOptions): Promise<ByteSource> {
+export async function openSource(source: Source, { signal, onProgress, quantize }: LoadOptions): Promise<ByteSource> {
   if (typeof source === "string" && isHubId(source)) {
     const { hubGguf } = await import("./hub.js");
-    const report = onProgress && ((progress: HubProgress) => onProgress({ phase: "download", ...progress }));
-    return fileSource(await hubGguf(source, { signal, onProgress: report }));
+    return fileSource(await hubGguf(source, { signal, onProgress, quantize }));
   }
   if (typeof source !== "string" && !(source instanceof URL)) return byteSource(source);
   const location = locate(source);

@@ -8,11 +8,23 @@ export type Build = "simd" | "relaxed" | "simd-mt" | "relaxed-mt";
 export type MetadataValue = number | boolean | string | { type: string; count: number };
 
 export interface LoadProgress {
-  /** "download": from the hub to its cache; "header": metadata, vocabulary, tensor list; "weights": the tensors. */
-  phase: "download" | "header" | "weights";
+  /**
+   * "download": from the hub to its cache; "calibrate" and "quantize": safetensors to a GGUF file, the first time; "header": metadata,
+   * vocabulary, tensor list; "weights": the tensors.
+   */
+  phase: "download" | "calibrate" | "quantize" | "header" | "weights";
   loadedBytes: number;
   /** Size of the file, as far as it is known yet. */
   totalBytes: number | undefined;
+}
+
+export interface QuantizeOnLoad {
+  /** Of every matrix. Default: "q4_0". */
+  type?: "q4_0" | "q8_0" | undefined;
+  /** Whether int4 is chosen by what a text needs, which takes hours. Default: false, but a file that was made so is taken. */
+  calibrate?: boolean | undefined;
+  /** Whether the safetensors stay in the cache when the file is there. Default: false, unless they were there before. */
+  keepSource?: boolean | undefined;
 }
 
 export interface LoadOptions {
@@ -34,6 +46,8 @@ export interface LoadOptions {
    * running again what they share. The least recently used go first. Default 64 MiB, on small hosts less; 0 keeps none.
    */
   cacheBudget?: number | undefined;
+  /** How a model of the hub becomes a GGUF file in its cache if its makers publish safetensors only. */
+  quantize?: QuantizeOnLoad | undefined;
   /** Stops loading. */
   signal?: AbortSignal | undefined;
   /** Called after every chunk. */

@@ -138,6 +138,7 @@ export function checkLoadOptions(options: LoadOptions): LoadOptions {
     "build",
     "threads",
     "cacheBudget",
+    "quantize",
     "signal",
     "onProgress",
   ]);
@@ -147,11 +148,20 @@ export function checkLoadOptions(options: LoadOptions): LoadOptions {
   oneOf("build", options.build, BUILDS);
   integer("threads", options.threads, 1, MAX_THREADS);
   integer("cacheBudget", options.cacheBudget, 0, Number.MAX_SAFE_INTEGER);
+  quantize(options.quantize);
   abortSignal(options.signal);
   if (options.onProgress !== undefined && typeof options.onProgress !== "function") {
     throw invalidOption("onProgress", options.onProgress, "a function");
   }
   return options;
+}
+
+function quantize(value: LoadOptions["quantize"]): void {
+  if (value === undefined) return;
+  checkNames(value, ["type", "calibrate", "keepSource"]);
+  oneOf("quantize.type", value.type, ["q4_0", "q8_0"]);
+  flag("quantize.calibrate", value.calibrate);
+  flag("quantize.keepSource", value.keepSource);
 }
 
 /** Takes `offload` out of the options. @throws ZagreusError INVALID_OPTION */

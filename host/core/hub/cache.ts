@@ -7,6 +7,8 @@
 //       refs/main                        the commit of a branch or tag
 //       snapshots/<commit>/<path>        -> ../../blobs/<oid>, or the file itself where there are no links
 //       trees/<commit>.json              all files of a commit with size and hashes
+//       zagreus/<key>/<name>-Q4_0.gguf   made of safetensors (made.ts); the key is that of their hashes. Other tools look into the
+//                                        folders that they know, and remove this one with the repository
 //     <cache>/.locks/models--OWNER--REPO/
 
 import { isCommit, isPath } from "./id.js";
@@ -14,6 +16,7 @@ import { type HubEntry, isSha1, isSha256 } from "./listing.js";
 import type { HubPlatform } from "./platform.js";
 
 const TREE_VERSION = 1;
+export const MADE = "zagreus";
 
 export class RepositoryCache {
   readonly #platform: HubPlatform;
@@ -44,8 +47,24 @@ export class RepositoryCache {
     return this.#platform.files.join(this.snapshot(commit), ...path.split("/"));
   }
 
+  /** A file that was made of files of the repository. */
+  made(key: string, file: string): string {
+    return this.#platform.files.join(this.folder, MADE, key, file);
+  }
+
   async has(commit: string, { path, bytes }: Pick<HubEntry, "path" | "bytes">): Promise<boolean> {
     return (await this.#platform.files.size(this.file(commit, path))) === bytes;
+  }
+
+  /** Whether a file is here in any form: this snapshot's, or a blob that another one may link. */
+  async holds(commit: string, entry: HubEntry): Promise<boolean> {
+    return (await this.has(commit, entry)) || (await this.#platform.files.size(this.blob(entry.oid))) === entry.bytes;
+  }
+
+  /** Removes a file from a snapshot, and its blob. */
+  async discard(commit: string, { path, oid }: HubEntry): Promise<void> {
+    await this.#platform.files.remove(this.file(commit, path));
+    await this.#platform.files.remove(this.blob(oid));
   }
 
   /** The commit of a revision when it was last looked up. */

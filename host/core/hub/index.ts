@@ -2,7 +2,8 @@
 
 export { PREFERENCE } from "./choose.js";
 export { type HubId, isCommit, isPath, parseHubId, showHubId } from "./id.js";
-export type { HubOptions, HubProgress, PulledFile } from "./model.js";
+export type { MakeGguf } from "./made.js";
+export type { HubOptions, HubProgress, PulledFile, QuantizeSettings } from "./model.js";
 export { isHubId, SHORT_NAMES } from "./names.js";
 export type { HubFiles, HubPlatform, HubSettings, PartialFile } from "./platform.js";
 export { type HubListing, listModel, type Pulled, pullCheckpoint, pullGguf, pullModel } from "./pull.js";

@@ -4,29 +4,31 @@ import { withLock } from "../../../host/core/hub/lock.js";
 import { ZagreusError } from "../api/errors.js";
 import { fetchBlob, hashOf } from "./blob.js";
 import { RepositoryCache } from "./cache.js";
-import {
-  type GgufChoice,
-  isSafetensors,
-  rankGguf,
-  sideFiles,
-  splitParts,
-  WEIGHTS_INDEX,
-  weightFiles,
-} from "./choose.js";
+import { type GgufChoice, rankGguf, sideFiles, splitParts, WEIGHTS_INDEX, weightFiles } from "./choose.js";
 import { checkAborted, Http } from "./http.js";
 import { type HubId, isCommit, parseHubId, showHubId } from "./id.js";
 import { fetchListing, type HubEntry, isSha256, type Listing } from "./listing.js";
 import type { HubPlatform } from "./platform.js";
 
 export interface HubProgress {
+  phase: "download" | "calibrate" | "quantize";
   loadedBytes: number;
-  totalBytes: number;
+  totalBytes: number | undefined;
+}
+
+/** How a file is made where a repository has safetensors only. */
+export interface QuantizeSettings {
+  type?: "q4_0" | "q8_0" | undefined;
+  calibrate?: boolean | undefined;
+  keepSource?: boolean | undefined;
 }
 
 export interface HubOptions {
   /** Stops at once; what has arrived stays for the next time. */
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: HubProgress) => void) | undefined;
+  /** For what gives a GGUF file. */
+  quantize?: QuantizeSettings | undefined;
   /** Told in a sentence what a person may want to know: a wait for another process, the cache used instead of the hub. */
   onNotice?: ((message: string) => void) | undefined;
 }
@@ -111,6 +113,31 @@ export class HubModel {
     return this.#cache.file(this.#listing.commit, path);
   }
 
+  get commit(): string {
+    return this.#listing.commit;
+  }
+
+  /** The repository's name without its owner. */
+  get name(): string {
+    const { repository } = this.id;
+    return repository.slice(repository.indexOf("/") + 1);
+  }
+
+  /** The safetensors of a checkpoint, as far as the list of files tells. */
+  weights(): HubEntry[] {
+    return weightFiles(this.#paths, undefined).map((path) => this.entry(path));
+  }
+
+  /** All that obtainCheckpoint() may get. */
+  checkpoint(): HubEntry[] {
+    return [...sideFiles(this.#paths).map((path) => this.entry(path)), ...this.weights()];
+  }
+
+  /** @throws ZagreusError why the hub cannot be asked */
+  assertOnline(): void {
+    if (this.#outage) throw this.#outage;
+  }
+
   /** The snapshot's folder. */
   folder(): string {
     return this.#cache.snapshot(this.#listing.commit);
@@ -120,18 +147,21 @@ export class HubModel {
     return rankGguf(this.#available);
   }
 
-  /** @throws ZagreusError HUB_NOT_FOUND, saying how a checkpoint becomes a GGUF file */
-  chooseGguf(): GgufChoice {
-    const [first] = this.gguf();
-    if (first) return first;
+  /**
+   * The GGUF file to take, of `type` if one is named; undefined where one has to be made of safetensors.
+   * @throws ZagreusError HUB_NOT_FOUND
+   */
+  chooseGguf(type?: string): GgufChoice | undefined {
+    const ranked = this.gguf();
+    const chosen = type === undefined ? ranked[0] : ranked.find((choice) => choice.type === type.toUpperCase());
+    if (chosen || this.weights().length > 0) return chosen;
     if (this.#outage) throw this.#outage;
-    const { entries } = this.#listing;
-    if (entries.some(({ path }) => splitParts(path))) {
+    if (ranked.length > 0)
+      throw this.notFound(`has no GGUF file in ${type?.toUpperCase()}, and no safetensors to make one of`);
+    if (this.#listing.entries.some(({ path }) => splitParts(path))) {
       throw this.notFound("has GGUF files only in parts: pull them and join them with llama-gguf-split --merge");
     }
-    if (!entries.some(({ path }) => isSafetensors(path))) throw this.notFound("has no GGUF file");
-    const id = showHubId(this.id);
-    throw this.notFound(`has no GGUF file, only safetensors: zagreus quantize ${id} -t q4_0 -o model.gguf makes one`);
+    throw this.notFound("has neither a GGUF file nor safetensors");
   }
 
   /** All parts of a split GGUF file, or just the file. */
@@ -150,7 +180,7 @@ export class HubModel {
 
   /** Gets the config, tokenizer and safetensors at the repository's top. Returns how many files of weights there are. */
   async obtainCheckpoint(): Promise<number> {
-    const paths = this.#listing.entries.map(({ path }) => path);
+    const paths = this.#paths;
     const side = sideFiles(paths);
     const index = side.includes(WEIGHTS_INDEX);
     if (index) await this.obtain([WEIGHTS_INDEX]);
@@ -168,7 +198,7 @@ export class HubModel {
     const totalBytes = entries.reduce((sum, { bytes }) => sum + bytes, 0);
     let finished = 0;
     for (const entry of entries) {
-      const report = (bytes: number) => onProgress?.({ loadedBytes: finished + bytes, totalBytes });
+      const report = (bytes: number) => onProgress?.({ phase: "download", loadedBytes: finished + bytes, totalBytes });
       await this.#obtain(entry, report);
       finished += entry.bytes;
       report(0);
@@ -202,6 +232,10 @@ export class HubModel {
       files.push({ path, bytes, sha256 });
     }
     return files.sort((a, b) => (a.path < b.path ? -1 : 1));
+  }
+
+  get #paths(): string[] {
+    return this.#listing.entries.map(({ path }) => path);
   }
 
   async #obtain(entry: HubEntry, report: (bytes: number) => void): Promise<void> {

@@ -8,6 +8,7 @@ export const SHORT_NAMES: Readonly<Record<string, string>> = {
   "zagreus-fra": "mii-llm/zagreus-0.4B-fra",
   "nesso-instruct": "mii-llm/nesso-0.4B-instruct",
   "nesso-agentic": "mii-llm/nesso-0.4B-agentic",
+  "nesso2-agentic": "mii-llm/nesso2-0.4B-agentic",
   "open-zagreus": "mii-llm/open-zagreus-0.4B",
 };
 

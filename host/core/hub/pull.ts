@@ -2,6 +2,7 @@
 
 import { ZagreusError } from "../api/errors.js";
 import { isSafetensors, splitParts } from "./choose.js";
+import { type MakeGguf, madeGguf } from "./made.js";
 import { HubModel, type HubOptions, type PulledFile } from "./model.js";
 import type { HubPlatform } from "./platform.js";
 
@@ -23,12 +24,17 @@ export interface HubListing {
 }
 
 /**
- * The path of a GGUF file of the hub, for load(): the one that the id names, or the first by PREFERENCE. Asks the hub
- * whether the revision has moved on, unless it is a commit.
- * @throws ZagreusError INVALID_OPTION, HUB_NOT_FOUND (also when there is only a checkpoint to quantize), HUB_DENIED,
- *   HUB_BUSY, HUB_FAILED, OFFLINE, BAD_CHECKSUM, DISK_FULL, SOURCE_FAILED (the cache), ABORTED
+ * The path of a GGUF file of the hub, for load(): the one that the id names, or the first by PREFERENCE, or one that is made of
+ * safetensors. Asks the hub whether the revision has moved on, unless it is a commit.
+ * @throws ZagreusError INVALID_OPTION, HUB_NOT_FOUND, HUB_DENIED, HUB_BUSY, HUB_FAILED, OFFLINE, BAD_CHECKSUM, DISK_FULL,
+ *   SOURCE_FAILED (the cache), ABORTED; what is wrong with a checkpoint
  */
-export function pullGguf(platform: HubPlatform, id: string, options: HubOptions = {}): Promise<string> {
+export function pullGguf(
+  platform: HubPlatform,
+  id: string,
+  options: HubOptions = {},
+  make?: MakeGguf,
+): Promise<string> {
   return blamingCache(platform, async () => {
     const model = new HubModel(platform, id, options);
     const { file } = model.id;
@@ -38,7 +44,11 @@ export function pullGguf(platform: HubPlatform, id: string, options: HubOptions 
       if (cached !== undefined) return cached;
     }
     await model.open();
-    const path = file ?? model.chooseGguf().path;
+    const path = file ?? model.chooseGguf(options.quantize?.type)?.path;
+    if (path === undefined) {
+      if (!make) throw model.notFound("has no GGUF file, only safetensors");
+      return madeGguf(platform, model, make, options);
+    }
     await model.obtain([path]);
     return model.path(path);
   });
@@ -56,8 +66,10 @@ export function pullCheckpoint(
 ): Promise<{ path: string; name: string }> {
   return blamingCache(platform, async () => {
     const model = new HubModel(platform, id, options);
-    const { file, repository } = model.id;
-    const name = repository.slice(repository.indexOf("/") + 1);
+    const {
+      id: { file },
+      name,
+    } = model;
     if (file !== undefined && !isSafetensors(file)) return { path: await pullGguf(platform, id, options), name };
     await model.open();
     if ((await model.obtainCheckpoint()) === 0) {
