@@ -9,6 +9,7 @@ export async function fileSource(path: string | URL): Promise<ByteSource> {
   const file = await open(path);
   try {
     const stat = await file.stat();
+    if (stat.isDirectory()) throw Object.assign(new Error("it is a folder"), { code: "EISDIR" });
     return { size: stat.isFile() ? stat.size : undefined, chunks: readAhead(file) };
   } catch (error) {
     await file.close();

@@ -19,12 +19,14 @@ import {
 import { homedir, hostname } from "node:os";
 import { dirname, join } from "node:path";
 import {
+  type CachedModel,
   type HubFiles,
   type HubListing,
   type HubOptions,
   type HubPlatform,
   hubPaths,
   hubSettings,
+  listCached,
   listModel,
   type MakeGguf,
   type PartialFile,
@@ -32,16 +34,21 @@ import {
   pullCheckpoint,
   pullGguf,
   pullModel,
+  removeCached,
 } from "../core/hub/index.js";
 
 export {
+  type CachedModel,
   type HubListing,
   type HubOptions,
   type HubProgress,
+  isHubId,
   PREFERENCE,
   type Pulled,
+  parseHubId,
   type QuantizeSettings,
   SHORT_NAMES,
+  suggestName,
 } from "../core/hub/index.js";
 
 const READ_BYTES = 1 << 20;
@@ -77,6 +84,22 @@ export async function hubPull(id: string, options?: HubOptions): Promise<Pulled>
 /** The files of a repository. @throws as listModel() */
 export async function hubList(id: string, options?: HubOptions): Promise<HubListing> {
   return listModel(await platform(), id, options);
+}
+
+/** The models in the cache. */
+export async function hubCached(): Promise<CachedModel[]> {
+  return listCached(await platform());
+}
+
+/** Removes a repository from the cache. @throws as removeCached() */
+export async function hubRemove(id: string): Promise<{ repository: string; bytes: number }> {
+  return removeCached(await platform(), id);
+}
+
+/** The path of a GGUF file that load() would take, if it is in the cache. */
+export async function hubPath(id: string): Promise<string | undefined> {
+  const { settings, ...rest } = await platform();
+  return pullGguf({ ...rest, settings: { ...settings, offline: true } }, id, {}).catch(() => undefined);
 }
 
 /** @throws ZagreusError INVALID_OPTION for an environment that makes no sense */
@@ -133,6 +156,7 @@ export const nodeFiles: HubFiles = {
     await replacing(to, (temporary) => copyFile(from, temporary));
   },
   remove: (path) => rm(path, { force: true }),
+  removeFolder: (folder) => rm(folder, { recursive: true, force: true }),
   async link(target, path) {
     try {
       await replacing(path, (temporary) => symlink(target, temporary, "file"));

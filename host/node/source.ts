@@ -27,7 +27,8 @@ export async function openSource(source: Source, { signal, onProgress, quantize 
   } catch (error) {
     if (error instanceof ZagreusError) throw error;
     checkSignal(signal);
-    throw new ZagreusError("SOURCE_FAILED", `cannot read "${source}": ${reason(error)}`, {
+    const hint = location instanceof URL ? "" : await (await import("./hint.js")).hintFor(location, error);
+    throw new ZagreusError("SOURCE_FAILED", `cannot read "${source}": ${reason(error)}${hint}`, {
       field: "source",
       value: String(source),
       cause: error,

@@ -61,6 +61,19 @@ export class RepositoryCache {
     return (await this.has(commit, entry)) || (await this.#platform.files.size(this.blob(entry.oid))) === entry.bytes;
   }
 
+  /** The files of a snapshot with their sizes. */
+  async walk(commit: string, folder = ""): Promise<Pick<HubEntry, "path" | "bytes">[]> {
+    const { files } = this.#platform;
+    const found: Pick<HubEntry, "path" | "bytes">[] = [];
+    for (const name of await files.list(folder === "" ? this.snapshot(commit) : this.file(commit, folder))) {
+      const path = folder === "" ? name : `${folder}/${name}`;
+      const bytes = await files.size(this.file(commit, path));
+      if (bytes === undefined) found.push(...(await this.walk(commit, path)));
+      else found.push({ path, bytes });
+    }
+    return found;
+  }
+
   /** Removes a file from a snapshot, and its blob. */
   async discard(commit: string, { path, oid }: HubEntry): Promise<void> {
     await this.#platform.files.remove(this.file(commit, path));

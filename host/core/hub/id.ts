@@ -29,16 +29,41 @@ export function parseHubId(text: string): HubId {
   let body = text.startsWith("hf:") ? text.slice(text.startsWith("hf://") ? 5 : 3) : text;
   const short = /^[^/@]*/.exec(body)![0];
   if (Object.hasOwn(SHORT_NAMES, short)) body = SHORT_NAMES[short] + body.slice(short.length);
-  else if (!text.startsWith("hf:")) throw refuse("it starts with neither hf: nor a short name");
+  else if (!text.startsWith("hf:")) throw refuse(`it starts with neither hf: nor a short name${didYouMean(short)}`);
 
   const match = /^([^/@]+\/[^/@]+)(?:@(refs\/(?:pr|convert)\/[^/]+|[^/]*))?(?:\/(.*))?$/s.exec(body);
-  if (!match) throw refuse("an owner and a repository are needed");
+  if (!match) throw refuse(`an owner and a repository are needed${didYouMean(short)}`);
   const [, repository = "", written, file] = match;
   if (!isRepository(repository)) throw refuse(`"${repository}" cannot be a repository`);
   const revision = written === undefined ? DEFAULT_REVISION : decode(written);
   if (revision === undefined || !isPath(revision)) throw refuse(`"${written}" cannot be a revision`);
   if (file !== undefined && !isPath(file)) throw refuse(`"${file}" cannot be a file in a repository`);
   return { repository, revision, file };
+}
+
+/** The short name that a misspelt one may mean. */
+export function suggestName(text: string): string | undefined {
+  const distances = Object.keys(SHORT_NAMES).map((name) => ({ name, edits: edits(text.toLowerCase(), name) }));
+  const [nearest] = distances.sort((a, b) => a.edits - b.edits);
+  return nearest && nearest.edits <= nearest.name.length / 3 ? nearest.name : undefined;
+}
+
+function didYouMean(text: string): string {
+  const name = suggestName(text);
+  return name === undefined ? "" : `; did you mean ${name}?`;
+}
+
+/** Levenshtein's distance. */
+function edits(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const last = row;
+    row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      row.push(Math.min(last[j]! + 1, row[j - 1]! + 1, last[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    }
+  }
+  return row[b.length]!;
 }
 
 /** The id as text, in its shortest form. */

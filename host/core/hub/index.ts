@@ -1,7 +1,8 @@
 // Models of the Hugging Face hub, in the hub's own cache: https://huggingface.co/docs/hub/local-cache
 
 export { PREFERENCE } from "./choose.js";
-export { type HubId, isCommit, isPath, parseHubId, showHubId } from "./id.js";
+export { type CachedModel, listCached, removeCached } from "./disk.js";
+export { type HubId, isCommit, isPath, parseHubId, showHubId, suggestName } from "./id.js";
 export type { MakeGguf } from "./made.js";
 export type { HubOptions, HubProgress, PulledFile, QuantizeSettings } from "./model.js";
 export { isHubId, SHORT_NAMES } from "./names.js";

@@ -270,23 +270,9 @@ export class HubModel {
     const commit = await this.#cache.commitOf(this.id.revision);
     if (commit === undefined) return undefined;
     const tree = await this.#cache.tree(commit);
-    const entries = tree ?? (await this.#walk(commit, ""));
+    // Hashes that nobody wrote down are empty.
+    const entries = tree ?? (await this.#cache.walk(commit)).map((file) => ({ ...file, oid: "", gitOid: "" }));
     return entries.length > 0 ? { commit, entries, isComplete: tree !== undefined } : undefined;
-  }
-
-  /** The files of a snapshot, whose hashes nobody wrote down. */
-  async #walk(commit: string, folder: string): Promise<HubEntry[]> {
-    const { files } = this.#platform;
-    const found: HubEntry[] = [];
-    for (const name of await files.list(
-      folder === "" ? this.#cache.snapshot(commit) : this.#cache.file(commit, folder),
-    )) {
-      const path = folder === "" ? name : `${folder}/${name}`;
-      const bytes = await files.size(this.#cache.file(commit, path));
-      if (bytes === undefined) found.push(...(await this.#walk(commit, path)));
-      else found.push({ path, bytes, oid: "", gitOid: "" });
-    }
-    return found;
   }
 
   #offline(why: string): ZagreusError {

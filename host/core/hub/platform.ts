@@ -48,6 +48,8 @@ export interface HubFiles {
   copy(from: string, to: string): Promise<void>;
   /** No error if there is none. */
   remove(path: string): Promise<void>;
+  /** With all that is in it. */
+  removeFolder(folder: string): Promise<void>;
   /** Makes or replaces a symbolic link. False where the system has none. */
   link(target: string, path: string): Promise<boolean>;
   /** Milliseconds since the last touch, undefined if there is no such file. */
