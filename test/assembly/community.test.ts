@@ -5,11 +5,11 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { KV_F32, KV_INT8, TENSOR_DESTINATION, TENSOR_NAME, TENSOR_NAME_LENGTH } from "../../assembly/layout/abi";
 import { GROUP, SUPERBLOCK, TYPE_Q5_0, TYPE_Q8_0 } from "../../assembly/layout/blocks";
-import { COMMUNITY, communityNano, golden, tiny, tinyLogits } from "../community";
-import { Core } from "../core";
-import { encodeTensor, type GgufFile, tinyModel, writeGguf } from "../gguf_writer";
-import { decode, divergence, largest, logSumExp } from "../reference";
-import { BASELINE, VARIANTS } from "../variants";
+import { Core } from "../support/core";
+import { COMMUNITY, communityNano, golden, tiny, tinyLogits } from "../support/models/community";
+import { encodeTensor, type GgufFile, tinyModel, writeGguf } from "../support/models/gguf_writer";
+import { decode, divergence, largest, logSumExp } from "../support/models/reference";
+import { BASELINE, VARIANTS } from "../support/variants";
 
 const DECODED = COMMUNITY.filter(({ type }) => type !== TYPE_Q5_0); // which goes into tiles as it is
 

@@ -1,4 +1,4 @@
-// The core and the published bundle with a model of the true size (test/fullsize.mjs).
+// The core and the published bundle with a model of the true size (test/support/models/fullsize.mjs).
 
 import { closeSync, openSync, readSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -20,10 +20,10 @@ import {
   SECTION_TOKENIZER,
 } from "../../assembly/layout/abi";
 import { FIRST_ERROR, HEADER_READY, LOADED } from "../../assembly/layout/status";
-import { Core, statusName } from "../core";
-import { cachedFullsize, type FullsizeType } from "../fullsize.mjs";
 import { run } from "../support/child";
-import { VARIANTS } from "../variants";
+import { Core, statusName } from "../support/core";
+import { cachedFullsize, type FullsizeType } from "../support/models/fullsize.mjs";
+import { VARIANTS } from "../support/variants";
 
 /** Feeds a file piece by piece; returns how long plan() took. */
 function loadFrom(path: string, core: Core): number {
@@ -80,7 +80,7 @@ describe.each(VARIANTS)("full size: $name", (variant) => {
   });
 
   it("q4_0 in the published bundle keeps its memory", { timeout: 240_000 }, async () => {
-    const script = fileURLToPath(new URL("../fullsize_check.mjs", import.meta.url));
+    const script = fileURLToPath(new URL("../checks/memory.mjs", import.meta.url));
     const result = JSON.parse((await run(process.execPath, [script, "--tokens", "24"])).stdout);
     console.log(`${variant.name}: ${JSON.stringify(result)}`);
     expect(result).toMatchObject({ tokens: 24, memoryConstant: true, peakRssWithinBounds: true });

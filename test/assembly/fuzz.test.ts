@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ENCODE_SPECIAL, INFO_CONTEXT, INFO_VOCABULARY } from "../../assembly/layout/abi";
 import * as status from "../../assembly/layout/status";
-import { Core, statusName } from "../core";
+import { Core, statusName } from "../support/core";
 import {
   array,
   type GgufFile,
@@ -16,8 +16,8 @@ import {
   tinyModel,
   type Value,
   writeGguf,
-} from "../gguf_writer";
-import { BASELINE } from "../variants";
+} from "../support/models/gguf_writer";
+import { BASELINE } from "../support/variants";
 
 const SEED = Number(process.env.FC_SEED ?? 20_251_121);
 const RUNS = Number(process.env.FC_RUNS ?? 1500);

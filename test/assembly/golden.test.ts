@@ -2,10 +2,10 @@
 
 import { describe, expect, it } from "vitest";
 import { KV_F32, KV_INT8 } from "../../assembly/layout/abi";
-import { Core, fixture, heldText, NANO, type NanoType } from "../core";
-import { divergence, largest } from "../reference";
+import { Core, fixture, heldText, NANO, type NanoType } from "../support/core";
+import { divergence, largest } from "../support/models/reference";
 import { turn } from "../support/turn";
-import { BASELINE, VARIANTS } from "../variants";
+import { BASELINE, VARIANTS } from "../support/variants";
 
 interface Case {
   prompt: string;

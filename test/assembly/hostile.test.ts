@@ -65,8 +65,8 @@ import {
   UNSUPPORTED_TOKENIZER,
   UNSUPPORTED_VERSION,
 } from "../../assembly/layout/status";
-import { COMMUNITY } from "../community";
-import { Core, type LoadOptions, statusName } from "../core";
+import { Core, type LoadOptions, statusName } from "../support/core";
+import { COMMUNITY } from "../support/models/community";
 import {
   array,
   byteAlphabet,
@@ -80,8 +80,8 @@ import {
   u32,
   type Value,
   writeGguf,
-} from "../gguf_writer";
-import { BASELINE } from "../variants";
+} from "../support/models/gguf_writer";
+import { BASELINE } from "../support/variants";
 
 interface Hostile {
   name: string;

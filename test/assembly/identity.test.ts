@@ -4,9 +4,9 @@ import { describe, expect, it } from "vitest";
 import { INFO_BOS, IO_BYTES, KV_F32, KV_INT8, MAX_BATCH } from "../../assembly/layout/abi";
 import { TYPE_F32, TYPE_Q8_0 } from "../../assembly/layout/blocks";
 import { OK } from "../../assembly/layout/status";
-import { bits, Core, heldText, NANO, type NanoType } from "../core";
-import { tinyModel, writeGguf } from "../gguf_writer";
-import { BASELINE, VARIANTS } from "../variants";
+import { bits, Core, heldText, NANO, type NanoType } from "../support/core";
+import { tinyModel, writeGguf } from "../support/models/gguf_writer";
+import { BASELINE, VARIANTS } from "../support/variants";
 
 const PROMPT = 333;
 const KV = [

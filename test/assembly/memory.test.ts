@@ -15,9 +15,9 @@ import {
   SECTIONS,
 } from "../../assembly/layout/abi";
 import { HEADER_READY, LOADED, OK, OVER_BUDGET } from "../../assembly/layout/status";
-import { Core, compiled, NANO, statusName } from "../core";
-import { tinyModel, writeGguf } from "../gguf_writer";
-import { VARIANTS } from "../variants";
+import { Core, compiled, NANO, statusName } from "../support/core";
+import { tinyModel, writeGguf } from "../support/models/gguf_writer";
+import { VARIANTS } from "../support/variants";
 
 describe.each(VARIANTS)("memory: $name", (variant) => {
   it("imports nothing and exports its memory", () => {

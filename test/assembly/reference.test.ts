@@ -1,4 +1,4 @@
-// Every shape a Llama file may have, against the plain double-precision forward pass of test/reference.ts.
+// Every shape a Llama file may have, against the plain double-precision forward pass of test/support/models/reference.ts.
 
 import { describe, expect, it } from "vitest";
 import { INFO_BOS, INFO_TIED, KV_F32, KV_INT8 } from "../../assembly/layout/abi";
@@ -13,10 +13,10 @@ import {
   TYPE_Q8_0,
 } from "../../assembly/layout/blocks";
 import { VALUE_I32, VALUE_U16, VALUE_U64 } from "../../assembly/layout/gguf";
-import { Core, NANO, type NanoType } from "../core";
-import { type GgufFile, scalar, type TinyOptions, tinyModel, writeGguf } from "../gguf_writer";
-import { cosine, divergence, readGguf, referenceLogits, roundMatrices } from "../reference";
-import { VARIANTS } from "../variants";
+import { Core, NANO, type NanoType } from "../support/core";
+import { type GgufFile, scalar, type TinyOptions, tinyModel, writeGguf } from "../support/models/gguf_writer";
+import { cosine, divergence, readGguf, referenceLogits, roundMatrices } from "../support/models/reference";
+import { VARIANTS } from "../support/variants";
 
 const SHAPES: [string, TinyOptions][] = [
   ["all F32", { types: TYPE_F32 }],

@@ -2,11 +2,11 @@
 
 import { describe, expect, it } from "vitest";
 import { INFO_VOCABULARY } from "../../assembly/layout/abi";
-import { Core, NANO, type Sampling } from "../core";
-import { tinyModel, uniform, writeGguf } from "../gguf_writer";
-import { largest, logSumExp, softmax } from "../reference";
+import { Core, NANO, type Sampling } from "../support/core";
+import { tinyModel, uniform, writeGguf } from "../support/models/gguf_writer";
+import { largest, logSumExp, softmax } from "../support/models/reference";
 import { turn } from "../support/turn";
-import { VARIANTS } from "../variants";
+import { VARIANTS } from "../support/variants";
 
 const DRAWS = 4000;
 const HISTORY = [10, 11, 12, 10, 11, 13, 40, 10, 11];

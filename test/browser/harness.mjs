@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
-import { CHROMIUM_FLAGS } from "../chromium.mjs";
+import { CHROMIUM_FLAGS } from "../support/chromium.mjs";
 
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 export const MODEL = readFileSync(join(ROOT, "host/models/zagreus-nano-Q8_0.gguf"));

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { WebSocket } from "ws";
-import { writeFullsize } from "../fullsize.mjs";
+import { writeFullsize } from "../support/models/fullsize.mjs";
 import { here, workerd } from "./workerd.mjs";
 
 const ISOLATE_BYTES = 128e6;

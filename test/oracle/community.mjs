@@ -5,7 +5,7 @@
 //
 // blocks/TYPE.bin       blocks (rows that llama.cpp quantized, then random bytes), then the float32 that llama.cpp decodes from them
 // nano-Q4_K_M.bin       the K-quant tensors of zagreus-nano quantized as Q4_K_M, in the order of the file; the tests encode the rest
-// tiny-Q5_K_M.gguf      a random model whose rows are whole superblocks (tinyModel of test/gguf_writer.ts), and tiny-Q5_K_M.f32,
+// tiny-Q5_K_M.gguf      a random model whose rows are whole superblocks (tinyModel of test/support/models/gguf_writer.ts), and tiny-Q5_K_M.f32,
 //                       llama.cpp's logits of its prompt, float32 [tokens][vocabulary]
 // community.json        the types and a SHA-256 of the tensors of each nano file, and llama.cpp's log-probabilities of two texts
 
@@ -61,7 +61,13 @@ function llama(/** @type {object[]} */ ...jobs) {
 /** Modules of the tests, which are TypeScript. */
 async function module(/** @type {string} */ name) {
   const outfile = join(work, `${name}.mjs`);
-  await build({ entryPoints: [here(`../${name}.ts`)], bundle: true, format: "esm", outfile, logLevel: "error" });
+  await build({
+    entryPoints: [here(`../support/models/${name}.ts`)],
+    bundle: true,
+    format: "esm",
+    outfile,
+    logLevel: "error",
+  });
   return import(outfile);
 }
 const { tinyModel, uniform, writeGguf } = await module("gguf_writer");

@@ -3,7 +3,7 @@
 //
 //     npm ci --prefix test/oracle && node test/oracle/llama_cpp.mjs [MODEL.gguf ...]
 //
-// Without arguments: zagreus-nano's Hugging Face directory converted in several ways, and the files that test/fullsize_quantize.mjs has
+// Without arguments: zagreus-nano's Hugging Face directory converted in several ways, and the files that test/checks/quantize.mjs has
 // left, where there are any.
 
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -9,7 +9,7 @@ import process from "node:process";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { cachedFullsize } from "../fullsize.mjs";
+import { cachedFullsize } from "../support/models/fullsize.mjs";
 import { startEngine } from "./child.mjs";
 import { watchOthers } from "./processes.mjs";
 import { makePrompt } from "./prompt.mjs";

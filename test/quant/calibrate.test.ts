@@ -8,8 +8,8 @@ import { BYTES_Q4_0, GROUP, TYPE_F32, TYPE_Q4_0 } from "../../assembly/layout/bl
 import { type CalibrationOptions, calibratedRounding } from "../../quant/calibration/calibrate";
 import { learnCentres, nearestCentre } from "../../quant/calibration/clusters";
 import { Compensator } from "../../quant/calibration/compensator";
-import { Core, heldText, NANO } from "../core";
-import { VARIANTS } from "../variants";
+import { Core, heldText, NANO } from "../support/core";
+import { VARIANTS } from "../support/variants";
 import { editTensors, gguf, nanoFiles, open, quantizer } from "./support";
 
 const compiled = (name: string) =>

@@ -7,12 +7,12 @@ import { TYPE_F32, TYPE_Q4_0, TYPE_Q8_0 } from "../../assembly/layout/blocks";
 import { openGguf } from "../../quant/read/gguf_checkpoint";
 import { plainRounding } from "../../quant/round/rounding";
 import type { QuantizedType } from "../../quant/write/encode";
-import { Core, NANO } from "../core";
-import { encodeTensor, tinyModel, writeGguf } from "../gguf_writer";
-import { memoryDirectory } from "../memory_directory";
-import { safetensors, type TestTensor } from "../nanotron_writer";
-import { readGguf, readRawGguf } from "../reference";
-import { BASELINE } from "../variants";
+import { Core, NANO } from "../support/core";
+import { encodeTensor, tinyModel, writeGguf } from "../support/models/gguf_writer";
+import { memoryDirectory } from "../support/models/memory_directory";
+import { safetensors, type TestTensor } from "../support/models/nanotron_writer";
+import { readGguf, readRawGguf } from "../support/models/reference";
+import { BASELINE } from "../support/variants";
 import { edit, editTensors, type Files, gguf, memoryFile, nanoFiles, open, quantizer, WEIGHTS } from "./support";
 
 const TYPES: [QuantizedType, () => Uint8Array][] = [

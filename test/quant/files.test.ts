@@ -24,9 +24,9 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { load } from "zagreus-edge";
 import { openCheckpoint, type QuantizeProgress, quantize } from "zagreus-edge/quantize";
-import { NANO } from "../core";
-import { caught } from "../host/nano";
-import { readRawGguf } from "../reference";
+import { NANO } from "../support/core";
+import { readRawGguf } from "../support/models/reference";
+import { caught } from "../support/nano";
 
 const CLI = fileURLToPath(new URL("../../dist/cli.js", import.meta.url));
 const HF = fileURLToPath(new URL("../fixtures/zagreus-nano-hf", import.meta.url));

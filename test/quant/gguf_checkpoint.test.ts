@@ -5,8 +5,17 @@ import { describe, expect, test } from "vitest";
 import { VALUE_ARRAY, VALUE_STRING, VALUE_U8 } from "../../assembly/layout/gguf";
 import { ZagreusError } from "../../host/core/api/errors";
 import { openGguf } from "../../quant/read/gguf_checkpoint";
-import { NANO } from "../core";
-import { array, type GgufFile, scalar, string, type TinyOptions, tinyModel, u32, writeGguf } from "../gguf_writer";
+import { NANO } from "../support/core";
+import {
+  array,
+  type GgufFile,
+  scalar,
+  string,
+  type TinyOptions,
+  tinyModel,
+  u32,
+  writeGguf,
+} from "../support/models/gguf_writer";
 import { failure, gguf, memoryFile } from "./support";
 
 type Change = (file: GgufFile) => void;

@@ -7,11 +7,11 @@ import { weightFiles } from "../../host/core/hub/choose";
 import type { Directory } from "../../quant/checkpoint/checkpoint";
 import { openHuggingface } from "../../quant/read/huggingface";
 import { openCheckpoint } from "../../quant/read/open";
-import { Core } from "../core";
-import { memoryDirectory } from "../memory_directory";
-import { safetensors } from "../nanotron_writer";
-import { readRawGguf } from "../reference";
-import { BASELINE } from "../variants";
+import { Core } from "../support/core";
+import { memoryDirectory } from "../support/models/memory_directory";
+import { safetensors } from "../support/models/nanotron_writer";
+import { readRawGguf } from "../support/models/reference";
+import { BASELINE } from "../support/variants";
 import { edit, editTensors, type Files, failure, gguf, nanoFiles, open, WEIGHTS } from "./support";
 
 const INDEX = "model.safetensors.index.json";

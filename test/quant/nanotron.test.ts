@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { ZagreusError } from "../../host/core/api/errors";
 import { openHuggingface } from "../../quant/read/huggingface";
 import { openCheckpoint } from "../../quant/read/open";
-import { memoryDirectory } from "../memory_directory";
+import { memoryDirectory } from "../support/models/memory_directory";
 import {
   type HuggingFaceModel,
   type NanotronLayout,
@@ -14,7 +14,7 @@ import {
   readSafetensors,
   safetensors,
   type TestTensor,
-} from "../nanotron_writer";
+} from "../support/models/nanotron_writer";
 import { turn } from "../support/turn";
 import { type Files, gguf, nanoFiles, WEIGHTS } from "./support";
 

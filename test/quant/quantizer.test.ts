@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { TYPE_BF16, TYPE_F16, TYPE_F32, TYPE_Q4_0, TYPE_Q8_0 } from "../../assembly/layout/blocks";
 import { plainRounding } from "../../quant/round/rounding";
-import { encodeTensor, toHalf } from "../gguf_writer";
+import { encodeTensor, toHalf } from "../support/models/gguf_writer";
 import { failure, quantizer } from "./support";
 
 const f = Math.fround;

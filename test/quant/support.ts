@@ -8,8 +8,8 @@ import { type HuggingfaceOptions, openHuggingface } from "../../quant/read/huggi
 import { Quantizer } from "../../quant/round/quantizer";
 import { plainRounding } from "../../quant/round/rounding";
 import { type EncodeOptions, encodeGguf } from "../../quant/write/encode";
-import { memoryDirectory } from "../memory_directory";
-import { readSafetensors, safetensors, type TestTensor } from "../nanotron_writer";
+import { memoryDirectory } from "../support/models/memory_directory";
+import { readSafetensors, safetensors, type TestTensor } from "../support/models/nanotron_writer";
 
 export type Files = Map<string, Uint8Array>;
 export type Tensors = Map<string, TestTensor>;

@@ -6,7 +6,7 @@ import { createServer } from "node:http";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { startHub } from "../hub_server";
+import { startHub } from "../support/hub_server";
 import { installPackage, output, RUNTIMES, runSuiteIn } from "./installed.mjs";
 import { failures } from "./suite.mjs";
 

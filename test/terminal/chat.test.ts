@@ -2,7 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { expect, test } from "vitest";
-import { CLI } from "../host/command";
+import { CLI } from "../support/command";
 
 /** The model's end tokens are banned. */
 const ENDLESS = [8177, 8179, 8182, 8183].map((token) => `--logit-bias ${token}=-inf`).join(" ");

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ChatMessage, Model, Tool } from "zagreus-edge";
 import { createServer, type Server } from "zagreus-edge/server";
-import { loadNano } from "../nano";
+import { loadNano } from "../../support/nano";
 import { ask, type Json, refusal, stream } from "./harness";
 
 const PATH = "/v1/chat/completions";

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Model } from "zagreus-edge";
 import { createServer, type Server } from "zagreus-edge/server";
-import { GREEDY, loadNano, PROMPT } from "../nano";
+import { GREEDY, loadNano, PROMPT } from "../../support/nano";
 import { ask, type Json, refusal, request, stream } from "./harness";
 
 const PATH = "/v1/completions";

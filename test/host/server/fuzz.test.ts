@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Model } from "zagreus-edge";
 import { createServer, type Server } from "zagreus-edge/server";
-import { loadNano } from "../nano";
+import { loadNano } from "../../support/nano";
 import { metric, request } from "./harness";
 
 let model: Model;

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Model } from "zagreus-edge";
 import { createServer, type Server, type ServerOptions } from "zagreus-edge/server";
-import { caught, loadNano } from "../nano";
+import { caught, loadNano } from "../../support/nano";
 import { ask, type Json, metric, refusal, request } from "./harness";
 
 const PATH = "/v1/completions";

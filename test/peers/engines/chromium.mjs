@@ -10,7 +10,7 @@ import { extname, join, normalize } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
-import { CHROMIUM_FLAGS } from "../../chromium.mjs";
+import { CHROMIUM_FLAGS } from "../../support/chromium.mjs";
 import { descendants } from "../processes.mjs";
 import { peakRss, serve } from "./serve.mjs";
 

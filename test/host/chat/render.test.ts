@@ -1,0 +1,417 @@
+import { readFileSync } from "node:fs";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { ChatMessage, ModelInfo, Tool } from "../../../host/core/api/api";
+import { encodeChat, renderChat } from "../../../host/core/chat/render";
+import type { ChatModel } from "../../../host/core/chat/types";
+import { caught } from "../../support/nano";
+import { turn } from "../../support/turn";
+
+const SPECIAL = {
+  "<|begin_of_text|>": 1,
+  "<|end_of_text|>": 2,
+  "<|im_start|>": 3,
+  "<|im_end|>": 4,
+  "<|start_header_id|>": 5,
+  "<|end_header_id|>": 6,
+  "<|eot_id|>": 7,
+};
+const USER: ChatMessage[] = [{ role: "user", content: "hi" }];
+
+interface Model {
+  name?: string;
+  chatTemplate?: string;
+  special?: Record<string, number>;
+  eos?: number;
+  addBos?: boolean;
+}
+
+function info({ name = "nesso", chatTemplate, special = SPECIAL, eos = 2, addBos = true }: Model = {}): ModelInfo {
+  return { name, metadata: {}, chatTemplate, tokenizer: { bos: 1, eos, addBos, end: [], special } } as never;
+}
+
+/** A tokenizer of characters: ids of control tokens are small, those of text 1000 + its code. */
+function model(options: Model = {}): ChatModel {
+  const tokenize = (text: string) => Array.from(text, (character) => 1000 + character.codePointAt(0)!);
+  return { info: info(options), tokenize, complete: () => expect.unreachable() };
+}
+
+const textOf = (tokens: readonly number[]) =>
+  tokens.map((token) => (token < 1000 ? `[${token}]` : String.fromCodePoint(token - 1000))).join("");
+
+const render = (template: string, messages: readonly ChatMessage[] = USER, rest = {}) =>
+  renderChat(info(), messages, { template, ...rest }).text;
+
+interface Fixture {
+  template: string;
+  cases: { title: string; messages: ChatMessage[]; tools?: Tool[]; prompt: string }[];
+}
+
+describe.each(["chatml", "llama3"] as const)("%s", (name) => {
+  const path = new URL(`../../fixtures/chat/${name}.json`, import.meta.url);
+  const { template, cases }: Fixture = JSON.parse(readFileSync(path, "utf8"));
+
+  test.each(cases)("is to the byte what transformers renders: $title", ({ messages, tools, prompt }) => {
+    expect(renderChat(info(), messages, { template: name, tools }).text).toBe(prompt);
+    expect(renderChat(info(), messages, { template, tools }).text).toBe(prompt);
+    expect(renderChat(info({ chatTemplate: template }), messages, { tools }).text).toBe(prompt);
+  });
+
+  test("without a choice there are no tools in the prompt", () => {
+    const { messages, tools } = cases.find(({ title }) => title === "tools")!;
+    const { prompt } = cases.find(({ title }) => title === "with a system message")!;
+    for (const way of [name, template]) {
+      expect(renderChat(info(), messages, { template: way, tools, toolChoice: "none" }).text).toBe(prompt);
+    }
+  });
+});
+
+test("the prompt of Nesso2's card", async () => {
+  const messages: ChatMessage[] = [
+    { role: "system", content: "You are a helpful assistant with access to tools." },
+    { role: "user", content: "What is the weather in Rome today?" },
+  ];
+  const nesso2 = model({ name: "nesso2-0.4B-agentic", eos: 7 });
+  expect(textOf(await encodeChat(nesso2, renderChat(nesso2.info, messages)))).toBe(
+    "[1][5]system[6]\n\nYou are a helpful assistant with access to tools.[7][5]user[6]\n\n" +
+      "What is the weather in Rome today?[7][5]assistant[6]\n\n",
+  );
+});
+
+describe("the template is", () => {
+  const chatml = "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n";
+  const llama3 = /^<\|start_header_id\|>user/;
+  test("the one that is given, then the file's", () => {
+    const own = info({ name: "zagreus", chatTemplate: "own {{ messages[0].content }}" });
+    expect(renderChat(own, USER).text).toBe("own hi");
+    expect(renderChat(own, USER, { template: "chatml" }).text).toBe(chatml);
+    expect(renderChat(own, USER, { template: "x{{ messages | length }}" }).text).toBe("x1");
+  });
+  test("then one by what ends a text, and the control tokens", () => {
+    expect(renderChat(info({ eos: 4 }), USER).text).toBe(chatml);
+    expect(renderChat(info({ eos: 7 }), USER).text).toMatch(llama3);
+    expect(renderChat(info({ name: "Open-Zagreus-0.4B" }), USER).text).toBe(chatml);
+    expect(renderChat(info({ name: "nesso2" }), USER).text).toMatch(llama3);
+    const { "<|im_start|>": _, ...others } = SPECIAL;
+    expect(renderChat(info({ special: others }), USER).text).toMatch(llama3);
+  });
+  test.each(["zagreus-0.4B-ita", "zagreus-nano", "Llama-3.2-1B"])("none for a base model: %s", (name) => {
+    expect(() => renderChat(info({ name }), USER)).toThrow(
+      expect.objectContaining({ code: "NO_CHAT_TEMPLATE", message: expect.stringContaining(`"${name}" has no chat`) }),
+    );
+    expect(renderChat(info({ name }), USER, { template: "chatml" }).text).toBe(chatml);
+  });
+  test("none where the vocabulary has no marks of turns", () => {
+    expect(() => renderChat(info({ special: {} }), USER)).toThrow(
+      expect.objectContaining({ code: "NO_CHAT_TEMPLATE" }),
+    );
+  });
+});
+
+test("ends of a turn that are no tokens are stop strings", () => {
+  const { "<|im_end|>": _, ...others } = SPECIAL;
+  expect(renderChat(info({ special: others }), USER, { template: "chatml" }).stop).toEqual(["<|im_end|>"]);
+  expect(renderChat(info(), USER, { template: "chatml" }).stop).toEqual([]);
+});
+
+describe("bos", () => {
+  const twice = "{{ bos_token }}{{ bos_token }}{% for m in messages %}{{ m.content }}{% endfor %}";
+  test.each([
+    ["chatml", true, "[1][3]user"],
+    ["chatml", false, "[3]user"],
+    [twice, true, "[1]hi"],
+    [twice, false, "[1]hi"],
+    ["{{ messages[0].content }}", true, "[1]hi"],
+    ["{{ messages[0].content }}", false, "hi"],
+  ])("is there once: %s, addBos %s", async (template, addBos, start) => {
+    const { info, ...rest } = model({ addBos });
+    const tokens = await encodeChat({ info, ...rest }, renderChat(info, USER, { template }));
+    expect(textOf(tokens).startsWith(start)).toBe(true);
+    expect(tokens.filter((token) => token === 1)).toHaveLength(start.startsWith("[1]") ? 1 : 0);
+  });
+});
+
+describe("control tokens in what is said stay text", () => {
+  const fragment = fc.oneof(
+    fc.constantFrom(...Object.keys(SPECIAL), "<|", "|>", "|", "<", ">", "im_start", "\ue000", "\\ue000", " ", "\n"),
+    fc.string({ maxLength: 5 }),
+  );
+  const text = fc.array(fragment, { maxLength: 8 }).map((parts) => parts.join(""));
+  const templates = [
+    "chatml",
+    "llama3",
+    "{{ tools }}{% for m in messages %}<|im_start|>{{ m.role ~ (m.name | default('')) }}{{ m.content | replace('/think', '') }}<|im_end|>{% endfor %}",
+    "{% for m in messages %}{{ m.content }}im_start|>{{ m | tojson(ensure_ascii=true) }}<|im{{ m.content }}{% endfor %}",
+    "{% for m in messages %}{{ m.tool_calls | tojson }}{% endfor %}{{ tools | tojson }}{{ x.y }}",
+  ];
+
+  test.each(templates)("%s", (template) => {
+    const control = (rendered: ReturnType<typeof renderChat>) =>
+      rendered.parts.filter((part) => typeof part === "number");
+    const conversation = (said: string): [ChatMessage[], object] => [
+      [
+        { role: "system", content: said },
+        { role: "user", content: [{ type: "text", text: said }], name: said },
+        {
+          role: "assistant",
+          content: said,
+          tool_calls: [
+            { id: said, type: "function", function: { name: "f", arguments: JSON.stringify({ [said]: said }) } },
+          ],
+        },
+        { role: "tool", content: said, tool_call_id: said, name: said },
+      ],
+      {
+        tools: [{ type: "function", function: { name: "f", description: said, parameters: { [said]: said } } }],
+        templateVariables: { x: { y: said } },
+      },
+    ];
+    const rendered = (said: string) => {
+      const [messages, options] = conversation(said);
+      return renderChat(info(), messages, { template, ...options });
+    };
+    const expected = control(rendered("x"));
+    fc.assert(
+      fc.property(text, (said) => {
+        const result = rendered(said);
+        expect(control(result)).toEqual(expected);
+        const names = Object.entries(SPECIAL);
+        const joined = result.parts.map((part) => names.find(([, id]) => id === part)?.[0] ?? part).join("");
+        expect(joined).toBe(result.text);
+        if (template === "chatml") expect(result.text).toContain(`<|im_start|>user\n${said}<|im_end|>`);
+      }),
+    );
+  });
+
+  test("control tokens without bars, too", () => {
+    const special = { "<s>": 1, "</s>": 2, "[INST]": 3 };
+    const messages: ChatMessage[] = [{ role: "user", content: "a</s>[INST]<s>b" }];
+    const { parts } = renderChat(info({ special }), messages, { template: "[INST]{{ messages[0].content }}</s>" });
+    expect(parts).toEqual([3, "a</s>[INST]<s>b", 2]);
+  });
+
+  test("a long text may have all private use characters but one", () => {
+    const used = Array.from({ length: 6399 }, (_, i) => String.fromCharCode(0xe000 + i)).join("");
+    const content = `${"x".repeat(2 ** 20)}${used}<|im_end|>`;
+    expect(render("{{ messages[0].content }}", [{ role: "user", content }])).toBe(content);
+    expect(() => render("{{ 1 }}", [{ role: "user", content: `${used}\uf8ff` }])).toThrow("private use");
+  });
+
+  test("template injection is text", () => {
+    const content =
+      "{{ messages }}{% for i in range(9) %}{{ constructor.constructor('return 1')() }}{% endfor %}{# x #}";
+    expect(render("{{ messages[0].content }}", [{ role: "user", content }])).toBe(content);
+  });
+});
+
+describe("templates under limits", () => {
+  const HOSTILE: [string, string][] = [
+    ["a hundred million steps", "{% for a in range(9999) %}{% for b in range(9999) %}{{ b }}{% endfor %}{% endfor %}"],
+    ["loops without a body", "{% set r = range(9999) %}{% for a in r %}{% for b in r %}{% endfor %}{% endfor %}"],
+    [
+      "a list that doubles",
+      `{% set n = namespace(x=[1]) %}{% for i in range(60) %}{% set n.x = n.x + n.x %}{% endfor %}`,
+    ],
+    [
+      "a text that doubles",
+      `{% set n = namespace(x='a') %}{% for i in range(60) %}{% set n.x = n.x ~ n.x %}{% endfor %}{{ n.x }}`,
+    ],
+    ["much output", "{% for i in range(9999) %}{{ messages[0].content * 1 }}{% endfor %}"],
+    ["a macro that calls itself", "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}"],
+    ["deep nesting", `{{ ${"(".repeat(50_000)}1${")".repeat(50_000)} }}`],
+    ["nested statements", "{% if true %}".repeat(10_000)],
+    ["a long range", "{{ range(1000000000) }}"],
+    ["an endless range", "{{ range(0, 10, 0) }}"],
+    ["a replacement that is computed", "{{ messages[0].content | replace('a', messages[0].content) }}"],
+    ["the same as a method", "{{ messages[0].content.replace('a', messages[0].content) }}"],
+    ["the same by another name", "{{ messages[0].content['replace']('a', messages[0].content) }}"],
+    ["a long replacement", "{{ messages[0].content | replace('', 'aaaaaaaaaaaaaaaaaaaa') }}"],
+    ["a wide indent", "{{ 'a\nb' | indent(1000000000) }}"],
+    ["a wide indent that is computed", "{{ messages | tojson(indent=999 * 999 * 999) }}"],
+    ["a syntax error", "{% if %}"],
+    ["an unknown filter", "{{ 1 | nothing }}"],
+    ["a long template", "x".repeat(300_000)],
+  ];
+  test.each(HOSTILE)("%s", (_, template) => {
+    const begun = performance.now();
+    expect(() => render(template, [{ role: "user", content: "x".repeat(10_000) }])).toThrow(
+      expect.objectContaining({ code: "BAD_TEMPLATE", field: "template" }),
+    );
+    expect(performance.now() - begun).toBeLessThan(4000);
+  });
+
+  const UNREACHABLE = [
+    "{{ messages.constructor }}",
+    "{{ messages['__proto__'] }}",
+    "{{ messages[0].__proto__ }}",
+    "{{ ''.constructor.constructor }}",
+    "{{ range.constructor }}",
+    "{{ globalThis }}{{ process }}{{ this }}{{ self }}",
+  ];
+  test.each(UNREACHABLE)("nothing beyond what it is given: %s", (template) => {
+    expect(render(template)).toBe("");
+  });
+
+  test("what a template says is wrong with the messages is the caller's mistake", () => {
+    expect(() => render("{{ raise_exception('roles must alternate') }}")).toThrow(
+      expect.objectContaining({ code: "INVALID_OPTION", field: "messages", value: "roles must alternate" }),
+    );
+  });
+
+  test("a thousand messages are well within them", () => {
+    const path = new URL("../../fixtures/chat/chatml.json", import.meta.url);
+    const { template }: Fixture = JSON.parse(readFileSync(path, "utf8"));
+    const turn: ChatMessage[] = [
+      { role: "user", content: "a".repeat(300) },
+      { role: "assistant", content: "b".repeat(300) },
+    ];
+    const messages = Array(1000).fill(turn).flat();
+    expect(render(template, messages)).toBe(render("chatml", messages));
+  });
+
+  test("what templates of the field use", () => {
+    expect(render("{{ range(3) | join('-') }} {{ range(5, 1, -2) | join('-') }} {{ range(2, 1) | length }}")).toBe(
+      "0-1-2 5-3 0",
+    );
+    expect(render("{{ strftime_now('%d %b %Y %%') }}")).toMatch(/^\d\d [A-Z][a-z]{2} 20\d\d %$/);
+    expect(render("{{ 'a-b-c'.replace('-', ', ') | replace('c', '') }}")).toBe("a, b, ");
+    expect(render("{{ messages | tojson(indent=2) }}")).toBe(
+      '[\n  {\n    "role": "user",\n    "content": "hi"\n  }\n]',
+    );
+    expect(render("{{ date }}{{ bos_token }}", USER, { templateVariables: { date: "today" } })).toBe(
+      "today<|begin_of_text|>",
+    );
+    expect(render("{{ tools is none }} {{ documents is none }}")).toBe("true true");
+  });
+
+  test("arguments are parsed for templates that would write a string as one", () => {
+    const tool_calls = [{ id: "1", type: "function" as const, function: { name: "f", arguments: '{"a":"\\u007c"}' } }];
+    const messages: ChatMessage[] = [{ role: "assistant", tool_calls }];
+    const call = "messages[0].tool_calls[0].function.arguments";
+    expect(render(`{% if tools %}{% endif %}{{ ${call} | tojson }}`, messages)).toBe('{"a": "|"}');
+    expect(render(`{% if tools or ${call} is string %}{{ ${call} }}{% endif %}`, messages)).toBe('{"a":"\\u007c"}');
+  });
+});
+
+describe("messages and tools are checked", () => {
+  const tool = (f: object) => ({ tools: [{ type: "function", function: f }] });
+  const called = (f: object) => [{ role: "assistant", tool_calls: [{ id: "1", type: "function", function: f }] }];
+  const cyclic: Record<string, unknown> = {};
+  cyclic.self = cyclic;
+  const WRONG: [string, unknown, object?][] = [
+    ["messages", []],
+    ["messages", Array(5000).fill(USER[0])],
+    ["messages[0]", ["hi"]],
+    ["messages[0]", [null]],
+    ["messages[0].role", [{ role: "wizard", content: "" }]],
+    ["messages[0].content", [{ role: "user" }]],
+    ["messages[0].content", [{ role: "user", content: 5 }]],
+    ["messages[1].content", [...USER, { role: "tool", content: null }]],
+    ["messages[0].content", [{ role: "user", content: "x".repeat(5 * 2 ** 20) }]],
+    ["messages[0].content[1]", [{ role: "user", content: [{ type: "text", text: "" }, "x"] }]],
+    ["messages[0].content[0].type", [{ role: "user", content: [{ type: "image_url" }] }]],
+    ["messages[0].content[0].text", [{ role: "user", content: [{ type: "text" }] }]],
+    ["messages[0].name", [{ role: "user", content: "", name: 1 }]],
+    ["messages[0].tool_call_id", [{ role: "tool", content: "", tool_call_id: {} }]],
+    ["messages[0].tool_calls", [{ role: "user", content: "", tool_calls: called({})[0]!.tool_calls }]],
+    ["messages[0].tool_calls", [{ role: "assistant", tool_calls: "f()" }]],
+    ["messages[0].tool_calls[0].function", [{ role: "assistant", tool_calls: [{}] }]],
+    ["messages[0].tool_calls[0].function.name", called({ name: 'f"', arguments: "{}" })],
+    ["messages[0].tool_calls[0].function.arguments", called({ name: "f", arguments: {} })],
+    ["messages[0].tool_calls[0].function.arguments", called({ name: "f", arguments: "{" })],
+    ["messages[0].tool_calls[0].function.arguments", called({ name: "f", arguments: "[]" })],
+    ["tools", USER, { tools: {} }],
+    ["tools", USER, { tools: Array(129).fill({}) }],
+    ["tools[0]", USER, { tools: [1] }],
+    ["tools[0].type", USER, { tools: [{ type: "retrieval" }] }],
+    ["tools[0].function", USER, { tools: [{ type: "function" }] }],
+    ["tools[0].function.name", USER, tool({ name: "two words" })],
+    ["tools[1].function.name", USER, { tools: [tool({ name: "f" }).tools[0], tool({ name: "f" }).tools[0]] }],
+    ["tools[0].function.description", USER, tool({ name: "f", description: 1 })],
+    ["tools[0].function.parameters", USER, tool({ name: "f", parameters: "x" })],
+    ["tools[0].function.parameters.type", USER, tool({ name: "f", parameters: { type: "array" } })],
+    ["tools[0].function.parameters.minimum", USER, tool({ name: "f", parameters: { minimum: Number.NaN } })],
+    ["tools[0].function.parameters.f", USER, tool({ name: "f", parameters: { f: () => {} } })],
+    ["template", USER, { template: "" }],
+    ["template", USER, { template: 5 }],
+    ["templateVariables", USER, { templateVariables: [] }],
+    ["templateVariables", USER, { templateVariables: { messages: [] } }],
+    ["templateVariables.x", USER, { templateVariables: { x: 5n } }],
+  ];
+  test.each(WRONG)("%s (%#)", (field, messages, options = {}) => {
+    expect(() => renderChat(info(), messages as never, options as never)).toThrow(
+      expect.objectContaining({ code: "INVALID_OPTION", field }),
+    );
+  });
+
+  test("whatever comes, it is rendered or refused", async () => {
+    const anything = fc.anything({ withBigInt: true, withNullPrototype: true, maxDepth: 4 });
+    const mostly = <T>(right: fc.Arbitrary<T>) =>
+      fc.oneof({ weight: 12, arbitrary: right }, { weight: 1, arbitrary: anything });
+    const optional = <T>(right: fc.Arbitrary<T>) => fc.option(mostly(right), { nil: undefined });
+    const name = mostly(fc.stringMatching(/^[a-z]{1,9}$/));
+    const json = fc.dictionary(fc.string(), fc.jsonValue());
+    const call = fc.record({
+      id: optional(fc.string()),
+      function: fc.record({ name, arguments: mostly(json.map((value) => JSON.stringify(value))) }),
+    });
+    const part = fc.record({ type: mostly(fc.constant("text")), text: mostly(fc.string()) });
+    const said = fc.record({
+      role: mostly(fc.constantFrom("system", "user", "developer", "tool")),
+      content: mostly(fc.oneof(fc.string(), fc.array(part))),
+      name: optional(fc.string()),
+    });
+    const calling = fc.record({
+      role: fc.constant("assistant"),
+      content: optional(fc.string()),
+      tool_calls: fc.array(call, { minLength: 1 }),
+    });
+    const parameters = optional(json.map(({ type: _, ...rest }) => rest));
+    const tool = fc.record({
+      type: fc.constant("function"),
+      function: fc.record({ name, description: optional(fc.string()), parameters }),
+    });
+    const options = fc.record({
+      template: fc.constantFrom("chatml", "llama3", "{{ messages | tojson }}{{ tools | tojson }}"),
+      tools: optional(fc.uniqueArray(tool, { selector: (one) => one.function.name })),
+      templateVariables: optional(fc.record({ x: anything })),
+    });
+    let rendered = 0;
+    await fc.assert(
+      fc
+        .asyncProperty(
+          fc.array(mostly(fc.oneof(said, calling)), { minLength: 1, maxLength: 4 }),
+          options,
+          async (messages, given) => {
+            try {
+              expect(renderChat(info(), messages as never, given as never).text).toEqual(expect.any(String));
+              rendered++;
+            } catch (error) {
+              expect(error).toMatchObject({ name: "ZagreusError", code: "INVALID_OPTION" });
+            }
+          },
+        )
+        .afterEach(turn),
+      { numRuns: 2000 },
+    );
+    expect(rendered).toBeGreaterThan(50); // of 120 or so that are good ones
+  });
+
+  test("nothing deep or cyclic gets in", async () => {
+    const error = await caught(() => renderChat(info(), USER, { templateVariables: { cyclic } }));
+    expect(error).toMatchObject({ code: "INVALID_OPTION", message: expect.stringMatching(/nested at most 64 deep/) });
+  });
+
+  test("a message's own fields only, and __proto__ is a key like others", () => {
+    const parameters = JSON.parse('{"__proto__": {"polluted": true}}');
+    const tools = tool({ name: "f", parameters }).tools as Tool[];
+    expect(render("{{ tools | tojson }}", USER, { tools })).toContain(
+      '"parameters": {"__proto__": {"polluted": true}}',
+    );
+    expect({}).not.toHaveProperty("polluted");
+    const message = Object.create({ name: "inherited" }, { role: { value: "user" }, content: { value: "hi" } });
+    expect(render("{{ messages | tojson }}", [message])).toBe(
+      '[{"role": "user", "content": "hi", "name": "inherited"}]',
+    );
+  });
+});

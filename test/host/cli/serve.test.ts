@@ -1,0 +1,127 @@
+// `zagreus serve` as a process.
+
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { afterEach, expect, test } from "vitest";
+import { finish, start } from "../../support/command";
+
+const children: ChildProcess[] = [];
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill("SIGKILL");
+});
+
+/** Starts the command; `ready` is what it prints, `ended` its exit code and all that it said. */
+function serve(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  const child = start(["serve", "--port", "0", "--json", ...args], env);
+  children.push(child);
+  const ended = finish(child);
+  const ready = (async () => {
+    const [line] = await Promise.race([
+      once(child.stdout!, "data"),
+      ended.then(({ stderr }) => Promise.reject(stderr)),
+    ]);
+    return JSON.parse(String(line)) as { url: string; model: string };
+  })();
+  ready.catch(() => {});
+  return { child, ready, ended };
+}
+
+function complete(url: string, body: object, init: RequestInit = {}): Promise<Response> {
+  const headers = { "content-type": "application/json", ...init.headers };
+  return fetch(`${url}/v1/completions`, { ...init, method: "POST", headers, body: JSON.stringify(body) });
+}
+
+/** The value of a metric. */
+async function metric(url: string, name: string): Promise<number> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  return Number(
+    text
+      .split("\n")
+      .find((line) => line.startsWith(name))
+      ?.split(" ")
+      .at(-1) ?? 0,
+  );
+}
+
+test("it says where it listens, answers, and ends well with SIGTERM", async () => {
+  const { child, ready, ended } = serve(["--name", "nano", "--template", "chatml"]);
+  const { url, model } = await ready;
+  expect(model).toBe("nano");
+  const models = (await (await fetch(`${url}/v1/models`)).json()) as { data: { id: string }[] };
+  expect(models.data.map(({ id }) => id)).toEqual(["nano"]);
+  const answer = await complete(url, { prompt: "C'era una volta", max_tokens: 4 });
+  expect(answer.status).toBe(200);
+  child.kill("SIGTERM");
+  const { code, stderr } = await ended;
+  expect(code).toBe(0);
+  expect(stderr).toBe(`zagreus: serving nano at ${url}/v1\nzagreus: stopping; a second signal ends at once\n`);
+});
+
+test("what runs when it is stopped is finished, what takes longer is ended", async () => {
+  for (const [grace, expected] of [
+    ["10", '"finish_reason":"length"'],
+    ["0", '"code":"shutting_down"'],
+  ] as const) {
+    const { child, ready, ended } = serve(["--grace", grace]);
+    const { url } = await ready;
+    const answer = await complete(url, { prompt: "a", max_tokens: 400, stream: true, logit_bias: { 8177: -100 } });
+    child.kill("SIGINT");
+    const text = await answer.text();
+    expect(text).toContain(expected);
+    expect(text.endsWith("data: [DONE]\n\n")).toBe(true);
+    expect((await ended).code).toBe(0);
+  }
+});
+
+test("who hangs up frees the model, who sends nonsense gets 400", async () => {
+  const { ready } = serve([]);
+  const { url } = await ready;
+  for (const stream of [true, false]) {
+    const controller = new AbortController();
+    const body = { prompt: "a", max_tokens: 500, stream, logit_bias: { 8177: -100 } };
+    const answer = complete(url, body, { signal: controller.signal });
+    answer.catch(() => {});
+    while ((await metric(url, "zagreus_model_busy")) === 0);
+    controller.abort();
+    while ((await metric(url, "zagreus_model_busy")) === 1);
+    await expect(answer.then((response) => response.text())).rejects.toThrow();
+  }
+  expect(await metric(url, 'zagreus_requests_total{route="/v1/completions",status="499"}')).toBe(2);
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  socket.write("NONSENSE\r\n\r\n");
+  const [reply] = await once(socket, "data");
+  expect(String(reply)).toMatch(/^HTTP\/1\.1 400 /);
+  socket.destroy();
+});
+
+test("keys from options and from the environment", async () => {
+  for (const [args, env] of [
+    [["--api-key", "one", "--api-key", "two"], {}],
+    [[], { ZAGREUS_API_KEY: "two" }],
+  ] as const) {
+    const { ready } = serve([...args], env);
+    const { url } = await ready;
+    expect((await complete(url, { prompt: "a" })).status).toBe(401);
+    const headers = { authorization: "Bearer two" };
+    expect((await complete(url, { prompt: "a", max_tokens: 1 }, { headers })).status).toBe(200);
+  }
+});
+
+test("what cannot be is said in one line", async () => {
+  const { ready } = serve([]);
+  const { port } = new URL((await ready).url);
+  const failures = [
+    [["--port", port], 1, /EADDRINUSE/],
+    [["--template", "/nowhere.jinja"], 1, /nowhere\.jinja/],
+    [["-m", "/nowhere.gguf"], 1, /nowhere\.gguf/],
+    [["--port", "x"], 2, /integer/],
+    [["--port", "65536"], 2, /from 0 to 65535/],
+    [["--max-queue", "9999999999"], 2, /maxQueue/],
+  ] as const;
+  for (const [args, expected, pattern] of failures) {
+    const { code, stderr } = await serve(args).ended;
+    expect([code, stderr]).toEqual([expected, expect.stringMatching(pattern)]);
+  }
+});
