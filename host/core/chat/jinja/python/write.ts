@@ -1,0 +1,211 @@
+// How Python writes values: str(), repr() and json.dumps().
+
+import { checkInteger, writeFloat } from "./numbers.js";
+import { MAX_NESTING, type Runtime, TemplateError, unsupported } from "./runtime.js";
+import {
+  asText,
+  CallArguments,
+  checkNesting,
+  Dict,
+  DictView,
+  Namespace,
+  Range,
+  SafeText,
+  Tuple,
+  typeName,
+  Undefined,
+  type Value,
+} from "./values.js";
+
+/** str(value). @throws TemplateError for what has an address in its text, and for what is too long or nested too deep */
+export function str(value: Value, runtime: Runtime): string {
+  if (typeof value === "string") return value;
+  if (value instanceof SafeText) return value.text;
+  if (value instanceof Undefined) return "";
+  if (value instanceof CallArguments) return value.text;
+  return repr(value, runtime);
+}
+
+/** repr(value). @throws TemplateError as str() does */
+export function repr(value: Value, runtime: Runtime): string {
+  const parts: string[] = [];
+  new Writer(parts, runtime).write(value, 0);
+  return joined(parts, runtime);
+}
+
+/** One text of many. @throws TemplateError when it gets too long */
+export function joined(parts: readonly string[], runtime: Runtime, separator = ""): string {
+  const length = parts.reduce((sum, part) => sum + part.length, Math.max(0, parts.length - 1) * separator.length);
+  runtime.items(parts.length);
+  runtime.allocate(length);
+  return parts.join(separator);
+}
+
+class Writer {
+  readonly #parts: string[];
+  readonly #runtime: Runtime;
+
+  constructor(parts: string[], runtime: Runtime) {
+    this.#parts = parts;
+    this.#runtime = runtime;
+  }
+
+  write(value: Value, depth: number): void {
+    checkNesting(depth);
+    this.#runtime.items(2);
+    if (value === null) this.#parts.push("None");
+    else if (typeof value === "boolean") this.#parts.push(value ? "True" : "False");
+    else if (typeof value === "bigint") this.#parts.push(String(checkInteger(value, this.#runtime)));
+    else if (typeof value === "number") this.#parts.push(writeFloat(value));
+    else if (typeof value === "string") this.#parts.push(quote(value, this.#runtime));
+    else if (Array.isArray(value)) this.#list(value, "[", "]", depth);
+    else this.#object(value, depth);
+  }
+
+  #object(value: object, depth: number): void {
+    if (value instanceof Tuple) this.#list(value.items, "(", value.items.length === 1 ? ",)" : ")", depth);
+    else if (value instanceof Dict) this.#dict(value, depth);
+    else if (value instanceof SafeText) this.#parts.push("Markup(", quote(value.text, this.#runtime), ")");
+    else if (value instanceof Undefined) this.#parts.push("Undefined");
+    else if (value instanceof DictView) this.#list(value.items(), `${value.type}([`, "])", depth);
+    else if (value instanceof Range) this.#parts.push(rangeText(value));
+    else if (value instanceof Namespace) {
+      this.#parts.push("<Namespace ");
+      this.write(value.attributes, depth + 1);
+      this.#parts.push(">");
+    } else throw unsupported(`writing a ${typeName(value as Value)}`);
+  }
+
+  #list(items: Iterable<Value>, open: string, close: string, depth: number): void {
+    this.#parts.push(open);
+    let separator = "";
+    for (const item of items) {
+      this.#parts.push(separator);
+      this.write(item, depth + 1);
+      separator = ", ";
+    }
+    this.#parts.push(close);
+  }
+
+  #dict(dict: Dict, depth: number): void {
+    this.#parts.push("{");
+    let separator = "";
+    for (const [key, value] of dict.entries()) {
+      this.#parts.push(separator);
+      this.write(key, depth + 1);
+      this.#parts.push(": ");
+      this.write(value, depth + 1);
+      separator = ", ";
+    }
+    this.#parts.push("}");
+  }
+}
+
+function rangeText({ start, stop, step }: Range): string {
+  return `range(${start}, ${stop}${step === 1 ? "" : `, ${step}`})`;
+}
+
+const ESCAPES: Record<string, string> = { "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+/** What str.isprintable() is not true of, but for the space. */
+const UNPRINTABLE = /[\\\p{C}\p{Z}]/gu;
+
+/** repr() of a str: in single quotes, unless it has some and no double ones. */
+function quote(text: string, runtime: Runtime): string {
+  runtime.text(4 * text.length);
+  const plain = runtime.plain(text);
+  const mark = plain.includes("'") && !plain.includes('"') ? '"' : "'";
+  const escaped = text.replace(UNPRINTABLE, (character) => {
+    runtime.items(1);
+    return character === " " || runtime.isGuard(character) ? character : (ESCAPES[character] ?? hexEscape(character));
+  });
+  return mark + (mark === "'" ? escaped.replaceAll("'", "\\'") : escaped) + mark;
+}
+
+function hexEscape(character: string): string {
+  const code = character.codePointAt(0)!;
+  const digits = code > 0xffff ? 8 : code > 0xff ? 4 : 2;
+  return `\\${{ 2: "x", 4: "u", 8: "U" }[digits]}${code.toString(16).padStart(digits, "0")}`;
+}
+
+export interface JsonStyle {
+  ascii?: boolean;
+  /** What each level is indented by; all in one line without. */
+  indent?: string | undefined;
+  item?: string;
+  key?: string;
+  sorted?: boolean;
+  /** Orders keys. */
+  less?: (a: Value, b: Value) => boolean;
+}
+
+/** json.dumps(value). @throws TemplateError for what it does not take, and as str() does */
+export function toJson(value: Value, style: JsonStyle, runtime: Runtime): string {
+  const { ascii = false, indent, item = indent === undefined ? ", " : ",", key = ": ", sorted = false } = style;
+  const parts: string[] = [];
+  const text = (content: string) => jsonText(content, ascii, runtime);
+
+  function list<T>(open: string, close: string, items: readonly T[], depth: number, each: (item: T) => void): void {
+    if (items.length === 0) return void parts.push(open, close);
+    const line = (level: number) => (indent === undefined ? "" : `\n${indent.repeat(level)}`);
+    parts.push(open);
+    items.forEach((one, i) => {
+      parts.push(i === 0 ? "" : item, line(depth + 1));
+      each(one);
+    });
+    parts.push(line(depth), close);
+  }
+
+  function write(current: Value, depth: number): void {
+    checkNesting(depth);
+    runtime.items(3);
+    if (indent !== undefined) runtime.text(indent.length * depth);
+    const content = asText(current);
+    if (content !== undefined) return void parts.push(text(content));
+    if (current === null) return void parts.push("null");
+    if (typeof current !== "object") return void parts.push(jsonScalar(current as boolean | bigint | number, runtime));
+    if (Array.isArray(current) || current instanceof Tuple) {
+      const items = Array.isArray(current) ? current : current.items;
+      return list("[", "]", items, depth, (one) => write(one, depth + 1));
+    }
+    if (!(current instanceof Dict)) {
+      throw new TemplateError(`Object of type ${typeName(current)} is not JSON serializable`);
+    }
+    runtime.items(2 * current.size);
+    const entries = [...current.entries()];
+    if (sorted) entries.sort(([a], [b]) => (style.less!(a, b) ? -1 : style.less!(b, a) ? 1 : 0));
+    list("{", "}", entries, depth, ([name, one]) => {
+      parts.push(text(jsonKey(name, runtime)), key);
+      write(one, depth + 1);
+    });
+  }
+
+  write(value, 0);
+  return joined(parts, runtime);
+}
+
+function jsonScalar(value: boolean | bigint | number, runtime: Runtime): string {
+  if (typeof value === "bigint") return String(checkInteger(value, runtime));
+  if (typeof value === "boolean") return String(value);
+  return Number.isFinite(value) ? writeFloat(value) : Number.isNaN(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity";
+}
+
+function jsonKey(key: Value, runtime: Runtime): string {
+  const text = asText(key);
+  if (text !== undefined) return text;
+  if (key === null) return "null";
+  if (typeof key === "object") throw new TemplateError(`keys must be str, int, float, bool or None, not ${typeName(key)}`);
+  return jsonScalar(key as boolean | bigint | number, runtime);
+}
+
+function jsonText(text: string, ascii: boolean, runtime: Runtime): string {
+  runtime.text(2 * text.length);
+  const quoted = JSON.stringify(text);
+  if (!ascii) return quoted;
+  return quoted.replace(/[\x7f-\uffff]/g, (unit) => {
+    runtime.items(1);
+    return runtime.isGuard(unit) ? unit : `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  });
+}
+
+/** How deep an indent may go: the levels of a value times its width. */
+export const MAX_INDENT = 8 * MAX_NESTING;
