@@ -75,19 +75,20 @@ test("host/core and quant name no runtime", () => {
   }
 });
 
-test("quant imports itself, the layout, and the leaves for errors and names; calibration runs the core, one file reads YAML", () => {
+test("quant imports itself, the layout, and the leaves for errors, names and GGUF's header; calibration runs the core, one file reads YAML", () => {
   const allowed = (to: string, from: string) =>
     inside("quant")(to) ||
     inside("assembly/layout")(to) ||
     ["host/core/api/errors", "host/core/api/json", "host/core/api/names"].includes(to) ||
+    inside("host/core/gguf")(to) ||
     (inside("quant/calibration")(from) && inside("host/core")(to)) ||
     (to === "js-yaml" && from === "quant/read/nanotron.ts");
   expect(offending("quant", allowed)).toEqual([]);
 });
 
-test("host/core/hub imports itself, and the leaves for errors and JSON", () => {
+test("host/core/hub imports itself, and the leaves for errors, JSON and names of parts", () => {
   const allowed = (to: string) =>
-    inside("host/core/hub")(to) || ["host/core/api/errors", "host/core/api/json"].includes(to);
+    inside("host/core/hub")(to) || ["host/core/api/errors", "host/core/api/json", "host/core/gguf/parts"].includes(to);
   expect(offending("host/core/hub", allowed)).toEqual([]);
 });
 

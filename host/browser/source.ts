@@ -2,6 +2,7 @@
 
 import type { LoadOptions } from "../core/api/api.js";
 import { invalidOption } from "../core/api/errors.js";
+import { openUrlParts } from "../core/load/open_parts.js";
 import { type ByteSource, byteSource, type WebSource } from "../core/load/source.js";
 import { cacheModel } from "./cache.js";
 import { request } from "./request.js";
@@ -39,6 +40,9 @@ function parse(source: string | URL): URL {
 export async function openSource(source: PreparedSource, options: LoadOptions): Promise<ByteSource> {
   if (source instanceof Blob) return byteSource(source);
   if (!("url" in source)) return { chunks: source };
-  if (source.cache) return byteSource(await cacheModel(source.url, options));
-  return byteSource(await request(source.url, { signal: options.signal ?? null }));
+  const open = async ({ href }: URL) => {
+    if (source.cache) return byteSource(await cacheModel(href, options));
+    return byteSource(await request(href, { signal: options.signal ?? null }));
+  };
+  return openUrlParts(new URL(source.url), open, options.signal);
 }

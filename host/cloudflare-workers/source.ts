@@ -1,6 +1,7 @@
 // What load() takes in a Worker: everything the web has, URLs, objects of R2, and static assets in pieces.
 
 import { invalidOption, ZagreusError } from "../core/api/errors.js";
+import { openUrlParts } from "../core/load/open_parts.js";
 import { joinPieces, MANIFEST, parseManifest, type Sha256 } from "../core/load/pieces.js";
 import { type ByteSource, byteSource, type WebSource } from "../core/load/source.js";
 import { largeChunks } from "./stream.js";
@@ -61,7 +62,8 @@ export async function openSource(source: Source, signal: AbortSignal | undefined
   if (!/^https?:/i.test(String(source)) || !URL.canParse(source)) {
     throw invalidOption("source", String(source), "an http: or https: URL");
   }
-  return byteSource(await reading(`"${source}"`, fetch(source, signal ? { signal } : {})));
+  const open = async (url: URL) => byteSource(await reading(`"${url}"`, fetch(url, signal ? { signal } : {})));
+  return openUrlParts(new URL(source), open, signal);
 }
 
 const empty = () => new Blob().stream();

@@ -4,6 +4,7 @@ import type { LoadOptions } from "../core/api/api.js";
 import { invalidOption, ZagreusError } from "../core/api/errors.js";
 import { checkSignal } from "../core/engine/pace.js";
 import { isHubId } from "../core/hub/names.js";
+import { openParts, openUrlParts } from "../core/load/open_parts.js";
 import { type ByteSource, byteSource, type WebSource } from "../core/load/source.js";
 import { fileSource } from "./file.js";
 
@@ -17,20 +18,26 @@ export type Source = string | URL | WebSource;
 export async function openSource(source: Source, { signal, onProgress, quantize }: LoadOptions): Promise<ByteSource> {
   if (typeof source === "string" && isHubId(source)) {
     const { hubGguf } = await import("./hub.js");
-    return fileSource(await hubGguf(source, { signal, onProgress, quantize }));
+    return openParts(await hubGguf(source, { signal, onProgress, quantize }), fileSource, signal);
   }
   if (typeof source !== "string" && !(source instanceof URL)) return byteSource(source);
   const location = locate(source);
+  const open = (place: string | URL) => openPlace(place, signal);
+  return typeof location === "string" ? openParts(location, open, signal) : openUrlParts(location, open, signal);
+}
+
+/** @throws ZagreusError SOURCE_FAILED, ABORTED */
+async function openPlace(place: string | URL, signal: AbortSignal | undefined): Promise<ByteSource> {
   try {
-    if (location instanceof URL && location.protocol !== "file:") return byteSource(await fetch(location, { signal }));
-    return await fileSource(location);
+    if (typeof place === "string" || place.protocol === "file:") return await fileSource(place);
+    return byteSource(await fetch(place, { signal }));
   } catch (error) {
     if (error instanceof ZagreusError) throw error;
     checkSignal(signal);
-    const hint = location instanceof URL ? "" : await (await import("./hint.js")).hintFor(location, error);
-    throw new ZagreusError("SOURCE_FAILED", `cannot read "${source}": ${reason(error)}${hint}`, {
+    const hint = place instanceof URL ? "" : await (await import("./hint.js")).hintFor(place, error);
+    throw new ZagreusError("SOURCE_FAILED", `cannot read "${place}": ${reason(error)}${hint}`, {
       field: "source",
-      value: String(source),
+      value: String(place),
       cause: error,
     });
   }

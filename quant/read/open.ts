@@ -1,7 +1,8 @@
 // Picks the reader of a checkpoint.
 
 import { ZagreusError } from "../../host/core/api/errors.js";
-import type { Checkpoint, Directory } from "../checkpoint/checkpoint.js";
+import { parsePartName, partNames } from "../../host/core/gguf/parts.js";
+import type { Checkpoint, Directory, RandomAccess } from "../checkpoint/checkpoint.js";
 import { text } from "../checkpoint/metadata.js";
 import { openGguf } from "./gguf_checkpoint.js";
 import { openHuggingface } from "./huggingface.js";
@@ -26,7 +27,7 @@ export async function openCheckpoint(
 ): Promise<Checkpoint> {
   if (file?.endsWith(".safetensors")) return openHuggingface(directory, { ...options, weights: file });
   if (file !== undefined && !file.endsWith(".json")) {
-    const checkpoint = await openGguf(await directory.open(file));
+    const checkpoint = await openParts(directory, file);
     if (options.name !== undefined) checkpoint.metadata.set("general.name", text(options.name));
     return checkpoint;
   }
@@ -34,4 +35,17 @@ export async function openCheckpoint(
   if (isNanotron(await directory.list())) return openNanotron(directory, options);
   const message = `"${directory.name}" is no checkpoint: it has no config.json (Hugging Face) or model_config.json (nanotron)`;
   throw new ZagreusError("SOURCE_FAILED", message, { field: "source", value: directory.name });
+}
+
+/** A GGUF file with, if it is the first part of a split one, the other parts. */
+async function openParts(directory: Directory, path: string): Promise<Checkpoint> {
+  const part = parsePartName(path);
+  const files: RandomAccess[] = [];
+  try {
+    for (const name of part?.number === 1 ? partNames(part) : [path]) files.push(await directory.open(name));
+  } catch (error) {
+    for (const file of files) await file.close();
+    throw error;
+  }
+  return openGguf(...(files as [RandomAccess, ...RandomAccess[]]));
 }

@@ -9,8 +9,8 @@ import {
   VALUE_U32,
   VALUE_U64,
 } from "../../assembly/layout/gguf.js";
+import { NUMBERS, type Scalar } from "../../host/core/gguf/numbers.js";
 import type { MetadataValue } from "../checkpoint/checkpoint.js";
-import { NUMBERS, type Scalar } from "../checkpoint/gguf_numbers.js";
 import type { Metadata } from "../checkpoint/metadata.js";
 
 export interface TensorInfo {

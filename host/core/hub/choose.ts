@@ -1,6 +1,7 @@
 // Which files of a repository are the model.
 
 import { Fields, parseObject } from "../api/json.js";
+import { parsePartName } from "../gguf/parts.js";
 import type { HubEntry } from "./listing.js";
 
 /**
@@ -30,12 +31,6 @@ export function typeInName(path: string): string | undefined {
   return types?.at(-1)?.toUpperCase().replace(/^FP/, "F");
 }
 
-/** Part i of n in the name of a split GGUF file, as llama-gguf-split writes it. */
-export function splitParts(path: string): { prefix: string; count: number } | undefined {
-  const match = /^(.*)-\d{5}-of-(\d{5})\.gguf$/i.exec(path);
-  return match && Number(match[2]) > 1 ? { prefix: match[1]!, count: Number(match[2]) } : undefined;
-}
-
 /** The GGUF files that are models in one piece, the one to take first. */
 export function rankGguf(entries: readonly Named[]): GgufChoice[] {
   const rank = (type: string | undefined) => {
@@ -43,7 +38,7 @@ export function rankGguf(entries: readonly Named[]): GgufChoice[] {
     return index < 0 ? PREFERENCE.length + (type === undefined ? 0 : 1) : index;
   };
   return entries
-    .filter(({ path }) => isGguf(path) && !splitParts(path) && !/(^|\/)mmproj/i.test(path))
+    .filter(({ path }) => isGguf(path) && !parsePartName(path) && !/(^|\/)mmproj/i.test(path))
     .map(({ path, bytes }) => ({ path, bytes, type: typeInName(path) }))
     .sort((a, b) => rank(a.type) - rank(b.type) || a.path.length - b.path.length || (a.path < b.path ? -1 : 1));
 }

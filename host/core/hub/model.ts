@@ -2,9 +2,12 @@
 
 import { withLock } from "../../../host/core/hub/lock.js";
 import { ZagreusError } from "../api/errors.js";
+import { parsePartName, partNames } from "../gguf/parts.js";
 import { fetchBlob, hashOf } from "./blob.js";
 import { RepositoryCache } from "./cache.js";
-import { type GgufChoice, rankGguf, sideFiles, splitParts, WEIGHTS_INDEX, weightFiles } from "./choose.js";
+
+import { type GgufChoice, rankGguf, sideFiles, WEIGHTS_INDEX, weightFiles } from "./choose.js";
+
 import { checkAborted, Http } from "./http.js";
 import { type HubId, isCommit, parseHubId, showHubId } from "./id.js";
 import { fetchListing, type HubEntry, isSha256, type Listing } from "./listing.js";
@@ -68,12 +71,13 @@ export class HubModel {
     if (platform.settings.offline) this.#outage = this.#offline("HF_HUB_OFFLINE is set");
   }
 
-  /** The path of a file that can never change, because a commit was asked for, and is there. */
-  async cachedForGood(file: string): Promise<string | undefined> {
+  /** The path of the first of files that can never change, because a commit was asked for, and are all there. */
+  async cachedForGood(files: readonly string[]): Promise<string | undefined> {
     const { revision } = this.id;
     if (!isCommit(revision)) return undefined;
-    const path = this.#cache.file(revision, file);
-    return (await this.#platform.files.size(path)) === undefined ? undefined : path;
+    const paths = files.map((file) => this.#cache.file(revision, file));
+    for (const path of paths) if ((await this.#platform.files.size(path)) === undefined) return undefined;
+    return paths[0];
   }
 
   /**
@@ -158,19 +162,17 @@ export class HubModel {
     if (this.#outage) throw this.#outage;
     if (ranked.length > 0)
       throw this.notFound(`has no GGUF file in ${type?.toUpperCase()}, and no safetensors to make one of`);
-    if (this.#listing.entries.some(({ path }) => splitParts(path))) {
-      throw this.notFound("has GGUF files only in parts: pull them and join them with llama-gguf-split --merge");
+    const part = this.#listing.entries.find(({ path }) => parsePartName(path)?.number === 1);
+    if (part) {
+      throw this.notFound(`has GGUF files only in parts: name one, ${showHubId({ ...this.id, file: part.path })}`);
     }
     throw this.notFound("has neither a GGUF file nor safetensors");
   }
 
   /** All parts of a split GGUF file, or just the file. */
   partsOf(path: string): string[] {
-    const split = splitParts(path);
-    if (!split) return [path];
-    const { prefix, count } = split;
-    const suffix = (n: number) => String(n).padStart(5, "0");
-    return Array.from({ length: count }, (_, i) => `${prefix}-${suffix(i + 1)}-of-${suffix(count)}.gguf`);
+    const part = parsePartName(path);
+    return part ? partNames(part) : [path];
   }
 
   notFound(what: string): ZagreusError {

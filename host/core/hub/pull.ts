@@ -1,8 +1,10 @@
 // What an id means to load(), to quantize and to the pull command.
 
 import { ZagreusError } from "../api/errors.js";
-import { isSafetensors, splitParts } from "./choose.js";
+
+import { isSafetensors } from "./choose.js";
 import { type MakeGguf, madeGguf } from "./made.js";
+
 import { HubModel, type HubOptions, type PulledFile } from "./model.js";
 import type { HubPlatform } from "./platform.js";
 
@@ -24,7 +26,7 @@ export interface HubListing {
 }
 
 /**
- * The path of a GGUF file of the hub, for load(): the one that the id names, or the first by PREFERENCE, or one that is made of
+ * The path of a GGUF file of the hub, for load(): the one that the id names (the first part of a split one, when all are here), or the first by PREFERENCE, or one that is made of
  * safetensors. Asks the hub whether the revision has moved on, unless it is a commit.
  * @throws ZagreusError INVALID_OPTION, HUB_NOT_FOUND, HUB_DENIED, HUB_BUSY, HUB_FAILED, OFFLINE, BAD_CHECKSUM, DISK_FULL,
  *   SOURCE_FAILED (the cache), ABORTED; what is wrong with a checkpoint
@@ -39,8 +41,7 @@ export function pullGguf(
     const model = new HubModel(platform, id, options);
     const { file } = model.id;
     if (file !== undefined) {
-      checkWhole(id, file);
-      const cached = await model.cachedForGood(file);
+      const cached = await model.cachedForGood(model.partsOf(file));
       if (cached !== undefined) return cached;
     }
     await model.open();
@@ -49,8 +50,9 @@ export function pullGguf(
       if (!make) throw model.notFound("has no GGUF file, only safetensors");
       return madeGguf(platform, model, make, options);
     }
-    await model.obtain([path]);
-    return model.path(path);
+    const parts = model.partsOf(path);
+    await model.obtain(parts);
+    return model.path(parts[0]!);
   });
 }
 
@@ -115,17 +117,6 @@ export function listModel(platform: HubPlatform, id: string, options: HubOptions
       return { path, bytes, type, chosen: path === ranked[0]?.path };
     });
     return { repository: model.id.repository, commit, files };
-  });
-}
-
-function checkWhole(id: string, file: string): void {
-  const split = splitParts(file);
-  if (!split) return;
-  const message = `${id} is one of ${split.count} parts: pull them, join them with llama-gguf-split --merge, and load that`;
-  throw new ZagreusError("INVALID_OPTION", message, {
-    field: "model",
-    value: id,
-    expected: "a GGUF file in one piece",
   });
 }
 

@@ -34,6 +34,7 @@ export async function feedModel(
       core.write(piece);
       if (core.check(exports.feed(piece.length)) === HEADER_READY) {
         metadata = readMetadata(core);
+        await refusePart(metadata);
         core.check(exports.plan());
         if (headerOnly) return readInfo(core, metadata, choice);
       }
@@ -48,4 +49,11 @@ export async function feedModel(
   await pace.breathe();
   core.check(exports.end());
   return readInfo(core, metadata as Metadata, choice);
+}
+
+/** @throws ZagreusError SOURCE_FAILED for one part of a split file */
+async function refusePart({ values }: Metadata): Promise<void> {
+  if (!(Number(values["split.count"]) > 1)) return;
+  const { partAlone } = await import("../gguf/parts.js");
+  throw partAlone(Number(values["split.no"] ?? 0), Number(values["split.count"]));
 }

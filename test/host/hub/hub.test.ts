@@ -778,12 +778,15 @@ describe("which files", () => {
     );
   });
 
-  test("a split GGUF file is pulled whole, and not loaded", async () => {
+  test("a split GGUF file is pulled whole", async () => {
     gguf("m-00001-of-00002.gguf", "m-00002-of-00002.gguf");
-    await expect(pullGguf(platform(), `hf:${REPOSITORY}/m-00001-of-00002.gguf`)).rejects.toMatchObject({
-      code: "INVALID_OPTION",
-    });
-    await expect(pullGguf(platform(), `hf:${REPOSITORY}`)).rejects.toMatchObject({ code: "HUB_NOT_FOUND" });
+    const id = `hf:${REPOSITORY}@${repository.commit}/m-00001-of-00002.gguf`;
+    const first = await pullGguf(platform(), id);
+    expect(readdirSync(join(first, "..")).sort()).toEqual(["m-00001-of-00002.gguf", "m-00002-of-00002.gguf"]);
+    hub.requests.length = 0;
+    expect(await pullGguf(platform(), id)).toBe(first);
+    expect(hub.requests).toEqual([]);
+    await expect(pullGguf(platform(), `hf:${REPOSITORY}`)).rejects.toThrow(/name one, hf:.*-00001-of-00002\.gguf/);
     const { path, files } = await pullModel(platform(), `hf:${REPOSITORY}/m-00002-of-00002.gguf`);
     expect(path).toMatch(/m-00001-of-00002\.gguf$/);
     expect(files).toHaveLength(2);

@@ -12,7 +12,7 @@ import {
   VALUE_U16,
   VALUE_U32,
   VALUE_U64,
-} from "../../assembly/layout/gguf.js";
+} from "../../../assembly/layout/gguf.js";
 
 /** What a metadata value, or an element of one, can be. */
 export type Scalar = number | bigint | boolean | string;
