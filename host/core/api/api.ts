@@ -167,8 +167,18 @@ export interface GenerateOptions {
    * CONTEXT_OVERFLOW; { keep } keeps the first `keep` tokens, drops the older half of the others, and goes on.
    */
   overflow?: "stop" | { keep: number } | undefined;
-  /** Stops within one token, with promptLookup within the tokens that run together. */
+  /** Told how far the prompt is read, after each batch of its tokens. */
+  onPrefill?: ((progress: PrefillProgress) => void) | undefined;
+  /** Stops within one token, with promptLookup within the tokens that run together, while the prompt is read within some 100 ms. */
   signal?: AbortSignal | undefined;
+}
+
+export interface PrefillProgress {
+  /** Tokens of the prompt that are in the KV cache, those that were there before among them. */
+  done: number;
+  total: number;
+  /** Tokens that were there before. */
+  reused: number;
 }
 
 /** A JSON Schema, draft 2020-12, of which docs/assistant.md lists the keywords that are understood. */

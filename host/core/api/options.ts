@@ -69,6 +69,7 @@ export interface Generation {
   promptLookup: Lookup | undefined;
   responseFormat: ResponseFormat | undefined;
   overflow: Overflow | undefined;
+  onPrefill: GenerateOptions["onPrefill"];
   signal: AbortSignal | undefined;
 }
 
@@ -100,6 +101,7 @@ export function checkGenerateOptions(
     "promptLookup",
     "responseFormat",
     "overflow",
+    "onPrefill",
     "signal",
   ]);
   const whole = (name: keyof typeof INTEGERS) => {
@@ -125,6 +127,7 @@ export function checkGenerateOptions(
     promptLookup: promptLookup(options.promptLookup),
     responseFormat: responseFormat(options.responseFormat),
     overflow: overflow(options.overflow, contextLength),
+    onPrefill: callback("onPrefill", options.onPrefill),
     signal: abortSignal(options.signal),
   };
 }
@@ -150,9 +153,7 @@ export function checkLoadOptions(options: LoadOptions): LoadOptions {
   integer("cacheBudget", options.cacheBudget, 0, Number.MAX_SAFE_INTEGER);
   quantize(options.quantize);
   abortSignal(options.signal);
-  if (options.onProgress !== undefined && typeof options.onProgress !== "function") {
-    throw invalidOption("onProgress", options.onProgress, "a function");
-  }
+  callback("onProgress", options.onProgress);
   return options;
 }
 
@@ -254,6 +255,11 @@ function oneOf(name: string, value: unknown, choices: readonly string[]): void {
 function abortSignal(value: unknown): AbortSignal | undefined {
   if (value === undefined || value instanceof AbortSignal) return value;
   throw invalidOption("signal", value, "an AbortSignal");
+}
+
+function callback<T>(name: string, value: T): T {
+  if (value === undefined || typeof value === "function") return value;
+  throw invalidOption(name, value, "a function");
 }
 
 function seed(value: unknown): bigint {

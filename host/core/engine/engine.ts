@@ -14,6 +14,8 @@ export class Engine {
   readonly info: ModelInfo;
   readonly queue = new Queue();
   readonly batchCosts = new BatchCosts();
+  /** Milliseconds that a token of a prompt takes, as last measured. */
+  tokenMs = 0;
   readonly #macrotask: Macrotask;
   readonly #threads: Threads;
   #loaded: { core: Core; cache: KvCache } | undefined;

@@ -53,7 +53,7 @@ export async function* generate(engine: Engine, job: Job, report: Report): Async
 
     const begun = performance.now();
     const { origin = HERE } = job;
-    const { prefilledTokens, logits } = await readPrompt(engine, sequence, origin, pace);
+    const { prefilledTokens, logits } = await readPrompt(engine, sequence, origin, pace, job.options.onPrefill);
     const prefillMs = performance.now() - begun;
     job.started?.(sequence);
 
@@ -87,12 +87,21 @@ export async function* generate(engine: Engine, job: Job, report: Report): Async
 }
 
 /** Runs what the cache lacks of `sequence` and computes the last token's logits, which lie at `logits`. */
-async function readPrompt(engine: Engine, sequence: readonly number[], origin: Origin, pace: Pace) {
+async function readPrompt(
+  engine: Engine,
+  sequence: readonly number[],
+  origin: Origin,
+  pace: Pace,
+  onPrefill?: Generation["onPrefill"],
+) {
+  const total = sequence.length;
   let prefilledTokens = 0;
   let logits = 0;
-  for await (const { start, count } of prefill(engine, sequence, sequence.length - 1, origin, pace)) {
+  for await (const { start, count } of prefill(engine, sequence, total - 1, origin, pace)) {
     prefilledTokens += count;
-    if (start + count === sequence.length) logits = engine.core.exports.logits(count - 1, 1);
+    const done = start + count;
+    if (done === total) logits = engine.core.exports.logits(count - 1, 1);
+    onPrefill?.({ done, total, reused: done - prefilledTokens });
   }
   return { prefilledTokens, logits };
 }

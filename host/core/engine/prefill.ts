@@ -13,6 +13,14 @@ export interface Batch {
 }
 
 /**
+ * How long a batch should take: an abort in the middle of a prompt waits for it. Any split of a prompt gives the same bits. What a
+ * token costs more than in batches of 64 (0.4B, Q4_0, simd, 1 thread, CPU time): 18 % with 8 rows, 6 % with 16, 3 % with 24.
+ */
+const BATCH_MS = 150;
+/** The fewest rows, of which others are multiples. */
+const ROWS = 8;
+
+/**
  * Runs what the cache lacks of `tokens` in batches, yielding after each.
  * @param from first position that is wanted; it is run even if the cache has it
  * @param keep who may have the KV of what is run, later; undefined: it is not worth keeping
@@ -28,12 +36,21 @@ export async function* prefill(
   const { contextLength } = engine.info;
   if (tokens.length > contextLength) throw failure("CONTEXT_OVERFLOW", tokens.length, contextLength, "prompt");
   const known = engine.cache.take(tokens, from, keep);
-  for (let start = Math.min(known, from); start < tokens.length; start += MAX_BATCH) {
+  for (let start = Math.min(known, from); start < tokens.length; ) {
     await pace.breathe();
-    const batch = tokens.slice(start, start + MAX_BATCH);
+    const batch = tokens.slice(start, start + batchRows(engine.tokenMs));
+    const begun = performance.now();
     runBatch(engine, batch, start);
+    if (batch.length >= ROWS) engine.tokenMs = (performance.now() - begun) / batch.length;
     yield { start, count: batch.length };
+    start += batch.length;
   }
+}
+
+/** Tokens to run together where one takes so long; a clock that stands still, as Cloudflare's, tells 0. */
+function batchRows(tokenMs: number): number {
+  const rows = ROWS * Math.floor(BATCH_MS / (ROWS * tokenMs));
+  return Math.max(ROWS, Math.min(rows, MAX_BATCH));
 }
 
 /** Runs up to MAX_BATCH tokens at positions start.. */

@@ -13,7 +13,9 @@ const SAMPLINGS = 4;
 export async function warmUp(engine: Engine, signal: AbortSignal | undefined): Promise<void> {
   const options = checkGenerateOptions({ maxTokens: 1, seed: 0, signal }, engine.info.vocabulary);
   const job = { options, sequence: () => [0] };
-  await new ModelCompletion(options.seed, (report) => generate(engine, job, report)).text();
+  const completion = new ModelCompletion(options.seed, (report) => generate(engine, job, report));
+  await completion.text();
+  engine.tokenMs = completion.timings?.prefillMs ?? 0;
   const { core } = engine;
   for (let i = 0; i < SAMPLINGS; i++) core.exports.sample(0);
   core.check(core.exports.kvSetLength(0));

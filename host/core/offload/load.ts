@@ -15,6 +15,7 @@ import type {
   LogprobsOptions,
   ModelInfo,
   Piece,
+  PrefillProgress,
   Prompt,
   ScoredToken,
   Session,
@@ -66,7 +67,7 @@ export async function loadOffloaded(
   options: LoadOptions,
 ): Promise<OffloadedModel> {
   const { signal, onProgress, ...wanted } = checkLoadOptions(options);
-  const thread = new Thread(start, {
+  const thread: Thread = new Thread(start, {
     source: () => pieces(source as AsyncIterable<Uint8Array>),
     progress(_, progress: LoadProgress) {
       try {
@@ -74,6 +75,9 @@ export async function loadOffloaded(
       } catch (error) {
         thread.stop(error);
       }
+    },
+    prefill(_, watch: number, progress: PrefillProgress): void {
+      thread.watchers.get(watch)?.(progress);
     },
   });
   try {
@@ -97,6 +101,8 @@ const awaiting = new Set<object>();
 
 class Thread {
   readonly link: Link;
+  /** Who wants to know how far prompts are read. */
+  readonly watchers = new Map<number, (progress: PrefillProgress) => void>();
   readonly #channel: OffloadThread | undefined;
   /** Whose end is the thread's. */
   owner: WeakRef<object> | undefined;
@@ -129,6 +135,7 @@ class RemoteModel implements OffloadedModel {
   readonly info: ModelInfo;
   readonly #thread: Thread;
   #sessions = 0;
+  #watches = 0;
 
   constructor(thread: Thread, info: ModelInfo) {
     this.#thread = thread;
@@ -146,16 +153,20 @@ class RemoteModel implements OffloadedModel {
     const { vocabulary, contextLength } = this.info;
     const checked = checkPrompt(prompt, vocabulary);
     const { seed } = checkGenerateOptions(options, vocabulary, contextLength);
-    const { signal, ...rest } = options;
-    const args = [session, checked, { ...rest, seed }];
+    const { signal, onPrefill, ...rest } = options;
+    const watch = onPrefill && ++this.#watches;
+    const args = [session, checked, { ...rest, seed }, watch];
     const model = this; // stays as long as the completion does
     return new ModelCompletion(seed, async function* (report): AsyncGenerator<Piece> {
+      const { watchers } = model.#thread;
+      if (watch !== undefined && onPrefill) watchers.set(watch, onPrefill);
       try {
         for await (const step of model.#thread.link.iterate<Step>("complete", args, signal)) {
           note(report, step);
           if (step.piece) yield step.piece;
         }
       } finally {
+        if (watch !== undefined) watchers.delete(watch);
         await ended();
       }
     });

@@ -1,6 +1,16 @@
 // The thread that has the model.
 
-import type { Completion, FinishReason, LoadOptions, Model, Piece, Session, Timings, Usage } from "../api/api.js";
+import type {
+  Completion,
+  FinishReason,
+  GenerateOptions,
+  LoadOptions,
+  Model,
+  Piece,
+  Session,
+  Timings,
+  Usage,
+} from "../api/api.js";
 import { closed } from "../api/errors.js";
 import { type Channel, type Handler, Link } from "./link.js";
 
@@ -36,9 +46,11 @@ export function serveModel(channel: Channel, load: LoadHere): (message: unknown)
       model = await load(bytes, { ...options, signal, onProgress });
       return model.info;
     },
-    async *complete(signal, id: number | undefined, prompt, options) {
+    async *complete(signal, id: number | undefined, prompt, options, watch: number | undefined) {
       const target = id === undefined ? model : session(id);
-      const completion = target.complete(prompt, { ...options, signal });
+      const onPrefill: GenerateOptions["onPrefill"] =
+        watch === undefined ? undefined : (progress) => void link.call("prefill", [watch, progress]).catch(() => {});
+      const completion = target.complete(prompt, { ...options, onPrefill, signal });
       for await (const piece of completion) yield { piece, ...stateOf(completion) } satisfies Step;
       yield stateOf(completion) satisfies Step;
     },

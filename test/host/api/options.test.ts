@@ -92,7 +92,7 @@ const WRONG: [options: object, field: string, message: string][] = [
   [
     { temprature: 1 },
     "temprature",
-    'unknown option "temprature", must be one of maxTokens, temperature, topK, topP, minP, repetitionPenalty, noRepeatNgram, logitBias, seed, stop, logprobs, promptLookup, responseFormat, overflow, signal',
+    'unknown option "temprature", must be one of maxTokens, temperature, topK, topP, minP, repetitionPenalty, noRepeatNgram, logitBias, seed, stop, logprobs, promptLookup, responseFormat, overflow, onPrefill, signal',
   ],
 ];
 test.each(WRONG)("%j", (options, field, message) => {

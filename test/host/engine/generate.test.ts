@@ -258,14 +258,14 @@ test("after close everything is CLOSED", async () => {
   const running = other.complete(PROMPT, { maxTokens: 400 });
   const pieces = running[Symbol.asyncIterator]();
   await pieces.next();
-  const waiting = other.complete(PROMPT).text();
+  const waiting = caught(other.complete(PROMPT).text());
   const unread = other.complete(PROMPT);
   await Promise.resolve();
   other.close();
   other.close();
   const closed = { code: "CLOSED" };
   expect(await caught(pieces.next())).toMatchObject(closed);
-  expect(await caught(waiting)).toMatchObject(closed);
+  expect(await waiting).toMatchObject(closed);
   expect(await caught(unread.text())).toMatchObject(closed);
   expect(await caught(() => other.complete(PROMPT))).toMatchObject(closed);
   expect(await caught(() => other.tokenize("a"))).toMatchObject(closed);

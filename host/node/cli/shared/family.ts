@@ -1,0 +1,45 @@
+// What people are told of the models that short names stand for (https://github.com/mii-llm/zagreus-nesso-slm).
+
+import { SHORT_NAMES } from "../../hub.js";
+
+export interface Member {
+  name: string;
+  repository: string;
+  languages: string;
+  /** What it is for. */
+  purpose: string;
+  /** Whether it answers; a base model continues texts. */
+  chats: boolean;
+}
+
+/** All have 0.44 billion parameters: bytes of the Q4_0 file that is made, and of the safetensors that are downloaded for it. */
+export const FAMILY_BYTES = { q4_0: 255e6, safetensors: 876e6 };
+
+/** The name of the model that comes with the package. */
+export const BUNDLED = "zagreus-nano";
+
+const ABOUT: [name: string, languages: string, purpose: string, chats: boolean][] = [
+  ["nesso-instruct", "Italian, English", "conversation and instructions", true],
+  ["nesso2-agentic", "Italian, English", "tools and JSON, a context of 32,768 tokens", true],
+  ["nesso-agentic", "Italian, English", "tools and JSON", true],
+  ["open-zagreus", "Italian, English", "conversation, made of open data", true],
+  ["zagreus-ita", "Italian, English", "base model: continues texts", false],
+  ["zagreus-spa", "Spanish, English", "base model: continues texts", false],
+  ["zagreus-por", "Portuguese, English", "base model: continues texts", false],
+  ["zagreus-fra", "French, English", "base model: continues texts", false],
+];
+
+export const FAMILY: readonly Member[] = ABOUT.map(([name, languages, purpose, chats]) => ({
+  name,
+  repository: SHORT_NAMES[name]!,
+  languages,
+  purpose,
+  chats,
+}));
+
+/** How a repository is called with -m. */
+export function idOf(repository: string): string {
+  return FAMILY.find((member) => member.repository === repository)?.name ?? `hf:${repository}`;
+}
+
+export const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;

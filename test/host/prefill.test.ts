@@ -1,0 +1,57 @@
+// How a prompt is read: told as it goes, and stopped between batches.
+
+import { expect, test } from "vitest";
+import { bundledModel, load, type PrefillProgress } from "zagreus-edge";
+import { loadNano } from "./nano";
+
+const long = (length: number, salt = 0) => Array.from({ length }, (_, i) => (3 + salt + i * 31) % 4096);
+
+/** What onPrefill is told while a prompt is read. */
+async function told(model: Awaited<ReturnType<typeof loadNano>>, prompt: number[]): Promise<PrefillProgress[]> {
+  const progress: PrefillProgress[] = [];
+  await model.complete(prompt, { maxTokens: 1, onPrefill: (each) => progress.push(each) }).text();
+  return progress;
+}
+
+test("onPrefill is told after every batch, what was reused among it", async () => {
+  const model = await loadNano();
+  const prompt = long(200);
+  const first = await told(model, prompt);
+  expect(first.length).toBeGreaterThan(1);
+  expect(first.at(-1)).toEqual({ done: 200, total: 200, reused: 0 });
+  expect(first.map(({ done }) => done)).toEqual(first.map(({ done }) => done).sort((a, b) => a - b));
+  const again = await told(model, [...prompt, ...long(100, 7)]);
+  expect(again.at(-1)).toEqual({ done: 300, total: 300, reused: 200 });
+  for (const { reused } of again) expect(reused).toBe(200);
+  expect(() => model.complete("a", { onPrefill: 1 as never })).toThrow('"onPrefill"');
+  model.close();
+});
+
+test("the same with the model in another thread, in chats too", async () => {
+  const model = await load(bundledModel, { offload: true });
+  const progress: PrefillProgress[] = [];
+  const options = { maxTokens: 1, onPrefill: (each: PrefillProgress) => progress.push(each) };
+  await model.complete(long(200), options).text();
+  expect(progress.at(-1)).toEqual({ done: 200, total: 200, reused: 0 });
+  const { length } = progress;
+  await model.chat([{ role: "user", content: "parola ".repeat(60) }], { ...options, template: "chatml" }).text();
+  expect(progress.length).toBeGreaterThan(length);
+  model.close();
+});
+
+test("an abort stops the prompt where it is, and the next one goes on from there", async () => {
+  const model = await loadNano();
+  const prompt = long(400);
+  const controller = new AbortController();
+  const aborted = model.complete(prompt, {
+    maxTokens: 1,
+    signal: controller.signal,
+    onPrefill: ({ done }) => done >= 100 && controller.abort(),
+  });
+  await expect(aborted.text()).rejects.toMatchObject({ code: "ABORTED" });
+  const [{ reused, done }] = (await told(model, prompt)) as [PrefillProgress];
+  expect(reused).toBeGreaterThanOrEqual(100);
+  expect(reused).toBeLessThan(400);
+  expect(done).toBeGreaterThan(reused);
+  model.close();
+});
