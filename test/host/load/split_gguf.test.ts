@@ -10,10 +10,10 @@ import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
 import { load } from "zagreus-edge";
 import { quantize } from "zagreus-edge/quantize";
-import { byteSource } from "../../host/core/load/source";
-import { joinSplitGguf } from "../../host/core/load/split_gguf";
-import { ggufParts, partPath } from "../gguf_parts";
-import { tinyModel, writeGguf } from "../gguf_writer";
+import { byteSource } from "../../../host/core/load/source";
+import { joinSplitGguf } from "../../../host/core/load/split_gguf";
+import { ggufParts, partPath } from "../../support/models/gguf_parts";
+import { tinyModel, writeGguf } from "../../support/models/gguf_writer";
 
 const FILE = tinyModel();
 const WHOLE = writeGguf(FILE).bytes;

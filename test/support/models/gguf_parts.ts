@@ -1,6 +1,6 @@
 // Cuts a GGUF file into parts, as llama-gguf-split does.
 
-import { VALUE_I32, VALUE_U16 } from "../assembly/layout/gguf";
+import { VALUE_I32, VALUE_U16 } from "../../../assembly/layout/gguf";
 import { type Entry, type GgufFile, scalar, u32, writeGguf } from "./gguf_writer";
 
 /** The files of a model whose parts begin with these tensors (the first with tensor 0). */

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { bundledModel, load, type PrefillProgress } from "zagreus-edge";
-import { loadNano } from "./nano";
+import { loadNano } from "../../support/nano";
 
 const long = (length: number, salt = 0) => Array.from({ length }, (_, i) => (3 + salt + i * 31) % 4096);
 
