@@ -92,8 +92,9 @@ export function tensorEntry(index: i32): usize {
 // Threads (builds with shared memory; elsewhere there is one thread and these do nothing)
 
 /**
- * Before begin(), and when every work() has returned: the number of threads (1..MAX_THREADS), the caller's among them, and whether the caller's thread may wait, which a
- * browser's main thread must not.
+ * Before begin(), and when every work() has returned.
+ * @param count threads, the caller's among them, 1..MAX_THREADS
+ * @param mayBlock 0 where the caller's thread must not wait: a browser's main thread
  */
 export function setThreads(count: i32, mayBlock: i32): void {
   prepareThreads(count, mayBlock != 0);
@@ -118,18 +119,18 @@ export function encode(length: i32, flags: i32): i32 {
 export function encodeConsumed(): i32 {
   return tokenizer.encodeConsumed();
 }
-/** u32[TEXT_BYTES] */
+/** What encode() writes, u32[TEXT_BYTES]. */
 export function tokens(): usize {
   return tokenBuffer();
 }
-/** Writes a token's bytes to the I/O buffer. Count | -BAD_TOKEN */
+/** Writes a token's bytes to the I/O buffer. Count | -WRONG_STATE | -BAD_TOKEN */
 export function tokenBytes(id: i32): i32 {
   if (!isReady("tokenBytes")) return -WRONG_STATE;
   if (<u32>id >= <u32>config.vocabulary) return -failAt(BAD_TOKEN, "token", id, config.vocabulary);
   memory.copy(io(), tokenizer.tokenBytesAt(id), tokenizer.tokenLength(id));
   return tokenizer.tokenLength(id);
 }
-/** TOKEN_* | -BAD_TOKEN */
+/** A token's type. TOKEN_* | -WRONG_STATE | -BAD_TOKEN */
 export function tokenType(id: i32): i32 {
   if (!isReady("tokenType")) return -WRONG_STATE;
   if (<u32>id >= <u32>config.vocabulary) return -failAt(BAD_TOKEN, "token", id, config.vocabulary);
@@ -146,7 +147,7 @@ function held(): tokenizer.Held {
 export function pieceReset(): void {
   tokenizer.pieceReset(held());
 }
-/** Adds a token to the stream and writes the characters that are complete now to the I/O buffer. Bytes | -BAD_TOKEN */
+/** Adds a token to the stream and writes the characters that are complete now to the I/O buffer. Bytes | -status */
 export function pieceAppend(token: i32): i32 {
   return isReady("pieceAppend") ? tokenizer.pieceAppend(held(), token, io()) : -WRONG_STATE;
 }
@@ -210,7 +211,7 @@ function hasRow(row: i32): bool {
   return false;
 }
 
-/** SAMPLER_* parameters. */
+/** Address of the SAMPLER_* parameters, drawn in layout/abi.ts. */
 export function sampler(): usize {
   return samplerState.parameters;
 }

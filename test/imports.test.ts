@@ -45,9 +45,10 @@ test("the patterns find imports at all", () => {
   expect(imports("assembly").length).toBeGreaterThan(20);
 });
 
-test("assembly/layout is a leaf, and holds nothing but constants", () => {
+test("assembly/layout is a leaf, and holds nothing but constants and the types of the ABI", () => {
   expect(imports("assembly/layout")).toEqual([]);
-  for (const file of sources("assembly/layout")) {
+  const generated = "assembly/layout/exports.ts"; // types of the ABI
+  for (const file of sources("assembly/layout").filter((name) => name !== generated)) {
     const text = readFileSync(join(ROOT, file), "utf8");
     const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, "").trim();
     for (const line of code.split("\n")) expect(line).toMatch(/^(export const \w+ = -?\w+;)?\s*$/);

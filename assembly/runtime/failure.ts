@@ -24,15 +24,19 @@ export function failAt(code: i32, field: string, value: f64, expected: f64): i32
   return code;
 }
 
+/** UTF-8 name of the field that the last failure is about; what it means: layout/status.ts. */
 export function errorField(): usize {
   return failureText();
 }
+/** Bytes of it. */
 export function errorFieldLength(): i32 {
   return fieldLength;
 }
+/** The value that the field had. */
 export function errorValue(): f64 {
   return failedValue;
 }
+/** What was expected instead. */
 export function errorExpected(): f64 {
   return failedExpectation;
 }

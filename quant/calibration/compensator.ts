@@ -5,32 +5,16 @@
 //     | scratch [5][width] | x [ROWS][width] | y [ROWS][width + outputs] | blocks of ROWS rows |
 
 import { TYPE_Q4_0 } from "../../assembly/layout/blocks.js";
+import type { QuantizerExports } from "../../assembly/layout/exports.js";
 import { ZagreusError } from "../../host/core/api/errors.js";
-import { Quantizer, type QuantizerExports, type RoundedRows, typeBytes } from "../round/quantizer.js";
+import { Quantizer, type RoundedRows, typeBytes } from "../round/quantizer.js";
 
 /** Rows that go in at once. */
 const ROWS = 64;
 
-interface CompensatorExports extends QuantizerExports {
-  addProducts(c: number, y: number, rows: number, x: number, columns: number, count: number, upper: number): void;
-  meanDiagonal(h: number, width: number): number;
-  factorize(h: number, m: number, width: number, damping: number, scratch: number): number;
-  addPull(pull: number, weights: number, rows: number, width: number, c: number, scale: number): void;
-  compensate(
-    weights: number,
-    target: number,
-    rows: number,
-    width: number,
-    h: number,
-    m: number,
-    pull: number,
-    scratch: number,
-  ): number;
-}
-
 export class Compensator {
   private readonly quantizer: Quantizer;
-  private readonly exports: CompensatorExports;
+  private readonly exports: QuantizerExports;
   private width = 0;
   private sets = 0;
   private outputs = 0;
@@ -40,7 +24,7 @@ export class Compensator {
   /** @param module assembly/quantizer */
   constructor(module: WebAssembly.Module) {
     this.quantizer = new Quantizer(module);
-    this.exports = this.quantizer.exports as CompensatorExports;
+    this.exports = this.quantizer.exports;
   }
 
   /**

@@ -16,25 +16,16 @@ import {
 } from "../../assembly/layout/abi.js";
 import { BYTES_Q4_0, BYTES_Q8_0, GROUP } from "../../assembly/layout/blocks.js";
 import { SITE_HEAD } from "../../assembly/layout/calibration.js";
+import type { CalibrationExports } from "../../assembly/layout/exports.js";
 import { HEADER_READY } from "../../assembly/layout/status.js";
 import { encode } from "../../host/core/engine/tokenizer.js";
 import { Core } from "../../host/core/wasm/core.js";
-import type { CoreExports } from "../../host/core/wasm/instantiate.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import type { Quantizer } from "../round/quantizer.js";
 import { plainRounding } from "../round/rounding.js";
 import { encodeGguf } from "../write/encode.js";
 
 const WINDOW = 512; // tokens of a run at most
-
-type CalibrationExports = CoreExports & {
-  residual(): number;
-  embed(count: number): void;
-  runStep(step: number, layer: number, count: number, position: number): void;
-  input(site: number, layer: number, count: number): number;
-  siteWidth(site: number): number;
-  repack(tensor: number, first: number, length: number): number;
-};
 
 /** Token ids of at most MAX_BATCH neighbours and the residual stream at them, f32[count][hidden]. */
 export interface Batch {

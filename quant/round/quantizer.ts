@@ -10,15 +10,8 @@ import {
   TYPE_Q4_0,
   TYPE_Q8_0,
 } from "../../assembly/layout/blocks.js";
+import type { QuantizerExports } from "../../assembly/layout/exports.js";
 import { ZagreusError } from "../../host/core/api/errors.js";
-
-/** The ABI of assembly/quantizer/index.ts. Addresses are bytes in `memory`. */
-export interface QuantizerExports {
-  memory: WebAssembly.Memory;
-  scratch(bytes: number): number;
-  floats(type: number, source: number, target: number, count: number): void;
-  round(type: number, source: number, target: number, groups: number): number;
-}
 
 const ELEMENT_BYTES: Record<number, number> = {
   [TYPE_F32]: 4,

@@ -131,7 +131,7 @@ describe.each(VARIANTS)("sampler: $name", (variant) => {
   const address = core.exports.logits(HISTORY.length - 1, 1);
   const draw = (row: Float32Array) => {
     core.floats(address, row.length).set(row);
-    return core.exports.sample();
+    return core.exports.sample(0);
   };
 
   it.each(CASES)("%s", (_, options) => {
@@ -251,7 +251,7 @@ describe.each(VARIANTS)("sampler: $name", (variant) => {
       for (let i = 0; i < 30_000; i++) {
         if (i % 1000 === 0) await turn();
         nano.floats(row, many.length).set(many);
-        last = Math.max(last, rank.get(nano.exports.sample())!);
+        last = Math.max(last, rank.get(nano.exports.sample(0))!);
       }
       // Rounding may move the border by a token or two; the last ranks are rare, so some may not have been drawn.
       expect(last).toBeLessThanOrEqual(size + 1);

@@ -9,57 +9,24 @@ import {
   KV_F32,
   LOGIT_ROWS,
   MAX_BATCH,
+  SAMPLER_BIAS,
+  SAMPLER_BIAS_COUNT,
   SAMPLER_BYTES,
   SAMPLER_MASKED,
+  SAMPLER_MIN_P,
+  SAMPLER_NO_REPEAT_NGRAM,
+  SAMPLER_REPETITION_PENALTY,
+  SAMPLER_TEMPERATURE,
+  SAMPLER_TOP_K,
+  SAMPLER_TOP_P,
   TEXT_BYTES,
 } from "../../assembly/layout/abi";
+import type { CoreExports } from "../../assembly/layout/exports";
 import * as status from "../../assembly/layout/status";
 import { turn } from "./turn";
 import type { Variant } from "./variants";
 
 const { FIRST_ERROR, HEADER_READY, LOADED, OK } = status;
-
-export interface Exports {
-  memory: WebAssembly.Memory;
-  buffer(): number;
-  begin(contextLength: number, kvType: number, memoryBudget: number): number;
-  feed(length: number): number;
-  plan(): number;
-  end(): number;
-  errorField(): number;
-  errorFieldLength(): number;
-  errorValue(): number;
-  errorExpected(): number;
-  info(id: number): number;
-  metadataCount(): number;
-  metadataEntry(i: number): number;
-  tensorCount(): number;
-  tensorEntry(i: number): number;
-  encode(length: number, flags: number): number;
-  encodeConsumed(): number;
-  findToken(length: number): number;
-  pieceReset(): void;
-  pieceAppend(token: number): number;
-  pieceFlush(): number;
-  tokens(): number;
-  batch(): number;
-  forward(count: number, position: number): number;
-  logits(first: number, count: number): number;
-  hidden(first: number, count: number): number;
-  sampler(): number;
-  samplerMask(): number;
-  seed(value: bigint): void;
-  sample(row?: number): number;
-  top(row: number, k: number): number;
-  logSumExp(row: number): number;
-  history(): number;
-  kvSegments(): number;
-  kvSegment(i: number): number;
-  kvSegmentBytes(i: number, positions: number): number;
-  kvSetLength(n: number): number;
-  modelHash(): bigint;
-  hash(length: number, seed: bigint): bigint;
-}
 
 export interface LoadOptions {
   contextLength?: number;
@@ -107,10 +74,10 @@ export function compiled(variant: Variant): WebAssembly.Module {
 
 /** One instance of the core. */
 export class Core {
-  readonly exports: Exports;
+  readonly exports: CoreExports;
 
   constructor(variant: Variant) {
-    this.exports = new WebAssembly.Instance(compiled(variant), {}).exports as unknown as Exports;
+    this.exports = new WebAssembly.Instance(compiled(variant), {}).exports as unknown as CoreExports;
   }
 
   get memoryBytes(): number {
@@ -214,16 +181,16 @@ export class Core {
   sampling(parameters: Sampling = {}): void {
     const bias = [...(parameters.logitBias ?? [])];
     const view = new DataView(this.exports.memory.buffer, this.exports.sampler(), SAMPLER_BYTES);
-    view.setFloat32(0, parameters.temperature ?? 0, true);
-    view.setInt32(4, parameters.topK ?? 0, true);
-    view.setFloat32(8, parameters.topP ?? 1, true);
-    view.setFloat32(12, parameters.minP ?? 0, true);
-    view.setFloat32(16, parameters.repetitionPenalty ?? 1, true);
-    view.setInt32(20, parameters.noRepeatNgram ?? 0, true);
-    view.setInt32(24, bias.length, true);
+    view.setFloat32(SAMPLER_TEMPERATURE, parameters.temperature ?? 0, true);
+    view.setInt32(SAMPLER_TOP_K, parameters.topK ?? 0, true);
+    view.setFloat32(SAMPLER_TOP_P, parameters.topP ?? 1, true);
+    view.setFloat32(SAMPLER_MIN_P, parameters.minP ?? 0, true);
+    view.setFloat32(SAMPLER_REPETITION_PENALTY, parameters.repetitionPenalty ?? 1, true);
+    view.setInt32(SAMPLER_NO_REPEAT_NGRAM, parameters.noRepeatNgram ?? 0, true);
+    view.setInt32(SAMPLER_BIAS_COUNT, bias.length, true);
     bias.forEach(([token, value], i) => {
-      view.setUint32(32 + 8 * i, token, true);
-      view.setFloat32(36 + 8 * i, value, true);
+      view.setUint32(SAMPLER_BIAS + 8 * i, token, true);
+      view.setFloat32(SAMPLER_BIAS + 8 * i + 4, value, true);
     });
     view.setInt32(SAMPLER_MASKED, parameters.allowed ? 1 : 0, true);
     const mask = new Uint8Array(
@@ -237,7 +204,7 @@ export class Core {
   /** The next token after the last batch, whose last token has index `row`. */
   next(row: number): number {
     this.exports.logits(row, 1);
-    return this.exports.sample();
+    return this.exports.sample(0);
   }
   /** Fingerprint of some logits: the same only when they are the same to the bit. */
   fingerprint(): string {

@@ -1,9 +1,10 @@
 // One instance of the core, with views on its memory and its errors thrown. Views are made anew each time: growing
 // memory detaches old ones.
 
+import type { CoreExports } from "../../../assembly/layout/exports.js";
 import { FIRST_ERROR } from "../../../assembly/layout/status.js";
 import { coreError, type Failure } from "../api/messages.js";
-import { type CoreExports, instantiate, sharedMemory } from "./instantiate.js";
+import { instantiate, sharedMemory } from "./instantiate.js";
 
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 

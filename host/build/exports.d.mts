@@ -1,0 +1,2 @@
+/** The text of assembly/layout/exports.ts. */
+export function exportsSource(): string;
