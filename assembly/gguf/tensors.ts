@@ -15,8 +15,8 @@ import { MAX_DIMENSION, MAX_DIMENSIONS } from "../layout/gguf";
 import { BAD_DIMENSION, BAD_OFFSET, OK, OUT_OF_MEMORY, UNSUPPORTED_TENSOR_TYPE } from "../layout/status";
 import { fail, failAt } from "../runtime/failure";
 import { align64, ensure } from "../runtime/memory";
+import { blockBytes, blockElements } from "./blocks";
 import { header } from "./header";
-import { blockBytes, blockElements } from "./types";
 
 /** Makes records of the raw tensor infos, checks and sorts them. OK | OUT_OF_MEMORY | BAD_* | UNSUPPORTED_TENSOR_TYPE */
 export function readTensors(): i32 {

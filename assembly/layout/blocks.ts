@@ -23,6 +23,9 @@
 //
 // F16, BF16 and F32 are plain elements.
 
+// A type that can be loaded is TYPE_* (its number in the file), ELEMENTS_* and BYTES_* (of a block). Names are made of these: the host's
+// messages, its choice among the files of a repository. Other types have names only (host/core/api/names.ts).
+
 export const TYPE_F32 = 0;
 export const TYPE_F16 = 1;
 export const TYPE_Q4_0 = 2;
@@ -35,14 +38,21 @@ export const TYPE_Q5_K = 13;
 export const TYPE_Q6_K = 14;
 export const TYPE_BF16 = 30;
 
-/** Elements in a quantization group: one f16 scale each. */
-export const GROUP = 32;
-/** Elements in a block of a K-quant. */
-export const SUPERBLOCK = 256;
+export const ELEMENTS_F32 = 1;
+export const ELEMENTS_F16 = 1;
+export const ELEMENTS_BF16 = 1;
+export const ELEMENTS_Q4_0 = 32;
+export const ELEMENTS_Q4_1 = 32;
+export const ELEMENTS_Q5_0 = 32;
+export const ELEMENTS_Q5_1 = 32;
+export const ELEMENTS_Q8_0 = 32;
+export const ELEMENTS_Q4_K = 256;
+export const ELEMENTS_Q5_K = 256;
+export const ELEMENTS_Q6_K = 256;
 
-// Bytes of a block of 32 or 256 elements, for the plain types of one element.
-export const BYTES_F16 = 2;
 export const BYTES_F32 = 4;
+export const BYTES_F16 = 2;
+export const BYTES_BF16 = 2;
 export const BYTES_Q4_0 = 18;
 export const BYTES_Q4_1 = 20;
 export const BYTES_Q5_0 = 22;
@@ -51,5 +61,10 @@ export const BYTES_Q8_0 = 34;
 export const BYTES_Q4_K = 144;
 export const BYTES_Q5_K = 176;
 export const BYTES_Q6_K = 210;
-/** The largest piece of a matrix that is packed at once. */
+
+/** The largest block of all: what is packed at once. */
 export const MAX_BLOCK_BYTES = 210;
+/** Elements in a quantization group, which a packed matrix has a scale for. */
+export const GROUP = 32;
+/** Elements in a block of a K-quant. */
+export const SUPERBLOCK = 256;

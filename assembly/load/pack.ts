@@ -3,10 +3,9 @@
 // A block is what 32 columns of one row take in the file, 256 of a K-quant (layout/blocks.ts). Each goes to its place alone, so
 // that nothing is held back but one unfinished block.
 
-import { dequantize, fifthBits, halfOrInfinity, nibbles } from "../gguf/dequantize";
+import { blockBytes, blockElements, dequantize, fifthBits, halfOrInfinity, nibbles } from "../gguf/blocks";
 import { header } from "../gguf/header";
 import { dimension, failTensor, tensorCount, tensorRecord } from "../gguf/tensors";
-import { blockBytes, blockElements } from "../gguf/types";
 import { loadHalves, toHalf } from "../kernels/half";
 import { nearestInt, TINY } from "../kernels/math";
 import { groupBytes, Matrix, scaleBytes } from "../kernels/matmul/matrix";

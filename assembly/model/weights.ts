@@ -1,7 +1,7 @@
 // Where every weight lies. Tensor names of the file are bound to these structs; shapes are checked here and nowhere else.
 
+import { blockElements } from "../gguf/blocks";
 import { dimension, failTensor, tensorCount, tensorRecord } from "../gguf/tensors";
-import { blockElements } from "../gguf/types";
 import { groupBytes, Matrix, scaleBytes } from "../kernels/matmul/matrix";
 import {
   TENSOR_DESTINATION,

@@ -5,9 +5,11 @@ import * as abi from "../../assembly/layout/abi.js";
 import * as gguf from "../../assembly/layout/gguf.js";
 import * as status from "../../assembly/layout/status.js";
 import { MESSAGES } from "../core/api/messages.js";
+
 import {
   END_KEYS,
   END_TOKENS,
+  KV_TYPES,
   MAX_MORE_ENDS,
   MORE_ENDS_KEY,
   TENSOR_TYPES,
@@ -15,6 +17,7 @@ import {
   VALUE_TYPES,
   valueTypeName,
 } from "../core/api/names.js";
+
 import { INTEGERS, NUMBERS } from "../core/api/options.js";
 import { completeCommand } from "../node/cli/commands/complete.js";
 import { logitsCommand } from "../node/cli/commands/logits.js";
@@ -98,6 +101,7 @@ export function tablesHeader(commands: readonly Command[], version: string): str
     table("struct command COMMANDS", commands.map(commandRow)),
     ...messages(),
     table("char *const TENSOR_TYPES", sparse(Object.entries(TENSOR_TYPES))),
+    table("char *const KV_TYPES", sparse(Object.entries(KV_TYPES).map(([name, type]) => [String(type), name]))),
     table("char *const VALUE_TYPES", VALUE_TYPES.map(text)),
     define("UNKNOWN_TENSOR_TYPE", tensorTypeName(-1).replace("-1", "")),
     define("UNKNOWN_VALUE_TYPE", valueTypeName(-1).replace("-1", "")),

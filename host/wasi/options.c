@@ -141,7 +141,7 @@ static void set(const struct option *option, char *value) {
       options.context = integer(option, value, 1);
       return;
     case OPTION_KV:
-      options.kv = one_of(option, value, (const char *const[]){[KV_INT8] = "int8", [KV_F32] = "f32"}, 2);
+      options.kv = one_of(option, value, KV_TYPES, LENGTH(KV_TYPES));
       return;
     case OPTION_MEMORY_BUDGET:
       memory_budget = integer(option, value, 1);

@@ -17,7 +17,7 @@ describe("decoded to f32", () => {
   let decodeInCore: (type: number, blocks: Uint8Array, bytes: number, elements: number) => Float32Array;
 
   beforeAll(async () => {
-    const { error, binary, stderr } = await compile("assembly/gguf/dequantize.ts");
+    const { error, binary, stderr } = await compile("assembly/gguf/blocks.ts");
     if (!binary) throw new Error(`${error} ${stderr}`);
     const { instance } = await WebAssembly.instantiate(binary);
     const { memory, dequantize } = instance.exports as {

@@ -71,7 +71,7 @@ export interface Plan {
 
 export interface TensorInfo {
   name: string;
-  /** "Q8_0", "Q4_0", "F16", "BF16" or "F32". */
+  /** Name of its ggml type, such as "Q4_0". */
   type: string;
   /** Innermost dimension first, as GGUF writes them. */
   dimensions: number[];

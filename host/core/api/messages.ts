@@ -3,7 +3,7 @@
 import { MAX_DIMENSION } from "../../../assembly/layout/gguf.js";
 import * as status from "../../../assembly/layout/status.js";
 import { type CoreErrorCode, type ErrorCode, ZagreusError } from "./errors.js";
-import { tensorTypeName, valueTypeName } from "./names.js";
+import { BLOCK_TYPES, PLAIN_TYPES, tensorTypeName, valueTypeName } from "./names.js";
 
 /** What the core recorded about its last failure. */
 export interface Failure {
@@ -13,6 +13,8 @@ export interface Failure {
 }
 
 const count = (n: number) => (Number.isInteger(n) ? n.toLocaleString("en-US") : String(n));
+
+const either = (names: readonly string[]) => `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`;
 
 /** How a number can be written. */
 const FORMATS: Record<string, (n: number) => string> = {
@@ -40,8 +42,7 @@ export const MESSAGES: Record<CoreErrorCode | "BAD_OPTION", string> = {
   BAD_ALIGNMENT: '"{field}" is {value}, must be a power of two',
   BAD_RANK: 'tensor "{field}": {value} dimensions, must be 1 to {expected}',
   BAD_DIMENSION: 'tensor "{field}": a dimension is {value}, {expected:dimension}',
-  UNSUPPORTED_TENSOR_TYPE:
-    'tensor "{field}": type is {value:tensorType}, must be F32, F16 or BF16, for a matrix also Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K or Q6_K',
+  UNSUPPORTED_TENSOR_TYPE: `tensor "{field}": type is {value:tensorType}, must be ${either(PLAIN_TYPES)}, for a matrix also ${either(BLOCK_TYPES)}`,
   BAD_OFFSET: 'tensor "{field}": offset is {value}, expected {expected}',
   DUPLICATE_TENSOR: 'tensor "{field}" stands in the file twice',
   MISSING_TENSOR: 'tensor "{field}" is missing',

@@ -1,25 +1,36 @@
 // Names of GGUF's numbers, for people, and of what ends a text.
 
+import { KV_F32, KV_INT8 } from "../../../assembly/layout/abi.js";
+import * as blocks from "../../../assembly/layout/blocks.js";
+import type { KvType } from "./api.js";
+
+const CONSTANTS: Record<string, number> = blocks;
+
+/** The types that can be loaded, by number. */
+const LOADABLE = Object.entries(CONSTANTS)
+  .flatMap(([name, value]) => (name.startsWith("TYPE_") ? [{ name: name.slice(5), type: value }] : []))
+  .sort((a, b) => a.type - b.type);
+
+const isPlain = ({ name }: { name: string }) => CONSTANTS[`ELEMENTS_${name}`] === 1;
+const nameOf = ({ name }: { name: string }) => name;
+
+/** Names of the types of floats, and of those in blocks. */
+export const PLAIN_TYPES: readonly string[] = LOADABLE.filter(isPlain).map(nameOf);
+export const BLOCK_TYPES: readonly string[] = LOADABLE.filter((type) => !isPlain(type)).map(nameOf);
+
 export const TENSOR_TYPES: Record<number, string> = {
-  0: "F32",
-  1: "F16",
-  2: "Q4_0",
-  3: "Q4_1",
-  6: "Q5_0",
-  7: "Q5_1",
-  8: "Q8_0",
+  ...Object.fromEntries(LOADABLE.map(({ type, name }) => [type, name])),
+  // Names only:
   9: "Q8_1",
   10: "Q2_K",
   11: "Q3_K",
-  12: "Q4_K",
-  13: "Q5_K",
-  14: "Q6_K",
   15: "Q8_K",
   20: "IQ4_NL",
   23: "IQ4_XS",
   28: "F64",
-  30: "BF16",
 };
+
+export const KV_TYPES: Record<KvType, number> = { int8: KV_INT8, f32: KV_F32 };
 
 export const VALUE_TYPES = [
   "u8",
@@ -38,7 +49,7 @@ export const VALUE_TYPES = [
 ];
 
 /** Values of general.file_type that name a mix of tensor types (llama.cpp's enum llama_ftype). */
-const MIXES: Record<number, string> = { 14: "Q4_K_S", 15: "Q4_K_M", 16: "Q5_K_S", 17: "Q5_K_M" };
+export const MIXES: Record<number, string> = { 14: "Q4_K_S", 15: "Q4_K_M", 16: "Q5_K_S", 17: "Q5_K_M" };
 
 export function mixName(fileType: unknown): string | undefined {
   return typeof fileType === "number" ? MIXES[fileType] : undefined;
@@ -65,6 +76,10 @@ export const END_KEYS = ["tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_toke
 /** The metadata key of further ones, an array of u32; ours alone, because GGUF has none for it. */
 export const MORE_ENDS_KEY = "zagreus.end_token_ids";
 export const MAX_MORE_ENDS = 32;
+
+export function kvTypeName(type: number): KvType {
+  return (Object.keys(KV_TYPES) as KvType[]).find((name) => KV_TYPES[name] === type)!;
+}
 
 export function valueTypeName(type: number): string {
   return VALUE_TYPES[type] ?? `unknown type ${type}`;

@@ -1,17 +1,22 @@
 // Which files of a repository are the model.
 
 import { Fields, parseObject } from "../api/json.js";
+import { BLOCK_TYPES, MIXES, PLAIN_TYPES } from "../api/names.js";
 import { parsePartName } from "../gguf/parts.js";
+
 import type { HubEntry } from "./listing.js";
 
-/**
- * GGUF types, the first that a repository has is taken: int4 that runs as it is, int8, then what becomes int8 on loading,
- * the closest to the original first where the download is worth it, full floats last.
- */
-export const PREFERENCE: readonly string[] = [
-  ...["Q4_0", "Q8_0", "Q6_K", "Q5_K_M", "Q5_K_S", "Q5_K", "Q5_1", "Q5_0", "Q4_K_M", "Q4_K_S", "Q4_K", "Q4_1"],
-  ...["BF16", "F16", "F32"],
-];
+const bits = (name: string) => Number(/\d/.exec(name));
+const NATIVE = ["Q4_0", "Q8_0"]; // int4, int8: run as they are
+const BECOME_INT8 = [
+  ...Object.values(MIXES).reverse(),
+  ...BLOCK_TYPES.filter((name) => !NATIVE.includes(name))
+    .sort()
+    .reverse(),
+].sort((a, b) => bits(b) - bits(a)); // the closest to the original first
+
+/** GGUF types, the first that a repository has is taken; full floats last. */
+export const PREFERENCE: readonly string[] = [...NATIVE, ...BECOME_INT8, ...[...PLAIN_TYPES].reverse()];
 
 export interface GgufChoice {
   path: string;

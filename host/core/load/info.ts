@@ -2,7 +2,7 @@
 
 import * as abi from "../../../assembly/layout/abi.js";
 import type { ModelInfo, Plan, TensorInfo } from "../api/api.js";
-import { mixName, tensorTypeName } from "../api/names.js";
+import { kvTypeName, mixName, tensorTypeName } from "../api/names.js";
 import type { Choice } from "../wasm/builds.js";
 import type { Core } from "../wasm/core.js";
 import type { Metadata } from "./metadata.js";
@@ -28,7 +28,7 @@ export function readInfo(core: Core, metadata: Metadata, { build, threads }: Cho
     vocabulary: info(abi.INFO_VOCABULARY),
     trainedContext: info(abi.INFO_TRAINED_CONTEXT),
     contextLength: info(abi.INFO_CONTEXT),
-    kvType: info(abi.INFO_KV_TYPE) === abi.KV_F32 ? "f32" : "int8",
+    kvType: kvTypeName(info(abi.INFO_KV_TYPE)),
     ropeTheta: info(abi.INFO_ROPE_THETA),
     normEpsilon: info(abi.INFO_NORM_EPSILON),
     tiedEmbeddings: info(abi.INFO_TIED) === 1,

@@ -1,8 +1,9 @@
 // Feeds a source to the core: header, plan, weights.
 
-import { INFO_FILE_BYTES, IO_BYTES, KV_F32, KV_INT8 } from "../../../assembly/layout/abi.js";
+import { INFO_FILE_BYTES, IO_BYTES } from "../../../assembly/layout/abi.js";
 import { HEADER_READY } from "../../../assembly/layout/status.js";
 import type { LoadOptions, ModelInfo } from "../api/api.js";
+import { KV_TYPES } from "../api/names.js";
 import type { Pace } from "../engine/pace.js";
 import type { Choice } from "../wasm/builds.js";
 import type { Core } from "../wasm/core.js";
@@ -24,7 +25,7 @@ export async function feedModel(
 ): Promise<ModelInfo> {
   const { exports } = core;
   const { contextLength = 0, kvType = "int8", memoryBudget = 0, signal, onProgress } = options;
-  core.check(exports.begin(contextLength, kvType === "f32" ? KV_F32 : KV_INT8, memoryBudget));
+  core.check(exports.begin(contextLength, KV_TYPES[kvType], memoryBudget));
   let metadata: Metadata | undefined;
   let loadedBytes = 0;
   for await (const chunk of readSource(source, signal)) {

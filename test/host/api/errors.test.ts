@@ -22,7 +22,7 @@ const MESSAGES: [code: number, failure: ReturnType<typeof about>, message: strin
   [
     status.UNSUPPORTED_TENSOR_TYPE,
     about("output.weight", 10, 8),
-    'tensor "output.weight": type is Q2_K, must be F32, F16 or BF16, for a matrix also Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K or Q6_K',
+    'tensor "output.weight": type is Q2_K, must be F32, F16 or BF16, for a matrix also Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K or Q6_K',
   ],
   [status.UNSUPPORTED_ARCHITECTURE, about("mamba", 0, 0), 'general.architecture is "mamba", must be "llama"'],
   [

@@ -1,35 +1,30 @@
 // The files of test/fixtures/community: llama.cpp's own types, quantized and evaluated by it (test/oracle/community.mjs made them).
 
 import { createHash } from "node:crypto";
-import {
-  BYTES_Q4_1,
-  BYTES_Q4_K,
-  BYTES_Q5_0,
-  BYTES_Q5_1,
-  BYTES_Q5_K,
-  BYTES_Q6_K,
-  GROUP,
-  SUPERBLOCK,
-  TYPE_Q4_1,
-  TYPE_Q4_K,
-  TYPE_Q5_0,
-  TYPE_Q5_1,
-  TYPE_Q5_K,
-  TYPE_Q6_K,
-} from "../../../assembly/layout/blocks";
+
+import * as layout from "../../../assembly/layout/blocks";
 import { fixture, NANO } from "../core";
+
 import { encodeTensor, writeGguf } from "./gguf_writer";
 import { byteLength, decode, readRawGguf } from "./reference";
 
 /** The types, where the f16 numbers of their blocks are, and rows that llama.cpp decoded. */
-export const COMMUNITY = [
-  { name: "Q4_1", type: TYPE_Q4_1, elements: GROUP, bytes: BYTES_Q4_1, halves: [0, 2] },
-  { name: "Q5_0", type: TYPE_Q5_0, elements: GROUP, bytes: BYTES_Q5_0, halves: [0] },
-  { name: "Q5_1", type: TYPE_Q5_1, elements: GROUP, bytes: BYTES_Q5_1, halves: [0, 2] },
-  { name: "Q4_K", type: TYPE_Q4_K, elements: SUPERBLOCK, bytes: BYTES_Q4_K, halves: [0, 2] },
-  { name: "Q5_K", type: TYPE_Q5_K, elements: SUPERBLOCK, bytes: BYTES_Q5_K, halves: [0, 2] },
-  { name: "Q6_K", type: TYPE_Q6_K, elements: SUPERBLOCK, bytes: BYTES_Q6_K, halves: [208] },
-].map((format) => ({ ...format, ...decodedRows(format) }));
+export const COMMUNITY = Object.entries({
+  Q4_1: [0, 2],
+  Q5_0: [0],
+  Q5_1: [0, 2],
+  Q4_K: [0, 2],
+  Q5_K: [0, 2],
+  Q6_K: [208],
+}).map(([name, halves]) => {
+  const constants: Record<string, number> = layout;
+  const [type, elements, bytes] = ["TYPE", "ELEMENTS", "BYTES"].map((kind) => constants[`${kind}_${name}`]!) as [
+    number,
+    number,
+    number,
+  ];
+  return { name, type, elements, bytes, halves, ...decodedRows({ name, elements, bytes }) };
+});
 
 function decodedRows({ name, elements, bytes }: { name: string; elements: number; bytes: number }) {
   const file = fixture(`fixtures/community/blocks/${name}.bin`);
@@ -69,7 +64,7 @@ export function communityNano({ name, types, sha256 }: Golden["nano"][number]): 
     const found = source.tensors.find((candidate) => candidate.name === tensor);
     if (!found) throw new Error(`no ${tensor}`);
     const elements = found.dims.reduce((all, size) => all * size, 1);
-    const known = COMMUNITY.some((format) => format.type === type && format.elements === SUPERBLOCK);
+    const known = COMMUNITY.some((format) => format.type === type && format.elements === layout.SUPERBLOCK);
     const data = known
       ? fixture(`fixtures/community/nano-${name}.bin`).subarray(taken, taken + byteLength(type, elements))
       : encodeTensor(type, Float32Array.from(decode(found.type, found.data)));

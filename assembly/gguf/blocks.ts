@@ -1,20 +1,104 @@
-// Blocks of the types that have no packed form of their own (layout/blocks.ts draws them) as f32, to the bit what ggml's
-// dequantize_row_* gives.
+// The ggml types that can be loaded (layout/blocks.ts draws their blocks): sizes, and decoders of those that have no packed form of their
+// own. What these give is to the bit what ggml's dequantize_row_* gives.
 
 import { fromHalf } from "../kernels/half";
-import { TYPE_Q4_1, TYPE_Q4_K, TYPE_Q5_1, TYPE_Q5_K } from "../layout/blocks";
+import {
+  BYTES_BF16,
+  BYTES_F16,
+  BYTES_F32,
+  BYTES_Q4_0,
+  BYTES_Q4_1,
+  BYTES_Q4_K,
+  BYTES_Q5_0,
+  BYTES_Q5_1,
+  BYTES_Q5_K,
+  BYTES_Q6_K,
+  BYTES_Q8_0,
+  ELEMENTS_BF16,
+  ELEMENTS_F16,
+  ELEMENTS_F32,
+  ELEMENTS_Q4_0,
+  ELEMENTS_Q4_1,
+  ELEMENTS_Q4_K,
+  ELEMENTS_Q5_0,
+  ELEMENTS_Q5_1,
+  ELEMENTS_Q5_K,
+  ELEMENTS_Q6_K,
+  ELEMENTS_Q8_0,
+  TYPE_BF16,
+  TYPE_F16,
+  TYPE_F32,
+  TYPE_Q4_0,
+  TYPE_Q4_1,
+  TYPE_Q4_K,
+  TYPE_Q5_0,
+  TYPE_Q5_1,
+  TYPE_Q5_K,
+  TYPE_Q6_K,
+  TYPE_Q8_0,
+} from "../layout/blocks";
+
+/** Elements << 16 | bytes of a block, 0 when the type cannot be loaded. */
+function blockOf(type: u32): u32 {
+  switch (type) {
+    case TYPE_F32:
+      return block(ELEMENTS_F32, BYTES_F32);
+    case TYPE_F16:
+      return block(ELEMENTS_F16, BYTES_F16);
+    case TYPE_BF16:
+      return block(ELEMENTS_BF16, BYTES_BF16);
+    case TYPE_Q4_0:
+      return block(ELEMENTS_Q4_0, BYTES_Q4_0);
+    case TYPE_Q4_1:
+      return block(ELEMENTS_Q4_1, BYTES_Q4_1);
+    case TYPE_Q5_0:
+      return block(ELEMENTS_Q5_0, BYTES_Q5_0);
+    case TYPE_Q5_1:
+      return block(ELEMENTS_Q5_1, BYTES_Q5_1);
+    case TYPE_Q8_0:
+      return block(ELEMENTS_Q8_0, BYTES_Q8_0);
+    case TYPE_Q4_K:
+      return block(ELEMENTS_Q4_K, BYTES_Q4_K);
+    case TYPE_Q5_K:
+      return block(ELEMENTS_Q5_K, BYTES_Q5_K);
+    case TYPE_Q6_K:
+      return block(ELEMENTS_Q6_K, BYTES_Q6_K);
+    default:
+      return 0;
+  }
+}
+// @ts-ignore: decorator
+@inline
+function block(elements: u32, bytes: u32): u32 {
+  return (elements << 16) | bytes;
+}
+
+/** Elements in a block of a type that can be loaded, 1 for plain floats; rows are whole blocks. */
+export function blockElements(type: u32): u32 {
+  return blockOf(type) >> 16;
+}
+/** File bytes of a block, 0 when the type cannot be loaded. */
+export function blockBytes(type: u32): u32 {
+  return blockOf(type) & 0xffff;
+}
 
 /**
- * Decodes a block.
- * @param type TYPE_Q4_1 | TYPE_Q5_1 | TYPE_Q4_K | TYPE_Q5_K | TYPE_Q6_K
- * @param target f32[32], for a K-quant f32[256]; where a scale of the block is not finite, the numbers are not
+ * Decodes a block of a type that becomes int8.
+ * @param target f32[blockElements(type)]; where a scale of the block is not finite, the numbers are not
  */
 export function dequantize(type: u32, source: usize, target: usize): void {
-  if (type == TYPE_Q4_1) dequantizeQ4(source, target);
-  else if (type == TYPE_Q5_1) dequantizeQ5(source, target);
-  else if (type == TYPE_Q4_K) dequantizeK(source, target, false);
-  else if (type == TYPE_Q5_K) dequantizeK(source, target, true);
-  else dequantizeQ6K(source, target);
+  switch (type) {
+    case TYPE_Q4_1:
+      return dequantizeQ4(source, target);
+    case TYPE_Q5_1:
+      return dequantizeQ5(source, target);
+    case TYPE_Q4_K:
+      return dequantizeK(source, target, false);
+    case TYPE_Q5_K:
+      return dequantizeK(source, target, true);
+    case TYPE_Q6_K:
+      return dequantizeQ6K(source, target);
+  }
 }
 
 /** f32 of the f16 at `source`, infinity for NaN too. */
