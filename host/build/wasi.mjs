@@ -30,7 +30,9 @@ export async function buildWasi(version) {
     const generator = await writeHeaders(version);
     compileLauncher(compiler);
     mergeCore();
-    const launcher = readdirSync("host/wasi").map((name) => `host/wasi/${name}`);
+    const launcher = readdirSync("host/wasi", { recursive: true })
+      .filter((name) => /\.[ch]$/.test(name))
+      .map((name) => `host/wasi/${name}`);
     return { inputs: [...core.split("\n").filter(Boolean), ...generator, ...launcher], outputs: ["dist/zagreus.wasm"] };
   } finally {
     rmSync(work, { recursive: true });
@@ -110,8 +112,8 @@ function compileLauncher([clang, ...sysroot]) {
   const target = [...sysroot, "--target=wasm32-wasi"];
   const warnings = ["-Wall", "-Wextra", "-Werror=switch", "-Werror=implicit-function-declaration"];
   const code = ["-std=c11", "-Os", "-msign-ext", "-mnontrapping-fptoint", "-I", work, "-I", "host/wasi"];
-  const sources = readdirSync("host/wasi").filter((name) => name.endsWith(".c"));
-  const objects = sources.map((name) => path(`${name}.o`));
+  const sources = readdirSync("host/wasi", { recursive: true }).filter((name) => name.endsWith(".c"));
+  const objects = sources.map((name) => path(`${name.replaceAll("/", "-")}.o`));
   sources.forEach((name, i) => {
     run(clang, ...target, ...warnings, ...code, "-c", `host/wasi/${name}`, "-o", objects[i]);
   });

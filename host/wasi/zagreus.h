@@ -169,10 +169,13 @@ struct stop_match match_stops(const char *text, size_t length, const char *const
 /** FIPS 180-4, as 64 hexadecimal digits and a zero. */
 void sha256(const void *bytes, size_t length, char digest[65]);
 
-// main.c and the commands
+// clock.c
 
 /** Milliseconds of a clock that only goes forward. */
 double now(void);
+
+// commands/
+
 void complete_command(const struct options *);
 void tokenize_command(const struct options *);
 void logits_command(const struct options *);
