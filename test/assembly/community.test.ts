@@ -1,10 +1,10 @@
 // The types that load by transcoding to int8: decoded as llama.cpp decodes them, and whole models that answer as its own do.
 
-import asc from "assemblyscript/asc";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { KV_F32, KV_INT8, TENSOR_DESTINATION, TENSOR_NAME, TENSOR_NAME_LENGTH } from "../../assembly/layout/abi";
 import { GROUP, SUPERBLOCK, TYPE_Q5_0, TYPE_Q8_0 } from "../../assembly/layout/blocks";
+import { compile } from "../support/compile";
 import { Core } from "../support/core";
 import { COMMUNITY, communityNano, golden, tiny, tinyLogits } from "../support/models/community";
 import { encodeTensor, type GgufFile, tinyModel, writeGguf } from "../support/models/gguf_writer";
@@ -17,8 +17,8 @@ describe("decoded to f32", () => {
   let decodeInCore: (type: number, blocks: Uint8Array, bytes: number, elements: number) => Float32Array;
 
   beforeAll(async () => {
-    const { error, binary, stderr } = await compile("assembly/gguf/blocks.ts");
-    if (!binary) throw new Error(`${error} ${stderr}`);
+    const options = ["--runtime", "stub", "--enable", "simd", "--initialMemory", "1", "--use", "abort="];
+    const { binary } = await compile("assembly/gguf/blocks.ts", ...options);
     const { instance } = await WebAssembly.instantiate(binary);
     const { memory, dequantize } = instance.exports as {
       memory: WebAssembly.Memory;
@@ -180,20 +180,6 @@ function expectSameBits(ours: Float32Array, theirs: Float32Array): void {
   expect(a!.length).toBe(b!.length);
   const different = a!.findIndex((bits, i) => bits !== b![i]);
   if (different >= 0) expect(`${different}: ${ours[different]}`).toBe(`${different}: ${theirs[different]}`);
-}
-
-/** Compiles an AssemblyScript file alone. */
-async function compile(file: string) {
-  let binary: Uint8Array<ArrayBuffer> | undefined;
-  const { error, stderr } = await asc.main(
-    [file, "--outFile", "out.wasm", "--runtime", "stub", "--enable", "simd", "--initialMemory", "1", "--use", "abort="],
-    {
-      writeFile: (_name, data) => {
-        if (typeof data !== "string") binary = new Uint8Array(data);
-      },
-    },
-  );
-  return { error, stderr, binary };
 }
 
 /** The weights of an int8 matrix, out of its tiles (assembly/layout/tile.ts, class Matrix of assembly/kernels/matmul/matrix.ts). */

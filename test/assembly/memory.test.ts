@@ -1,6 +1,5 @@
 // Nothing is allocated after load, and a budget holds to the byte.
 
-import asc from "assemblyscript/asc";
 import { describe, expect, it } from "vitest";
 import {
   INFO_ARENA_BYTES,
@@ -15,6 +14,7 @@ import {
   SECTIONS,
 } from "../../assembly/layout/abi";
 import { HEADER_READY, LOADED, OK, OVER_BUDGET } from "../../assembly/layout/status";
+import { compile } from "../support/compile";
 import { Core, compiled, NANO, statusName } from "../support/core";
 import { tinyModel, writeGguf } from "../support/models/gguf_writer";
 import { VARIANTS } from "../support/variants";
@@ -27,13 +27,7 @@ describe.each(VARIANTS)("memory: $name", (variant) => {
   });
 
   it("holds nothing of the managed runtime", { timeout: 120_000 }, async () => {
-    const files = new Map<string, string | Uint8Array>();
-    const { error, stderr } = await asc.main(
-      ["assembly/index.ts", "--target", variant.name, "--textFile", "text.wat", "--outFile", "named.wasm", "--debug"],
-      { writeFile: (name, contents) => void files.set(name, contents) },
-    );
-    expect(error, stderr.toString()).toBeNull();
-    const text = String(files.get("text.wat"));
+    const { text } = await compile("assembly/index.ts", "--target", variant.name, "--debug");
     expect(text).toContain("(func $assembly/");
     expect(text.match(/\$~lib\/(rt|array|map|set|typedarray|arraybuffer)\b[^\s)]*/g) ?? []).toEqual([]);
     expect(text.match(/\$~lib\/string\/String#(concat|slice|substring)\b/g) ?? []).toEqual([]);

@@ -1,10 +1,11 @@
 // Runs assembly/tokenizer on its own: compiles it, and gives it vocabularies as GGUF has them.
 
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { ENCODE_LAST, TEXT_BYTES } from "../../assembly/layout/abi";
 import { TOKEN_CONTROL, TOKEN_NORMAL } from "../../assembly/layout/gguf";
 import { OK } from "../../assembly/layout/status";
+import { compileText } from "../support/compile";
 
 /** What tokenizer.ggml.* says, with strings as they stand in the file. */
 export interface Vocabulary {
@@ -61,20 +62,7 @@ export const BYTE_ALPHABET: string[] = (() => {
   return Array.from({ length: 256 }, (_, byte) => String.fromCharCode(printable(byte) ? byte : 256 + others++));
 })();
 
-interface Compiler {
-  main(
-    options: string[],
-    api: {
-      readFile(name: string): string | null;
-      writeFile(name: string, contents: Uint8Array | string): void;
-    },
-  ): Promise<{ error: Error | null; stderr: { toString(): string } }>;
-}
-/** Not imported by its name, as its types declare AssemblyScript's for all of TypeScript. */
-const COMPILER: string = "assemblyscript/asc";
-
 // Not a file, as TypeScript's compiler would take it for its own.
-const ENTRY = "test/assembly/tokenizer_entry.ts";
 const ENTRY_SOURCE = `
 export { errorField, errorFieldLength, errorValue } from "../../assembly/runtime/failure";
 export { classOf } from "../../assembly/tokenizer/split/unicode";
@@ -114,28 +102,9 @@ export function reserve(bytes: usize): usize {
 
 /** Compiles the tokenizer as the core is compiled. */
 export async function compileTokenizer(): Promise<{ module: WebAssembly.Module; text: string }> {
-  const asc = (await import(COMPILER)) as Compiler;
-  let binary: Uint8Array | undefined;
-  let text = "";
-  const { error, stderr } = await asc.main(
-    [
-      ENTRY,
-      ...["--runtime", "stub", "--enable", "simd", "-O3", "--noAssert", "--use", "abort="],
-      ...["--outFile", "tokenizer.wasm", "--textFile", "tokenizer.wat"],
-    ],
-    {
-      readFile(name) {
-        if (name === ENTRY) return ENTRY_SOURCE;
-        return existsSync(name) ? readFileSync(name, "utf8") : null;
-      },
-      writeFile(name, contents) {
-        if (name.endsWith(".wasm")) binary = contents as Uint8Array;
-        else text = contents as string;
-      },
-    },
-  );
-  if (error || !binary) throw new Error(`asc: ${error?.message}\n${stderr}`);
-  return { module: new WebAssembly.Module(binary as BufferSource), text };
+  const options = ["--runtime", "stub", "--enable", "simd", "-O3", "--noAssert", "--use", "abort="];
+  const { binary, text } = await compileText("tokenizer", ENTRY_SOURCE, ...options);
+  return { module: new WebAssembly.Module(binary), text };
 }
 
 const encoder = new TextEncoder();
