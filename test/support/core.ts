@@ -255,7 +255,7 @@ const fixture = (path: string) => readFileSync(new URL(`../${path}`, import.meta
 /** The three files of zagreus-nano that llama.cpp's answers are known for. */
 export const NANO = {
   F16: () => fixture("fixtures/models/zagreus-nano-F16.gguf"),
-  Q8_0: () => fixture("../../host/models/zagreus-nano-Q8_0.gguf"),
+  Q8_0: () => fixture("../host/models/zagreus-nano-Q8_0.gguf"),
   Q4_0: () => fixture("fixtures/models/zagreus-nano-Q4_0.gguf"),
 };
 export type NanoType = keyof typeof NANO;

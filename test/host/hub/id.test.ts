@@ -69,8 +69,8 @@ test("an id that is shown parses to itself", () => {
 
 test("whatever the text, an id is refused or stays inside the cache", () => {
   const bits = fc.constantFrom(
-    "../..",
-    "../../quant",
+    "..",
+    ".",
     "/",
     "\\",
     "@",
@@ -100,7 +100,7 @@ test("whatever the text, an id is refused or stays inside the cache", () => {
       const { repository, revision, file } = parsed;
       expect(repository.split("/")).toHaveLength(2);
       for (const part of [repository, revision, file ?? "x"].flatMap((path) => path.split("/"))) {
-        expect(["", "../../quant", "../.."]).not.toContain(part);
+        expect(["", ".", ".."]).not.toContain(part);
         expect(part).not.toMatch(/[\\\0\n]/);
       }
     }),

@@ -114,7 +114,7 @@ test("not a GGUF file", async () => {
 
 test("sources that cannot be read", async () => {
   await expect(load("/no/such.gguf")).rejects.toMatchObject({ code: "SOURCE_FAILED", field: "source" });
-  await expect(load(fileURLToPath(new URL("..", bundledModel)))).rejects.toMatchObject({ code: "SOURCE_FAILED" });
+  await expect(load(fileURLToPath(new URL(".", bundledModel)))).rejects.toMatchObject({ code: "SOURCE_FAILED" });
   await expect(load("http://127.0.0.1:1/nano.gguf")).rejects.toMatchObject({ code: "SOURCE_FAILED" });
   await expect(load(new URL("ftp://127.0.0.1/nano.gguf"))).rejects.toMatchObject({ code: "INVALID_OPTION" });
   await expect(load("hf:giux78")).rejects.toMatchObject({ code: "INVALID_OPTION", field: "model" });

@@ -86,7 +86,7 @@ export function nanotronFiles(model: HuggingFaceModel, layout: NanotronLayout = 
   };
 
   const path = (parameter: string, ranks: string) =>
-    `model/model/${parameter.replaceAll("../..", "/").replace(/weight$/, "model_weight")}${ranks}.safetensors`;
+    `model/model/${parameter.replaceAll(".", "/").replace(/weight$/, "model_weight")}${ranks}.safetensors`;
   const whole = (parameter: string, tensor: TestTensor) =>
     files.set(path(parameter, ""), safetensors(new Map([["data", tensor]]), {}));
   /** Every rank gets its share of every chunk of dimension `dim`. */
