@@ -5,7 +5,7 @@ import { MAX_TOKEN_BYTES, MAX_VOCABULARY, VALUE_I32, VALUE_STRING } from "../lay
 import { BAD_ARRAY_LENGTH, BAD_STRING_LENGTH, MISSING_KEY, OK, UNSUPPORTED_TOKENIZER } from "../layout/status";
 import { config } from "../model/config";
 import { fail, failAt } from "../runtime/failure";
-import { buildTokenizer, carveTokenizer } from "../tokenizer/index";
+import { buildTokenizer, carveTokenizer, chooseSplitter } from "../tokenizer/index";
 
 const ELEMENTS: usize = 12; // an array's elements follow its type and count
 
@@ -26,7 +26,7 @@ export function readVocabularyMetadata(): i32 {
   if (!model) return failAt(MISSING_KEY, "tokenizer.ggml.model", 0, 0);
   if (!isText(model, "gpt2")) return fail(UNSUPPORTED_TOKENIZER, model + 8, load<u32>(model), 0, 0);
   if (!splitter) return failAt(MISSING_KEY, "tokenizer.ggml.pre", 0, 0);
-  if (!isText(splitter, "llama-bpe") && !isText(splitter, "llama3") && !isText(splitter, "llama-v3"))
+  if (!chooseSplitter(splitter + 8, load<u32>(splitter)))
     return fail(UNSUPPORTED_TOKENIZER, splitter + 8, load<u32>(splitter), 0, 0);
 
   const count = load<u64>(tokens, 4);

@@ -7,7 +7,8 @@ import { failAt } from "../runtime/failure";
 import { incompleteTail, sequenceAt, sequenceLength } from "../runtime/utf8";
 import { encodeWord } from "./bpe";
 import { nextSpecial, specialId, specialLength } from "./special";
-import { forgetInvalid, pretokenEnd, sawInvalid } from "./split/pretokenizer";
+import { forgetInvalid, sawInvalid } from "./split/characters";
+import { pretokenEnd } from "./split/gpt2";
 
 const LIMIT: u32 = TEXT_BYTES;
 

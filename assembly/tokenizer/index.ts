@@ -3,4 +3,5 @@
 export { buildTokenizer, carveTokenizer } from "./build";
 export { Held, pieceAppend, pieceFlush, pieceReset } from "./detokenizer";
 export { encode, encodeConsumed } from "./encoder";
+export { chooseSplitter } from "./split/index";
 export { findToken, tokenBytesAt, tokenLength, tokenType } from "./vocabulary";

@@ -1,5 +1,5 @@
-// tokenizer.json (huggingface/tokenizers) and its neighbours to tokenizer.ggml.* of GGUF. Only what the core and llama.cpp call
-// "llama-bpe" is taken: byte-level BPE behind Llama 3's pre-tokenizer.
+// tokenizer.json (huggingface/tokenizers) and its neighbours to tokenizer.ggml.* of GGUF. Only what the core can do is taken: byte-level
+// BPE behind a pre-tokenizer of layout/splitters.ts.
 
 import {
   MAX_STRING_BYTES,
@@ -11,7 +11,7 @@ import {
 } from "../../assembly/layout/gguf.js";
 import { ZagreusError } from "../../host/core/api/errors.js";
 import { badValue, Fields, isObject } from "../../host/core/api/json.js";
-import { END_KEYS, END_TOKENS, MAX_MORE_ENDS, MORE_ENDS_KEY } from "../../host/core/api/names.js";
+import { END_KEYS, END_TOKENS, MAX_MORE_ENDS, MORE_ENDS_KEY, PRE_TOKENIZERS } from "../../host/core/api/names.js";
 import type { Directory, MetadataValue } from "../checkpoint/checkpoint.js";
 import { bool, i32s, type Metadata, text, texts, u32, u32s } from "../checkpoint/metadata.js";
 import { readFields, readText } from "./json_file.js";
@@ -19,9 +19,6 @@ import { readFields, readText } from "./json_file.js";
 const TOKENIZER = "tokenizer.json";
 const TOKENIZER_CONFIG = "tokenizer_config.json";
 const CHAT_TEMPLATE = "chat_template.jinja";
-
-const LLAMA3_PATTERN =
-  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 
 /** Special ids as the model's configuration names them; the tokenizer's own files come first. */
 export interface SpecialIds {
@@ -43,11 +40,11 @@ export async function readTokenizer(directory: Directory, vocabulary: number, id
     : new Fields(TOKENIZER_CONFIG, {});
   const template = (await directory.has(CHAT_TEMPLATE)) ? await readText(directory, CHAT_TEMPLATE) : undefined;
 
-  requireLlamaBpe(tokenizer);
+  const preTokenizer = readPreTokenizer(tokenizer);
   const { tokens, types } = readVocabulary(tokenizer, vocabulary);
   const metadata: Metadata = new Map([
     ["tokenizer.ggml.model", text("gpt2")],
-    ["tokenizer.ggml.pre", text("llama-bpe")],
+    ["tokenizer.ggml.pre", text(preTokenizer)],
     ["tokenizer.ggml.tokens", texts(tokens)],
     ["tokenizer.ggml.token_type", i32s(types)],
     ["tokenizer.ggml.merges", texts(readMerges(tokenizer.object("model")))],
@@ -65,8 +62,8 @@ export async function readTokenizer(directory: Directory, vocabulary: number, id
   return metadata;
 }
 
-/** @throws ZagreusError UNSUPPORTED_TOKENIZER naming what differs */
-function requireLlamaBpe(tokenizer: Fields): void {
+/** What tokenizer.ggml.pre calls the pre-tokenizer of byte-level BPE. @throws ZagreusError UNSUPPORTED_TOKENIZER naming what differs */
+function readPreTokenizer(tokenizer: Fields): string {
   const model = tokenizer.object("model");
   const check = (field: string, value: unknown, expected: unknown) => {
     if (JSON.stringify(value) !== JSON.stringify(expected)) throw unsupported(field, value, expected);
@@ -86,16 +83,23 @@ function requireLlamaBpe(tokenizer: Fields): void {
     ["Split", "ByteLevel"],
   );
   const [split, bytes] = steps as [Record<string, unknown>, Record<string, unknown>];
-  check("pre_tokenizer.pattern", split.pattern, { Regex: LLAMA3_PATTERN });
+  const found = PRE_TOKENIZERS.find(({ pattern }) => isObject(split.pattern) && split.pattern.Regex === pattern);
+  if (!found)
+    throw unsupported(
+      "pre_tokenizer.pattern",
+      split.pattern,
+      PRE_TOKENIZERS.map(({ pattern }) => pattern),
+    );
   check("pre_tokenizer.behavior", split.behavior, "Isolated");
   check("pre_tokenizer.invert", split.invert ?? false, false);
   check("pre_tokenizer.add_prefix_space", bytes.add_prefix_space, false);
   check("pre_tokenizer.use_regex", bytes.use_regex, false);
+  return found.name;
 }
 
 function unsupported(field: string, value: unknown, expected: unknown): ZagreusError {
   const shown = JSON.stringify(value)?.slice(0, 120) ?? "absent";
-  const message = `${TOKENIZER}: "${field}" is ${shown}, must be ${JSON.stringify(expected)} (Llama 3's byte-level BPE)`;
+  const message = `${TOKENIZER}: "${field}" is ${shown}, must be ${JSON.stringify(expected)} (byte-level BPE)`;
   return new ZagreusError("UNSUPPORTED_TOKENIZER", message, { field, value, expected });
 }
 

@@ -18,6 +18,9 @@ interface Exports {
   memory: WebAssembly.Memory;
   classOf(codePoint: number): number;
   textBuffer(): number;
+  chooseSplitter(name: number, length: number): number;
+  setFamily(digits: number, folded: boolean, other: boolean, breaks: boolean): void;
+  pretokenEnd(p: number, end: number, open: boolean): number;
   reserve(bytes: number): number;
   errorField(): number;
   errorFieldLength(): number;
@@ -65,8 +68,9 @@ export const BYTE_ALPHABET: string[] = (() => {
 // Not a file, as TypeScript's compiler would take it for its own.
 const ENTRY_SOURCE = `
 export { errorField, errorFieldLength, errorValue } from "../../assembly/runtime/failure";
+export { pretokenEnd, setFamily } from "../../assembly/tokenizer/split/gpt2";
 export { classOf } from "../../assembly/tokenizer/split/unicode";
-export { buildTokenizer, encode, encodeConsumed, findToken, tokenBytesAt, tokenLength, tokenType } from "../../assembly/tokenizer/index";
+export { buildTokenizer, chooseSplitter, encode, encodeConsumed, findToken, tokenBytesAt, tokenLength, tokenType } from "../../assembly/tokenizer/index";
 import { carvedEnd, carveFrom } from "../../assembly/runtime/carve";
 import { arenaBase, ensure, io } from "../../assembly/runtime/memory";
 import * as tokenizer from "../../assembly/tokenizer/index";
@@ -140,7 +144,7 @@ export class TokenizerHarness {
   readonly #text: number;
   readonly #out: number;
 
-  constructor(module: WebAssembly.Module, { tokens, types, merges }: Vocabulary) {
+  constructor(module: WebAssembly.Module, { tokens, types, merges }: Vocabulary, splitter = "llama-bpe") {
     const core = new WebAssembly.Instance(module).exports as unknown as Exports;
     this.core = core;
     const rawTokens = stringArray(tokens);
@@ -162,6 +166,7 @@ export class TokenizerHarness {
     memory.set(rawMerges, mergesAt);
     if (types) memory.set(new Uint8Array(Int32Array.from(types).buffer), typesAt);
 
+    if (!this.choose(splitter)) throw new Error(`no pre-tokenizer ${splitter}`);
     const started = performance.now();
     const status = core.buildTokenizer(tokensAt, tokens.length, types ? typesAt : 0, mergesAt, merges.length);
     this.buildMilliseconds = performance.now() - started;
@@ -177,6 +182,27 @@ export class TokenizerHarness {
 
   #bytes(address: number, length: number): Uint8Array {
     return this.#memory().slice(address, address + length);
+  }
+
+  /** Chooses the pre-tokenizer of that name; false when there is none. */
+  choose(name: string): boolean {
+    const bytes = encoder.encode(name);
+    this.#memory().set(bytes, this.#text);
+    return this.core.chooseSplitter(this.#text, bytes.length) !== 0;
+  }
+
+  /** The pieces that the pre-tokenizer cuts a text into. */
+  split(text: string): string[] {
+    const bytes = encoder.encode(text);
+    this.#memory().set(bytes, this.#text);
+    const end = this.#text + bytes.length;
+    const pieces: string[] = [];
+    for (let at = this.#text; at < end; ) {
+      const next = this.core.pretokenEnd(at, end, false);
+      pieces.push(new TextDecoder("utf-8", { ignoreBOM: true }).decode(this.#bytes(at, next - at)));
+      at = next;
+    }
+    return pieces;
   }
 
   /** One encode() call. */

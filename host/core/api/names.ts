@@ -2,6 +2,7 @@
 
 import { KV_F32, KV_INT8 } from "../../../assembly/layout/abi.js";
 import * as blocks from "../../../assembly/layout/blocks.js";
+import { SPLITTERS } from "../../../assembly/layout/splitters.js";
 import type { KvType } from "./api.js";
 
 const CONSTANTS: Record<string, number> = blocks;
@@ -29,6 +30,13 @@ export const TENSOR_TYPES: Record<number, string> = {
   23: "IQ4_XS",
   28: "F64",
 };
+
+/** Pre-tokenizers: what tokenizer.ggml.pre calls them, and their regular expression in tokenizer.json. */
+export const PRE_TOKENIZERS = [...SPLITTERS.matchAll(/^(\S+)(.*)\n.*\n(.*)$/gm)].map(([, name, others, pattern]) => ({
+  name: name!,
+  names: [name!, ...others!.split(" ").filter(Boolean)],
+  pattern: pattern!,
+}));
 
 export const KV_TYPES: Record<KvType, number> = { int8: KV_INT8, f32: KV_F32 };
 

@@ -1,48 +1,27 @@
-// Llama-3's pre-tokenizer: cuts text where its regular expression does,
+// The pre-tokenizers of GPT-2's family (layout/splitters.ts): cuts text where their regular expressions do. Llama 3's:
 //
 //   (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
 //
 // the first alternative that matches wins. \s is Unicode White_Space and (?i:) folds ASCII only, as in llama.cpp.
 
-import { sequenceAt, sequenceLength } from "../../runtime/utf8";
-import { ASCII, classOf, LETTER, NUMBER, OTHER, SPACE } from "./unicode";
+import { characterAt, isNewline } from "./characters";
+import { LETTER, NUMBER, OTHER, SPACE } from "./unicode";
 
-const CR: u32 = 13;
-const LF: u32 = 10;
 const BLANK: u32 = 32;
 const APOSTROPHE: u32 = 39;
+const CASE_BIT: u32 = 0x20;
 
-/** Set when a character was read that is not valid UTF-8 (and taken as U+FFFD); cleared by the caller. */
-export let sawInvalid: bool = false;
+let maxDigits: i32 = 0; // of a number
+let foldedBits: u32 = 0; // of the letters of a contraction
+let otherBefore: bool = false; // any character but letters, numbers and line breaks may stand before letters; otherwise a blank
+let ownBreaks: bool = false; // line breaks end symbols and white space
 
-export function forgetInvalid(): void {
-  sawInvalid = false;
-}
-
-/** The character at `p`: class | bytes << 2. */
-// @ts-ignore: decorator
-@inline
-function characterAt(p: usize, end: usize): u32 {
-  const byte = <u32>load<u8>(p);
-  return byte < 0x80 ? <u32>load<u8>(ASCII + byte) | 4 : wideCharacterAt(p, end);
-}
-
-function wideCharacterAt(p: usize, end: usize): u32 {
-  const lead = <u32>load<u8>(p);
-  const length = sequenceAt(p, end);
-  if (length != sequenceLength(lead)) {
-    sawInvalid = true;
-    return OTHER | (length << 2);
-  }
-  let codePoint = lead & (0x7f >>> length);
-  for (let i: u32 = 1; i < length; i++) codePoint = (codePoint << 6) | (load<u8>(p + i) & 0x3f);
-  return classOf(codePoint) | (length << 2);
-}
-
-// @ts-ignore: decorator
-@inline
-function isNewline(byte: u32): bool {
-  return byte == LF || byte == CR;
+/** Sets in what the family's members differ; 0 digits: any number of them. */
+export function setFamily(digits: i32, folded: bool, other: bool, breaks: bool): void {
+  maxDigits = digits > 0 ? digits : i32.MAX_VALUE;
+  foldedBits = folded ? CASE_BIT : 0;
+  otherBefore = other;
+  ownBreaks = breaks;
 }
 
 /**
@@ -61,10 +40,12 @@ export function pretokenEnd(p: usize, end: usize, open: bool): usize {
     const length = contraction(next, end);
     if (length > 0) return next + length;
   }
-  if (next < end && !isNewline(byte)) {
+  if (next < end && (byte == BLANK || (otherBefore && !isNewline(byte)))) {
     const second = characterAt(next, end);
-    if ((second & 3) == LETTER) return lettersEnd(next + (second >>> 2), end);
-    if (byte == BLANK && (second & 3) == OTHER) return symbolsEnd(next + (second >>> 2), end);
+    const after = next + (second >>> 2);
+    if ((second & 3) == LETTER) return lettersEnd(after, end);
+    if (byte == BLANK && (second & 3) == OTHER) return symbolsEnd(after, end);
+    if (!otherBefore && (second & 3) == NUMBER) return numbersEnd(after, end);
   }
   return kind == SPACE ? spacesEnd(p, end, open) : symbolsEnd(next, end);
 }
@@ -72,10 +53,10 @@ export function pretokenEnd(p: usize, end: usize, open: bool): usize {
 /** Bytes of s, t, re, ve, m, ll or d at `p`; 0 for anything else. */
 function contraction(p: usize, end: usize): u32 {
   if (p >= end) return 0;
-  const a = <u32>load<u8>(p) | 0x20;
+  const a = <u32>load<u8>(p) | foldedBits;
   if (a == 0x73 || a == 0x74 || a == 0x6d || a == 0x64) return 1; // s t m d
   if (p + 1 >= end) return 0;
-  const b = <u32>load<u8>(p, 1) | 0x20;
+  const b = <u32>load<u8>(p, 1) | foldedBits;
   return ((a == 0x72 || a == 0x76) && b == 0x65) || (a == 0x6c && b == 0x6c) ? 2 : 0; // re ve ll
 }
 
@@ -88,9 +69,9 @@ function lettersEnd(p: usize, end: usize): usize {
   return p;
 }
 
-/** After the first of up to three numbers. */
+/** After the first number. */
 function numbersEnd(p: usize, end: usize): usize {
-  for (let i = 0; i < 2 && p < end; i++) {
+  for (let i = 1; i < maxDigits && p < end; i++) {
     const character = characterAt(p, end);
     if ((character & 3) != NUMBER) break;
     p += character >>> 2;
@@ -104,13 +85,13 @@ function symbolsEnd(p: usize, end: usize): usize {
     if ((character & 3) != OTHER) break;
     p += character >>> 2;
   }
-  while (p < end && isNewline(load<u8>(p))) p++;
+  if (ownBreaks) while (p < end && isNewline(load<u8>(p))) p++;
   return p;
 }
 
 /**
- * White space: up to the last line break in it, or else all but the last character, which belongs to the word that
- * follows.
+ * White space: up to the last line break in it (if they are pieces of their own), or else all but the last character, which belongs to
+ * the word that follows.
  */
 function spacesEnd(p: usize, end: usize, open: bool): usize {
   const start = p;
@@ -121,7 +102,7 @@ function spacesEnd(p: usize, end: usize, open: bool): usize {
     if ((character & 3) != SPACE) break;
     last = p;
     p += character >>> 2;
-    if (isNewline(load<u8>(last))) line = p;
+    if (ownBreaks && isNewline(load<u8>(last))) line = p;
   }
   if (p == end && open) return end;
   if (line != 0) return line;
