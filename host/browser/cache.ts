@@ -4,7 +4,7 @@
 import type { LoadOptions } from "../core/api/api.js";
 import { aborted, ZagreusError } from "../core/api/errors.js";
 import { type ByteSource, byteSource, readSource } from "../core/load/source.js";
-import { request } from "./request.js";
+import { absoluteUrl, request } from "./request.js";
 
 export interface CachedModel {
   url: string;
@@ -71,7 +71,7 @@ export async function cachedModels(): Promise<CachedModel[]> {
 /** Removes the model of a URL, if it is there. Waits for whoever is downloading it. */
 export async function removeCachedModel(url: string | URL): Promise<void> {
   const directory = await openDirectory();
-  const name = await nameOf(new URL(url, globalThis.document?.baseURI ?? location.href).href);
+  const name = await nameOf(absoluteUrl(url, "url").href);
   await exclusively(name, undefined, async () => {
     for (const key of [name + RECORD, name]) {
       await writing(() =>

@@ -1,13 +1,10 @@
 // zagreus-edge for browsers. What it loads lies beside this file in dist/: the cores and the workers.
 
-import type { LoadOptions, Model, ModelInfo } from "../core/api/api.js";
-import { splitOffload } from "../core/api/options.js";
-import { inspectModel, loadModel } from "../core/model/model.js";
-import type { OffloadedModel, OffloadOptions } from "../core/offload/api.js";
-import { loadOffloaded } from "../core/offload/load.js";
+import { createHost } from "../core/host/create_host.js";
+import type { OffloadOptions } from "../core/offload/api.js";
 import { startWorker } from "./offload.js";
-import { browser } from "./platform.js";
-import { openSource, prepareSource, type Source } from "./source.js";
+import { platform } from "./platform.js";
+import { canBeOpenedElsewhere, openSource, type PreparedSource, prepareSource, type Source } from "./source.js";
 
 export type { OffloadedModel, OffloadedSession } from "../core/offload/api.js";
 export * from "../index.js";
@@ -25,25 +22,19 @@ export interface BrowserLoadOptions extends OffloadOptions {
 /** The model that comes with the package: zagreus-nano, int8. */
 export const bundledModel = new URL("../host/models/zagreus-nano-Q8_0.gguf", import.meta.url);
 
+const host = createHost<Source, BrowserLoadOptions, PreparedSource>({
+  ...platform,
+  prepare: (source, { cache, ...options }) => ({ source: prepareSource(source, cache), options }),
+  open: openSource,
+  modelThread: { start: startWorker, opens: canBeOpenedElsewhere },
+});
+
 /**
  * Loads a GGUF model; on a page with `offload: true`, so that it stays responsive.
  * @throws ZagreusError INVALID_OPTION, SOURCE_FAILED, ABORTED, OVER_BUDGET, what is wrong with the file; with `offload`
  * THREAD_FAILED, with `cache` DISK_FULL and UNSUPPORTED_RUNTIME
  */
-export async function load(source: Source, options: BrowserLoadOptions & { offload: true }): Promise<OffloadedModel>;
-export async function load(
-  source: Source,
-  options?: BrowserLoadOptions & { offload?: false | undefined },
-): Promise<Model>;
-export async function load(source: Source, options: BrowserLoadOptions = {}): Promise<Model | OffloadedModel> {
-  const { offload, rest } = splitOffload(options);
-  const { cache, ...loadOptions } = rest;
-  const prepared = prepareSource(source, cache);
-  if (offload) return loadOffloaded(startWorker, prepared, loadOptions);
-  return loadModel((checked) => openSource(prepared, checked), loadOptions, browser);
-}
+export const load = host.load;
 
 /** Reads a model's header: metadata, tensors, and the plan in bytes. The weights are not read. */
-export async function inspect(source: Source, options: LoadOptions = {}): Promise<ModelInfo> {
-  return inspectModel((checked) => openSource(prepareSource(source), checked), options, browser);
-}
+export const inspect = host.inspect;

@@ -1,12 +1,13 @@
 // Bundled to dist/browser-worker.js, which host/browser/offload.ts starts.
 
-import { loadModel } from "../core/model/model.js";
 import { serveModel } from "../core/offload/serve.js";
-import { browser } from "./platform.js";
+import { macrotask } from "./macrotask.js";
 import { openSource, type PreparedSource } from "./source.js";
+import { threads } from "./threads.js";
 
-const receive = serveModel({ post: (message, transfer) => postMessage(message, { transfer }) }, (source, options) =>
-  loadModel((checked) => openSource(source as PreparedSource, checked), options, browser),
+const receive = serveModel(
+  { post: (message, transfer) => postMessage(message, { transfer }) },
+  { macrotask, threads, open: (source, options) => openSource(source as PreparedSource, options) },
 );
 
 addEventListener("message", ({ data }) => {

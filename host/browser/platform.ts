@@ -1,9 +1,10 @@
-// What a browser supplies, on a page as in a worker.
+// What a browser supplies.
 
 import type { Build } from "../core/api/api.js";
 import { ZagreusError } from "../core/api/errors.js";
 import type { Platform } from "../core/model/model.js";
-import { browserThreads } from "./threads.js";
+import { macrotask } from "./macrotask.js";
+import { threads } from "./threads.js";
 
 /** Written out, so that bundlers find the files. */
 const CORES: Record<Build, URL> = {
@@ -13,17 +14,10 @@ const CORES: Record<Build, URL> = {
   "relaxed-mt": new URL("./zagreus-relaxed-mt.wasm", import.meta.url),
 };
 
-const modules = new Map<Build, Promise<WebAssembly.Module>>();
-
-export const browser: Platform = {
-  module(build) {
-    const compiled = modules.get(build) ?? compile(CORES[build]);
-    modules.set(build, compiled);
-    compiled.catch(() => modules.delete(build)); // the next load may find the network again
-    return compiled;
-  },
-  macrotask: nextMacrotask,
-  ...(globalThis.crossOriginIsolated ? { threads: browserThreads } : {}),
+export const platform: Platform = {
+  module: (build) => compile(CORES[build]),
+  macrotask,
+  ...(threads ? { threads } : {}),
 };
 
 async function compile(url: URL): Promise<WebAssembly.Module> {
@@ -39,16 +33,4 @@ async function compile(url: URL): Promise<WebAssembly.Module> {
       cause: error,
     });
   }
-}
-
-const { port1, port2 } = new MessageChannel();
-const waiting: (() => void)[] = [];
-port1.onmessage = () => waiting.shift()?.();
-
-/** A message comes at once, where timers take 4 ms. */
-function nextMacrotask(): Promise<void> {
-  return new Promise((resolve) => {
-    waiting.push(resolve);
-    port2.postMessage(undefined);
-  });
 }

@@ -1,7 +1,8 @@
-// fetch() with its failures typed.
+// URLs and fetch(), with their failures typed.
 
 import { ZagreusError } from "../core/api/errors.js";
 import { checkSignal } from "../core/engine/pace.js";
+import { fetchableUrl } from "../core/load/url.js";
 
 /** @throws ZagreusError SOURCE_FAILED, ABORTED */
 export async function request(url: string, init: RequestInit): Promise<Response> {
@@ -16,4 +17,9 @@ export async function request(url: string, init: RequestInit): Promise<Response>
       cause: error,
     });
   }
+}
+
+/** A URL, relative to the page or the worker's script. @throws ZagreusError INVALID_OPTION for option `field` */
+export function absoluteUrl(url: string | URL, field: string): URL {
+  return fetchableUrl(url, field, globalThis.document?.baseURI ?? globalThis.location?.href);
 }

@@ -5,41 +5,39 @@ import { invalidOption } from "../core/api/errors.js";
 import { openUrlParts } from "../core/load/open_parts.js";
 import { type ByteSource, byteSource, type WebSource } from "../core/load/source.js";
 import { cacheModel } from "./cache.js";
-import { request } from "./request.js";
+import { absoluteUrl, request } from "./request.js";
 
-/** A URL (http:, https:, blob:, data:), as a string also relative to the page, or bytes in any form of the web's. */
+/** Any URL that fetch() takes, as a string also relative to the page, or bytes in any form of the web's. */
 export type Source = string | URL | WebSource;
 
-/** A source as another thread can have it. */
-export type PreparedSource = { url: string; cache: boolean } | Blob | AsyncIterable<Uint8Array>;
+/** A source whose form is right. */
+export type PreparedSource = { url: string; cache: boolean } | { bytes: WebSource };
 
-/** @throws ZagreusError INVALID_OPTION, SOURCE_FAILED for a response that is an error or already read */
+/** @throws ZagreusError INVALID_OPTION */
 export function prepareSource(source: Source, cache = false): PreparedSource {
   if (typeof cache !== "boolean") throw invalidOption("cache", cache, "true or false");
   if (typeof source === "string" || source instanceof URL) return { url: locate(source, cache), cache };
   if (cache) throw invalidOption("cache", cache, "false unless the source is a URL");
-  return source instanceof Blob ? source : byteSource(source).chunks;
+  return { bytes: source };
 }
+
+/** Whether a copy of it can be opened in another thread. */
+export function canBeOpenedElsewhere(source: PreparedSource): boolean {
+  return "url" in source || source.bytes instanceof Blob;
+}
+
+/** URLs that mean something else tomorrow, or are the bytes themselves. */
+const PASSING = ["blob:", "data:"];
 
 function locate(source: string | URL, cache: boolean): string {
-  const { href, protocol } = parse(source);
-  const known = cache ? ["http:", "https:"] : ["http:", "https:", "blob:", "data:"];
-  if (known.includes(protocol)) return href;
-  throw invalidOption("source", href, `a URL with ${known.join(", ")}`);
+  const { href, protocol } = absoluteUrl(source, "source");
+  if (cache && PASSING.includes(protocol)) throw invalidOption("source", href, `no ${protocol} URL with "cache"`);
+  return href;
 }
 
-function parse(source: string | URL): URL {
-  try {
-    return new URL(source, globalThis.document?.baseURI ?? location.href);
-  } catch {
-    throw invalidOption("source", source, "a URL");
-  }
-}
-
-/** @throws ZagreusError SOURCE_FAILED with the cause, ABORTED, and those of cacheModel() */
+/** @throws ZagreusError SOURCE_FAILED with the cause, ABORTED, INVALID_OPTION, and those of cacheModel() */
 export async function openSource(source: PreparedSource, options: LoadOptions): Promise<ByteSource> {
-  if (source instanceof Blob) return byteSource(source);
-  if (!("url" in source)) return { chunks: source };
+  if ("bytes" in source) return byteSource(source.bytes);
   const open = async ({ href }: URL) => {
     if (source.cache) return byteSource(await cacheModel(href, options));
     return byteSource(await request(href, { signal: options.signal ?? null }));

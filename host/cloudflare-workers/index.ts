@@ -1,8 +1,8 @@
 // zagreus-edge for Cloudflare Workers. Paths are relative to dist/, where this file is bundled to. A Worker compiles no bytes: its
 // WebAssembly is imported, and compiled when the Worker is deployed.
 
-import type { LoadOptions, Model, ModelInfo } from "../core/api/api.js";
-import { inspectModel, loadModel, type Platform } from "../core/model/model.js";
+import type { LoadOptions, Model } from "../core/api/api.js";
+import { createHost } from "../core/host/create_host.js";
 import relaxedProbe from "./probe-relaxed.wasm";
 import simdProbe from "./probe-simd.wasm";
 import { openSource, type Source } from "./source.js";
@@ -17,27 +17,24 @@ const MEMORY_BUDGET = 112e6;
 /** For parked KV caches, of the same room. */
 const CACHE_BUDGET = 4e6;
 
-const worker: Platform = {
+const host = createHost<Source, LoadOptions>({
   module: async (build) => (build === "relaxed" ? relaxed : simd),
   macrotask: () => new Promise<void>((resolve) => setTimeout(resolve, 0)),
   probes: { simd: simdProbe, relaxed: relaxedProbe },
-};
+  open: (source, { signal }) => openSource(source, signal),
+  defaults: ({ memoryBudget = MEMORY_BUDGET, cacheBudget = CACHE_BUDGET, ...options }) => ({
+    ...options,
+    memoryBudget,
+    cacheBudget,
+  }),
+});
 
 /**
  * Loads a GGUF model, in a request: a Worker's global scope may neither wait nor read. A model that would take more memory than an
  * isolate has is refused, unless `memoryBudget` says otherwise; `cacheBudget` is 4 MB by default.
  * @throws ZagreusError INVALID_OPTION, SOURCE_FAILED, BAD_CHECKSUM, ABORTED, OVER_BUDGET, or what is wrong with the file
  */
-export async function load(source: Source, options: LoadOptions = {}): Promise<Model> {
-  return loadModel(({ signal }) => openSource(source, signal), withBudget(options), worker);
-}
+export const load: (source: Source, options?: LoadOptions) => Promise<Model> = host.load;
 
 /** Reads a model's header: metadata, tensors, and the plan in bytes. The weights are not read. */
-export async function inspect(source: Source, options: LoadOptions = {}): Promise<ModelInfo> {
-  return inspectModel(({ signal }) => openSource(source, signal), withBudget(options), worker);
-}
-
-function withBudget(options: LoadOptions): LoadOptions {
-  const { memoryBudget = MEMORY_BUDGET, cacheBudget = CACHE_BUDGET } = options;
-  return { ...options, memoryBudget, cacheBudget };
-}
+export const inspect = host.inspect;

@@ -3,12 +3,13 @@
 
 import { setImmediate } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
-import type { LoadOptions, Model, ModelInfo } from "../core/api/api.js";
-import { inspectModel, loadModel, type Platform } from "../core/model/model.js";
+import { createHost } from "../core/host/create_host.js";
+import type { OffloadOptions } from "../core/offload/api.js";
 import { openSource, type Source } from "../node/source.js";
-import { workerThreads } from "../node/worker_threads.js";
+import { workerModelThread, workerThreads } from "../node/worker_threads.js";
 import { cores } from "./cores.js";
 
+export type { OffloadedModel, OffloadedSession, OffloadOptions } from "../core/offload/api.js";
 export * from "../index.js";
 export type { Source } from "../node/source.js";
 
@@ -18,7 +19,7 @@ export const bundledModel = new URL("../host/models/zagreus-nano-Q8_0.gguf", imp
 /** host/node/compute_thread.ts. As text, because Deno wants the permission to read a worker's file. */
 declare const ZAGREUS_WORKER: string;
 
-const deno: Platform = {
+const host = createHost<Source, OffloadOptions>({
   module: (build) => cores[build](),
   macrotask: () => setImmediate(), // timers take 2 ms
   // Deno's own workers would keep the process alive.
@@ -26,17 +27,17 @@ const deno: Platform = {
     navigator.hardwareConcurrency,
     (task) => new Worker(ZAGREUS_WORKER, { eval: true, workerData: task }),
   ),
-};
+  open: openSource,
+  modelThread: { start: workerModelThread(() => new Worker(new URL("./model_thread.js", import.meta.url))) },
+});
 
 /**
- * Loads a GGUF model. A file needs --allow-read, a URL --allow-net; a model of the hub both, --allow-write and --allow-env.
- * @throws ZagreusError INVALID_OPTION, SOURCE_FAILED, ABORTED, OVER_BUDGET, what is wrong with the file, or the download
+ * Loads a GGUF model; with `offload: true` in a thread of its own, so that a server's event loop stays free. A file needs --allow-read,
+ * a URL --allow-net; a model of the hub both, --allow-write and --allow-env.
+ * @throws ZagreusError INVALID_OPTION, SOURCE_FAILED, ABORTED, OVER_BUDGET, what is wrong with the file, or the download; with
+ * `offload` THREAD_FAILED
  */
-export async function load(source: Source, options: LoadOptions = {}): Promise<Model> {
-  return loadModel((checked) => openSource(source, checked), options, deno);
-}
+export const load = host.load;
 
 /** Reads a model's header: metadata, tensors, and the plan in bytes. The weights are not read. */
-export async function inspect(source: Source, options: LoadOptions = {}): Promise<ModelInfo> {
-  return inspectModel((checked) => openSource(source, checked), options, deno);
-}
+export const inspect = host.inspect;

@@ -1,9 +1,10 @@
-// Bundled to dist/model_thread.js, which host/node/offload.ts starts.
+// Bundled to dist/model_thread.js, which host/node/platform.ts starts.
 
+import { setImmediate } from "node:timers/promises";
 import { parentPort } from "node:worker_threads";
-import { type LoadHere, serveModel } from "../core/offload/serve.js";
-import { load } from "./index.js";
+import { serveModel } from "../core/offload/serve.js";
+import { nodeThreads } from "./threads.js";
 
 const port = parentPort!;
-const receive = serveModel({ post: (message, transfer) => port.postMessage(message, transfer) }, load as LoadHere);
-port.on("message", receive);
+const channel = { post: (message: unknown, transfer: ArrayBuffer[]) => port.postMessage(message, transfer) };
+port.on("message", serveModel(channel, { macrotask: () => setImmediate(), threads: nodeThreads }));

@@ -1,15 +1,16 @@
 // What load() takes in Node: everything the web has, paths, URLs, and models of the hub.
 
 import type { LoadOptions } from "../core/api/api.js";
-import { invalidOption, ZagreusError } from "../core/api/errors.js";
+import { ZagreusError } from "../core/api/errors.js";
 import { checkSignal } from "../core/engine/pace.js";
 import { isHubId } from "../core/hub/names.js";
 import { openParts, openUrlParts } from "../core/load/open_parts.js";
 import { type ByteSource, byteSource, type WebSource } from "../core/load/source.js";
+import { fetchableUrl } from "../core/load/url.js";
 import { fileSource } from "./file.js";
 
 /**
- * A path, a URL (file:, http:, https:, also as a string), a model of the hub ("hf:owner/repo[@revision][/file]" or a short
+ * A path, a URL (file: or what fetch() takes, also as a string), a model of the hub ("hf:owner/repo[@revision][/file]" or a short
  * name as "zagreus-ita"), or the bytes in any of the web's forms.
  */
 export type Source = string | URL | WebSource;
@@ -44,12 +45,8 @@ async function openPlace(place: string | URL, signal: AbortSignal | undefined): 
 }
 
 function locate(source: string | URL): string | URL {
-  if (typeof source === "string" && !/^(file|https?):/i.test(source)) return source;
-  const url = new URL(source);
-  if (!["file:", "http:", "https:"].includes(url.protocol)) {
-    throw invalidOption("source", url.href, "a file:, http: or https: URL");
-  }
-  return url;
+  if (typeof source === "string" && !/^(file|https?|data|blob):/i.test(source)) return source;
+  return fetchableUrl(source, "source");
 }
 
 /** fetch() hides the reason in the cause. */

@@ -1,15 +1,14 @@
 // Threads of runtimes that have node:worker_threads.
 
 import type { Worker } from "node:worker_threads";
+import type { StartThread } from "../core/offload/load.js";
 import type { WorkerTask } from "../core/wasm/compute_thread.js";
-import type { ThreadSupport } from "../core/wasm/threads.js";
-
-const MOST_BY_DEFAULT = 4;
+import { MAX_DEFAULT_THREADS, type ThreadSupport } from "../core/wasm/threads.js";
 
 /** @param start starts compute_thread.ts with the task as its workerData */
 export function workerThreads(cores: number, start: (task: WorkerTask) => Worker): ThreadSupport {
   return {
-    defaultCount: Math.min(cores, MOST_BY_DEFAULT),
+    defaultCount: Math.min(cores, MAX_DEFAULT_THREADS),
     mayBlock: true,
     start(task, { ready, failed }) {
       const worker = start(task);
@@ -21,5 +20,21 @@ export function workerThreads(cores: number, start: (task: WorkerTask) => Worker
       worker.once("exit", (code) => failed(`it ended with code ${code}`));
       return { stop: () => void worker.terminate() };
     },
+  };
+}
+
+/** @param start starts model_thread.ts */
+export function workerModelThread(start: () => Worker): StartThread {
+  return ({ message, failed }) => {
+    const worker = start();
+    worker.unref(); // only what is awaited keeps the process alive
+    worker.on("message", message);
+    worker.once("error", failed);
+    worker.once("exit", (code) => failed(`it ended with code ${code}`));
+    return {
+      post: (data, transfer) => worker.postMessage(data, transfer),
+      busy: (busy) => (busy ? worker.ref() : worker.unref()),
+      stop: () => void worker.terminate(),
+    };
   };
 }

@@ -1,11 +1,12 @@
-// zagreus-edge/raspberry-pi: Node's load() with threads, build and memory budget that suit the board it runs on.
+// zagreus-edge/raspberry-pi, a preset over Node: its load() with threads, build and memory budget that suit the board.
 
 import { readFileSync } from "node:fs";
-import type { Build, LoadOptions, Model } from "../core/api/api.js";
-import { CACHE_BUDGET, checkLoadOptions, splitOffload } from "../core/api/options.js";
-import type { OffloadedModel, OffloadOptions } from "../core/offload/api.js";
+import type { Build, LoadOptions } from "../core/api/api.js";
+import { CACHE_BUDGET, checkLoadOptions } from "../core/api/options.js";
+import { createHost } from "../core/host/create_host.js";
 import { chooseBuild } from "../core/wasm/builds.js";
-import { load as loadInNode, type Source } from "../node/index.js";
+import { MAX_DEFAULT_THREADS } from "../core/wasm/threads.js";
+import { node } from "../node/platform.js";
 import { nodeThreads } from "../node/threads.js";
 import { type Board, readBoard } from "./board.js";
 
@@ -50,16 +51,10 @@ export function preset(options: LoadOptions = {}, on: Board = board()): Preset {
 }
 
 /** Node's load() with preset(): a model that the board has no memory for is refused before its weights are read. */
-export async function load(source: Source, options: OffloadOptions & { offload: true }): Promise<OffloadedModel>;
-export async function load(source: Source, options?: OffloadOptions & { offload?: false | undefined }): Promise<Model>;
-export async function load(source: Source, options: OffloadOptions = {}): Promise<Model | OffloadedModel> {
-  const { offload, rest } = splitOffload(options);
-  const chosen = preset(rest);
-  return offload ? loadInNode(source, { ...chosen, offload }) : loadInNode(source, chosen);
-}
+export const load = createHost({ ...node, defaults: (options) => preset(options) }).load;
 
 function threadsFor({ cores = nodeThreads.defaultCount, cpuQuota = cores }: Board): number {
-  return Math.max(1, Math.min(cores, Math.floor(cpuQuota), 4));
+  return Math.max(1, Math.min(cores, Math.floor(cpuQuota), MAX_DEFAULT_THREADS));
 }
 
 function cacheFor({ availableMemory = Number.POSITIVE_INFINITY }: Board): number {

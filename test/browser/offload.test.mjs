@@ -132,7 +132,7 @@ test("options and sources are checked", async () => {
     ];
   });
   expect(messages).toEqual([
-    'INVALID_OPTION option "source" is "ftp://host/model.gguf", must be a URL with http:, https:, blob:, data:',
+    'INVALID_OPTION option "source" is "ftp://host/model.gguf", must be a URL that fetch() takes',
     'INVALID_OPTION option "cache" is true, must be false unless the source is a URL',
     expect.stringContaining('INVALID_OPTION unknown option "theads"'),
   ]);

@@ -25,7 +25,6 @@ import {
   checkDetokenizeOptions,
   checkEmbedOptions,
   checkGenerateOptions,
-  checkLoadOptions,
   checkLogitsOptions,
   checkLogprobsOptions,
   checkPrompt,
@@ -62,7 +61,7 @@ export interface Platform {
 
 type OpenSource = (options: LoadOptions) => ByteSource | Promise<ByteSource>;
 
-/** Loads a model; `open` is called when the options are found right. */
+/** Loads a model with options that were checked; `open` is called when there is a core to feed. */
 export async function loadModel(open: OpenSource, options: LoadOptions, platform: Platform): Promise<Model> {
   const { core, info, threads } = await start(open, options, platform, false);
   info.tokenizer.end = endTokens(core, info.tokenizer.end, info.vocabulary);
@@ -84,17 +83,16 @@ export async function inspectModel(open: OpenSource, options: LoadOptions, platf
 }
 
 async function start(open: OpenSource, options: LoadOptions, platform: Platform, headerOnly: boolean) {
-  const checked = checkLoadOptions(options);
-  const { signal } = checked;
-  const choice = chooseBuild(checked, platform.threads, platform.probes);
-  const source = await open(checked);
+  const { signal } = options;
+  const choice = chooseBuild(options, platform.threads, platform.probes);
   const module = await platform.module(choice.build);
   const core = await Core.create(module, choice.build.endsWith("-mt"));
+  const source = await open(options);
   const threads = new Threads(core, choice.threads, platform.threads);
   if (!headerOnly) threads.start(module);
   try {
     const pace = new Pace(platform.macrotask, () => checkSignal(signal));
-    const info = await feedModel(core, source, choice, checked, pace, headerOnly);
+    const info = await feedModel(core, source, choice, options, pace, headerOnly);
     return { core, info, threads };
   } catch (error) {
     threads.stop();

@@ -30,6 +30,8 @@ const END = { done: true, value: undefined };
 interface Pending {
   resolve(value: never): void;
   reject(error: unknown): void;
+  /** Stays alive until the answer has come. */
+  owner: object | undefined;
 }
 
 /** One end of a link. */
@@ -49,24 +51,28 @@ export class Link {
     this.#handlers = handlers;
   }
 
-  /** Calls the other side. @throws what its handler throws, ABORTED, or what fail() was given */
-  async call<T>(method: string, args: unknown[], signal?: AbortSignal): Promise<T> {
+  /**
+   * Calls the other side.
+   * @param owner what must not become garbage before the answer has come
+   * @throws what its handler throws, ABORTED, or what fail() was given
+   */
+  async call<T>(method: string, args: unknown[], signal?: AbortSignal, owner?: object): Promise<T> {
     checkSignal(signal);
     const id = ++this.#lastId;
-    const answer = this.#request<T>({ type: "call", id, method, args }, signal);
+    const answer = this.#request<T>({ type: "call", id, method, args }, signal, owner);
     const release = this.#abortBy(signal, id);
     return answer.finally(release);
   }
 
   /** Opens a stream of the other side, which makes its next value when that is asked for. */
-  iterate<T>(method: string, args: unknown[], signal?: AbortSignal): AsyncIterableIterator<T> {
+  iterate<T>(method: string, args: unknown[], signal?: AbortSignal, owner?: object): AsyncIterableIterator<T> {
     this.assertOpen();
     const stream = ++this.#lastId;
     this.#post({ type: "open", id: stream, method, args });
     // While nobody asks, too: what waits behind an aborted stream need not wait for its reader.
     const release = this.#abortBy(signal, stream);
     const request = (type: "next" | "return") =>
-      this.#request<IteratorResult<T>>({ type, id: ++this.#lastId, stream }, signal);
+      this.#request<IteratorResult<T>>({ type, id: ++this.#lastId, stream }, signal, owner);
     return {
       async next() {
         let open = false;
@@ -140,11 +146,11 @@ export class Link {
     }
   }
 
-  async #request<T>(message: Message, signal: AbortSignal | undefined): Promise<T> {
+  async #request<T>(message: Message, signal: AbortSignal | undefined, owner: object | undefined): Promise<T> {
     this.assertOpen();
     const answer = new Promise<T>((resolve, reject) => {
       this.#post(message);
-      this.#pending.set(message.id, { resolve, reject });
+      this.#pending.set(message.id, { resolve, reject, owner });
       if (this.#pending.size === 1) this.#channel.busy?.(true);
     });
     try {

@@ -1,7 +1,12 @@
 // A model in another thread, as its caller sees it.
+//
+// Who keeps whom alive: the runtime keeps the thread's link, and the link the owner of every request that has no answer yet. Sessions
+// and completions keep their model, a model its thread. So a model that nobody holds and that owes nobody an answer becomes garbage,
+// and its thread ends; a session that nobody holds is closed in the thread.
 
 import { IO_BYTES } from "../../../assembly/layout/abi.js";
 import type {
+  Build,
   ChatCompletion,
   ChatMessage,
   ChatOptions,
@@ -26,7 +31,6 @@ import {
   checkDetokenizeOptions,
   checkEmbedOptions,
   checkGenerateOptions,
-  checkLoadOptions,
   checkLogitsOptions,
   checkLogprobsOptions,
   checkPrompt,
@@ -35,7 +39,7 @@ import {
 } from "../api/options.js";
 import { ModelCompletion } from "../engine/completion.js";
 import type { Report } from "../engine/generate.js";
-import { isAsyncIterable } from "../load/source.js";
+import type { ByteSource } from "../load/source.js";
 import { startChat } from "../model/chat_completion.js";
 import type { OffloadedModel } from "./api.js";
 import { type Channel, type Handler, Link } from "./link.js";
@@ -56,19 +60,34 @@ export interface OffloadEvents {
 
 export type StartThread = (events: OffloadEvents) => OffloadThread;
 
+/** What a runtime supplies. */
+export interface OffloadPlatform {
+  start: StartThread;
+  module(build: Build): Promise<WebAssembly.Module>;
+}
+
+/** What the thread is to open, which must be copyable, or what is opened here and sent to it. */
+export type OffloadedSource = { passed: unknown } | { open(options: LoadOptions): ByteSource | Promise<ByteSource> };
+
 /**
  * Loads a model in a thread of its own.
- * @param source an AsyncIterable of bytes, which is read here, or what the thread is to open, which must be copyable
+ * @param options checked
  * @throws ZagreusError as loadModel() does, and THREAD_FAILED
  */
 export async function loadOffloaded(
-  start: StartThread,
-  source: unknown,
+  { start, module }: OffloadPlatform,
+  source: OffloadedSource,
   options: LoadOptions,
 ): Promise<OffloadedModel> {
-  const { signal, onProgress, ...wanted } = checkLoadOptions(options);
-  const thread: Thread = new Thread(start, {
-    source: () => pieces(source as AsyncIterable<Uint8Array>),
+  const { signal, onProgress, ...wanted } = options;
+  let opened: ByteSource | undefined;
+  const thread: Thread = startThread(start, {
+    module: (_, build: Build) => module(build),
+    async openSource() {
+      if ("open" in source) opened = await source.open(options);
+      return opened?.size;
+    },
+    source: () => pieces(opened!.chunks),
     progress(_, progress: LoadProgress) {
       try {
         onProgress?.(progress);
@@ -81,10 +100,9 @@ export async function loadOffloaded(
     },
   });
   try {
-    const sent = isAsyncIterable(source) ? {} : { passed: source };
+    const sent = "passed" in source ? { passed: source.passed } : {};
     const info = await thread.link.call<ModelInfo>("load", [sent, wanted], signal);
     const model = new RemoteModel(thread, info);
-    thread.owner = new WeakRef(model);
     abandoned.register(model, () => thread.stop(closed("model")));
     return model;
   } catch (error) {
@@ -96,39 +114,31 @@ export async function loadOffloaded(
 /** Whom nobody holds any more, and what ends it. */
 const abandoned = new FinalizationRegistry<() => void>((end) => end());
 
-/** Owners of threads that owe an answer: until that comes they are no garbage. */
-const awaiting = new Set<object>();
-
-class Thread {
-  readonly link: Link;
+interface Thread {
+  link: Link;
   /** Who wants to know how far prompts are read. */
-  readonly watchers = new Map<number, (progress: PrefillProgress) => void>();
-  readonly #channel: OffloadThread | undefined;
-  /** Whose end is the thread's. */
-  owner: WeakRef<object> | undefined;
-
-  constructor(start: StartThread, handlers: Readonly<Record<string, Handler>>) {
-    const busy = (busy: boolean) => {
-      const owner = this.owner?.deref();
-      if (owner && busy) awaiting.add(owner);
-      if (owner && !busy) awaiting.delete(owner);
-      this.#channel?.busy?.(busy);
-    };
-    const link = new Link({ post: (...message) => this.#channel?.post(...message), busy }, handlers);
-    this.link = link;
-    const failed = (cause: unknown) => this.stop(threadFailed(cause));
-    try {
-      this.#channel = start({ message: (message) => link.receive(message), failed });
-    } catch (error) {
-      failed(error);
-    }
-  }
-
+  watchers: Map<number, (progress: PrefillProgress) => void>;
   /** Ends the thread; what waits for it, and whatever is asked of it later, fails with `error`. */
-  stop(error: unknown): void {
-    this.link.fail(error);
-    this.#channel?.stop();
+  stop(error: unknown): void;
+}
+
+function startThread(start: StartThread, handlers: Readonly<Record<string, Handler>>): Thread {
+  let channel: OffloadThread | undefined;
+  const link = new Link(
+    { post: (...message) => channel?.post(...message), busy: (busy) => channel?.busy?.(busy) },
+    handlers,
+  );
+  const stop = (error: unknown) => {
+    link.fail(error);
+    channel?.stop();
+  };
+  const failed = (cause: unknown) => stop(threadFailed(cause));
+  try {
+    channel = start({ message: (message) => link.receive(message), failed });
+  } catch (error) {
+    failed(error);
   }
+  return { link, watchers: new Map(), stop };
 }
 
 class RemoteModel implements OffloadedModel {
@@ -161,7 +171,7 @@ class RemoteModel implements OffloadedModel {
       const { watchers } = model.#thread;
       if (watch !== undefined && onPrefill) watchers.set(watch, onPrefill);
       try {
-        for await (const step of model.#thread.link.iterate<Step>("complete", args, signal)) {
+        for await (const step of model.#thread.link.iterate<Step>("complete", args, signal, model)) {
           note(report, step);
           if (step.piece) yield step.piece;
         }
@@ -176,7 +186,7 @@ class RemoteModel implements OffloadedModel {
     this.#thread.link.assertOpen();
     const checked = checkPrompt(prompt, this.info.vocabulary);
     const { signal } = checkEmbedOptions(options);
-    return this.#thread.link.call("embed", [checked], signal);
+    return this.#call("embed", [checked], signal);
   }
 
   chat(messages: readonly ChatMessage[], options: ChatOptions = {}): ChatCompletion {
@@ -185,16 +195,16 @@ class RemoteModel implements OffloadedModel {
   }
 
   async tokenize(text: string | Uint8Array, options: TokenizeOptions = {}): Promise<number[]> {
-    return this.#thread.link.call("tokenize", [copyOf(text), checkTokenizeOptions(options)]);
+    return this.#call("tokenize", [copyOf(text), checkTokenizeOptions(options)]);
   }
 
   async detokenize(tokens: ArrayLike<number>, options: DetokenizeOptions = {}): Promise<string> {
-    return this.#thread.link.call("detokenize", [this.#checkTokens(tokens), checkDetokenizeOptions(options)]);
+    return this.#call("detokenize", [this.#checkTokens(tokens), checkDetokenizeOptions(options)]);
   }
 
   async logprobs(tokens: ArrayLike<number>, options: LogprobsOptions = {}): Promise<ScoredToken[]> {
     const { signal, ...rest } = checkLogprobsOptions(options, this.info.vocabulary);
-    return this.#thread.link.call("logprobs", [this.#checkTokens(tokens), rest], signal);
+    return this.#call("logprobs", [this.#checkTokens(tokens), rest], signal);
   }
 
   logits(tokens: ArrayLike<number>, options?: LogitsOptions & { all?: false | undefined }): Promise<Float32Array>;
@@ -215,12 +225,16 @@ class RemoteModel implements OffloadedModel {
     if (!(snapshot instanceof Uint8Array)) throw invalidOption("snapshot", snapshot, "a Uint8Array");
     const { link } = this.#thread;
     const id = ++this.#sessions;
-    const tokens = await link.call<number[]>("restore", [id, copyOf(snapshot)]);
+    const tokens = await this.#call<number[]>("restore", [id, copyOf(snapshot)]);
     return new RemoteSession(this, link, id, tokens);
   }
 
   close(): void {
     this.#thread.stop(closed("model"));
+  }
+
+  #call<T>(method: string, args: unknown[], signal?: AbortSignal): Promise<T> {
+    return this.#thread.link.call(method, args, signal, this);
   }
 
   #checkTokens(tokens: ArrayLike<number>): number[] {
@@ -230,12 +244,12 @@ class RemoteModel implements OffloadedModel {
 
   async *#allLogits(tokens: ArrayLike<number>, options: LogitsOptions): AsyncGenerator<Float32Array> {
     const { signal } = checkLogitsOptions(options);
-    yield* this.#thread.link.iterate<Float32Array>("allLogits", [this.#checkTokens(tokens)], signal);
+    yield* this.#thread.link.iterate<Float32Array>("allLogits", [this.#checkTokens(tokens)], signal, this);
   }
 
   async #lastLogits(tokens: ArrayLike<number>, options: LogitsOptions): Promise<Float32Array> {
     const { signal } = checkLogitsOptions(options);
-    return this.#thread.link.call("lastLogits", [this.#checkTokens(tokens)], signal);
+    return this.#call("lastLogits", [this.#checkTokens(tokens)], signal);
   }
 }
 
@@ -265,7 +279,7 @@ class RemoteSession implements Session {
 
   async save(): Promise<Uint8Array> {
     this.#check();
-    const snapshot = await this.#link.call<Uint8Array>("save", [this.#id]);
+    const snapshot = await this.#link.call<Uint8Array>("save", [this.#id], undefined, this);
     this.#check();
     return snapshot;
   }
@@ -278,7 +292,8 @@ class RemoteSession implements Session {
   }
 
   async #ended(): Promise<void> {
-    const tokens = await this.#link.call<number[]>("sessionTokens", [this.#id]).catch(() => this.#tokens);
+    const ended = this.#link.call<number[]>("sessionTokens", [this.#id], undefined, this);
+    const tokens = await ended.catch(() => this.#tokens);
     if (!this.#closed) this.#tokens = tokens;
   }
 

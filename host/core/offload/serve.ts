@@ -1,6 +1,7 @@
 // The thread that has the model.
 
 import type {
+  Build,
   Completion,
   FinishReason,
   GenerateOptions,
@@ -12,6 +13,8 @@ import type {
   Usage,
 } from "../api/api.js";
 import { closed } from "../api/errors.js";
+import type { ByteSource } from "../load/source.js";
+import { loadModel, type Platform } from "../model/model.js";
 import { type Channel, type Handler, Link } from "./link.js";
 
 /** A token of a completion, or without a piece its end. */
@@ -24,11 +27,14 @@ export interface Step {
   timings: Timings | undefined;
 }
 
-/** Loads what the other thread wants; `source` is what it passed, or the AsyncIterable that it streams. */
-export type LoadHere = (source: unknown, options: LoadOptions) => Promise<Model>;
+/** What the runtime of the model's thread supplies; compiled cores come from the thread that started it. */
+export interface ThreadPlatform extends Omit<Platform, "module"> {
+  /** Opens a source that was passed; absent where only bytes are. */
+  open?(source: unknown, options: LoadOptions): Promise<ByteSource>;
+}
 
 /** Serves one model to loadOffloaded() in another thread; returns what takes its messages. */
-export function serveModel(channel: Channel, load: LoadHere): (message: unknown) => void {
+export function serveModel(channel: Channel, platform: ThreadPlatform): (message: unknown) => void {
   let model: Model;
   const sessions = new Map<number, Session>();
   const session = (id: number): Session => {
@@ -39,11 +45,15 @@ export function serveModel(channel: Channel, load: LoadHere): (message: unknown)
 
   const handlers: Record<string, Handler> = {
     async load(signal, source: { passed?: unknown }, options: LoadOptions) {
-      const bytes = "passed" in source ? source.passed : link.iterate<Uint8Array>("source", []);
+      const open = async (checked: LoadOptions): Promise<ByteSource> =>
+        "passed" in source
+          ? platform.open!(source.passed, checked)
+          : { size: await link.call("openSource", []), chunks: link.iterate("source", []) };
+      const module = (build: Build) => link.call<WebAssembly.Module>("module", [build]);
       const onProgress: LoadOptions["onProgress"] = (progress) => {
         link.call("progress", [progress]).catch(() => {}); // it has ended what it wanted to watch
       };
-      model = await load(bytes, { ...options, signal, onProgress });
+      model = await loadModel(open, { ...options, signal, onProgress }, { ...platform, module });
       return model.info;
     },
     async *complete(signal, id: number | undefined, prompt, options, watch: number | undefined) {

@@ -4,6 +4,9 @@ import { ZagreusError } from "../api/errors.js";
 import type { WorkerTask } from "./compute_thread.js";
 import type { Core } from "./core.js";
 
+/** Threads when the caller does not say how many, however many cores there are. */
+export const MAX_DEFAULT_THREADS = 4;
+
 /** What a runtime supplies to have threads. */
 export interface ThreadSupport {
   /** Threads when the caller does not say how many. */

@@ -5,29 +5,37 @@ import { readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { MessageChannel } from "node:worker_threads";
 import { expect, test } from "vitest";
-import type { LoadOptions, LoadProgress, Model } from "../../../host/core/api/api";
+import type { Build, LoadOptions, LoadProgress, Model } from "../../../host/core/api/api";
 import { ZagreusError } from "../../../host/core/api/errors";
 import { byteSource, type WebSource } from "../../../host/core/load/source";
 import { loadModel } from "../../../host/core/model/model";
-import { loadOffloaded, type OffloadEvents } from "../../../host/core/offload/load";
+import { loadOffloaded, type OffloadEvents, type StartThread } from "../../../host/core/offload/load";
 import { serveModel } from "../../../host/core/offload/serve";
 import { bits, caught, GREEDY, nanoBytes, PROMPT } from "../../support/nano";
 
 const BYTES = nanoBytes();
 const DIST = new URL("../../../dist/", import.meta.url);
 
-const loadHere = (source: unknown, options: LoadOptions): Promise<Model> =>
-  loadModel(() => byteSource(source as WebSource), options, {
-    module: async (build) => new WebAssembly.Module(readFileSync(new URL(`zagreus-${build}.wasm`, DIST))),
-    macrotask: () => setTimeout(0),
-  });
+const module = async (build: Build) => new WebAssembly.Module(readFileSync(new URL(`zagreus-${build}.wasm`, DIST)));
+const macrotask = () => setTimeout(0);
+const open = async (source: unknown) => byteSource(source as WebSource);
+
+const loadHere = (source: WebSource, options: LoadOptions): Promise<Model> =>
+  loadModel(() => byteSource(source), options, { module, macrotask });
+
+/** A Blob is opened in the thread, all else here. */
+const loadThere = (start: StartThread, source: WebSource, options: LoadOptions = {}) =>
+  loadOffloaded({ start, module }, source instanceof Blob ? { passed: source } : { open: () => open(source) }, options);
 
 /** A thread that is none. */
-function thread({ load = loadHere } = {}) {
+function thread() {
   const state = { stopped: 0, busy: false, events: undefined as OffloadEvents | undefined };
   const start = (events: OffloadEvents) => {
     const { port1, port2 } = new MessageChannel();
-    const receive = serveModel({ post: (message, transfer) => port2.postMessage(message, transfer) }, load);
+    const receive = serveModel(
+      { post: (message, transfer) => port2.postMessage(message, transfer) },
+      { macrotask, open },
+    );
     port2.on("message", receive);
     port1.on("message", events.message);
     state.events = events;
@@ -45,7 +53,7 @@ function thread({ load = loadHere } = {}) {
   return { start, state };
 }
 
-const nano = (options: LoadOptions = {}) => loadOffloaded(thread().start, new Blob([BYTES]), options);
+const nano = (options: LoadOptions = {}) => loadThere(thread().start, new Blob([BYTES]), options);
 
 async function* chunked(size: number): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < BYTES.length; at += size) yield BYTES.subarray(at, at + size);
@@ -90,7 +98,7 @@ test("everything is as without a thread between", async () => {
 test("every kind of source arrives, is left whole, and reports its progress", async () => {
   for (const source of [new Blob([BYTES]), chunked(100_003), chunked(3_000_000)]) {
     const seen: LoadProgress[] = [];
-    const model = await loadOffloaded(thread().start, source, { onProgress: (progress) => seen.push(progress) });
+    const model = await loadThere(thread().start, source, { onProgress: (progress) => seen.push(progress) });
     expect(seen.at(-1)).toEqual({ phase: "weights", loadedBytes: BYTES.length, totalBytes: BYTES.length });
     model.close();
   }
@@ -146,8 +154,7 @@ test("an abort ends a load, a completion and a wait, with its reason", async () 
     return controller.signal;
   };
   const { start, state } = thread();
-  const { chunks } = byteSource(stalled);
-  expect(await caught(loadOffloaded(start, chunks, { signal: abort(20) }))).toMatchObject({
+  expect(await caught(loadThere(start, stalled, { signal: abort(20) }))).toMatchObject({
     code: "ABORTED",
     cause: reason,
   });
@@ -184,13 +191,12 @@ test("errors arrive whole", async () => {
     throw new TypeError("cable cut");
   })();
   const { start, state } = thread();
-  expect(await caught(loadOffloaded(start, broken, {}))).toMatchObject({
+  expect(await caught(loadThere(start, broken, {}))).toMatchObject({
     code: "SOURCE_FAILED",
     message: "reading the model failed: cable cut",
     cause: { name: "TypeError", message: "cable cut" },
   });
   expect(state.stopped).toBe(1);
-  expect(await caught(nano({ threads: 0 }))).toMatchObject({ code: "INVALID_OPTION", field: "threads" });
   const thrown = new Error("in onProgress");
   const onProgress = () => {
     throw thrown;
@@ -208,7 +214,7 @@ test("errors arrive whole", async () => {
 
 test("a thread that dies fails what runs and what comes", async () => {
   const { start, state } = thread();
-  const model = await loadOffloaded(start, new Blob([BYTES]), {});
+  const model = await loadThere(start, new Blob([BYTES]), {});
   expect(state.busy).toBe(false);
   const running = model.complete(PROMPT, { maxTokens: 4000 })[Symbol.asyncIterator]();
   const waiting = model.complete(PROMPT).text();
@@ -226,12 +232,12 @@ test("a thread that dies fails what runs and what comes", async () => {
   const unborn = () => {
     throw new Error("no more threads");
   };
-  expect(await caught(loadOffloaded(unborn, new Blob([BYTES]), {}))).toMatchObject({ code: "THREAD_FAILED" });
+  expect(await caught(loadThere(unborn, new Blob([BYTES]), {}))).toMatchObject({ code: "THREAD_FAILED" });
 });
 
 test("close ends the thread and everything that waits for it", async () => {
   const { start, state } = thread();
-  const model = await loadOffloaded(start, new Blob([BYTES]), {});
+  const model = await loadThere(start, new Blob([BYTES]), {});
   const session = model.session();
   const running = caught(session.complete(PROMPT, { maxTokens: 4000 }).text());
   await setTimeout(20);

@@ -1,0 +1,91 @@
+// One author of hosts: a host is what its runtime supplies (Primitives), and all that follows from it is written here.
+
+import type { Build, LoadOptions, Model, ModelInfo } from "../api/api.js";
+import { ZagreusError } from "../api/errors.js";
+import { checkLoadOptions, splitOffload } from "../api/options.js";
+import type { ByteSource } from "../load/source.js";
+import { inspectModel, loadModel, type Platform } from "../model/model.js";
+import type { OffloadedModel, OffloadOptions } from "../offload/api.js";
+import type { StartThread } from "../offload/load.js";
+
+/** What a runtime supplies. `Source` is what load() takes, `Opened` what is left to open of it when its form is checked. */
+export interface Primitives<Source, Options extends OffloadOptions, Opened = Source> extends Platform {
+  /** @throws ZagreusError SOURCE_FAILED, INVALID_OPTION, ABORTED */
+  open(source: Opened, options: LoadOptions): ByteSource | Promise<ByteSource>;
+  /**
+   * Checks the form of a source, and the options that only this host has. Absent where open() does, and there are none.
+   * @throws ZagreusError INVALID_OPTION, SOURCE_FAILED
+   */
+  prepare?(source: Source, options: Options): { source: Opened; options: LoadOptions };
+  /** What the caller left open and this host knows better than the defaults. */
+  defaults?(options: LoadOptions): LoadOptions;
+  /** Where a model may live in a thread of its own. */
+  modelThread?: {
+    /** Starts a thread that calls serveModel(). */
+    start: StartThread;
+    /** Whether the thread opens the source itself; otherwise it is sent the bytes. */
+    opens?(source: Opened): boolean;
+  };
+}
+
+export interface Load<Source, Options extends OffloadOptions> {
+  (source: Source, options: Options & { offload: true }): Promise<OffloadedModel>;
+  (source: Source, options?: Options & { offload?: false | undefined }): Promise<Model>;
+}
+
+export interface Host<Source, Options extends OffloadOptions> {
+  load: Load<Source, Options>;
+  inspect(source: Source, options?: LoadOptions): Promise<ModelInfo>;
+}
+
+/** load() and inspect() of a runtime. */
+export function createHost<Source, Options extends OffloadOptions, Opened = Source>(
+  primitives: Primitives<Source, Options, Opened>,
+): Host<Source, Options> {
+  const platform: Platform = { ...primitives, module: compiledOnce(primitives.module) };
+  const { modelThread, defaults = (options: LoadOptions) => options } = primitives;
+
+  const prepare = (source: Source, given: Options) => {
+    const prepared = primitives.prepare?.(source, given) ?? { source: source as unknown as Opened, options: given };
+    return { source: prepared.source, options: defaults(checkLoadOptions(prepared.options)) };
+  };
+  const offloaded = async (source: Opened, options: LoadOptions) => {
+    if (!modelThread) throw noThread();
+    const { loadOffloaded } = await import("../offload/load.js");
+    const sent = modelThread.opens?.(source)
+      ? { passed: source }
+      : { open: (checked: LoadOptions) => primitives.open(source, checked) };
+    return loadOffloaded({ start: modelThread.start, module: platform.module }, sent, options);
+  };
+
+  return {
+    load: (async (source: Source, options = {} as Options) => {
+      const { offload, rest } = splitOffload(options);
+      const prepared = prepare(source, rest as Options);
+      if (offload) return offloaded(prepared.source, prepared.options);
+      return loadModel((checked) => primitives.open(prepared.source, checked), prepared.options, platform);
+    }) as Load<Source, Options>,
+    async inspect(source, options = {}) {
+      const prepared = prepare(source, options as Options);
+      return inspectModel((checked) => primitives.open(prepared.source, checked), prepared.options, platform);
+    },
+  };
+}
+
+function noThread(): ZagreusError {
+  const message = 'option "offload" cannot be true: this runtime has no threads that a model could live in';
+  return new ZagreusError("UNSUPPORTED_RUNTIME", message, { field: "offload", value: true });
+}
+
+/** Compiles each build once; what failed is tried again. */
+function compiledOnce(compile: Platform["module"]): Platform["module"] {
+  const modules = new Map<Build, Promise<WebAssembly.Module>>();
+  return (build) => {
+    const known = modules.get(build);
+    if (known) return known;
+    const compiled = compile(build);
+    modules.set(build, compiled);
+    compiled.catch(() => modules.delete(build));
+    return compiled;
+  };
+}
