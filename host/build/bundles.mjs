@@ -18,7 +18,7 @@ const split = { splitting: true, outdir: "dist", chunkNames: "chunk-[hash]", ext
 export async function buildBundles(version) {
   const bundles = await Promise.all([
     nodeBundles(),
-    workersBundle(),
+    edgeBundles(),
     ...browserBundles(),
     build({ ...shared, entryPoints: ["host/node/compute_thread.ts"], outfile: "dist/compute_thread.js" }),
     commandBundle(version),
@@ -61,13 +61,16 @@ async function nodeBundles() {
   });
 }
 
-function workersBundle() {
+function edgeBundles() {
   return build({
     ...shared,
     ...split,
     platform: "neutral",
     mainFields: ["module", "main"],
-    entryPoints: { "cloudflare-workers": "host/cloudflare-workers/index.ts" },
+    entryPoints: {
+      "cloudflare-workers": "host/cloudflare-workers/index.ts",
+      "edge-light": "host/edge-light/index.ts",
+    },
   });
 }
 

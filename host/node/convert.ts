@@ -16,6 +16,7 @@ import {
 } from "../../quant/write/encode.js";
 import { invalidOption, ZagreusError } from "../core/api/errors.js";
 import { outputPath, writeAtomically } from "./output_file.js";
+import { fileAt } from "./package_files.js";
 import { openDirectory } from "./random_access.js";
 
 export interface CheckpointOptions {
@@ -43,6 +44,11 @@ export interface QuantizeOptions extends CheckpointOptions {
   rounding?: ((checkpoint: Checkpoint, quantizer: Quantizer) => Promise<Rounding>) | undefined;
 }
 
+const FILES = {
+  quantizer: fileAt(new URL("./zagreus-quantizer.wasm", import.meta.url), "zagreus-quantizer.wasm"),
+  calibrate: fileAt(new URL("./zagreus-calibrate.wasm", import.meta.url), "zagreus-calibrate.wasm"),
+  text: fileAt(new URL("./calibration.txt", import.meta.url), "calibration.txt"),
+};
 const TYPES: readonly QuantizedType[] = ["q8_0", "q4_0"];
 
 /** A checkpoint's path, and the name of its folder if that tells nothing. */
@@ -88,7 +94,7 @@ export function openPlace(source: Place, options: CheckpointOptions): Promise<Ch
 
 /** The quantizer's module, as it comes with the package. */
 export async function loadQuantizer(): Promise<Quantizer> {
-  return new Quantizer(await compile("quantizer"));
+  return new Quantizer(await compile(FILES.quantizer));
 }
 
 async function chooseRounding(
@@ -99,18 +105,18 @@ async function chooseRounding(
   if (rounding) return rounding(checkpoint, quantizer);
   if (calibrate === undefined) return plainRounding(quantizer);
   return calibratedRounding(checkpoint, {
-    core: await compile("calibrate"),
-    compensator: await compile("quantizer"),
+    core: await compile(FILES.calibrate),
+    compensator: await compile(FILES.quantizer),
     quantizer,
-    text: calibrate === true ? await readFile(new URL("./calibration.txt", import.meta.url)) : calibrate,
+    text: calibrate === true ? await readFile(FILES.text) : calibrate,
     signal,
     macrotask: () => setImmediate(),
     onProgress: (progress) => onProgress?.({ phase: "calibrate", ...progress }),
   });
 }
 
-async function compile(name: string): Promise<WebAssembly.Module> {
-  return new WebAssembly.Module(await readFile(new URL(`./zagreus-${name}.wasm`, import.meta.url)));
+async function compile(file: URL): Promise<WebAssembly.Module> {
+  return new WebAssembly.Module(await readFile(file));
 }
 
 /** @param inputs gets the real paths of all files that are opened */

@@ -1,6 +1,7 @@
-// zagreus-edge for Node. Paths are relative to dist/, where this file is bundled to.
+// zagreus-edge for Node.
 
 import { createHost } from "../core/host/create_host.js";
+import { fileAt } from "./package_files.js";
 import { node } from "./platform.js";
 
 export type { OffloadedModel, OffloadedSession, OffloadOptions } from "../core/offload/api.js";
@@ -8,7 +9,10 @@ export * from "../index.js";
 export type { Source } from "./source.js";
 
 /** The model that comes with the package: zagreus-nano, int8. */
-export const bundledModel = new URL("../host/models/zagreus-nano-Q8_0.gguf", import.meta.url);
+export const bundledModel = fileAt(
+  new URL("../host/models/zagreus-nano-Q8_0.gguf", import.meta.url),
+  "../host/models/zagreus-nano-Q8_0.gguf",
+);
 
 const host = createHost(node);
 

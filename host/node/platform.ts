@@ -1,4 +1,4 @@
-// What Node supplies. Paths are relative to dist/, where this file is bundled to.
+// What Node supplies.
 
 import { readFile } from "node:fs/promises";
 import { setImmediate } from "node:timers/promises";
@@ -6,16 +6,16 @@ import { Worker } from "node:worker_threads";
 import type { Build } from "../core/api/api.js";
 import type { Primitives } from "../core/host/create_host.js";
 import type { OffloadOptions } from "../core/offload/api.js";
+import { fileAt, packageFile, writtenUrlsAreFiles } from "./package_files.js";
 import { openSource, type Source } from "./source.js";
 import { nodeThreads } from "./threads.js";
 import { workerModelThread } from "./worker_threads.js";
 
-/** Written out, so that bundlers find the files. */
 const CORES: Record<Build, URL> = {
-  simd: new URL("./zagreus-simd.wasm", import.meta.url),
-  relaxed: new URL("./zagreus-relaxed.wasm", import.meta.url),
-  "simd-mt": new URL("./zagreus-simd-mt.wasm", import.meta.url),
-  "relaxed-mt": new URL("./zagreus-relaxed-mt.wasm", import.meta.url),
+  simd: fileAt(new URL("./zagreus-simd.wasm", import.meta.url), "zagreus-simd.wasm"),
+  relaxed: fileAt(new URL("./zagreus-relaxed.wasm", import.meta.url), "zagreus-relaxed.wasm"),
+  "simd-mt": fileAt(new URL("./zagreus-simd-mt.wasm", import.meta.url), "zagreus-simd-mt.wasm"),
+  "relaxed-mt": fileAt(new URL("./zagreus-relaxed-mt.wasm", import.meta.url), "zagreus-relaxed-mt.wasm"),
 };
 
 export const node: Primitives<Source, OffloadOptions> = {
@@ -24,7 +24,12 @@ export const node: Primitives<Source, OffloadOptions> = {
   macrotask: () => setImmediate(),
   threads: nodeThreads,
   open: openSource,
-  modelThread: {
-    start: workerModelThread(() => new Worker(new URL("./model_thread.js", import.meta.url), { execArgv: [] })),
-  },
+  modelThread: { start: workerModelThread(startModelThread) },
 };
+
+function startModelThread(): Worker {
+  const options = { execArgv: [] };
+  return writtenUrlsAreFiles
+    ? new Worker(new URL("./model_thread.js", import.meta.url), options)
+    : new Worker(packageFile("model_thread.js"), options);
+}

@@ -2,9 +2,12 @@
 
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
+import { packageFile, writtenUrlsAreFiles } from "./package_files.js";
 import { workerThreads } from "./worker_threads.js";
 
-export const nodeThreads = workerThreads(
-  availableParallelism(),
-  (task) => new Worker(new URL("./compute_thread.js", import.meta.url), { workerData: task, execArgv: [] }),
-);
+export const nodeThreads = workerThreads(availableParallelism(), (task) => {
+  const options = { workerData: task, execArgv: [] };
+  return writtenUrlsAreFiles
+    ? new Worker(new URL("./compute_thread.js", import.meta.url), options)
+    : new Worker(packageFile("compute_thread.js"), options);
+});
