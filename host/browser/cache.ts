@@ -3,7 +3,7 @@
 
 import type { LoadOptions } from "../core/api/api.js";
 import { aborted, ZagreusError } from "../core/api/errors.js";
-import { type ByteSource, byteSource, readSource } from "../core/load/source.js";
+import { byteSource, readSource } from "../core/load/source.js";
 import { absoluteUrl, request } from "./request.js";
 
 export interface CachedModel {
@@ -32,6 +32,7 @@ interface SyncAccessHandle {
   close(): void;
 }
 
+const MAGIC = [0x47, 0x47, 0x55, 0x46]; // "GGUF"
 const DIRECTORY = "zagreus-edge";
 const RECORD = ".json";
 
@@ -50,6 +51,14 @@ export async function cacheModel(url: string, { signal, onProgress }: LoadOption
     }
     return file.getFile();
   });
+}
+
+/** The next load downloads the model of a URL anew: what is here is not the whole of one. */
+export async function distrustCachedModel(url: string): Promise<void> {
+  const directory = await openDirectory();
+  await exclusively(await nameOf(url), undefined, () =>
+    writeRecord(directory, { url, version: undefined, totalBytes: undefined, complete: false }),
+  );
 }
 
 /** The models in the cache, whole or not. */
@@ -94,15 +103,19 @@ async function download(
   let at = 0;
   try {
     const had = record?.version ? handle.getSize() : 0;
-    const { source, start, version, totalBytes } = await resume(url, had, record, signal);
+    const { chunks, start, version, totalBytes, likelyBytes } = await resume(url, had, record, signal);
+    const report = () => {
+      const total = totalBytes ?? (likelyBytes !== undefined && at <= likelyBytes ? likelyBytes : undefined);
+      onProgress?.({ phase: "download", loadedBytes: at, totalBytes: total });
+    };
     at = start;
     await writing(() => handle.truncate(start));
     await writeRecord(directory, { url, version, totalBytes, complete: false });
-    onProgress?.({ phase: "download", loadedBytes: at, totalBytes });
-    for await (const chunk of readSource(source, signal)) {
+    report();
+    for await (const chunk of chunks) {
       await writing(() => write(handle, chunk, at));
       at += chunk.length;
-      onProgress?.({ phase: "download", loadedBytes: at, totalBytes });
+      report();
     }
     if (totalBytes !== undefined && at !== totalBytes) {
       const message = `the download of "${url}" ended after ${at} bytes, must be ${totalBytes}`;
@@ -116,11 +129,14 @@ async function download(
 }
 
 interface Answer {
-  source: ByteSource;
-  /** Where in the file it starts. */
+  chunks: AsyncIterable<Uint8Array>;
+  /** Where in the file they start. */
   start: number;
   version: string | undefined;
+  /** Of the whole file, when that is sure. */
   totalBytes: number | undefined;
+  /** What the server says, which across origins may be the length of compressed bytes. */
+  likelyBytes: number | undefined;
 }
 
 /** Asks for what follows `had` bytes; gets all if the server cannot do that, or has another file by now. */
@@ -133,20 +149,57 @@ async function resume(
   const init: RequestInit = { signal: signal ?? null, cache: "no-store" }; // this is the cache
   if (had > 0) {
     const response = await request(url, { ...init, headers: { range: `bytes=${had}-` } });
-    const version = versionOf(response);
-    const range = /^bytes (\d+)-\d+\/(\d+)$/.exec(response.headers.get("content-range") ?? "");
-    if (response.status === 206 && Number(range?.[1]) === had && version === record?.version) {
-      return { source: byteSource(response), start: had, version, totalBytes: Number(range![2]) };
-    }
-    if (response.status === 200) return whole(response);
-    await response.body?.cancel();
+    const answer = await restOrWhole(response, had, record?.version, signal);
+    if (answer) return answer;
   }
-  return whole(await request(url, init));
+  return answerOf(await request(url, init), 0, signal);
 }
 
-function whole(response: Response): Answer {
+/**
+ * What a server makes of a range. Some mirrors send the rest as if it were all, or all as if it were the rest: a model says what it
+ * is at its beginning, and only there. Undefined for what cannot be used.
+ */
+async function restOrWhole(
+  response: Response,
+  had: number,
+  version: string | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Answer | undefined> {
+  const range = /^bytes (\d+)-\d+\/(\d+)$/.exec(response.headers.get("content-range") ?? "");
+  const isRest = response.status === 206 && Number(range?.[1]) === had && versionOf(response) === version;
+  if (!isRest && response.status !== 200) {
+    await response.body?.cancel();
+    return undefined;
+  }
+  const answer = answerOf(response, isRest ? had : 0, signal);
+  const iterator = answer.chunks[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  if (isRest === isBeginning(first.value)) {
+    await iterator.return?.();
+    return undefined;
+  }
+  return { ...answer, chunks: chain(first, iterator), ...(isRest ? { totalBytes: Number(range![2]) } : {}) };
+}
+
+function answerOf(response: Response, start: number, signal: AbortSignal | undefined): Answer {
   const source = byteSource(response);
-  return { source, start: 0, version: versionOf(response), totalBytes: source.size };
+  const length = Number(response.headers.get("content-length")) || undefined;
+  const likelyBytes = response.headers.has("content-encoding") ? undefined : length;
+  return {
+    chunks: readSource(source, signal),
+    start,
+    version: versionOf(response),
+    totalBytes: source.size,
+    likelyBytes,
+  };
+}
+
+function isBeginning(chunk: Uint8Array | undefined): boolean {
+  return chunk !== undefined && MAGIC.every((byte, i) => chunk[i] === byte);
+}
+
+async function* chain(first: IteratorResult<Uint8Array>, rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for (let next = first; !next.done; next = await rest.next()) yield next.value;
 }
 
 /** A strong validator, of bytes that come as they lie. */

@@ -1,9 +1,9 @@
 // What a browser supplies.
 
 import type { Build } from "../core/api/api.js";
-import { ZagreusError } from "../core/api/errors.js";
 import type { Platform } from "../core/model/model.js";
 import { macrotask } from "./macrotask.js";
+import { request } from "./request.js";
 import { threads } from "./threads.js";
 
 /** Written out, so that bundlers find the files. */
@@ -21,16 +21,7 @@ export const platform: Platform = {
 };
 
 async function compile(url: URL): Promise<WebAssembly.Module> {
-  try {
-    const response = await fetch(url);
-    if (!response.ok) throw new Error(`HTTP status is ${response.status}`);
-    return await WebAssembly.compile(await response.arrayBuffer());
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ZagreusError("SOURCE_FAILED", `cannot load the core from ${url}: ${reason}`, {
-      field: "core",
-      value: url.href,
-      cause: error,
-    });
-  }
+  const response = await request(url.href, {});
+  if (!response.ok) throw new Error(`HTTP status of ${url} is ${response.status}`);
+  return WebAssembly.compile(await response.arrayBuffer());
 }

@@ -4,7 +4,7 @@ import type { LoadOptions } from "../core/api/api.js";
 import { invalidOption } from "../core/api/errors.js";
 import { openUrlParts } from "../core/load/open_parts.js";
 import { type ByteSource, byteSource, type WebSource } from "../core/load/source.js";
-import { cacheModel } from "./cache.js";
+import { cacheModel, distrustCachedModel } from "./cache.js";
 import { absoluteUrl, request } from "./request.js";
 
 /** Any URL that fetch() takes, as a string also relative to the page, or bytes in any form of the web's. */
@@ -39,8 +39,8 @@ function locate(source: string | URL, cache: boolean): string {
 export async function openSource(source: PreparedSource, options: LoadOptions): Promise<ByteSource> {
   if ("bytes" in source) return byteSource(source.bytes);
   const open = async ({ href }: URL) => {
-    if (source.cache) return byteSource(await cacheModel(href, options));
-    return byteSource(await request(href, { signal: options.signal ?? null }));
+    if (!source.cache) return byteSource(await request(href, { signal: options.signal ?? null }));
+    return { ...byteSource(await cacheModel(href, options)), refused: () => distrustCachedModel(href) };
   };
   return openUrlParts(new URL(source.url), open, options.signal);
 }

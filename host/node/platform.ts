@@ -20,12 +20,22 @@ const CORES: Record<Build, URL> = {
 
 export const node: Primitives<Source, OffloadOptions> = {
   /** At once, which takes 2 ms: Node 24 may end a process that only waits for WebAssembly.compile(). */
-  module: async (build) => new WebAssembly.Module(await readFile(CORES[build])),
+  module: async (build) => new WebAssembly.Module(await readCore(CORES[build])),
   macrotask: () => setImmediate(),
   threads: nodeThreads,
   open: openSource,
   modelThread: { start: workerModelThread(startModelThread) },
 };
+
+async function readCore(file: URL): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    return new Uint8Array(await readFile(file));
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const remedy = 'a bundler must leave the package alone (in Next.js: serverExternalPackages: ["zagreus-edge"])';
+    throw new Error(`${reason}; ${remedy}`, { cause });
+  }
+}
 
 function startModelThread(): Worker {
   const options = { execArgv: [] };

@@ -11,7 +11,7 @@ import {
   TYPE_Q8_0,
 } from "../../assembly/layout/blocks.js";
 import type { QuantizerExports } from "../../assembly/layout/exports.js";
-import { ZagreusError } from "../../host/core/api/errors.js";
+import { invalidOption, ZagreusError } from "../../host/core/api/errors.js";
 
 const ELEMENT_BYTES: Record<number, number> = {
   [TYPE_F32]: 4,
@@ -42,8 +42,15 @@ export interface RoundedRows {
 export class Quantizer {
   readonly exports: QuantizerExports;
 
+  /** @throws ZagreusError OUT_OF_MEMORY where there is no address space for it, INVALID_OPTION */
   constructor(module: WebAssembly.Module) {
-    this.exports = new WebAssembly.Instance(module).exports as unknown as QuantizerExports;
+    if (!(module instanceof WebAssembly.Module)) throw invalidOption("module", module, "a WebAssembly.Module");
+    try {
+      this.exports = new WebAssembly.Instance(module).exports as unknown as QuantizerExports;
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new ZagreusError("OUT_OF_MEMORY", `the engine has no room for the quantizer: ${reason}`, { cause });
+    }
   }
 
   /** Address of `bytes` of scratch memory. @throws ZagreusError OUT_OF_MEMORY */

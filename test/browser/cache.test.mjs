@@ -127,6 +127,29 @@ test("a download begins anew when the file has changed, has no version, or canno
   await page.close();
 });
 
+test("a mirror that sends the rest as if it were all, or all as if it were the rest, is found out", async () => {
+  for (const change of [{ restAs200: true }, { allAs206: true }]) {
+    await (await interrupted()).close();
+    Object.assign(server.model, change);
+    const page = await open();
+    server.requests.length = 0;
+    expect(await load(page)).toMatchObject({ text: expect.any(String), from: 0 });
+    expect(server.requests).toEqual([`bytes=${PART}-`, "all"]);
+    await page.evaluate(() => zagreus.removeCachedModel("/model.gguf"));
+    await page.close();
+    Object.assign(server.model, { restAs200: undefined, allAs206: undefined });
+  }
+});
+
+test("what ended early without anybody saying so is downloaded again", async () => {
+  const page = await open();
+  server.model.unsized = PART;
+  expect(await load(page)).toMatchObject({ code: "TRUNCATED" });
+  server.model.unsized = undefined;
+  expect(await load(page)).toMatchObject({ text: expect.any(String), from: 0 });
+  await page.close();
+});
+
 test("two tabs share one download", async () => {
   const pages = await Promise.all([open(), open()]);
   const [one, two] = await Promise.all(pages.map((page) => load(page)));

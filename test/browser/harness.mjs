@@ -60,8 +60,8 @@ const ISOLATION = {
 };
 
 /**
- * Serves `folder` and, at /model.gguf, the model as `model` says: { etag, ranges, cutAt, stallAt, status }; at / the
- * page of page.mjs. Requests for the model are noted in `requests`.
+ * Serves `folder` and, at /model.gguf, the model as `model` says: { etag, ranges, restAs200, allAs206, cutAt, stallAt, status }, with
+ * `unsized` so many bytes of it without a length; at / the page of page.mjs. Requests for the model are noted in `requests`.
  */
 export async function serve({ folder = ROOT, isolated = false, model = {} } = {}) {
   const requests = [];
@@ -90,18 +90,22 @@ export async function serve({ folder = ROOT, isolated = false, model = {} } = {}
   };
 }
 
-function sendModel(request, response, { etag, ranges = true, cutAt, stallAt, status = 200 }, requests) {
+function sendModel(request, response, model, requests) {
+  const { etag, ranges = true, restAs200, allAs206, unsized, cutAt, stallAt, status = 200 } = model;
   const { range } = request.headers;
   requests.push(range ?? "all");
   if (status !== 200) return response.writeHead(status).end();
   const start = ranges && range ? Number(/^bytes=(\d+)-$/.exec(range)[1]) : 0;
+  const body = MODEL.subarray(allAs206 ? 0 : start);
   if (etag) response.setHeader("etag", etag);
-  response.setHeader("content-length", MODEL.length - start);
-  if (start > 0) response.setHeader("content-range", `bytes ${start}-${MODEL.length - 1}/${MODEL.length}`);
-  response.writeHead(start > 0 ? 206 : 200);
+  if (!unsized) response.setHeader("content-length", body.length);
+  if (start > 0 && !restAs200)
+    response.setHeader("content-range", `bytes ${start}-${MODEL.length - 1}/${MODEL.length}`);
+  response.writeHead(start > 0 && !restAs200 ? 206 : 200);
+  if (unsized) return response.end(body.subarray(0, unsized));
   const end = cutAt ?? stallAt;
-  if (end === undefined) return response.end(MODEL.subarray(start));
-  response.write(MODEL.subarray(start, end), () => {
+  if (end === undefined) return response.end(body);
+  response.write(body.subarray(0, end), () => {
     if (cutAt !== undefined) setTimeout(() => response.destroy(), 200); // what was sent arrives before
   });
 }

@@ -77,15 +77,27 @@ function noThread(): ZagreusError {
   return new ZagreusError("UNSUPPORTED_RUNTIME", message, { field: "offload", value: true });
 }
 
-/** Compiles each build once; what failed is tried again. */
+/** Compiles each build once; what failed is tried again. @throws ZagreusError SOURCE_FAILED */
 function compiledOnce(compile: Platform["module"]): Platform["module"] {
   const modules = new Map<Build, Promise<WebAssembly.Module>>();
   return (build) => {
     const known = modules.get(build);
     if (known) return known;
-    const compiled = compile(build);
+    const compiled = compile(build).catch((cause) => {
+      modules.delete(build);
+      throw noCore(build, cause);
+    });
     modules.set(build, compiled);
-    compiled.catch(() => modules.delete(build));
     return compiled;
   };
+}
+
+function noCore(build: Build, cause: unknown): ZagreusError {
+  if (cause instanceof ZagreusError) return cause;
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new ZagreusError("SOURCE_FAILED", `cannot load the core, build "${build}": ${reason}`, {
+    field: "core",
+    value: build,
+    cause,
+  });
 }

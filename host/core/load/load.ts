@@ -3,6 +3,7 @@
 import { INFO_FILE_BYTES, IO_BYTES } from "../../../assembly/layout/abi.js";
 import { HEADER_READY } from "../../../assembly/layout/status.js";
 import type { LoadOptions, ModelInfo } from "../api/api.js";
+import { type ErrorCode, ZagreusError } from "../api/errors.js";
 import { KV_TYPES } from "../api/names.js";
 import type { Pace } from "../engine/pace.js";
 import type { Choice } from "../wasm/builds.js";
@@ -10,6 +11,9 @@ import type { Core } from "../wasm/core.js";
 import { readInfo } from "./info.js";
 import { type Metadata, readMetadata } from "./metadata.js";
 import { type ByteSource, readSource } from "./source.js";
+
+/** What is wrong with a file that was cut off on its way, or is another. */
+const INCOMPLETE: readonly ErrorCode[] = ["BAD_MAGIC", "TRUNCATED", "TRAILING_BYTES"];
 
 /**
  * Loads the model, or with `headerOnly` stops when the plan is made.
@@ -22,6 +26,22 @@ export async function feedModel(
   options: LoadOptions,
   pace: Pace,
   headerOnly = false,
+): Promise<ModelInfo> {
+  try {
+    return await feed(core, source, choice, options, pace, headerOnly);
+  } catch (error) {
+    if (error instanceof ZagreusError && INCOMPLETE.includes(error.code)) await source.refused?.();
+    throw error;
+  }
+}
+
+async function feed(
+  core: Core,
+  source: ByteSource,
+  choice: Choice,
+  options: LoadOptions,
+  pace: Pace,
+  headerOnly: boolean,
 ): Promise<ModelInfo> {
   const { exports } = core;
   const { contextLength = 0, kvType = "int8", memoryBudget = 0, signal, onProgress } = options;

@@ -7,6 +7,8 @@ export interface ByteSource {
   size?: number | undefined;
   /** The bytes in order, in chunks of any size. A chunk may be overwritten when the next one is asked for. */
   chunks: AsyncIterable<Uint8Array>;
+  /** Told when the bytes are not a whole model, so that nobody keeps them. */
+  refused?(): Promise<void>;
 }
 
 /** Sources that every runtime has. */
@@ -46,8 +48,9 @@ function fromResponse(response: Response): ByteSource {
   }
   if (response.bodyUsed) throw new ZagreusError("SOURCE_FAILED", `the response body${where} was already read`);
   const length = response.headers.get("content-length");
-  // With a content coding the length is that of the coded bytes.
-  const known = length !== null && /^\d+$/.test(length) && !response.headers.has("content-encoding");
+  // With a content coding the length is that of the coded bytes; and whether there is one, other origins need not tell.
+  const sure = response.type !== "cors" && !response.headers.has("content-encoding");
+  const known = sure && length !== null && /^\d+$/.test(length);
   return {
     size: known ? Number(length) : undefined,
     chunks: response.body ? streamChunks(response.body) : once(new Uint8Array()),

@@ -16,11 +16,22 @@ export interface Probes {
   relaxed: WebAssembly.Module;
 }
 
-/** Whether 128-bit SIMD is there and multiplies rightly: (2, 3) . (2, 3) = 13. */
+/** Whether 128-bit SIMD is there and multiplies rightly: (2, 3) . (2, 3) = 13. @throws ZagreusError UNSUPPORTED_RUNTIME */
 export function supportsSimd(probe?: WebAssembly.Module): boolean {
   if (typeof WebAssembly === "undefined" || !(probe || WebAssembly.validate(SIMD_PROBE))) return false;
-  const { exports } = new WebAssembly.Instance(probe ?? new WebAssembly.Module(SIMD_PROBE));
+  const { exports } = new WebAssembly.Instance(probe ?? compileProbe());
   return (exports.f as (x: number) => number)(0x00030002) === 13;
+}
+
+/** @throws ZagreusError UNSUPPORTED_RUNTIME where WebAssembly is known but not allowed */
+function compileProbe(): WebAssembly.Module {
+  try {
+    return new WebAssembly.Module(SIMD_PROBE);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const message = `this runtime does not allow WebAssembly: a Content-Security-Policy needs 'wasm-unsafe-eval' in script-src (${reason})`;
+    throw new ZagreusError("UNSUPPORTED_RUNTIME", message, { cause });
+  }
 }
 
 /** @throws ZagreusError UNSUPPORTED_RUNTIME */

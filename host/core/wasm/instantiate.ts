@@ -4,10 +4,17 @@ import { instantiate as instantiateModule } from "@assemblyscript/loader";
 import type { CoreExports } from "../../../assembly/layout/exports.js";
 import { ZagreusError } from "../api/errors.js";
 
-/** A new instance of the core: room for one model. Builds with threads import their memory. */
+/**
+ * A new instance of the core: room for one model. Builds with threads import their memory.
+ * @throws ZagreusError OUT_OF_MEMORY where there is no address space for it
+ */
 export async function instantiate(module: WebAssembly.Module, memory?: WebAssembly.Memory): Promise<CoreExports> {
-  const { exports } = await instantiateModule<CoreExports>(module, memory ? { env: { memory } } : {});
-  return exports;
+  try {
+    return (await instantiateModule<CoreExports>(module, memory ? { env: { memory } } : {})).exports;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ZagreusError("OUT_OF_MEMORY", `the engine has no room for the core: ${reason}`, { cause });
+  }
 }
 
 const INITIAL_PAGES = 32; // initialMemory in asconfig.json
