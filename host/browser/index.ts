@@ -1,5 +1,6 @@
 // zagreus-edge for browsers. What it loads lies beside this file in dist/: the cores and the workers.
 
+import type { Inspect, Load } from "../core/host/api.js";
 import { createHost } from "../core/host/create_host.js";
 import type { OffloadOptions } from "../core/offload/api.js";
 import { startWorker } from "./offload.js";
@@ -34,7 +35,7 @@ const host = createHost<Source, BrowserLoadOptions, PreparedSource>({
  * @throws ZagreusError INVALID_OPTION, SOURCE_FAILED, ABORTED, OVER_BUDGET, what is wrong with the file; with `offload`
  * THREAD_FAILED, with `cache` DISK_FULL and UNSUPPORTED_RUNTIME
  */
-export const load = host.load;
+export const load: Load<Source, BrowserLoadOptions> = host.load;
 
 /** Reads a model's header: metadata, tensors, and the plan in bytes. The weights are not read. */
-export const inspect = host.inspect;
+export const inspect: Inspect<Source> = host.inspect;

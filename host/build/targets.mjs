@@ -1,8 +1,9 @@
 // What there is to build. A target has a name, the settings that its outputs depend on beside its input files (versions
 // and options), and make(), which builds it and says which files it read and which it wrote.
 
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { relative } from "node:path";
+import { reachable } from "./declarations.mjs";
 import { node } from "./node.mjs";
 
 const json = (path) => JSON.parse(readFileSync(path, "utf8"));
@@ -48,7 +49,10 @@ const types = {
         .filter((line) => emitted.test(line) === wanted)
         .map((line) => relative("", line.replace(emitted, ""))),
     );
-    return { inputs: [project, "tsconfig.json", ...inputs], outputs };
+    const entries = json(project).files.filter((file) => !file.endsWith(".d.ts"));
+    const visible = reachable(entries.map((file) => `dist/types/${file.replace(/\.ts$/, ".d.ts")}`));
+    for (const file of outputs) if (!visible.has(file)) rmSync(file);
+    return { inputs: [project, "tsconfig.json", "host/build/declarations.mjs", ...inputs], outputs: [...visible] };
   },
 };
 

@@ -2,6 +2,7 @@
 // WebAssembly is imported, and compiled when the Worker is deployed.
 
 import type { LoadOptions, Model } from "../core/api/api.js";
+import type { Inspect } from "../core/host/api.js";
 import { createHost } from "../core/host/create_host.js";
 import relaxedProbe from "./probe-relaxed.wasm";
 import simdProbe from "./probe-simd.wasm";
@@ -37,4 +38,4 @@ const host = createHost<Source, LoadOptions>({
 export const load: (source: Source, options?: LoadOptions) => Promise<Model> = host.load;
 
 /** Reads a model's header: metadata, tensors, and the plan in bytes. The weights are not read. */
-export const inspect = host.inspect;
+export const inspect: Inspect<Source> = host.inspect;

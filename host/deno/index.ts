@@ -3,6 +3,7 @@
 
 import { setImmediate } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
+import type { Inspect, Load } from "../core/host/api.js";
 import { createHost } from "../core/host/create_host.js";
 import type { OffloadOptions } from "../core/offload/api.js";
 import { openSource, type Source } from "../node/source.js";
@@ -37,7 +38,7 @@ const host = createHost<Source, OffloadOptions>({
  * @throws ZagreusError INVALID_OPTION, SOURCE_FAILED, ABORTED, OVER_BUDGET, what is wrong with the file, or the download; with
  * `offload` THREAD_FAILED
  */
-export const load = host.load;
+export const load: Load<Source, OffloadOptions> = host.load;
 
 /** Reads a model's header: metadata, tensors, and the plan in bytes. The weights are not read. */
-export const inspect = host.inspect;
+export const inspect: Inspect<Source> = host.inspect;

@@ -1,8 +1,11 @@
 // zagreus-edge for Node.
 
+import type { Inspect, Load } from "../core/host/api.js";
 import { createHost } from "../core/host/create_host.js";
+import type { OffloadOptions } from "../core/offload/api.js";
 import { fileAt } from "./package_files.js";
 import { node } from "./platform.js";
+import type { Source } from "./source.js";
 
 export type { OffloadedModel, OffloadedSession, OffloadOptions } from "../core/offload/api.js";
 export * from "../index.js";
@@ -22,7 +25,7 @@ const host = createHost(node);
  * @throws ZagreusError INVALID_OPTION, SOURCE_FAILED, ABORTED, OVER_BUDGET, what is wrong with the file, or the download; with
  * `offload` THREAD_FAILED
  */
-export const load = host.load;
+export const load: Load<Source, OffloadOptions> = host.load;
 
 /** Reads a model's header: metadata, tensors, and the plan in bytes. The weights are not read. */
-export const inspect = host.inspect;
+export const inspect: Inspect<Source> = host.inspect;

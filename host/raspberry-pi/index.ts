@@ -3,10 +3,13 @@
 import { readFileSync } from "node:fs";
 import type { Build, LoadOptions } from "../core/api/api.js";
 import { CACHE_BUDGET, checkLoadOptions } from "../core/api/options.js";
+import type { Load } from "../core/host/api.js";
 import { createHost } from "../core/host/create_host.js";
+import type { OffloadOptions } from "../core/offload/api.js";
 import { chooseBuild } from "../core/wasm/builds.js";
 import { MAX_DEFAULT_THREADS } from "../core/wasm/threads.js";
 import { node } from "../node/platform.js";
+import type { Source } from "../node/source.js";
 import { nodeThreads } from "../node/threads.js";
 import { type Board, readBoard } from "./board.js";
 
@@ -51,7 +54,7 @@ export function preset(options: LoadOptions = {}, on: Board = board()): Preset {
 }
 
 /** Node's load() with preset(): a model that the board has no memory for is refused before its weights are read. */
-export const load = createHost({ ...node, defaults: (options) => preset(options) }).load;
+export const load: Load<Source, OffloadOptions> = createHost({ ...node, defaults: (options) => preset(options) }).load;
 
 function threadsFor({ cores = nodeThreads.defaultCount, cpuQuota = cores }: Board): number {
   return Math.max(1, Math.min(cores, Math.floor(cpuQuota), MAX_DEFAULT_THREADS));

@@ -13,6 +13,9 @@ import {
 import type { QuantizerExports } from "../../assembly/layout/exports.js";
 import { invalidOption, ZagreusError } from "../../host/core/api/errors.js";
 
+/** WebAssembly.Module where the program's types know it, which without the DOM library they do not. */
+type WasmModule = typeof globalThis extends { WebAssembly: { Module: { prototype: infer Module } } } ? Module : object;
+
 const ELEMENT_BYTES: Record<number, number> = {
   [TYPE_F32]: 4,
   [TYPE_F16]: 2,
@@ -43,7 +46,7 @@ export class Quantizer {
   readonly exports: QuantizerExports;
 
   /** @throws ZagreusError OUT_OF_MEMORY where there is no address space for it, INVALID_OPTION */
-  constructor(module: WebAssembly.Module) {
+  constructor(module: WasmModule) {
     if (!(module instanceof WebAssembly.Module)) throw invalidOption("module", module, "a WebAssembly.Module");
     try {
       this.exports = new WebAssembly.Instance(module).exports as unknown as QuantizerExports;

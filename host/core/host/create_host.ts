@@ -1,12 +1,13 @@
 // One author of hosts: a host is what its runtime supplies (Primitives), and all that follows from it is written here.
 
-import type { Build, LoadOptions, Model, ModelInfo } from "../api/api.js";
+import type { Build, LoadOptions } from "../api/api.js";
 import { ZagreusError } from "../api/errors.js";
 import { checkLoadOptions, splitOffload } from "../api/options.js";
 import type { ByteSource } from "../load/source.js";
 import { inspectModel, loadModel, type Platform } from "../model/model.js";
-import type { OffloadedModel, OffloadOptions } from "../offload/api.js";
+import type { OffloadOptions } from "../offload/api.js";
 import type { StartThread } from "../offload/load.js";
+import type { Inspect, Load } from "./api.js";
 
 /** What a runtime supplies. `Source` is what load() takes, `Opened` what is left to open of it when its form is checked. */
 export interface Primitives<Source, Options extends OffloadOptions, Opened = Source> extends Platform {
@@ -28,20 +29,10 @@ export interface Primitives<Source, Options extends OffloadOptions, Opened = Sou
   };
 }
 
-export interface Load<Source, Options extends OffloadOptions> {
-  (source: Source, options: Options & { offload: true }): Promise<OffloadedModel>;
-  (source: Source, options?: Options & { offload?: false | undefined }): Promise<Model>;
-}
-
-export interface Host<Source, Options extends OffloadOptions> {
-  load: Load<Source, Options>;
-  inspect(source: Source, options?: LoadOptions): Promise<ModelInfo>;
-}
-
 /** load() and inspect() of a runtime. */
 export function createHost<Source, Options extends OffloadOptions, Opened = Source>(
   primitives: Primitives<Source, Options, Opened>,
-): Host<Source, Options> {
+): { load: Load<Source, Options>; inspect: Inspect<Source> } {
   const platform: Platform = { ...primitives, module: compiledOnce(primitives.module) };
   const { modelThread, defaults = (options: LoadOptions) => options } = primitives;
 
