@@ -101,18 +101,18 @@ async function writeProbes() {
   return ["dist/probe-simd.wasm", "dist/probe-relaxed.wasm"];
 }
 
-/** Each of one file, so that those who do not bundle have few to copy. */
+/**
+ * What a page imports loads grammar and chat when they are wanted. Its workers are one file each, which those who bundle
+ * without understanding `new URL()` copy beside their bundle.
+ */
 function browserBundles() {
-  const names = { browser: "index", "browser-worker": "model_thread", "browser-thread": "compute_thread" };
-  return Object.entries(names).map(([bundle, name]) =>
-    build({
-      ...shared,
-      platform: "browser",
-      target: "es2022",
-      entryPoints: [`host/browser/${name}.ts`],
-      outfile: `dist/${bundle}.js`,
-    }),
-  );
+  const browser = { ...shared, platform: "browser", target: "es2022" };
+  const entry = (bundle, name) => ({ [bundle]: `host/browser/${name}.ts` });
+  return [
+    build({ ...browser, ...split, chunkNames: "browser-[hash]", entryPoints: entry("browser", "index") }),
+    build({ ...browser, entryPoints: entry("browser-worker", "model_thread"), outdir: "dist" }),
+    build({ ...browser, entryPoints: entry("browser-thread", "compute_thread"), outdir: "dist" }),
+  ];
 }
 
 /** compute_thread.ts as a script, for Deno: see host/deno/index.ts. */
