@@ -15,7 +15,7 @@ import {
 import { feedWeights, repackFrom } from "./load/pack";
 import { config, queryWidth } from "./model/config";
 import { run } from "./model/run_state";
-import { attention, feedForward } from "./model/transformer";
+import { attention, embedTokens, feedForward, norm, prepareTurns } from "./model/transformer";
 import { layer, weights } from "./model/weights";
 import { io } from "./runtime/memory";
 
@@ -28,9 +28,7 @@ export function residual(): usize {
 
 /** Fills residual() with the embeddings of the first `count` (1..MAX_BATCH) tokens of batch(), which must be valid. */
 export function embed(count: i32): void {
-  for (let t = 0; t < count; t++) {
-    dequantizeRow(row(run.x, t, config.hidden), weights.embedding, load<u32>(run.tokens + 4 * t));
-  }
+  embedTokens(count);
 }
 
 /**
@@ -39,9 +37,7 @@ export function embed(count: i32): void {
  */
 export function runStep(step: i32, index: i32, count: i32, position: i32): void {
   if (step == STEP_FEED_FORWARD) return feedForward(layer(index), count);
-  for (let t = 0; t < count; t++) {
-    ropeTurns(row(run.turns, t, 2 * config.headSize), run.frequencies, config.headSize, position + t);
-  }
+  prepareTurns(count, position);
   attention(layer(index), index, count, position);
 }
 
@@ -55,10 +51,7 @@ export function input(site: i32, index: i32, count: i32): usize {
   let weight = weights.outputNorm;
   if (site == SITE_ATTENTION) weight = layer(index).attentionNorm;
   else if (site == SITE_FEED_FORWARD) weight = layer(index).feedForwardNorm;
-  for (let t = 0; t < count; t++) {
-    const target = row(run.normed, t, config.hidden);
-    rmsNorm(target, row(run.x, t, config.hidden), weight, config.hidden, config.normEpsilon);
-  }
+  norm(run.x, weight, count);
   return run.normed;
 }
 
@@ -74,10 +67,4 @@ export function siteWidth(site: i32): i32 {
 export function repack(index: i32, first: bool, length: u32): i32 {
   if (first) repackFrom(index);
   return feedWeights(io(), length);
-}
-
-// @ts-ignore: decorator
-@inline
-function row(buffer: usize, index: i32, width: i32): usize {
-  return buffer + 4 * <usize>index * <usize>width;
 }

@@ -20,7 +20,7 @@ import {
 } from "./model/kv_cache";
 import { resetRunState, run } from "./model/run_state";
 import { Sequence, sequence } from "./model/sequence";
-import { forward as forwardPass, normed, project } from "./model/transformer";
+import { finalNorm, forward as forwardPass, project } from "./model/transformer";
 import { failAt } from "./runtime/failure";
 import { xxh64 } from "./runtime/hash";
 import { io } from "./runtime/memory";
@@ -201,7 +201,7 @@ export function hidden(first: i32, count: i32): usize {
     failAt(BAD_OPTION, "hidden", <f64>first + <f64>count, run.count);
     return 0;
   }
-  return normed(first, count);
+  return finalNorm(first, count);
 }
 
 /** Whether the last logits() computed the row, and nothing has run since; otherwise the failure is recorded. */

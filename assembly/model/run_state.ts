@@ -39,6 +39,13 @@ export class RunState {
 export const run = changetype<RunState>(runStateAddress());
 if (offsetof<RunState>() > STRUCT_BYTES) ERROR("RunState is larger than STRUCT_BYTES");
 
+/** Row `index` of f32[...][width] at `buffer`. */
+// @ts-ignore: decorator
+@inline
+export function row(buffer: usize, index: i32, width: i32): usize {
+  return buffer + 4 * <usize>index * <usize>width;
+}
+
 /** Carves the buffers, which are written to only when memory is there. */
 export function carveRunState(): void {
   const row: u64 = 4 * MAX_BATCH;

@@ -182,7 +182,20 @@ export function bindTensors(structs: usize): i32 {
   }
   config.tied = changetype<usize>(weights.head) == 0;
   if (config.tied) weights.head = weights.embedding;
-  return checkComplete();
+  const status = checkComplete();
+  if (status == OK) for (let i = 0; i < config.layers; i++) shareInputs(layer(i));
+  return status;
+}
+
+/** Matrices that read the same input read it in the same form. */
+function shareInputs(l: Layer): void {
+  const attention = l.query.wide || l.key.wide || l.value.wide;
+  l.query.wideInput = attention;
+  l.key.wideInput = attention;
+  l.value.wideInput = attention;
+  const feedForward = l.gate.wide || l.up.wide;
+  l.gate.wideInput = feedForward;
+  l.up.wideInput = feedForward;
 }
 
 function bindTensor(index: i32): i32 {
@@ -214,6 +227,7 @@ function carveMatrix(m: Matrix, rows: i32, columns: i32, int8: bool, wide: bool)
   m.columns = columns;
   m.int8 = int8;
   m.wide = wide;
+  m.wideInput = wide;
   m.quants = carve(groups * groupBytes(m));
   m.scales = carve(groups * scaleBytes(m));
   return changetype<usize>(m);

@@ -14,15 +14,17 @@ import { matmulWide } from "./wide";
 
 const CHUNKS_PER_THREAD = 4;
 
-/** out f32[tokens][m.rows] = activations (activations.ts) of `tokens` tokens at x, times m; rows are shared between threads. */
-export function matmul(out: usize, m: Matrix, x: usize, tokens: i32, narrow: bool): void {
+/**
+ * out f32[tokens][m.rows] = M x, with x the activations (activations.ts) of `tokens` tokens, wide where m.wideInput says so. Rows are
+ * shared between threads.
+ */
+export function matmul(out: usize, m: Matrix, x: usize, tokens: i32): void {
   const step = chunkRows(m.rows);
   setParameter(0, out);
   setParameter(1, changetype<usize>(m));
   setParameter(2, x);
   setParameter(3, tokens);
-  setParameter(4, narrow);
-  setParameter(5, step);
+  setParameter(4, step);
   share(matmulShared, (m.rows + step - 1) / step);
 }
 
@@ -36,11 +38,11 @@ function chunkRows(rows: i32): i32 {
 
 function matmulShared(chunk: i32, thread: i32): void {
   const m = changetype<Matrix>(parameter(1));
-  const step = <i32>parameter(5);
+  const step = <i32>parameter(4);
   const from = chunk * step;
   const to = min(from + step, m.rows);
   const tokens = <i32>parameter(3);
-  if (RELAXED && parameter(4)) matmulNarrow(parameter(0), m, parameter(2), tokens, from, to);
+  if (RELAXED && !m.wideInput) matmulNarrow(parameter(0), m, parameter(2), tokens, from, to);
   else matmulWide(parameter(0), m, parameter(2), tokens, from, to);
 }
 

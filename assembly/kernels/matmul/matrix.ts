@@ -8,7 +8,8 @@ export class Matrix {
   rows: i32;
   columns: i32;
   int8: bool; // otherwise int4
-  wide: bool; // was floats in the file: meets 15-bit activations
+  wide: bool; // was floats in the file
+  wideInput: bool; // meets 15-bit activations: it was, or one that reads the same input
   quants: usize; // u8[tiles][groups][4][64] or i8[tiles][groups][4][128]
   scales: usize; // f16[tiles][groups][16], for int8 each followed by sums i16[16]
 }
