@@ -2,7 +2,7 @@
 
 import type { JsonSchema, ResponseFormat, Tool } from "../api/api.js";
 import { invalidOption, ZagreusError } from "../api/errors.js";
-import { schemaToGrammar } from "../grammar/schema.js";
+import { schemaToGrammar, type Steps } from "../grammar/index.js";
 import type { ToolUse } from "./check.js";
 
 /** @throws ZagreusError BAD_SCHEMA for parameters whose validity cannot be guaranteed, INVALID_OPTION */

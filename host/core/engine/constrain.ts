@@ -6,12 +6,19 @@ import { failure } from "../api/messages.js";
 import type { Generation } from "../api/options.js";
 import type { Constraint } from "../grammar/constraint.js";
 import type { Engine } from "./engine.js";
+import type { Pace } from "./pace.js";
 
-/** Undefined when any text will do. @throws ZagreusError BAD_SCHEMA, BAD_GRAMMAR */
-export async function constrain(engine: Engine, { responseFormat }: Generation): Promise<Constraint | undefined> {
+/** Undefined when any text will do. @throws ZagreusError BAD_SCHEMA, BAD_GRAMMAR, and what `pace` throws */
+export async function constrain(
+  engine: Engine,
+  { responseFormat }: Generation,
+  pace: Pace,
+): Promise<Constraint | undefined> {
   if (!responseFormat || responseFormat.type === "text") return undefined;
-  const { createConstraint, vocabularyOf } = await import("../grammar/index.js");
-  return createConstraint(responseFormat, vocabularyOf(engine));
+  const { createConstraint, finishInSlices, vocabularyOf } = await import("../grammar/index.js");
+  const breathe = () => pace.breathe();
+  const vocabulary = await finishInSlices(vocabularyOf(engine), breathe);
+  return finishInSlices(createConstraint(responseFormat, vocabulary), breathe);
 }
 
 /** @throws ZagreusError INVALID_OPTION, CONTEXT_OVERFLOW when the text may not come to its end behind `length` tokens */

@@ -43,8 +43,8 @@ export async function* generate(engine: Engine, job: Job, report: Report): Async
   signal?.addEventListener("abort", release, { once: true });
   try {
     const speculate = await speculator(job.options);
-    const constraint = await constrain(engine, job.options);
     const pace = engine.pace(signal, job.check);
+    const constraint = await constrain(engine, job.options, pace);
     await pace.breathe();
     const sequence = job.sequence();
     slide(sequence, job.options.overflow, engine.info.contextLength);

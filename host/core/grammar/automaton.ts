@@ -4,6 +4,7 @@
 import { BYTES, distances, OPEN_RULES } from "./distances.js";
 import { badGrammar, type Grammar, ruleNames } from "./gbnf.js";
 import { buildNfa, type Nfa } from "./nfa.js";
+import type { Steps } from "./slices.js";
 
 export interface Automaton {
   /** Class of every byte: the grammar treats all bytes of a class alike. */
@@ -31,17 +32,22 @@ export interface Automaton {
 const MAX_STATES = 200_000;
 const MAX_EDGES = 2_000_000;
 const MAX_WORK = 3_000_000;
+/** Work between two steps. */
+const PAUSE = 10_000;
 
 /** @throws ZagreusError BAD_GRAMMAR when it is left-recursive, has no text at all, or gets too large */
-export function compile(grammar: Grammar, trigger: Uint8Array): Automaton {
+export function* compile(grammar: Grammar, trigger: Uint8Array): Steps<Automaton> {
   const nfa = buildNfa(grammar);
+  yield;
   if (trigger.length > 0) addFreeText(nfa, trigger);
   const { classOf, classes } = byteClasses(nfa);
-  const { edges, calls, accepts, starts } = determinize(nfa, classOf);
+  const { edges, calls, accepts, starts } = yield* determinize(nfa, classOf);
+  yield;
   const names = ruleNames(grammar);
   refuseLeftRecursion(names, starts, calls);
   const byStart = calls.map((list) => list.map((value, i) => (i % 2 === 0 ? starts[value]! : value)));
   const distance = distances(edges, byStart, accepts, BYTES);
+  yield;
   if (distance[starts[0]!] === Number.POSITIVE_INFINITY) throw badGrammar("no text of it ever ends", "root");
   const free = trigger.length > 0 ? starts.at(-1)! : undefined;
   if (free !== undefined) distance.fill(0, free); // free text may end anywhere
@@ -97,12 +103,18 @@ function byteClasses({ states }: Nfa): { classOf: Uint8Array; classes: number } 
 }
 
 /** The subset construction, rule by rule. Calls name the rule's number here. */
-function determinize({ states, rules, nullable }: Nfa, classOf: Uint8Array) {
+function* determinize({ states, rules, nullable }: Nfa, classOf: Uint8Array): Steps<{
+  edges: Int32Array[];
+  calls: Int32Array[];
+  accepts: boolean[];
+  starts: number[];
+}> {
   const edges: Int32Array[] = [];
   const calls: Int32Array[] = [];
   const accepts: boolean[] = [];
   let edgeCount = 0;
   let work = 0;
+  let paused = 0;
 
   const closure = (seeds: Iterable<number>): number[] => {
     const seen = new Set(seeds);
@@ -116,7 +128,8 @@ function determinize({ states, rules, nullable }: Nfa, classOf: Uint8Array) {
     return [...seen].sort((a, b) => a - b);
   };
 
-  const starts = rules.map(({ start, end }) => {
+  const starts: number[] = [];
+  for (const { start, end } of rules) {
     const known = new Map<string, number>();
     const open: number[][] = [];
     const intern = (seeds: Iterable<number>): number => {
@@ -130,8 +143,12 @@ function determinize({ states, rules, nullable }: Nfa, classOf: Uint8Array) {
       open.push(members);
       return state;
     };
-    const first = intern([start]);
+    starts.push(intern([start]));
     for (let i = 0; i < open.length; i++) {
+      if (work > paused + PAUSE) {
+        paused = work;
+        yield;
+      }
       const byClass = new Map<number, Set<number>>();
       const byRule = new Map<number, Set<number>>();
       work += open[i]!.length;
@@ -147,8 +164,7 @@ function determinize({ states, rules, nullable }: Nfa, classOf: Uint8Array) {
       if (edgeCount > MAX_EDGES) throw badGrammar(`needs more than ${MAX_EDGES} edges`, MAX_EDGES);
       open[i] = [];
     }
-    return first;
-  });
+  }
   return { edges, calls, accepts, starts };
 }
 

@@ -2,8 +2,7 @@
 // classes, any character (.), groups, alternatives, repetition (* + ? {m} {m,} {m,n}) and comments.
 
 import { ZagreusError } from "../api/errors.js";
-
-export type Range = readonly [first: number, last: number];
+import { complement, type Range } from "./ranges.js";
 
 /** What a rule may be made of. */
 export type Node =
@@ -39,29 +38,6 @@ export function parseGrammar(text: string): Grammar {
     throw badGrammar(`${text.length} characters, must be at most ${MAX_CHARACTERS}`, text.length);
   }
   return new Parser(text).rules();
-}
-
-/** All code points but those of `ranges`, and but the surrogates, which UTF-8 cannot write. */
-export function complement(ranges: readonly Range[]): Range[] {
-  const result: Range[] = [];
-  let next = 0;
-  for (const [first, last] of normalized([...ranges, [0xd800, 0xdfff]])) {
-    if (first > next) result.push([next, first - 1]);
-    next = last + 1;
-  }
-  if (next <= LAST_CODE_POINT) result.push([next, LAST_CODE_POINT]);
-  return result;
-}
-
-/** Ascending and without overlaps. */
-export function normalized(ranges: readonly Range[]): Range[] {
-  const result: [number, number][] = [];
-  for (const [first, last] of [...ranges].sort((a, b) => a[0] - b[0])) {
-    const before = result.at(-1);
-    if (before && first <= before[1] + 1) before[1] = Math.max(before[1], last);
-    else result.push([first, last]);
-  }
-  return result;
 }
 
 class Parser {

@@ -1,14 +1,16 @@
 // Constrains what a model writes.
 
-import type { ResponseFormat } from "../api/api.js";
+import type { JsonSchema, ResponseFormat } from "../api/api.js";
 import { type Constraint, GrammarConstraint } from "./constraint.js";
 import { PreparedGrammar } from "./prepared.js";
 import { asSchema } from "./schema/errors.js";
-import { schemaToGrammar } from "./schema.js";
+import { schemaToGrammar } from "./schema/index.js";
+import type { Steps } from "./slices.js";
 import type { Vocabulary } from "./vocabulary.js";
 
 export type { Constraint } from "./constraint.js";
-export { schemaToGrammar } from "./schema.js";
+export { schemaToGrammar } from "./schema/index.js";
+export { finish, finishInSlices, type Steps } from "./slices.js";
 export { type Vocabulary, vocabularyOf } from "./vocabulary.js";
 
 /** Grammars that are kept for each vocabulary, and the most of them. */
@@ -16,24 +18,29 @@ const prepared = new WeakMap<Vocabulary, Map<string, PreparedGrammar>>();
 const MOST_PREPARED = 8;
 
 /** Undefined for "text". @throws ZagreusError BAD_SCHEMA, BAD_GRAMMAR */
-export function createConstraint(format: ResponseFormat, vocabulary: Vocabulary): Constraint | undefined {
+export function* createConstraint(format: ResponseFormat, vocabulary: Vocabulary): Steps<Constraint | undefined> {
   switch (format.type) {
     case "text":
       return undefined;
     case "json_object":
-      return constraint(schemaToGrammar({ type: "object" }, "root"), "", vocabulary);
+      return yield* fromSchema({ type: "object" }, vocabulary);
     case "json_schema":
-      return asSchema(() => constraint(schemaToGrammar(format.schema, "root"), "", vocabulary));
+      return yield* fromSchema(format.schema, vocabulary);
     case "grammar":
-      return constraint(format.grammar, format.trigger ?? "", vocabulary);
+      return yield* fromGrammar(format.grammar, format.trigger ?? "", vocabulary);
   }
 }
 
-function constraint(grammar: string, trigger: string, vocabulary: Vocabulary): Constraint {
+function* fromSchema(schema: JsonSchema, vocabulary: Vocabulary): Steps<Constraint> {
+  const grammar = yield* schemaToGrammar(schema, "root");
+  return yield* asSchema(fromGrammar(grammar, "", vocabulary));
+}
+
+function* fromGrammar(grammar: string, trigger: string, vocabulary: Vocabulary): Steps<Constraint> {
   const kept = prepared.get(vocabulary) ?? new Map<string, PreparedGrammar>();
   prepared.set(vocabulary, kept);
   const key = `${trigger}\0${grammar}`;
-  const found = kept.get(key) ?? new PreparedGrammar(grammar, trigger, vocabulary);
+  const found = kept.get(key) ?? (yield* PreparedGrammar.prepare(grammar, trigger, vocabulary));
   kept.delete(key);
   kept.set(key, found); // the last one used comes last
   for (const oldest of kept.keys()) {

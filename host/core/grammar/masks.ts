@@ -2,7 +2,6 @@
 // the automaton, over the whole vocabulary; only tokens that leave the state's rule are looked at again, as XGrammar does it
 // (https://arxiv.org/abs/2411.15100).
 
-import { horizonClasses } from "./horizon.js";
 import { DEAD, HOLE, type Machine } from "./machine.js";
 import { SHORT, type Trie, type Vocabulary } from "./vocabulary.js";
 
@@ -39,12 +38,13 @@ export class Masks {
   readonly #bits: Uint8Array;
   readonly #path: Int32Array;
 
-  constructor(machine: Machine, vocabulary: Vocabulary) {
+  /** @param classes of states that short tokens do not tell apart */
+  constructor(machine: Machine, classes: Int32Array, vocabulary: Vocabulary) {
     this.#machine = machine;
     this.#vocabulary = vocabulary;
     this.#bits = new Uint8Array((vocabulary.size + 7) >> 3);
     this.#path = new Int32Array(vocabulary.longest + 1);
-    this.#classes = horizonClasses(machine.automaton, SHORT);
+    this.#classes = classes;
   }
 
   /** Goes on with another machine of the same automaton. */

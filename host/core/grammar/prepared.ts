@@ -3,10 +3,12 @@
 import { ZagreusError } from "../api/errors.js";
 import { type Automaton, compile } from "./automaton.js";
 import { badGrammar, parseGrammar } from "./gbnf.js";
+import { horizonClasses } from "./horizon.js";
 import { DEAD, END, Machine } from "./machine.js";
 import { Masks } from "./masks.js";
 import { shortestTokens } from "./shortest.js";
-import type { Vocabulary } from "./vocabulary.js";
+import type { Steps } from "./slices.js";
+import { SHORT, type Vocabulary } from "./vocabulary.js";
 
 const encoder = new TextEncoder();
 
@@ -20,17 +22,24 @@ export class PreparedGrammar {
   /** Results of length(). */
   readonly #lengths = new Map<number, number>();
 
+  private constructor(automaton: Automaton, classes: Int32Array, trigger: Uint8Array, vocabulary: Vocabulary) {
+    this.vocabulary = vocabulary;
+    this.#trigger = trigger;
+    this.#automaton = automaton;
+    this.#machine = this.#newMachine();
+    this.masks = new Masks(this.#machine, classes, vocabulary);
+  }
+
   /**
    * @param grammar GBNF
    * @param trigger what free text ends with, and the grammar's text begins with; empty: there is no free text
    * @throws ZagreusError BAD_GRAMMAR
    */
-  constructor(grammar: string, trigger: string, vocabulary: Vocabulary) {
-    this.vocabulary = vocabulary;
-    this.#trigger = encoder.encode(trigger);
-    this.#automaton = compile(parseGrammar(grammar), this.#trigger);
-    this.#machine = this.#newMachine();
-    this.masks = new Masks(this.#machine, vocabulary);
+  static *prepare(grammar: string, trigger: string, vocabulary: Vocabulary): Steps<PreparedGrammar> {
+    const bytes = encoder.encode(trigger);
+    const automaton = yield* compile(parseGrammar(grammar), bytes);
+    const classes = yield* horizonClasses(automaton, SHORT);
+    return new PreparedGrammar(automaton, classes, bytes, vocabulary);
   }
 
   get machine(): Machine {

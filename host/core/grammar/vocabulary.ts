@@ -4,75 +4,90 @@ import { TOKEN_BYTE, TOKEN_NORMAL, TOKEN_USER_DEFINED } from "../../../assembly/
 import type { ModelInfo } from "../api/api.js";
 import { ZagreusError } from "../api/errors.js";
 import type { Core } from "../wasm/core.js";
+import type { Steps } from "./slices.js";
 
 /** Tokens in a tree of their bytes, whose nodes stand in preorder; node 0 is the root. */
 export interface Trie {
-  /** Of every node: its byte, */
+  /** The byte of every node. */
   byte: Uint8Array;
-  /** bytes from the root, */
+  /** Bytes from the root to every node. */
   depth: Uint16Array;
-  /** the token that it ends, or -1, */
+  /** The token that ends at every node, or -1. */
   token: Int32Array;
-  /** and the node behind its descendants. */
+  /** The node behind all descendants of every node. */
   after: Int32Array;
 }
 
 export interface Vocabulary {
   /** Tokens of the model. */
   size: number;
-  /** Tokens that end a text, */
+  /** Tokens that end a text. */
   end: Int32Array;
-  /** and those that have no text, which a free text may contain. */
+  /** Tokens that have no text, which a free text may contain. */
   control: Int32Array;
   /** Bytes of the longest token. */
   longest: number;
   /** Bytes of token i: data[offsets[i]] up to data[offsets[i + 1]]; none for the tokens above. */
   data: Uint8Array;
   offsets: Int32Array;
-  /** All tokens that write text, */
+  /** All tokens that write text. */
   trie: Trie;
-  /** and those of more than SHORT bytes. */
+  /** Those of more than SHORT bytes. */
   longTrie: Trie;
 }
 
 /** Most tokens have no more bytes. */
 export const SHORT = 16;
 
+/** Tokens between two steps. */
+const STEP = 2048;
+
+/** What is known of a model: its tokens' texts, and which of them end a text. */
+export interface Tokens {
+  core: Core;
+  info: Pick<ModelInfo, "vocabulary" | "tokenizer">;
+}
+
 const vocabularies = new WeakMap<Core, Vocabulary>();
 
-/** The vocabulary of a loaded model, built when it is first asked for. @throws ZagreusError UNSUPPORTED_TOKENIZER */
-export function vocabularyOf({ core, info }: { core: Core; info: ModelInfo }): Vocabulary {
+/** The vocabulary of a model, built when it is first asked for. @throws ZagreusError UNSUPPORTED_TOKENIZER */
+export function* vocabularyOf({ core, info }: Tokens): Steps<Vocabulary> {
   let vocabulary = vocabularies.get(core);
   if (!vocabulary) {
-    vocabulary = buildVocabulary(tokenTexts(core, info.vocabulary), info.tokenizer.end);
+    vocabulary = yield* buildVocabulary(yield* tokenTexts(core, info.vocabulary), info.tokenizer.end);
     vocabularies.set(core, vocabulary);
   }
   return vocabulary;
 }
 
 /** Bytes of every token that writes text; empty for the others. */
-function tokenTexts(core: Core, size: number): Uint8Array[] {
+function* tokenTexts(core: Core, size: number): Steps<Uint8Array[]> {
   const { exports } = core;
-  return Array.from({ length: size }, (_, token) => {
+  const texts: Uint8Array[] = [];
+  for (let token = 0; token < size; token++) {
+    if (token % STEP === 0) yield;
     const type = exports.tokenType(token);
     const writes = type === TOKEN_NORMAL || type === TOKEN_USER_DEFINED || type === TOKEN_BYTE;
-    return core.read(writes ? core.counted(exports.tokenBytes(token)) : 0);
-  });
+    texts.push(core.read(writes ? core.counted(exports.tokenBytes(token)) : 0));
+  }
+  return texts;
 }
 
 /** @throws ZagreusError UNSUPPORTED_TOKENIZER when a byte has no token of its own: then not every text could be written */
-export function buildVocabulary(texts: readonly Uint8Array[], end: readonly number[]): Vocabulary {
+export function* buildVocabulary(texts: readonly Uint8Array[], end: readonly number[]): Steps<Vocabulary> {
+  const isEnd = new Set(end);
   const offsets = new Int32Array(texts.length + 1);
   const control: number[] = [];
   const byText = new Map<string, number>();
-  texts.forEach((text, token) => {
-    const length = end.includes(token) ? 0 : text.length;
+  for (const [token, text] of texts.entries()) {
+    if (token % STEP === 0) yield;
+    const length = isEnd.has(token) ? 0 : text.length;
     offsets[token + 1] = offsets[token]! + length;
     if (length > 0) {
       const key = String.fromCharCode(...text);
       if (!byText.has(key)) byText.set(key, token); // one of those with the same text is enough
-    } else if (!end.includes(token)) control.push(token);
-  });
+    } else if (!isEnd.has(token)) control.push(token);
+  }
   const data = new Uint8Array(offsets[texts.length]!);
   texts.forEach((text, token) => {
     if (offsets[token + 1]! > offsets[token]!) data.set(text, offsets[token]);
@@ -89,19 +104,21 @@ export function buildVocabulary(texts: readonly Uint8Array[], end: readonly numb
     longest: texts.reduce((most, { length }) => Math.max(most, length), 0),
     data,
     offsets,
-    trie: buildTrie(byText),
-    longTrie: buildTrie(new Map([...byText].filter(([text]) => text.length > SHORT))),
+    trie: yield* buildTrie(byText),
+    longTrie: yield* buildTrie(new Map([...byText].filter(([text]) => text.length > SHORT))),
   };
 }
 
-function buildTrie(byText: ReadonlyMap<string, number>): Trie {
+function* buildTrie(byText: ReadonlyMap<string, number>): Steps<Trie> {
   const byte = [0];
   const depth = [0];
   const token = [-1];
   const after = [0];
   const path = [0]; // nodes from the root to the last one
   let before = "";
-  for (const text of [...byText.keys()].sort()) {
+  const sorted = [...byText.keys()].sort();
+  for (const [i, text] of sorted.entries()) {
+    if (i % STEP === 0) yield;
     let same = 0;
     while (same < before.length && before.charCodeAt(same) === text.charCodeAt(same)) same++;
     while (path.length > same + 1) after[path.pop()!] = byte.length;

@@ -1,11 +1,11 @@
 // Grammars in llama.cpp's GBNF: what they take, what is refused, and that a text always comes to its end.
 
 import { describe, expect, test } from "vitest";
-import { createConstraint } from "../../../host/core/grammar/index.js";
+import { finish } from "../../../host/core/grammar/index.js";
 import { buildVocabulary } from "../../../host/core/grammar/vocabulary.js";
 import { caught } from "../../support/nano.js";
 import { turn } from "../../support/turn.js";
-import { allowed, CONTROL, END, grammar, takes, throwDice, vocabulary } from "./grammar_harness.js";
+import { allowed, CONTROL, createConstraint, END, grammar, takes, throwDice, vocabulary } from "./grammar_harness.js";
 
 const CASES: [name: string, grammar: string, right: string[], wrong: string[]][] = [
   ["a literal", 'root ::= "abc"', ["abc"], ["", "ab", "abcd", "Abc"]],
@@ -169,7 +169,7 @@ describe("masks", () => {
   });
 
   test("a vocabulary that cannot write every byte is refused", async () => {
-    expect(await caught(() => buildVocabulary([Uint8Array.of(65)], []))).toMatchObject({
+    expect(await caught(() => finish(buildVocabulary([Uint8Array.of(65)], [])))).toMatchObject({
       code: "UNSUPPORTED_TOKENIZER",
     });
   });

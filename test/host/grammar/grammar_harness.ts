@@ -1,7 +1,7 @@
 // Grammars without a model: a vocabulary of all bytes and some longer tokens, and dice in the model's place.
 
 import type { ResponseFormat } from "../../../host/core/api/api.js";
-import { createConstraint } from "../../../host/core/grammar/index.js";
+import { finish, createConstraint as steps, type Vocabulary } from "../../../host/core/grammar/index.js";
 import { buildVocabulary } from "../../../host/core/grammar/vocabulary.js";
 
 const WORDS = [
@@ -32,7 +32,9 @@ const texts = [
 ];
 export const CONTROL = texts.length - 2;
 export const END = texts.length - 1;
-export const vocabulary = buildVocabulary(texts, [END]);
+export const vocabulary = finish(buildVocabulary(texts, [END]));
+
+export const createConstraint = (format: ResponseFormat, on: Vocabulary) => finish(steps(format, on));
 
 const isSet = (mask: Uint8Array, token: number) => ((mask[token >> 3]! >> (token & 7)) & 1) === 1;
 const newMask = () => new Uint8Array((vocabulary.size + 7) >> 3);

@@ -2,11 +2,11 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createConstraint, schemaToGrammar } from "../../../host/core/grammar/index.js";
+import { finish, schemaToGrammar } from "../../../host/core/grammar/index.js";
 import { caught } from "../../support/nano.js";
 import { mistake, randomSchema } from "../../support/random_schemas.mjs";
 import { turn } from "../../support/turn";
-import { schema, takes, throwDice, vocabulary } from "./grammar_harness.js";
+import { createConstraint, schema, takes, throwDice, vocabulary } from "./grammar_harness.js";
 
 /** Every value is compact JSON. */
 const CASES: [name: string, schema: unknown, valid: string[], invalid: string[]][] = [
@@ -345,7 +345,7 @@ describe("hostile schemas are refused quickly", () => {
 
 test("several schemas share one grammar", () => {
   const rules = ["one", "two"].map((name, i) =>
-    schemaToGrammar({ type: "object", properties: { a: { const: i } }, required: ["a"] }, name),
+    finish(schemaToGrammar({ type: "object", properties: { a: { const: i } }, required: ["a"] }, name)),
   );
   const format = { type: "grammar", grammar: `root ::= one | "x" two\n${rules.join("")}` } as const;
   expect(takes(format, '{"a":0}')).toBe(true);

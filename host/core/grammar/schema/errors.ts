@@ -1,6 +1,7 @@
 // BAD_SCHEMA, and the limits.
 
 import { ZagreusError } from "../../api/errors.js";
+import type { Steps } from "../slices.js";
 
 /** Levels of a schema, and of schemas in schemas once references are followed. */
 export const MAX_DEPTH = 64;
@@ -39,11 +40,12 @@ export function checkSize(schema: unknown): void {
 }
 
 /** What is wrong with the grammar that a schema becomes, is wrong with the schema. */
-export function asSchema<T>(make: () => T): T {
+export function* asSchema<T>(steps: Steps<T>): Steps<T> {
   try {
-    return make();
+    return yield* steps;
   } catch (error) {
     if (!(error instanceof ZagreusError) || error.code !== "BAD_GRAMMAR") throw error;
+    if (error.value === "root") throw badSchema("#", "nothing is valid");
     throw new ZagreusError("BAD_SCHEMA", `schema as a ${error.message}`, {
       field: "#",
       value: error.value,

@@ -1,16 +1,19 @@
 // The rules of a grammar that is being written.
 
-import { complement } from "../gbnf.js";
-import { badSchema, MAX_RULE_TEXT } from "./errors.js";
-import { charClass, literal, plainRanges } from "./gbnf_text.js";
+import { ANY_CHARACTER } from "../../ranges.js";
+import { badSchema, MAX_RULE_TEXT } from "../errors.js";
+import { ANY_TEXT, listed, type Language, subtract } from "../regular/language.js";
+import { charClass, plainRanges } from "./gbnf_text.js";
+import { languageText } from "./language_text.js";
 import { ANY_NUMBER } from "./numbers.js";
 
 /** Behind ":" and ",": compact, or with one space as most people write it. */
 export const SPACE = '" "?';
+export const COMMA = `"," ${SPACE}`;
 
 const HEX = "[0-9a-fA-F]";
 /** Any character of a string. No halves of surrogate pairs: a character counts once however it is written. */
-const PLAIN = charClass(plainRanges(complement([])));
+const PLAIN = charClass(plainRanges(ANY_CHARACTER));
 const ESCAPE = `"\\\\" (["\\\\/bfnrt] | "u" ([0-9abcefABCEF] ${HEX}{3} | [dD] [0-7] ${HEX}{2}))`;
 const CHAR = `(${PLAIN} | ${ESCAPE})`;
 
@@ -20,10 +23,13 @@ const PRIMITIVES: Readonly<Record<string, string>> = {
   string: `"\\"" ${CHAR}* "\\""`,
   number: ANY_NUMBER,
   value: '$object | $array | $string | $number | "true" | "false" | "null"',
-  array: `"[" ($value ("," ${SPACE} $value)*)? "]"`,
-  object: `"{" ($member ("," ${SPACE} $member)*)? "}"`,
+  array: `"[" ($value (${COMMA} $value)*)? "]"`,
+  object: `"{" ($member (${COMMA} $member)*)? "}"`,
   member: `$key ":" ${SPACE} $value`,
 };
+
+/** States of what tells other names from those that are taken; beyond, names are told apart by how they begin. */
+const MAX_NAME_STATES = 4000;
 
 export class Rules {
   readonly #root: string;
@@ -44,7 +50,8 @@ export class Rules {
 
   define(name: string, body: string): void {
     this.#size += name.length + body.length;
-    if (this.#size > MAX_RULE_TEXT) throw badSchema("#", "makes too large a grammar", this.#size);
+    if (this.#size > MAX_RULE_TEXT)
+      throw badSchema("#", `makes a grammar of more than ${MAX_RULE_TEXT} characters`, this.#size);
     this.#bodies.set(name, body);
   }
 
@@ -65,40 +72,35 @@ export class Rules {
     if (this.#bodies.has(name)) return name;
     this.define(name, ""); // it may need itself
     const body =
-      kind === "key" ? this.keyBut([]) : PRIMITIVES[kind]!.replace(/\$(\w+)/g, (_, used) => this.primitive(used));
+      kind === "key"
+        ? this.text(otherNames([], "#"))
+        : PRIMITIVES[kind]!.replace(/\$(\w+)/g, (_, used) => this.primitive(used));
     this.define(name, body);
     return name;
   }
 
-  /**
-   * A key of an object in quotes that is none of `names`. It has no escapes, so that nothing is written in two ways; and it is not
-   * "__proto__", which is no good to those who copy objects.
-   */
-  keyBut(names: readonly string[]): string {
-    const taken = new Set(["__proto__", ...names]);
-    const any = `${PLAIN}*`;
-    /** Ends of keys that begin with `prefix`. */
-    const rest = (prefix: string, left: readonly string[]): string => {
-      const next = new Map<string, string[]>();
-      for (const name of left) {
-        const char = String.fromCodePoint(name.codePointAt(prefix.length) ?? 0);
-        if (name.length > prefix.length) next.set(char, [...(next.get(char) ?? []), name]);
-      }
-      const items = taken.has(prefix) ? [] : ['""'];
-      const others = complement([...next.keys()].map((char) => [char.codePointAt(0)!, char.codePointAt(0)!] as const));
-      items.push(`${charClass(plainRanges(others))} ${any}`);
-      for (const [char, names] of next) {
-        if (/[\p{Cs}"\\\p{Cc}]/u.test(char)) continue; // cannot be written without escapes
-        items.push(`${literal(char)} (${names.length > 0 ? this.rule(rest(prefix + char, names)) : any})`);
-      }
-      return items.join(" | ");
-    };
-    return `"\\"" (${rest("", [...taken])}) "\\""`;
+  /** A string in quotes whose characters are a text of the language. */
+  text(language: Language): string {
+    return this.rule(`"\\"" ${languageText(language, this)} "\\""`);
   }
 
   /** All rules, the root first. */
-  text(): string {
+  toString(): string {
     const order = [...this.#bodies].sort(([a], [b]) => Number(b === this.#root) - Number(a === this.#root));
     return order.map(([name, body]) => `${name} ::= ${body}\n`).join("");
   }
+}
+
+/**
+ * Names of properties that are none of `names`, and not "__proto__", which is no good to those who copy objects. Where the names
+ * are many or long, fewer others are left: none that begins as a long one does.
+ */
+export function otherNames(names: readonly string[], path: string): Language {
+  const taken = ["__proto__", ...names];
+  const size = (most: number) => taken.reduce((sum, name) => sum + Math.min(name.length, most), 0);
+  const most = [Number.POSITIVE_INFINITY, 64, 16, 8, 4, 2].find((most) => size(most) <= MAX_NAME_STATES) ?? 1;
+  const exact = listed(taken.filter((name) => name.length <= most));
+  const begun = [...new Set(taken.filter((name) => name.length > most).map((name) => [...name].slice(0, most).join("")))];
+  const others = subtract(ANY_TEXT, exact, path);
+  return begun.length > 0 ? subtract(others, listed(begun, true), path) : others;
 }

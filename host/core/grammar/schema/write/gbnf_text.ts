@@ -1,6 +1,6 @@
 // GBNF as text.
 
-import { normalized, type Range } from "../gbnf.js";
+import { intersection, type Range } from "../../ranges.js";
 
 /** A literal. */
 export function literal(text: string): string {
@@ -37,9 +37,8 @@ export function jsonChar(ranges: readonly Range[]): string | undefined {
   return choice([plain.length > 0 ? charClass(plain) : undefined, ...escapes]);
 }
 
-/** The characters of the ranges that may stand in a JSON string as they are. */
-export const plainRanges = (ranges: readonly Range[]): Range[] =>
-  normalized(ranges.flatMap((range) => cut(range, PLAIN)));
+/** The characters of the ranges, which are normalized, that may stand in a JSON string as they are. */
+export const plainRanges = (ranges: readonly Range[]): Range[] => intersection(ranges, PLAIN);
 
 /** What may stand in a JSON string as it is. */
 const PLAIN: readonly Range[] = [
@@ -48,14 +47,6 @@ const PLAIN: readonly Range[] = [
   [0x5d, 0xd7ff],
   [0xe000, 0x10ffff],
 ];
-
-/** The parts of a range that lie in others. */
-function cut([first, last]: Range, others: readonly Range[]): Range[] {
-  return others.flatMap(([low, high]): Range[] => {
-    const [from, to] = [Math.max(first, low), Math.min(last, high)];
-    return from <= to ? [[from, to]] : [];
-  });
-}
 
 function code(point: number): string {
   const char = String.fromCodePoint(point);

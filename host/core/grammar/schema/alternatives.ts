@@ -1,0 +1,226 @@
+// The ways in which a value can be valid against a schema, each as facts that have to hold together. A way that is left out makes
+// fewer texts possible, never a wrong one.
+
+import { ANY_CELL, type Cell, cellOf, merge, naturalTypes, unseen } from "./cell.js";
+import { badSchema } from "./errors.js";
+import { negations } from "./negation.js";
+import type { Applicators, Dependent, Reader, SchemaNode } from "./reader.js";
+import { canonical, OBJECT } from "./types.js";
+
+/** Ways of one schema. */
+const MAX_WAYS = 2000;
+/** Pairs of ways that are put together for all of a schema. */
+const MAX_MERGES = 100_000;
+/** Levels of required properties that are looked at for what contradicts itself. */
+const MAX_LOOKED = 3;
+
+/** Thrown where a schema is looked at while its own ways are being found. */
+const UNFINISHED = Symbol("unfinished");
+
+export class Alternatives {
+  readonly reader: Reader;
+  readonly #known = new Map<string, readonly Cell[]>();
+  readonly #open = new Set<string>();
+  /** Reasons for which ways were left out, by place. */
+  readonly leftOut = new Map<string, string>();
+  #merges = 0;
+  #looking = 0;
+
+  constructor(reader: Reader) {
+    this.reader = reader;
+  }
+
+  /** Ways in which a value is valid against all of some schemas. None: no value is. */
+  ofAll(nodes: readonly SchemaNode[]): readonly Cell[] {
+    const [first, ...more] = nodes;
+    if (!first) return [ANY_CELL];
+    if (more.length === 0) return this.of(first);
+    return this.#remember(`all ${keyOf(nodes)}`, first.path, () =>
+      nodes.reduce<readonly Cell[]>((ways, node) => this.#both(ways, this.of(node), node.path), [ANY_CELL]),
+    );
+  }
+
+  /** @param from what leads there */
+  of(node: SchemaNode, from = node.path): readonly Cell[] {
+    return this.#remember(`${node.id}`, from, () => this.#expand(node));
+  }
+
+  /** Ways in which it is not. */
+  ofNot(node: SchemaNode): readonly Cell[] {
+    return this.#remember(`not ${node.id}`, node.path, () => negations(node, this));
+  }
+
+  /** Ways that go together. */
+  both(a: readonly Cell[], b: readonly Cell[], path: string): readonly Cell[] {
+    return this.#both(a, b, path).filter((cell) => !this.contradicts(cell));
+  }
+
+  /** Whether a property that is required cannot be, as far as that is looked at. */
+  contradicts(cell: Cell): boolean {
+    if ((cell.types & ~OBJECT) !== 0 || !cell.required || !cell.properties || this.#looking >= MAX_LOOKED) return false;
+    this.#looking++;
+    try {
+      return cell.required.some((name) => {
+        const said = cell.properties!.filter((property) => property.name === name).map(({ schema }) => schema);
+        return said.length > 0 && this.ofAll(said).every((inner) => this.contradicts(inner));
+      });
+    } catch (error) {
+      if (error !== UNFINISHED) throw error;
+      return false;
+    } finally {
+      this.#looking--;
+    }
+  }
+
+  #remember(key: string, path: string, find: () => readonly Cell[]): readonly Cell[] {
+    const known = this.#known.get(key);
+    if (known) return known;
+    if (this.#open.has(key)) {
+      if (this.#looking > 0) throw UNFINISHED;
+      throw badSchema(path, "refers to itself");
+    }
+    this.#open.add(key);
+    try {
+      const ways = unique(find());
+      if (ways.length > MAX_WAYS) throw tooMany(path);
+      this.#known.set(key, ways);
+      return ways;
+    } finally {
+      this.#open.delete(key);
+    }
+  }
+
+  #expand({ own, parts, path }: SchemaNode): readonly Cell[] {
+    if (!own) return [];
+    const { references = [], allOf = [], anyOf, oneOf, not, condition, dependents = [] } = parts;
+    let ways: readonly Cell[] = [own];
+    const add = (more: readonly Cell[]) => {
+      ways = this.#both(ways, more, path);
+    };
+    for (const reference of references) add(this.of(this.reader.target(reference), reference.path));
+    for (const part of allOf) add(this.of(part));
+    if (anyOf) add(anyOf.flatMap((option) => this.of(option)).map(forgetItems));
+    if (oneOf) ways = this.#oneOf(ways, oneOf, path);
+    if (condition) ways = this.#condition(ways, condition, path);
+    for (const dependent of dependents) ways = this.#dependent(ways, dependent, path);
+    if (not) ways = this.both(ways, this.ofNot(not), path);
+    return this.#unevaluated(ways, parts);
+  }
+
+  /** Valid against one, and not against any other that could be valid too. */
+  #oneOf(ways: readonly Cell[], options: readonly SchemaNode[], path: string): readonly Cell[] {
+    return options.flatMap((option, i) => {
+      let chosen = this.#both(ways, this.of(option), path);
+      options.forEach((other, j) => {
+        if (i === j) return;
+        chosen = chosen.flatMap((cell) => {
+          const clashes = this.both([cell], this.of(other), path).length > 0;
+          return clashes ? this.both([cell], this.ofNot(other), path) : [cell];
+        });
+      });
+      return chosen;
+    });
+  }
+
+  #condition(ways: readonly Cell[], { test, yes, no }: NonNullable<Applicators["condition"]>, path: string) {
+    // What a test without `then` looks at is not seen by all validators: less is seen to be sure.
+    const tested = yes ? this.of(test) : this.of(test).map(unseen);
+    const then = this.both(this.both(ways, tested, path), this.of(yes ?? this.reader.anything), path);
+    const otherwise = this.of(no ?? this.reader.anything);
+    if (otherwise.length === 0) return then;
+    return [...then, ...this.both(this.both(ways, otherwise, path), this.ofNot(test), path)];
+  }
+
+  /** Either the property is not there, or what depends on it holds. */
+  #dependent(ways: readonly Cell[], { name, then }: Dependent, path: string): readonly Cell[] {
+    const absent = cellOf(OBJECT, { properties: [{ name, schema: this.reader.nothing, hidden: true }] });
+    const present = cellOf(OBJECT, { required: [name] });
+    const other = ways.flatMap((cell) => {
+      const rest = merge(cell, cellOf(~OBJECT));
+      return rest ? [rest] : [];
+    });
+    const without = this.both(ways, [absent], path);
+    const others = without.length > 0 ? other : [];
+    return [...this.both(this.both(ways, [present], path), this.of(then), path), ...without, ...others];
+  }
+
+  /** Adds what is asked of the properties and items that nothing has looked at. */
+  #unevaluated(ways: readonly Cell[], { unevaluatedItems, unevaluatedProperties }: Applicators): readonly Cell[] {
+    if (!unevaluatedItems && !unevaluatedProperties) return ways;
+    return ways.flatMap((cell) => {
+      const rest: Cell = { ...ANY_CELL };
+      if (unevaluatedProperties && !cell.seenAll) {
+        const { seenNames = [], seenPatterns = [] } = cell;
+        rest.others = [{ names: seenNames, patterns: seenPatterns, schema: unevaluatedProperties }];
+      }
+      const { seenItems = 0, seenContains = [] } = cell;
+      if (unevaluatedItems && seenItems < Number.POSITIVE_INFINITY) {
+        const schema = this.reader.anyOf([...seenContains, unevaluatedItems]);
+        rest.items = [{ from: seenItems, to: Number.POSITIVE_INFINITY, schema }];
+      }
+      if (unevaluatedProperties) rest.seenAll = true;
+      if (unevaluatedItems) rest.seenItems = Number.POSITIVE_INFINITY;
+      const merged = merge(cell, rest);
+      return merged ? [merged] : [];
+    });
+  }
+
+  #both(a: readonly Cell[], b: readonly Cell[], path: string): readonly Cell[] {
+    this.#merges += a.length * b.length;
+    if (this.#merges > MAX_MERGES) throw badSchema(path, `more than ${MAX_MERGES} combinations of its parts`, this.#merges);
+    const ways: Cell[] = [];
+    for (const x of a) {
+      for (const y of b) {
+        const merged = x === ANY_CELL ? y : y === ANY_CELL ? x : merge(x, y);
+        if (merged) ways.push(merged);
+      }
+    }
+    if (ways.length > MAX_WAYS) throw tooMany(path);
+    return ways;
+  }
+}
+
+/** Of several ways those that people mean: of the types that keywords speak of, where there are such. */
+export function natural(ways: readonly Cell[]): readonly Cell[] {
+  const found = ways.flatMap((cell) => {
+    const types = naturalTypes(cell);
+    return types === 0 || isForced(cell) ? [] : [{ ...cell, types }];
+  });
+  return found.length > 0 ? found : ways;
+}
+
+/** Whether a property that nobody speaks of is there only to be wrong for another schema. */
+function isForced({ required = [], properties = [] }: Cell): boolean {
+  const hidden = new Set(properties.filter((property) => property.hidden).map(({ name }) => name));
+  for (const property of properties) if (!property.hidden) hidden.delete(property.name);
+  return required.some((name) => hidden.has(name));
+}
+
+/** That an option looks at all items is not seen by all validators. */
+function forgetItems({ seenItems, ...cell }: Cell): Cell {
+  return seenItems === undefined || seenItems === Number.POSITIVE_INFINITY ? cell : { ...cell, seenItems };
+}
+
+const tooMany = (path: string) => badSchema(path, `more than ${MAX_WAYS} ways to be valid`, MAX_WAYS);
+
+/** A name for what all of some schemas ask. */
+export const keyOf = (nodes: readonly SchemaNode[]): string =>
+  [...new Set(nodes.map(({ id }) => id))].sort((a, b) => a - b).join();
+
+function unique(ways: readonly Cell[]): readonly Cell[] {
+  if (ways.length < 2) return ways;
+  const seen = new Set<string>();
+  return ways.filter((cell) => {
+    const key = signature(cell);
+    return seen.has(key) ? false : seen.add(key);
+  });
+}
+
+function signature(cell: Cell): string {
+  return JSON.stringify(cell, (key, value) => {
+    if (key === "path") return undefined;
+    if (key === "values") return canonical(value);
+    if (value === Number.POSITIVE_INFINITY) return "Infinity";
+    return value !== null && typeof value === "object" && "parts" in value ? value.id : value;
+  });
+}

@@ -1,0 +1,171 @@
+// What is not valid against a schema: each thing that it asks for can fail. What cannot be said of a text that way is left out.
+
+import type { Alternatives } from "./alternatives.js";
+import { ANY_CELL, type Cell, cellOf, type Facts, merge, unseen } from "./cell.js";
+import type { SchemaNode } from "./reader.js";
+import { ALL_TYPES, ARRAY, BOOLEAN, FRACTION, INTEGER, isObject, NUMBER, OBJECT, STRING, typeOf } from "./types.js";
+
+/** Ways in which a value is not valid against a schema, or at least some of them. */
+export function negations(node: SchemaNode, ways: Alternatives): Cell[] {
+  const { own, parts } = node;
+  if (!own) return [ANY_CELL];
+  const found = negatedCell(own, node.path, ways);
+  const { references = [], allOf = [], anyOf, oneOf, not, condition, dependents = [] } = parts;
+  for (const reference of references) found.push(...ways.ofNot(ways.reader.target(reference)));
+  for (const part of allOf) found.push(...ways.ofNot(part));
+  if (anyOf) found.push(...noneOf(anyOf, ways, node.path));
+  if (oneOf) found.push(...noneOf(oneOf, ways, node.path), ...twoOf(oneOf, ways, node.path));
+  if (not) found.push(...ways.of(not));
+  if (condition) {
+    const { test, yes = ways.reader.anything, no = ways.reader.anything } = condition;
+    found.push(...ways.both(ways.of(test), ways.ofNot(yes), node.path));
+    found.push(...ways.both(ways.ofNot(test), ways.ofNot(no), node.path));
+  }
+  for (const { name, then } of dependents) {
+    found.push(...ways.both([cellOf(OBJECT, { required: [name] })], ways.ofNot(then), node.path));
+  }
+  for (const keyword of ["unevaluatedItems", "unevaluatedProperties"] as const) {
+    if (parts[keyword] && parts[keyword] !== ways.reader.anything)
+      ways.leftOut.set(node.path, `the opposite of ${keyword}`);
+  }
+  return found.map(unseen);
+}
+
+function noneOf(nodes: readonly SchemaNode[], ways: Alternatives, path: string): readonly Cell[] {
+  return nodes.reduce<readonly Cell[]>((all, node) => ways.both(all, ways.ofNot(node), path), [ANY_CELL]);
+}
+
+function twoOf(nodes: readonly SchemaNode[], ways: Alternatives, path: string): Cell[] {
+  return nodes.flatMap((a, i) => nodes.slice(0, i).flatMap((b) => ways.both(ways.of(a), ways.of(b), path)));
+}
+
+type Negation<K extends keyof Facts> = (fact: Facts[K], path: string, ways: Alternatives) => Cell[];
+
+/** The one fact of a negation, of values of a type. */
+const only = (type: number, facts: Partial<Facts>): Cell[] => [cellOf(type, facts)];
+
+/** How each fact fails. */
+const NEGATIONS: { [K in keyof Facts]?: Negation<K> } = {
+  values: (values, path, ways) => otherValues(values, path, ways),
+  minimum: ({ value, exclusive }) => only(NUMBER, { maximum: { value, exclusive: !exclusive } }),
+  maximum: ({ value, exclusive }) => only(NUMBER, { minimum: { value, exclusive: !exclusive } }),
+  multipleOf: (steps) => steps.flatMap((step) => only(NUMBER, { notMultipleOf: [step] })),
+  minLength: (min) => (min > 0 ? only(STRING, { maxLength: min - 1 }) : []),
+  maxLength: (max) => only(STRING, { minLength: max + 1 }),
+  patterns: (patterns) =>
+    patterns.flatMap((fact) => only(STRING, { patterns: [{ ...fact, negated: !fact.negated }] })),
+  formats: (formats, path, ways) => leave(`the opposite of format "${formats[0]!.format}"`, path, ways),
+  minItems: (min) => (min > 0 ? only(ARRAY, { maxItems: min - 1 }) : []),
+  maxItems: (max) => only(ARRAY, { minItems: max + 1 }),
+  uniqueItems: (_, path, ways) => leave("the opposite of uniqueItems", path, ways),
+  items: (items, _, ways) =>
+    items.flatMap(({ from, to, schema }) => {
+      const wrong = ways.reader.not(schema);
+      if (wrong === ways.reader.nothing) return [];
+      if (from === 0 && to === Number.POSITIVE_INFINITY) return only(ARRAY, { contains: [atLeast(wrong, 1)] });
+      return only(ARRAY, { minItems: from + 1, items: [{ from, to: from + 1, schema: wrong }] });
+    }),
+  contains: (contains) =>
+    contains.flatMap(({ schema, min, max }) => [
+      ...(min > 0 ? only(ARRAY, { contains: [{ schema, min: 0, max: min - 1 }] }) : []),
+      ...(max < Number.POSITIVE_INFINITY ? only(ARRAY, { contains: [atLeast(schema, max + 1)] }) : []),
+    ]),
+  minProperties: (min) => (min > 0 ? only(OBJECT, { maxProperties: min - 1 }) : []),
+  maxProperties: (max) => only(OBJECT, { minProperties: max + 1 }),
+  required: (names, _, { reader }) =>
+    names.flatMap((name) => only(OBJECT, { properties: [{ name, schema: reader.nothing, hidden: true }] })),
+  properties: (properties, _, { reader }) =>
+    properties.flatMap(({ name, schema }) => {
+      const wrong = reader.not(schema);
+      if (wrong === reader.nothing) return [];
+      return only(OBJECT, { required: [name], properties: [{ name, schema: wrong, hidden: true }] });
+    }),
+  patternProperties: (_, path, ways) => leave("the opposite of patternProperties", path, ways),
+  others: (others, path, ways) =>
+    others.every(({ schema }) => schema === ways.reader.anything)
+      ? []
+      : leave("the opposite of additionalProperties", path, ways),
+  propertyNames: (names, path, ways) =>
+    names.every((schema) => schema === ways.reader.anything) ? [] : leave("the opposite of propertyNames", path, ways),
+};
+
+const atLeast = (schema: SchemaNode, min: number) => ({ schema, min, max: Number.POSITIVE_INFINITY });
+
+function leave(what: string, path: string, ways: Alternatives): Cell[] {
+  ways.leftOut.set(path, what);
+  return [];
+}
+
+function negatedCell(cell: Cell, path: string, ways: Alternatives): Cell[] {
+  const types = ALL_TYPES & ~cell.types;
+  // Types that listed values leave out come with the values.
+  const found = types !== 0 && !cell.values ? [cellOf(types)] : [];
+  for (const key of Object.keys(NEGATIONS) as (keyof Facts)[]) found.push(...negatedFact(key, cell, path, ways));
+  return found;
+}
+
+function negatedFact<K extends keyof Facts>(key: K, cell: Cell, path: string, ways: Alternatives): Cell[] {
+  const fact = cell[key] as Facts[K] | undefined;
+  return fact === undefined ? [] : NEGATIONS[key]!(fact, path, ways);
+}
+
+/** All values but these. */
+function otherValues(values: readonly unknown[], path: string, ways: Alternatives): Cell[] {
+  const listed = values.reduce<number>((types, value) => types | typeOf(value), 0);
+  const types = ALL_TYPES & ~listed;
+  const found = types !== 0 ? [cellOf(types)] : [];
+  const excluded = values.filter((value) => typeof value === "string");
+  if (listed & STRING) found.push(cellOf(STRING, { excluded }));
+  if (listed & NUMBER) found.push(...otherNumbers(values.filter((value) => typeof value === "number"), types)); // biome-ignore format: one line
+  if (listed & BOOLEAN) {
+    const left = [true, false].filter((value) => !values.includes(value));
+    if (left.length > 0) found.push({ ...cellOf(BOOLEAN, { values: left }), said: true });
+  }
+  for (const type of [ARRAY, OBJECT]) {
+    const structures = values.filter((value) => typeOf(value) === type);
+    if (structures.length === 0) continue;
+    found.push(
+      ...structures.reduce<readonly Cell[]>(
+        (all, value) => ways.both(all, otherStructure(value, path, ways), path),
+        [cellOf(type)],
+      ),
+    );
+  }
+  return found;
+}
+
+/** The intervals between numbers. @param apart types that are possible as a whole already */
+function otherNumbers(numbers: readonly number[], apart: number): Cell[] {
+  const type = NUMBER & ~(apart & (INTEGER | FRACTION));
+  const borders = [...new Set(numbers)].sort((a, b) => a - b);
+  const below = [...borders, undefined];
+  return below.flatMap((high, i) => {
+    const low = borders[i - 1];
+    const interval = merge(
+      cellOf(type, low === undefined ? {} : { minimum: { value: low, exclusive: true } }),
+      cellOf(type, high === undefined ? {} : { maximum: { value: high, exclusive: true } }),
+    );
+    return interval ? [interval] : [];
+  });
+}
+
+/** Arrays, or objects, that differ from one in their size or in a part. */
+function otherStructure(value: unknown, path: string, ways: Alternatives): Cell[] {
+  const { reader } = ways;
+  const facts: Partial<Facts> = Array.isArray(value)
+    ? {
+        minItems: value.length,
+        maxItems: value.length,
+        items: value.map((item, i) => ({ from: i, to: i + 1, schema: reader.constant(item, path) })),
+      }
+    : {
+        required: Object.keys(value as object),
+        maxProperties: Object.keys(value as object).length,
+        properties: isObject(value)
+          ? Object.keys(value).map((name) => ({ name, schema: reader.constant(value[name], path), hidden: true }))
+          : [],
+      };
+  return negatedCell({ ...cellOf(Array.isArray(value) ? ARRAY : OBJECT, facts) }, path, ways).filter(
+    ({ types }) => (types & (ARRAY | OBJECT)) !== 0 && types !== (ALL_TYPES & ~ARRAY) && types !== (ALL_TYPES & ~OBJECT),
+  );
+}

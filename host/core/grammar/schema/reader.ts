@@ -1,0 +1,327 @@
+// Reads a schema into nodes whose keywords are known to be what they must be. Equal schemas are one node.
+
+import { type Bound, type Cell, cellOf, type Facts, merge } from "./cell.js";
+import { badSchema } from "./errors.js";
+import { count, list, members, number, strings, text } from "./keywords.js";
+import { escaped, References } from "./references.js";
+import { ALL_TYPES, ARRAY, canonical, isObject, type JsonObject, NUMBER, OBJECT, own, STRING, TYPE_NAMES } from "./types.js";
+
+export class SchemaNode {
+  readonly id: number;
+  /** Where it stands in the document, or the first of those that are equal. */
+  readonly path: string;
+  /** What it says itself; undefined: nothing is valid. */
+  readonly own: Cell | undefined;
+  readonly parts: Applicators;
+
+  constructor(id: number, path: string, own: Cell | undefined, parts: Applicators) {
+    this.id = id;
+    this.path = path;
+    this.own = own;
+    this.parts = parts;
+  }
+}
+
+/** Where a reference leads, and where it stands. */
+interface Reference {
+  pointer: string;
+  path: string;
+}
+
+/** Keywords that apply further schemas to the same value. */
+export interface Applicators {
+  references?: readonly Reference[];
+  allOf?: readonly SchemaNode[];
+  anyOf?: readonly SchemaNode[];
+  oneOf?: readonly SchemaNode[];
+  not?: SchemaNode;
+  condition?: { test: SchemaNode; yes: SchemaNode | undefined; no: SchemaNode | undefined };
+  dependents?: readonly Dependent[];
+  unevaluatedItems?: SchemaNode;
+  unevaluatedProperties?: SchemaNode;
+}
+
+/** What has to hold where a property is there. */
+export interface Dependent {
+  name: string;
+  then: SchemaNode;
+}
+
+/** A place in the document. */
+interface Place {
+  schema: JsonObject;
+  pointer: string;
+}
+
+const INT32: Partial<Facts> = { minimum: at(-(2 ** 31)), maximum: at(2 ** 31 - 1) };
+const UINT32: Partial<Facts> = { minimum: at(0), maximum: at(2 ** 32 - 1) };
+
+function at(value: number, exclusive = false): Bound {
+  return { value, exclusive };
+}
+
+const whole = (keyword: keyof Facts) => (place: Place) => factOf(keyword, count(place.schema, keyword, where(place)));
+const bound = (fact: "minimum" | "maximum", keyword: string, exclusive: boolean) => (place: Place) => {
+  // Up to draft 4, and in OpenAPI 3.0, exclusiveMinimum and exclusiveMaximum say of the other bound whether it is out.
+  const said = own(place.schema, keyword);
+  const value = number(place.schema, typeof said === "boolean" ? fact : keyword, where(place));
+  return value === undefined || said === false ? {} : { [fact]: at(value, exclusive) };
+};
+
+/** What one keyword says, and of what type of values; most facts have the name of their keyword. */
+const FACTS: readonly [keyword: string, spoken: number, read: (place: Place) => Partial<Facts>][] = [
+  ["enum", 0, (place) => factOf("values", list(place.schema, "enum", where(place)))],
+  ["const", 0, ({ schema }) => ({ values: [schema.const] })],
+  ["minimum", NUMBER, bound("minimum", "minimum", false)],
+  ["exclusiveMinimum", NUMBER, bound("minimum", "exclusiveMinimum", true)],
+  ["maximum", NUMBER, bound("maximum", "maximum", false)],
+  ["exclusiveMaximum", NUMBER, bound("maximum", "exclusiveMaximum", true)],
+  ["multipleOf", NUMBER, multipleOf],
+  ["minLength", STRING, whole("minLength")],
+  ["maxLength", STRING, whole("maxLength")],
+  ["pattern", STRING, pattern],
+  ["format", STRING, format],
+  ["minItems", ARRAY, whole("minItems")],
+  ["maxItems", ARRAY, whole("maxItems")],
+  ["uniqueItems", ARRAY, ({ schema }) => (schema.uniqueItems === true ? { uniqueItems: true } : {})],
+  ["minProperties", OBJECT, whole("minProperties")],
+  ["maxProperties", OBJECT, whole("maxProperties")],
+  ["required", OBJECT, required],
+];
+
+/** Keywords that speak of a type beside those. */
+const SPOKEN: readonly [type: number, keywords: readonly string[]][] = [
+  [ARRAY, ["items", "prefixItems", "additionalItems", "unevaluatedItems", "contains"]],
+  [OBJECT, ["properties", "patternProperties", "additionalProperties", "unevaluatedProperties", "propertyNames"]],
+  [OBJECT, ["dependentRequired", "dependentSchemas", "dependencies"]],
+];
+
+const where = ({ pointer }: Place): string => `#${pointer}`;
+
+function factOf<K extends keyof Facts>(fact: K, value: Facts[K] | undefined): Partial<Facts> {
+  return value === undefined ? {} : { [fact]: value };
+}
+
+function multipleOf(place: Place): Partial<Facts> {
+  const value = number(place.schema, "multipleOf", where(place))!;
+  if (value > 0) return { multipleOf: [value] };
+  throw badSchema(`${where(place)}/multipleOf`, "must be above 0", value);
+}
+
+function pattern(place: Place): Partial<Facts> {
+  const value = text(place.schema, "pattern", where(place))!;
+  return { patterns: [{ pattern: value, path: `${where(place)}/pattern`, negated: false }] };
+}
+
+function format(place: Place): Partial<Facts> {
+  const value = text(place.schema, "format", where(place))!;
+  if (value === "int32") return INT32;
+  if (value === "uint32") return UINT32;
+  return { formats: [{ format: value, path: `${where(place)}/format` }] };
+}
+
+function required(place: Place): Partial<Facts> {
+  return { required: [...new Set(strings(place.schema, "required", where(place)))] };
+}
+
+export class Reader {
+  readonly references: References;
+  readonly anything: SchemaNode;
+  readonly nothing: SchemaNode;
+  readonly #root: unknown;
+  readonly #known = new Map<string, SchemaNode>();
+  readonly #byPointer = new Map<string, SchemaNode>();
+
+  constructor(root: unknown) {
+    this.#root = root;
+    this.references = new References(root);
+    this.anything = this.#intern("true", "#", cellOf(ALL_TYPES), {});
+    this.nothing = this.#intern("false", "#", undefined, {});
+  }
+
+  root(): SchemaNode {
+    return this.#read(this.#root, "");
+  }
+
+  /** What a reference leads to. */
+  target({ pointer, path }: Reference): SchemaNode {
+    const known = this.#byPointer.get(pointer);
+    if (known) return known;
+    return this.#read(this.references.at(pointer, path, pointer), pointer);
+  }
+
+  /** What is not valid against a schema. */
+  not(node: SchemaNode): SchemaNode {
+    if (node === this.anything) return this.nothing;
+    if (node === this.nothing) return this.anything;
+    return this.#intern(`not ${node.id}`, node.path, cellOf(ALL_TYPES), { not: node });
+  }
+
+  anyOf(nodes: readonly SchemaNode[]): SchemaNode {
+    if (nodes.length === 1) return nodes[0]!;
+    const key = `anyOf ${nodes.map(({ id }) => id).join()}`;
+    return this.#intern(key, nodes[0]!.path, cellOf(ALL_TYPES), { anyOf: nodes });
+  }
+
+  constant(value: unknown, path: string): SchemaNode {
+    const cell = merge(cellOf(ALL_TYPES), { ...cellOf(ALL_TYPES, { values: [value] }), said: true });
+    return this.#intern(`const ${canonical(value)}`, path, cell, {});
+  }
+
+  #read(schema: unknown, pointer: string): SchemaNode {
+    const node = this.#readNew(schema, pointer);
+    this.#byPointer.set(pointer, node);
+    return node;
+  }
+
+  #readNew(schema: unknown, pointer: string): SchemaNode {
+    if (schema === true || schema === undefined) return this.anything;
+    if (schema === false) return this.nothing;
+    if (!isObject(schema)) {
+      const what = `is ${JSON.stringify(schema)}, must be an object, true or false`;
+      throw badSchema(`#${pointer}`, what, schema);
+    }
+    const place: Place = { schema, pointer };
+    const parts = this.#applicators(place);
+    if (this.references.referencesStandAlone && parts.references) {
+      const alone = { references: parts.references };
+      return this.#intern(keyOf(cellOf(ALL_TYPES), alone), where(place), cellOf(ALL_TYPES), alone);
+    }
+    const facts = [this.#itemFacts(place), this.#propertyFacts(place)];
+    const cell = this.#ownCell(place, facts);
+    return this.#intern(keyOf(cell, parts), where(place), cell, parts);
+  }
+
+  #intern(key: string, path: string, cell: Cell | undefined, parts: Applicators): SchemaNode {
+    const known = this.#known.get(key);
+    if (known) return known;
+    const node = new SchemaNode(this.#known.size, path, cell, parts);
+    this.#known.set(key, node);
+    return node;
+  }
+
+  #ownCell(place: Place, facts: readonly Partial<Facts>[]): Cell | undefined {
+    const { schema } = place;
+    const types = typesOf(place);
+    let cell: Cell | undefined = { ...cellOf(types ?? ALL_TYPES), said: types !== undefined };
+    const add = (some: Partial<Facts>, spoken: number) => {
+      cell &&= merge(cell, { ...cellOf(ALL_TYPES, some), said: some.values !== undefined, spoken });
+    };
+    for (const [keyword, spoken, read] of FACTS) if (own(schema, keyword) !== undefined) add(read(place), spoken);
+    for (const some of facts) add(some, 0);
+    const spoken = SPOKEN.flatMap(([type, names]) => (names.some((name) => own(schema, name) !== undefined) ? [type] : []));
+    for (const type of spoken) add({}, type);
+    return cell;
+  }
+
+  #inner({ schema, pointer }: Place, keyword: string): SchemaNode | undefined {
+    const value = own(schema, keyword);
+    return value === undefined ? undefined : this.#read(value, `${pointer}/${keyword}`);
+  }
+
+  #listed(place: Place, keyword: string): SchemaNode[] | undefined {
+    const schemas = list(place.schema, keyword, where(place));
+    return schemas?.map((schema, i) => this.#read(schema, `${place.pointer}/${keyword}/${i}`));
+  }
+
+  #named(place: Place, keyword: string): [name: string, schema: SchemaNode][] {
+    const inner = members(place.schema, keyword, where(place));
+    return Object.keys(inner).map((name) => [name, this.#read(inner[name], `${place.pointer}/${keyword}/${escaped(name)}`)]);
+  }
+
+  #applicators(place: Place): Applicators {
+    const test = this.#inner(place, "if");
+    const [yes, no] = [this.#inner(place, "then"), this.#inner(place, "else")];
+    const dependents = [...this.#dependents(place, "dependentSchemas"), ...this.#dependents(place, "dependentRequired"), ...this.#dependents(place, "dependencies")];
+    const parts: Applicators = {
+      references: this.#references(place),
+      allOf: this.#listed(place, "allOf"),
+      anyOf: this.#listed(place, "anyOf"),
+      oneOf: this.#listed(place, "oneOf"),
+      not: this.#inner(place, "not"),
+      condition: test && (yes || no || test !== this.anything) ? { test, yes, no } : undefined,
+      dependents: dependents.length > 0 ? dependents : undefined,
+      unevaluatedItems: this.#inner(place, "unevaluatedItems"),
+      unevaluatedProperties: this.#inner(place, "unevaluatedProperties"),
+    } as Applicators;
+    return Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined));
+  }
+
+  #references({ schema, pointer }: Place): Reference[] | undefined {
+    const found: Reference[] = [];
+    for (const keyword of ["$ref", "$dynamicRef", "$recursiveRef"]) {
+      const reference = own(schema, keyword);
+      if (reference === undefined) continue;
+      const path = `#${pointer}/${keyword}`;
+      if (typeof reference !== "string") throw badSchema(path, "must be a string", reference);
+      if (keyword === "$recursiveRef") throw badSchema(path, "is not understood, $dynamicRef is");
+      const { references } = this;
+      const target = keyword === "$ref" ? references.resolve(reference, pointer, schema) : references.resolveDynamic(reference, pointer);
+      found.push({ pointer: target, path });
+    }
+    return found.length > 0 ? found : undefined;
+  }
+
+  /** Either schemas or lists of further names; `dependencies`, of draft 7, has both. */
+  #dependents(place: Place, keyword: string): Dependent[] {
+    const inner = members(place.schema, keyword, where(place));
+    return Object.keys(inner).map((name) => {
+      const pointer = `${place.pointer}/${keyword}/${escaped(name)}`;
+      if (keyword === "dependentSchemas" || !Array.isArray(inner[name])) return { name, then: this.#read(inner[name], pointer) };
+      const required = [...new Set(strings(inner, name, `${where(place)}/${keyword}`))];
+      return { name, then: this.#intern(`required ${JSON.stringify(required)}`, `#${pointer}`, cellOf(ALL_TYPES, { required }), {}) };
+    });
+  }
+
+  #itemFacts(place: Place): Partial<Facts> {
+    const { schema } = place;
+    // Before draft 2020-12, items could be what is prefixItems now.
+    const isTuple = Array.isArray(own(schema, "items"));
+    const prefix = this.#listed(place, isTuple ? "items" : "prefixItems") ?? [];
+    const rest = this.#inner(place, isTuple ? "additionalItems" : "items");
+    const items = prefix.map((inner, i) => ({ from: i, to: i + 1, schema: inner }));
+    if (rest) items.push({ from: prefix.length, to: Number.POSITIVE_INFINITY, schema: rest });
+    const contains = this.#inner(place, "contains");
+    const min = count(schema, "minContains", where(place)) ?? 1;
+    const max = count(schema, "maxContains", where(place)) ?? Number.POSITIVE_INFINITY;
+    return {
+      ...(items.length > 0 && { items, seenItems: rest ? Number.POSITIVE_INFINITY : prefix.length }),
+      // Not all validators look where no item has to be found.
+      ...(contains && { contains: [{ schema: contains, min, max }], ...(min > 0 && { seenContains: [contains] }) }),
+    };
+  }
+
+  #propertyFacts(place: Place): Partial<Facts> {
+    const properties = this.#named(place, "properties").map(([name, schema]) => ({ name, schema, hidden: false }));
+    const patterns = this.#named(place, "patternProperties").map(([pattern, schema]) => ({ pattern, schema }));
+    const rest = this.#inner(place, "additionalProperties");
+    const names = this.#inner(place, "propertyNames");
+    const [seenNames, seenPatterns] = [properties.map(({ name }) => name), patterns.map(({ pattern }) => pattern)];
+    return {
+      ...(own(place.schema, "properties") !== undefined && { properties, seenNames }),
+      ...(patterns.length > 0 && { patternProperties: patterns, seenPatterns }),
+      ...(rest && { others: [{ names: seenNames, patterns: seenPatterns, schema: rest }], seenAll: true }),
+      ...(names && { propertyNames: [names] }),
+    };
+  }
+}
+
+function typesOf(place: Place): number | undefined {
+  const said = own(place.schema, "type");
+  if (said === undefined) return undefined;
+  const names: unknown[] = Array.isArray(said) ? said : [said];
+  return names.reduce<number>((types, name) => {
+    if (typeof name === "string" && Object.hasOwn(TYPE_NAMES, name)) return types | TYPE_NAMES[name]!;
+    throw badSchema(`${where(place)}/type`, `there is no type ${JSON.stringify(name)}`, name);
+  }, 0);
+}
+
+/** The same for equal schemas. */
+function keyOf(cell: Cell | undefined, parts: Applicators): string {
+  if (!cell) return "false";
+  return JSON.stringify([cell, parts], (key, value) => {
+    if (key === "path") return undefined;
+    if (value === Number.POSITIVE_INFINITY) return "Infinity";
+    return value instanceof SchemaNode ? value.id : value;
+  });
+}

@@ -1,0 +1,114 @@
+// Patterns as languages. Lookaround and anchors are read from the outside in; what stands in a repetition has to do without.
+
+import { badSchema } from "../errors.js";
+import { ANY_CHARACTER } from "../../ranges.js";
+import { ANY_TEXT, determinize, intersect, type Language, subtract } from "./language.js";
+import { Nfa } from "./nfa.js";
+import { type Expression, parsePattern } from "./pattern.js";
+
+const ANYTHING: Expression = {
+  type: "repeat",
+  inner: { type: "chars", ranges: ANY_CHARACTER },
+  min: 0,
+  max: Number.POSITIVE_INFINITY,
+};
+
+/** The texts in which a pattern is found. @throws ZagreusError BAD_SCHEMA */
+export function patternLanguage(pattern: string, path: string): Language {
+  const expression = parsePattern(pattern, path);
+  if (!hasLook(expression)) return plain([ANYTHING, expression, ANYTHING], path);
+  const options = expression.type === "choice" ? expression.options : [expression];
+  return options.map((option) => searched(partsOf(option), path)).reduce((a, b) => union(a, b, path));
+}
+
+/** The texts in which the parts are found one behind the other, the first one anywhere unless it is "^". */
+function searched(parts: readonly Expression[], path: string): Language {
+  const isAnchored = parts[0]?.type === "start";
+  return continued(isAnchored ? parts.slice(1) : [ANYTHING, ...parts], isAnchored, path);
+}
+
+/** What may stand from here to the end of the text. @param atStart whether here is the beginning */
+function continued(parts: readonly Expression[], atStart: boolean, path: string): Language {
+  const at = parts.findIndex(hasLook);
+  if (at < 0) return plain([...parts, ANYTHING], path);
+  const before = parts.slice(0, at);
+  const part = parts[at]!;
+  const after = parts.slice(at + 1);
+  if (part.type === "choice") {
+    const ways = part.options.map((option) => continued([...before, ...partsOf(option), ...after], atStart, path));
+    return ways.reduce((a, b) => union(a, b, path));
+  }
+  if (part.type === "sequence") return continued([...before, ...part.parts, ...after], atStart, path);
+  if (part.type !== "look") throw badSchema(path, "lookaround is understood outside of repetitions only");
+  refuseContext(before, path);
+  const rest = continued(after, atStart && before.length === 0, path);
+  const keep = part.negated ? subtract : intersect;
+  if (!part.behind) {
+    const seen = hasLook(part.inner) ? continued([part.inner], false, path) : plain([part.inner, ANYTHING], path);
+    return joined(plain(before, path), keep(rest, seen, path), path);
+  }
+  if (!atStart && before[0] !== ANYTHING)
+    throw badSchema(path, "lookbehind is understood with nothing but lookahead before it");
+  return joined(keep(plain(before, path), plain([ANYTHING, part.inner], path), path), rest, path);
+}
+
+/** What asks for its surroundings cannot be cut off from them. */
+function refuseContext(parts: readonly Expression[], path: string): void {
+  const asks = (expression: Expression): boolean =>
+    ["start", "end", "boundary"].includes(expression.type) || inner(expression).some(asks);
+  if (parts.some(asks)) throw badSchema(path, "^, $ and \\b before lookaround are understood at the start only");
+}
+
+/** The texts that are made of the parts from their beginning to their end. */
+function plain(parts: readonly Expression[], path: string): Language {
+  const nfa = new Nfa(path);
+  const end = nfa.state();
+  return determinize(nfa, nfa.add({ type: "sequence", parts }, end), end, path);
+}
+
+/** A text of the first, then one of the second. */
+function joined(first: Language, second: Language, path: string): Language {
+  const nfa = new Nfa(path);
+  const end = nfa.state();
+  return determinize(nfa, embed(nfa, first, embed(nfa, second, end)), end, path);
+}
+
+export function union(a: Language, b: Language, path: string): Language {
+  const nfa = new Nfa(path);
+  const end = nfa.state();
+  const start = nfa.state();
+  nfa.states[start]!.free.push(embed(nfa, a, end), embed(nfa, b, end));
+  return determinize(nfa, start, end, path);
+}
+
+/** Adds a language in front of `to`. */
+function embed(nfa: Nfa, { edges, accepts }: Language, to: number): number {
+  const numbers = edges.map(() => nfa.state());
+  edges.forEach((list, state) => {
+    const { free, chars } = nfa.states[numbers[state]!]!;
+    for (const edge of list) chars.push({ ranges: [[edge.first, edge.last]], to: numbers[edge.to]! });
+    if (accepts[state]) free.push(to);
+  });
+  return numbers[0]!;
+}
+
+const partsOf = (expression: Expression): readonly Expression[] =>
+  expression.type === "sequence" ? expression.parts : [expression];
+
+function inner(expression: Expression): readonly Expression[] {
+  switch (expression.type) {
+    case "sequence":
+      return expression.parts;
+    case "choice":
+      return expression.options;
+    case "repeat":
+    case "look":
+      return [expression.inner];
+    default:
+      return [];
+  }
+}
+
+const hasLook = (expression: Expression): boolean => expression.type === "look" || inner(expression).some(hasLook);
+
+export { ANY_TEXT, type Language };

@@ -1,0 +1,80 @@
+// Whether values that a schema lists are valid against the rest of it.
+
+import type { Alternatives } from "./alternatives.js";
+import type { Cell, ContainsFact } from "./cell.js";
+import type { SchemaNode } from "./reader.js";
+import { canonical, isObject, NUMBER, STRING, typeOf } from "./types.js";
+import { isNumberOf } from "./write/numbers.js";
+import { isStringOf, type Languages } from "./write/strings.js";
+
+export class Validity {
+  readonly #ways: Alternatives;
+  readonly #languages: Languages;
+
+  constructor(ways: Alternatives, languages: Languages) {
+    this.#ways = ways;
+    this.#languages = languages;
+  }
+
+  /** Whether a value is sure to be valid against all of some schemas. */
+  isValid(value: unknown, nodes: readonly SchemaNode[]): boolean {
+    return this.#ways.ofAll(nodes).some((cell) => this.isOf(value, cell, nodes[0]?.path ?? "#"));
+  }
+
+  isOf(value: unknown, cell: Cell, path: string): boolean {
+    const type = typeOf(value);
+    if ((type & cell.types) === 0) return false;
+    if (cell.values && !cell.values.some((one) => canonical(one) === canonical(value))) return false;
+    if (type & NUMBER) return isNumberOf(cell, value as number);
+    if (type & STRING) return isStringOf(cell, value as string, path, this.#languages);
+    if (Array.isArray(value)) return this.#isArrayOf(value, cell);
+    return isObject(value) ? this.#isObjectOf(value, cell) : true;
+  }
+
+  #isArrayOf(value: readonly unknown[], cell: Cell): boolean {
+    const { minItems = 0, maxItems = Number.POSITIVE_INFINITY, items = [], contains = [] } = cell;
+    return (
+      value.length >= minItems &&
+      value.length <= maxItems &&
+      value.every((item, i) => this.isValid(item, itemNodes(items, i))) &&
+      contains.every((fact) => this.#contains(value, fact)) &&
+      !(cell.uniqueItems && new Set(value.map(canonical)).size < value.length)
+    );
+  }
+
+  /** Both what is sure to be valid and what is sure not to be are counted: what is neither counts against it. */
+  #contains(value: readonly unknown[], { schema, min, max }: ContainsFact): boolean {
+    const valid = value.filter((item) => this.isValid(item, [schema])).length;
+    const invalid = value.filter((item) => this.isValid(item, [this.#ways.reader.not(schema)])).length;
+    return valid >= min && value.length - invalid <= max;
+  }
+
+  #isObjectOf(value: Readonly<Record<string, unknown>>, cell: Cell): boolean {
+    const names = Object.keys(value);
+    const { minProperties = 0, maxProperties = Number.POSITIVE_INFINITY, required = [], propertyNames = [] } = cell;
+    return (
+      names.length >= minProperties &&
+      names.length <= maxProperties &&
+      required.every((name) => Object.hasOwn(value, name)) &&
+      names.every((name) => this.isValid(name, propertyNames)) &&
+      names.every((name) => this.isValid(value[name], this.propertyNodes(cell, name)))
+    );
+  }
+
+  /** All that is asked of the value of a property. */
+  propertyNodes(cell: Cell, name: string): readonly SchemaNode[] {
+    const { properties = [], patternProperties = [], others = [] } = cell;
+    const matches = (pattern: string, path: string) => this.#languages.matches(pattern, name, path);
+    return [
+      ...properties.filter((property) => property.name === name).map(({ schema }) => schema),
+      ...patternProperties.filter(({ pattern, schema }) => matches(pattern, schema.path)).map(({ schema }) => schema),
+      ...others
+        .filter(({ names, patterns, schema }) => !names.includes(name) && !patterns.some((pattern) => matches(pattern, schema.path)))
+        .map(({ schema }) => schema),
+    ];
+  }
+}
+
+/** All that is asked of the item at a place. */
+export const itemNodes = (items: NonNullable<Cell["items"]>, place: number): readonly SchemaNode[] =>
+  items.filter(({ from, to }) => from <= place && place < to).map(({ schema }) => schema);

@@ -1,0 +1,145 @@
+// Arrays in which items of some kind are counted (contains), or may not come twice (uniqueItems): a rule for each place and what has
+// come before it.
+
+import type { Cell, ContainsFact } from "../cell.js";
+import { badSchema } from "../errors.js";
+import type { SchemaNode } from "../reader.js";
+import { BOOLEAN, canonical, NULL } from "../types.js";
+import { itemNodes } from "../validity.js";
+import type { Places } from "./arrays.js";
+import { choice, literal } from "./gbnf_text.js";
+import { COMMA } from "./rules.js";
+import type { Writer } from "./writer.js";
+
+const MAX_STATES = 5000;
+const MAX_ITEMS = 20_000;
+const MAX_CONTAINS = 4;
+/** Values of which any order may come; of more, they come in the order of the schema. */
+const MAX_SHUFFLED = 8;
+const MAX_VALUES = 200;
+
+/** What has come: items, of each kind that is counted so many, and of the values that may come once these. */
+interface State {
+  place: number;
+  counts: readonly number[];
+  /** A bit for each value; or the first one that may still come. */
+  used: number;
+}
+
+interface Item {
+  grammar: string;
+  next: State;
+}
+
+export function countedArray(
+  cell: Cell,
+  contains: readonly ContainsFact[],
+  isUnique: boolean,
+  places: Places,
+  path: string,
+  writer: Writer,
+): string | undefined {
+  if (contains.length > MAX_CONTAINS)
+    throw badSchema(`${path}/contains`, `more than ${MAX_CONTAINS} schemas`, contains.length);
+  const after = isUnique
+    ? uniqueItems(cell, contains, places, path, writer)
+    : countedItems(cell, contains, places, path, writer);
+  const ends = ({ place, counts }: State) => place >= places.min && counts.every((count, i) => count >= contains[i]!.min);
+  const start: State = { place: 0, counts: contains.map(() => 0), used: 0 };
+  const names = new Map<string, string>();
+  const open: State[] = [];
+  const nameOf = (state: State): string => {
+    const key = `${state.place} ${state.counts} ${state.used}`;
+    let name = names.get(key);
+    if (name === undefined) {
+      if (names.size >= MAX_STATES) throw badSchema(path, `an array of more than ${MAX_STATES} states`, names.size);
+      name = writer.rules.reserve();
+      names.set(key, name);
+      open.push(state);
+    }
+    return name;
+  };
+  const first = nameOf(start);
+  let count = 0;
+  for (let state = open.pop(); state; state = open.pop()) {
+    const items = state.place < places.max ? after(state) : [];
+    count += items.length;
+    if (count > MAX_ITEMS) throw badSchema(path, `an array of more than ${MAX_ITEMS} choices`, count);
+    const comma = state.place > 0 ? `${COMMA} ` : "";
+    const ways = items.map(({ grammar, next }) => `${comma}${grammar} ${nameOf(next)}`);
+    const name = nameOf(state);
+    writer.rules.define(name, choice([...ways, ends(state) ? '""' : undefined]) ?? `"x" ${name}`);
+  }
+  return `"[" ${first} "]"`;
+}
+
+/** Places beyond which all are alike. */
+const lastPlace = ({ prefix, min, max }: Places) =>
+  max < Number.POSITIVE_INFINITY ? max : Math.max(prefix, min, 1);
+
+/** One more of the kinds in `matched`; undefined where that is too many. */
+function counted(contains: readonly ContainsFact[], counts: readonly number[], matched: (kind: number) => boolean) {
+  const next = counts.map((count, kind) => count + (matched(kind) ? 1 : 0));
+  if (next.some((count, kind) => count > contains[kind]!.max)) return undefined;
+  return next.map((count, kind) => {
+    const { min, max } = contains[kind]!;
+    return max < Number.POSITIVE_INFINITY ? count : Math.min(count, min);
+  });
+}
+
+function countedItems({ items = [] }: Cell, contains: readonly ContainsFact[], places: Places, path: string, writer: Writer) {
+  const last = lastPlace(places);
+  const kinds = Array.from({ length: 2 ** contains.length }, (_, bits) => (kind: number) => ((bits >> kind) & 1) === 1);
+  return ({ place, counts }: State): Item[] =>
+    kinds.flatMap((matched): Item[] => {
+      const next = counted(contains, counts, matched);
+      // One more where enough have come is as good as any item.
+      const isIdle = contains.some(({ min, max }, kind) => matched(kind) && max === Number.POSITIVE_INFINITY && counts[kind]! >= min);
+      if (!next || isIdle) return [];
+      const asked = contains.flatMap(({ schema, max }, kind): SchemaNode[] => {
+        if (matched(kind)) return [schema];
+        return max < Number.POSITIVE_INFINITY ? [writer.reader.not(schema)] : [];
+      });
+      const grammar = writer.write([...itemNodes(items, place), ...asked], `${path}/contains`);
+      if (grammar === undefined) return [];
+      return [{ grammar, next: { place: Math.min(place + 1, last), counts: next, used: 0 } }];
+    });
+}
+
+function uniqueItems(cell: Cell, contains: readonly ContainsFact[], places: Places, path: string, writer: Writer) {
+  const { items = [] } = cell;
+  const last = lastPlace(places);
+  const listed = Array.from({ length: places.prefix + (places.max > places.prefix ? 1 : 0) }, (_, place) =>
+    finiteValues(itemNodes(items, place), `${path}/uniqueItems`, writer),
+  );
+  const universe = [...new Map(listed.flat().map((value) => [canonical(value), value])).values()];
+  if (universe.length > MAX_VALUES) throw badSchema(`${path}/uniqueItems`, `more than ${MAX_VALUES} values`, universe.length);
+  const isShuffled = universe.length <= MAX_SHUFFLED;
+  const kindsOf = universe.map((value) => contains.map(({ schema }) => kindOf(value, schema, writer)));
+  return ({ place, counts, used }: State): Item[] =>
+    universe.flatMap((value, i): Item[] => {
+      const isFree = isShuffled ? ((used >> i) & 1) === 0 : i >= used;
+      if (!isFree || !writer.validity.isValid(value, itemNodes(items, place))) return [];
+      const kinds = kindsOf[i]!;
+      const next = kinds.includes(undefined) ? undefined : counted(contains, counts, (kind) => kinds[kind] === true);
+      if (!next) return [];
+      const state = { place: Math.min(place + 1, last), counts: next, used: isShuffled ? used | (1 << i) : i + 1 };
+      return [{ grammar: literal(JSON.stringify(value)), next: state }];
+    });
+}
+
+/** Whether a value is valid; undefined: that is not sure. */
+function kindOf(value: unknown, schema: SchemaNode, writer: Writer): boolean | undefined {
+  if (writer.validity.isValid(value, [schema])) return true;
+  return writer.validity.isValid(value, [writer.reader.not(schema)]) ? false : undefined;
+}
+
+/** All values that are valid. @throws ZagreusError BAD_SCHEMA where they are not listed */
+function finiteValues(nodes: readonly SchemaNode[], path: string, writer: Writer): unknown[] {
+  return writer.ways.ofAll(nodes).flatMap((cell) => {
+    if (cell.values) return cell.values.filter((value) => writer.validity.isOf(value, cell, path));
+    if ((cell.types & ~(NULL | BOOLEAN)) === 0)
+      return [...(cell.types & BOOLEAN ? [true, false] : []), ...(cell.types & NULL ? [null] : [])];
+    throw badSchema(path, "different items can be guaranteed only of listed values");
+  });
+}

@@ -1,0 +1,108 @@
+// Writes the rules of a schema, one array or object after the other: what is in them waits for its turn, so that nothing recurses.
+
+import type { Steps } from "../../slices.js";
+import { Alternatives, keyOf, natural } from "../alternatives.js";
+import type { Cell } from "../cell.js";
+import { badSchema, MAX_VALUES } from "../errors.js";
+import { Reader, type SchemaNode } from "../reader.js";
+import { ALL_TYPES, ARRAY, BOOLEAN, NULL, NUMBER, OBJECT, STRING } from "../types.js";
+import { Validity } from "../validity.js";
+import { arrayGrammar } from "./arrays.js";
+import { choice, literal } from "./gbnf_text.js";
+import { numberGrammar } from "./numbers.js";
+import { objectGrammar } from "./objects.js";
+import { Rules } from "./rules.js";
+import { Languages, stringGrammar } from "./strings.js";
+
+/** A rule that is still to be written. */
+interface Task {
+  name: string;
+  ways: readonly Cell[];
+  path: string;
+}
+
+export class Writer {
+  readonly reader: Reader;
+  readonly ways: Alternatives;
+  readonly languages = new Languages();
+  readonly validity: Validity;
+  readonly rules: Rules;
+  readonly #name: string;
+  readonly #open: Task[] = [];
+  /** What write() returned, by what was asked. */
+  readonly #known = new Map<string, string | undefined>();
+
+  /** @param name of the rule that is the whole schema; those of all others start with it and a hyphen */
+  constructor(schema: unknown, name: string) {
+    this.reader = new Reader(schema);
+    this.ways = new Alternatives(this.reader);
+    this.validity = new Validity(this.ways, this.languages);
+    this.rules = new Rules(name);
+    this.#name = name;
+  }
+
+  /** Writes a rule at every step. @returns all rules, the root first */
+  *run(): Steps<string> {
+    const root = this.write([this.reader.root()], "#");
+    if (root === undefined) throw badSchema("#", this.#nothing());
+    this.rules.define(this.#name, root);
+    for (let task = this.#open.pop(); task; task = this.#open.pop()) {
+      yield;
+      const { name, ways, path } = task;
+      const grammar = choice(ways.map((cell) => this.#writeCell(cell, path)));
+      this.rules.define(name, grammar ?? `"x" ${name}`); // which has no end
+    }
+    return this.rules.toString();
+  }
+
+  /** A grammar of the values that are valid against all of some schemas; undefined when there is none. */
+  write(nodes: readonly SchemaNode[], path: string): string | undefined {
+    const key = keyOf(nodes);
+    if (this.#known.has(key)) return this.#known.get(key);
+    if (this.#known.size >= MAX_VALUES) throw badSchema(path, `more than ${MAX_VALUES} schemas with what they refer to`);
+    const ways = natural(this.ways.ofAll(nodes)).filter((cell) => !this.ways.contradicts(cell));
+    const grammar = this.#begin(ways, path);
+    this.#known.set(key, grammar);
+    return grammar;
+  }
+
+  #begin(ways: readonly Cell[], path: string): string | undefined {
+    if (ways.length === 0) return undefined;
+    if (ways.some(isAnything)) return this.rules.primitive("value");
+    if (ways.every((cell) => cell.values !== undefined || (cell.types & (ARRAY | OBJECT)) === 0))
+      return choice(ways.map((cell) => this.#writeCell(cell, path)));
+    const name = this.rules.reserve();
+    this.#open.push({ name, ways, path });
+    return name;
+  }
+
+  #writeCell(cell: Cell, path: string): string | undefined {
+    const { types, values } = cell;
+    if (values) {
+      const fitting = values.filter((value) => this.validity.isOf(value, cell, path));
+      return choice(fitting.map((value) => literal(JSON.stringify(value))));
+    }
+    if (isAnything(cell)) return this.rules.primitive("value");
+    const shared = (grammar: string | undefined) => grammar && this.rules.rule(grammar);
+    return choice([
+      types & OBJECT ? shared(objectGrammar(cell, path, this)) : undefined,
+      types & ARRAY ? shared(arrayGrammar(cell, path, this)) : undefined,
+      types & STRING ? shared(stringGrammar(cell, path, this.rules, this.languages)) : undefined,
+      types & NUMBER ? shared(numberGrammar(cell)) : undefined,
+      types & BOOLEAN ? '("true" | "false")' : undefined,
+      types & NULL ? '"null"' : undefined,
+    ]);
+  }
+
+  /** Why nothing is valid, as far as that is known. */
+  #nothing(): string {
+    const reasons = [...this.ways.leftOut].map(([path, what]) => `${what} at ${path} cannot be guaranteed`);
+    return ["nothing is valid", ...reasons.slice(0, 3)].join("; ");
+  }
+}
+
+const FACTLESS = ["types", "said", "spoken", "seenNames", "seenPatterns", "seenAll", "seenItems", "seenContains"];
+
+/** Whether a cell says nothing. */
+const isAnything = (cell: Cell): boolean =>
+  cell.types === ALL_TYPES && Object.keys(cell).every((key) => FACTLESS.includes(key));
