@@ -319,6 +319,15 @@ export interface ChatCompletion
   /** The whole reply, ready to be appended to the messages. */
   message(): Promise<ChatMessage & { role: "assistant"; content: string | null; tool_calls?: ToolCall[] }>;
   readonly finishReason: ChatFinishReason | undefined;
+  /** Known with the first piece. These were not offered to the model. */
+  readonly refusedTools: readonly RefusedTool[];
+}
+
+/** A tool whose arguments cannot be guaranteed. */
+export interface RefusedTool {
+  name: string;
+  /** BAD_SCHEMA; `field` is the place in its parameters. */
+  error: Error;
 }
 
 /** A tool with the function behind it. */

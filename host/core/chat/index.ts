@@ -1,8 +1,18 @@
 // Answers a conversation: the template makes a prompt of it, complete() continues it, and tool calls are taken out of
 // the text.
 
-import type { ChatFinishReason, ChatMessage, ChatPiece, Completion, GenerateOptions } from "../api/api.js";
+import type {
+  ChatFinishReason,
+  ChatMessage,
+  ChatPiece,
+  Completion,
+  GenerateOptions,
+  RefusedTool,
+  Tool,
+} from "../api/api.js";
 import type { Report } from "../engine/generate.js";
+import { checkSignal, Pace } from "../engine/pace.js";
+import { finishInSlices } from "../grammar/index.js";
 import { CallParser, type Parsed } from "./calls.js";
 import { checkToolUse } from "./check.js";
 import { presetFor } from "./presets.js";
@@ -12,6 +22,7 @@ import type { ChatModel, ChatOnly } from "./types.js";
 
 /**
  * The pieces of a reply.
+ * @param refusedTools filled in before the first piece
  * @throws ZagreusError NO_CHAT_TEMPLATE, BAD_TEMPLATE, BAD_SCHEMA, INVALID_OPTION, or as complete() does
  */
 export async function* answer(
@@ -20,10 +31,15 @@ export async function* answer(
   chat: ChatOnly,
   generation: GenerateOptions,
   report: Report<ChatFinishReason>,
+  refusedTools: RefusedTool[],
 ): AsyncGenerator<ChatPiece> {
-  const rendered = renderChat(model.info, messages, chat);
+  let rendered = renderChat(model.info, messages, chat);
   const use = checkToolUse(chat);
-  const responseFormat = replyFormat(use, generation.responseFormat);
+  const pace = new Pace(timer, () => checkSignal(generation.signal));
+  const steps = replyFormat(use, generation.responseFormat);
+  const { format: responseFormat, refused } = await finishInSlices(steps, () => pace.breathe());
+  refusedTools.push(...refused);
+  if (refused.length > 0) rendered = renderChat(model.info, messages, { ...chat, tools: offered(chat, refused) });
   const structured = responseFormat !== undefined && responseFormat.type !== "text";
   const completion = model.complete(await encodeChat(model, rendered), {
     ...presetFor(model.info, structured),
@@ -51,6 +67,12 @@ export async function* answer(
   const rest = parser.finish();
   note(report, completion, reason());
   if (last && rest.text !== "") yield { token: last.token, text: rest.text };
+}
+
+const timer = () => new Promise<void>((resolve) => setTimeout(resolve));
+
+function offered({ tools = [] }: ChatOnly, refused: readonly RefusedTool[]): Tool[] {
+  return tools.filter((tool) => !refused.some(({ name }) => name === tool.function.name));
 }
 
 function shown({ text, toolCalls }: Parsed): Pick<ChatPiece, "text" | "toolCalls"> {

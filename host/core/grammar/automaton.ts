@@ -103,7 +103,10 @@ function byteClasses({ states }: Nfa): { classOf: Uint8Array; classes: number } 
 }
 
 /** The subset construction, rule by rule. Calls name the rule's number here. */
-function* determinize({ states, rules, nullable }: Nfa, classOf: Uint8Array): Steps<{
+function* determinize(
+  { states, rules, nullable }: Nfa,
+  classOf: Uint8Array,
+): Steps<{
   edges: Int32Array[];
   calls: Int32Array[];
   accepts: boolean[];

@@ -7,6 +7,7 @@ import type {
   ChatOptions,
   ChatPiece,
   Model,
+  RefusedTool,
   RunToolsOptions,
   ToolRun,
 } from "../api/api.js";
@@ -15,6 +16,7 @@ import { checkGenerateOptions } from "../api/options.js";
 import type { Reply } from "../chat/message.js";
 import type { ChatModel, ChatOnly } from "../chat/types.js";
 import { ReadOnce } from "../engine/completion.js";
+import type { Report } from "../engine/generate.js";
 
 /** @throws ZagreusError INVALID_OPTION for what a generation knows of too; all else is found when the reply is read */
 export function startChat(model: ChatModel, messages: readonly ChatMessage[], options: ChatOptions): ChatCompletion {
@@ -24,9 +26,10 @@ export function startChat(model: ChatModel, messages: readonly ChatMessage[], op
   const { vocabulary, contextLength } = model.info;
   const { seed } = checkGenerateOptions(generation, vocabulary, contextLength);
   const taken = [...messages];
-  return new ModelChat(seed, async function* (report) {
+  const refusedTools: RefusedTool[] = [];
+  return new ModelChat(seed, refusedTools, async function* (report) {
     const { answer } = await import("../chat/index.js");
-    yield* answer(model, taken, chat, { ...generation, seed }, report);
+    yield* answer(model, taken, chat, { ...generation, seed }, report, refusedTools);
   });
 }
 
@@ -49,6 +52,17 @@ function checkArguments(messages: unknown, options: unknown): void {
 }
 
 class ModelChat extends ReadOnce<ChatPiece, ChatFinishReason> implements ChatCompletion {
+  readonly refusedTools: readonly RefusedTool[];
+
+  constructor(
+    seed: bigint,
+    refusedTools: readonly RefusedTool[],
+    generate: (report: Report<ChatFinishReason>) => AsyncGenerator<ChatPiece>,
+  ) {
+    super(seed, generate);
+    this.refusedTools = refusedTools;
+  }
+
   async message(): Promise<Reply> {
     return (await import("../chat/message.js")).collectReply(this);
   }

@@ -1,6 +1,6 @@
 // POST /v1/chat/completions
 
-import type { ChatOptions, ChatPiece, ToolCall } from "../api/api.js";
+import type { ChatCompletion, ChatOptions, ChatPiece, ToolCall } from "../api/api.js";
 import { addDelta } from "../chat/message.js";
 import { badRequest } from "./errors.js";
 import { type ApiUsage, envelope, finishReason, generateOptions, type Job, UsageSum } from "./generation.js";
@@ -21,17 +21,26 @@ interface TokenLogprob {
 type ContentLogprob = TokenLogprob & { top_logprobs: TokenLogprob[] };
 
 /** What a choice has to say: something new, or its end. */
-type Event = { index: number; piece: ChatPiece; logprobs: ContentLogprob[] } | { index: number; reason: Reason };
+type ChoiceEvent = { index: number; piece: ChatPiece; logprobs: ContentLogprob[] } | { index: number; reason: Reason };
+type Event = ChoiceEvent | { refused: RefusedTools };
+
+/** Tools that were not offered to the model; an extension. */
+type RefusedTools = { refused_tools?: { name: string; message: string }[] };
 
 /** The whole answer. */
 export async function chatCompletion(job: Job<ChatRequest>): Promise<object> {
   const usage = new UsageSum(job);
   const choices: Reply[] = [];
+  let refused: RefusedTools = {};
   for await (const event of events(job, usage)) {
+    if ("refused" in event) {
+      ({ refused } = event);
+      continue;
+    }
     choices[event.index] ??= new Reply(event.index, job.request.logprobs === true);
     choices[event.index]!.add(event);
   }
-  return { ...envelope("chatcmpl", "chat.completion", job.served), choices, usage };
+  return { ...envelope("chatcmpl", "chat.completion", job.served), choices, usage, ...refused };
 }
 
 /** The answer in chunks. */
@@ -56,6 +65,10 @@ export async function* chatChunks(job: Job<ChatRequest>): AsyncGenerator<object>
     ]);
   const begun = new Set<number>();
   for await (const event of events(job, usage)) {
+    if ("refused" in event) {
+      yield { ...chunk([]), ...event.refused };
+      continue;
+    }
     const { index } = event;
     if (!begun.has(index)) yield choice(index, { role: "assistant", content: "" }, null);
     begun.add(index);
@@ -74,12 +87,17 @@ async function* events(job: Job<ChatRequest>, usage: UsageSum): AsyncGenerator<E
   const { served, request, call } = job;
   const { model } = served;
   const base = chatOptions(job);
+  let told = false;
   for (let index = 0; index < (request.n ?? 1); index++) {
     const release = await served.turn(call);
     try {
       const completion = model.chat(request.messages, { ...base, ...generateOptions(job, index) });
       try {
         for await (const piece of completion) {
+          if (!told && completion.refusedTools.length > 0) {
+            told = true;
+            yield { refused: refusedTools(completion) };
+          }
           yield { index, piece, logprobs: request.logprobs ? await logprobsOf(served, piece) : [] };
         }
       } finally {
@@ -91,6 +109,10 @@ async function* events(job: Job<ChatRequest>, usage: UsageSum): AsyncGenerator<E
     }
   }
 }
+
+const refusedTools = ({ refusedTools }: ChatCompletion): RefusedTools => ({
+  refused_tools: refusedTools.map(({ name, error }) => ({ name, message: error.message })),
+});
 
 function chatOptions({ served, request, template }: Job<ChatRequest>): ChatOptions {
   const { max_completion_tokens, max_tokens, logprobs, top_logprobs, tools, tool_choice } = request;
@@ -134,7 +156,7 @@ class Reply {
     this.#logprobs = logprobs ? [] : undefined;
   }
 
-  add(event: Event): void {
+  add(event: ChoiceEvent): void {
     if ("reason" in event) {
       this.#reason = event.reason;
       return;

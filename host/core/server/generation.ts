@@ -1,6 +1,6 @@
 // What chat and text completions have in common.
 
-import type { ChatFinishReason, GenerateOptions, ResponseFormat, Usage } from "../api/api.js";
+import type { ChatFinishReason, GenerateOptions, JsonSchema, ResponseFormat, Usage } from "../api/api.js";
 import type { Call } from "./call.js";
 import { badRequest } from "./errors.js";
 import type { Metrics } from "./metrics.js";
@@ -49,13 +49,35 @@ export function generateOptions({ served, request, call }: Job<TextRequest>, cho
   };
 }
 
-function responseFormat({ response_format: format, grammar }: TextRequest): ResponseFormat | undefined {
-  if (grammar !== undefined) {
-    if (format && format.type !== "text") throw badRequest("give grammar or response_format, not both", "grammar");
-    return { type: "grammar", grammar };
+/** However a request says what its text has to be; it may say it once. */
+function responseFormat(request: TextRequest): ResponseFormat | undefined {
+  const given = Object.entries(responseFormats(request)).flatMap(([name, format]) =>
+    format ? [{ name, format }] : [],
+  );
+  if (given.length > 1) {
+    const names = given.map(({ name }) => name);
+    throw badRequest(`give one of ${names.join(", ")}`, names[0]!);
   }
-  if (format?.type === "json_schema") return { type: "json_schema", schema: format.json_schema.schema };
-  return format?.type === "json_object" ? { type: "json_object" } : undefined;
+  return given[0]?.format;
+}
+
+function responseFormats(request: TextRequest): Record<string, ResponseFormat | undefined> {
+  const { response_format, grammar, json_schema, format, guided_json } = request;
+  const of = (schema: JsonSchema | undefined): ResponseFormat | undefined =>
+    schema === undefined ? undefined : { type: "json_schema", schema };
+  return {
+    response_format: openAiFormat(response_format),
+    grammar: grammar === undefined ? undefined : { type: "grammar", grammar },
+    json_schema: of(json_schema),
+    format: format === "json" ? { type: "json_object" } : of(format),
+    guided_json: of(guided_json),
+  };
+}
+
+function openAiFormat(format: TextRequest["response_format"]): ResponseFormat | undefined {
+  if (!format || format.type === "text") return undefined;
+  const schema = format.schema ?? (format.type === "json_schema" ? format.json_schema?.schema : undefined);
+  return schema === undefined ? { type: "json_object" } : { type: "json_schema", schema };
 }
 
 /** Adds up the usage of a request's generations; a prompt counts once, however many choices it has. */

@@ -1,5 +1,6 @@
 // Bodies of requests, as OpenAI's API reference has them (https://platform.openai.com/docs/api-reference). Fields that are not named
-// here are ignored, null is a field that is not there. Extensions: top_k, min_p, repetition_penalty, grammar.
+// here are ignored, null is a field that is not there. Extensions: top_k, min_p, repetition_penalty, grammar, json_schema, format,
+// guided_json.
 
 import * as z from "zod";
 import type { JsonSchema } from "../api/api.js";
@@ -39,6 +40,9 @@ const schema = z
   )
   .refine(isShort, TOO_LONG);
 
+const otherFormat = refused("is not supported; use response_format or grammar");
+const noSchema = refused('is understood with "json_schema" or "json_object" only');
+
 const shared = {
   model: optional(z.string()),
   stream: optional(z.boolean()),
@@ -66,11 +70,31 @@ const shared = {
   grammar: optional(z.string().max(MAX_STRUCTURE)),
   response_format: optional(
     z.discriminatedUnion("type", [
-      z.object({ type: z.literal("text") }),
-      z.object({ type: z.literal("json_object") }),
-      z.object({ type: z.literal("json_schema"), json_schema: z.object({ schema }) }),
+      z.object({ type: z.literal("text"), schema: noSchema, json_schema: noSchema }),
+      z.object({ type: z.literal("json_object"), schema: optional(schema), json_schema: noSchema }),
+      z
+        .object({
+          type: z.literal("json_schema"),
+          json_schema: optional(z.object({ schema })),
+          schema: optional(schema),
+        })
+        .refine(({ json_schema, schema }) => (json_schema === undefined) !== (schema === undefined), {
+          path: ["json_schema"],
+          message: "or schema must be given, not both",
+        }),
     ]),
   ),
+  // What others call it: llama.cpp, Ollama and vLLM.
+  json_schema: optional(schema),
+  format: optional(z.union([z.literal("json"), z.literal("").transform(() => undefined), schema])),
+  guided_json: optional(schema),
+  guided_regex: otherFormat,
+  guided_choice: otherFormat,
+  guided_grammar: otherFormat,
+  structured_outputs: otherFormat,
+  response_schema: otherFormat,
+  regex: otherFormat,
+  ebnf: otherFormat,
 };
 
 const text = z.union([z.string(), list(z.object({ type: z.literal("text"), text: z.string() }), MAX_MESSAGES)], {
@@ -97,7 +121,13 @@ const message = z.discriminatedUnion("role", [
 
 const tool = z.object({
   type: z.literal("function"),
-  function: z.object({ name: z.string(), description: optional(z.string()), parameters: optional(schema) }),
+  function: z.object({
+    name: z.string(),
+    description: optional(z.string()),
+    parameters: optional(schema),
+    input_schema: refused("is not supported; use parameters"),
+    inputSchema: refused("is not supported; use parameters"),
+  }),
 });
 
 const chatRequest = z.object({

@@ -132,7 +132,7 @@ export class Alternatives {
   }
 
   /** Either the property is not there, or what depends on it holds. */
-  #dependent(ways: readonly Cell[], { name, then }: Dependent, path: string): readonly Cell[] {
+  #dependent(ways: readonly Cell[], { name, schema }: Dependent, path: string): readonly Cell[] {
     const absent = cellOf(OBJECT, { properties: [{ name, schema: this.reader.nothing, hidden: true }] });
     const present = cellOf(OBJECT, { required: [name] });
     const other = ways.flatMap((cell) => {
@@ -141,7 +141,7 @@ export class Alternatives {
     });
     const without = this.both(ways, [absent], path);
     const others = without.length > 0 ? other : [];
-    return [...this.both(this.both(ways, [present], path), this.of(then), path), ...without, ...others];
+    return [...this.both(this.both(ways, [present], path), this.of(schema), path), ...without, ...others];
   }
 
   /** Adds what is asked of the properties and items that nothing has looked at. */
@@ -167,7 +167,8 @@ export class Alternatives {
 
   #both(a: readonly Cell[], b: readonly Cell[], path: string): readonly Cell[] {
     this.#merges += a.length * b.length;
-    if (this.#merges > MAX_MERGES) throw badSchema(path, `more than ${MAX_MERGES} combinations of its parts`, this.#merges);
+    if (this.#merges > MAX_MERGES)
+      throw badSchema(path, `more than ${MAX_MERGES} combinations of its parts`, this.#merges);
     const ways: Cell[] = [];
     for (const x of a) {
       for (const y of b) {

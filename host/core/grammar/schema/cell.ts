@@ -113,10 +113,7 @@ const MERGERS: { [K in keyof Facts]: Merger<K> } = {
   notMultipleOf: joined,
   minLength: larger,
   maxLength: smaller,
-  patterns: (a, b) => [
-    ...a,
-    ...b.filter((x) => !a.some((y) => x.pattern === y.pattern && x.negated === y.negated)),
-  ],
+  patterns: (a, b) => [...a, ...b.filter((x) => !a.some((y) => x.pattern === y.pattern && x.negated === y.negated))],
   formats: (a, b) => [...a, ...b.filter((x) => !a.some((y) => x.format === y.format))],
   excluded: joined,
   minItems: larger,
@@ -159,7 +156,8 @@ function possible(cell: Cell): Cell | undefined {
   if (low && high && (low.value > high.value || (low.value === high.value && (low.exclusive || high.exclusive))))
     types &= ~NUMBER;
   if (cell.multipleOf?.some(Number.isInteger)) types &= ~FRACTION;
-  if ((types & NUMBER) === INTEGER && low && high && firstInteger(low) > -firstInteger(opposite(high))) types &= ~INTEGER;
+  if ((types & NUMBER) === INTEGER && low && high && firstInteger(low) > -firstInteger(opposite(high)))
+    types &= ~INTEGER;
   if ((cell.minLength ?? 0) > (cell.maxLength ?? Number.POSITIVE_INFINITY)) types &= ~STRING;
   if ((cell.minItems ?? 0) > (cell.maxItems ?? Number.POSITIVE_INFINITY)) types &= ~ARRAY;
   const needed = Math.max(cell.minProperties ?? 0, cell.required?.length ?? 0);
@@ -186,4 +184,3 @@ export function unseen({ seenNames, seenPatterns, seenAll, seenItems, seenContai
 
 /** Types that a value should have: those that are said, or else those that keywords speak of, or else any. */
 export const naturalTypes = ({ types, said, spoken }: Cell): number => (said || spoken === 0 ? types : types & spoken);
-

@@ -21,8 +21,8 @@ export function negations(node: SchemaNode, ways: Alternatives): Cell[] {
     found.push(...ways.both(ways.of(test), ways.ofNot(yes), node.path));
     found.push(...ways.both(ways.ofNot(test), ways.ofNot(no), node.path));
   }
-  for (const { name, then } of dependents) {
-    found.push(...ways.both([cellOf(OBJECT, { required: [name] })], ways.ofNot(then), node.path));
+  for (const { name, schema } of dependents) {
+    found.push(...ways.both([cellOf(OBJECT, { required: [name] })], ways.ofNot(schema), node.path));
   }
   for (const keyword of ["unevaluatedItems", "unevaluatedProperties"] as const) {
     if (parts[keyword] && parts[keyword] !== ways.reader.anything)
@@ -52,8 +52,7 @@ const NEGATIONS: { [K in keyof Facts]?: Negation<K> } = {
   multipleOf: (steps) => steps.flatMap((step) => only(NUMBER, { notMultipleOf: [step] })),
   minLength: (min) => (min > 0 ? only(STRING, { maxLength: min - 1 }) : []),
   maxLength: (max) => only(STRING, { minLength: max + 1 }),
-  patterns: (patterns) =>
-    patterns.flatMap((fact) => only(STRING, { patterns: [{ ...fact, negated: !fact.negated }] })),
+  patterns: (patterns) => patterns.flatMap((fact) => only(STRING, { patterns: [{ ...fact, negated: !fact.negated }] })),
   formats: (formats, path, ways) => leave(`the opposite of format "${formats[0]!.format}"`, path, ways),
   minItems: (min) => (min > 0 ? only(ARRAY, { maxItems: min - 1 }) : []),
   maxItems: (max) => only(ARRAY, { minItems: max + 1 }),
@@ -166,6 +165,7 @@ function otherStructure(value: unknown, path: string, ways: Alternatives): Cell[
           : [],
       };
   return negatedCell({ ...cellOf(Array.isArray(value) ? ARRAY : OBJECT, facts) }, path, ways).filter(
-    ({ types }) => (types & (ARRAY | OBJECT)) !== 0 && types !== (ALL_TYPES & ~ARRAY) && types !== (ALL_TYPES & ~OBJECT),
+    ({ types }) =>
+      (types & (ARRAY | OBJECT)) !== 0 && types !== (ALL_TYPES & ~ARRAY) && types !== (ALL_TYPES & ~OBJECT),
   );
 }

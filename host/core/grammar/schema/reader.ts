@@ -4,7 +4,18 @@ import { type Bound, type Cell, cellOf, type Facts, merge } from "./cell.js";
 import { badSchema } from "./errors.js";
 import { count, list, members, number, strings, text } from "./keywords.js";
 import { escaped, References } from "./references.js";
-import { ALL_TYPES, ARRAY, canonical, isObject, type JsonObject, NUMBER, OBJECT, own, STRING, TYPE_NAMES } from "./types.js";
+import {
+  ALL_TYPES,
+  ARRAY,
+  canonical,
+  isObject,
+  type JsonObject,
+  NUMBER,
+  OBJECT,
+  own,
+  STRING,
+  TYPE_NAMES,
+} from "./types.js";
 
 export class SchemaNode {
   readonly id: number;
@@ -44,7 +55,7 @@ export interface Applicators {
 /** What has to hold where a property is there. */
 export interface Dependent {
   name: string;
-  then: SchemaNode;
+  schema: SchemaNode;
 }
 
 /** A place in the document. */
@@ -209,7 +220,9 @@ export class Reader {
     };
     for (const [keyword, spoken, read] of FACTS) if (own(schema, keyword) !== undefined) add(read(place), spoken);
     for (const some of facts) add(some, 0);
-    const spoken = SPOKEN.flatMap(([type, names]) => (names.some((name) => own(schema, name) !== undefined) ? [type] : []));
+    const spoken = SPOKEN.flatMap(([type, names]) =>
+      names.some((name) => own(schema, name) !== undefined) ? [type] : [],
+    );
     for (const type of spoken) add({}, type);
     return cell;
   }
@@ -226,13 +239,20 @@ export class Reader {
 
   #named(place: Place, keyword: string): [name: string, schema: SchemaNode][] {
     const inner = members(place.schema, keyword, where(place));
-    return Object.keys(inner).map((name) => [name, this.#read(inner[name], `${place.pointer}/${keyword}/${escaped(name)}`)]);
+    return Object.keys(inner).map((name) => [
+      name,
+      this.#read(inner[name], `${place.pointer}/${keyword}/${escaped(name)}`),
+    ]);
   }
 
   #applicators(place: Place): Applicators {
     const test = this.#inner(place, "if");
     const [yes, no] = [this.#inner(place, "then"), this.#inner(place, "else")];
-    const dependents = [...this.#dependents(place, "dependentSchemas"), ...this.#dependents(place, "dependentRequired"), ...this.#dependents(place, "dependencies")];
+    const dependents = [
+      ...this.#dependents(place, "dependentSchemas"),
+      ...this.#dependents(place, "dependentRequired"),
+      ...this.#dependents(place, "dependencies"),
+    ];
     const parts: Applicators = {
       references: this.#references(place),
       allOf: this.#listed(place, "allOf"),
@@ -256,7 +276,10 @@ export class Reader {
       if (typeof reference !== "string") throw badSchema(path, "must be a string", reference);
       if (keyword === "$recursiveRef") throw badSchema(path, "is not understood, $dynamicRef is");
       const { references } = this;
-      const target = keyword === "$ref" ? references.resolve(reference, pointer, schema) : references.resolveDynamic(reference, pointer);
+      const target =
+        keyword === "$ref"
+          ? references.resolve(reference, pointer, schema)
+          : references.resolveDynamic(reference, pointer);
       found.push({ pointer: target, path });
     }
     return found.length > 0 ? found : undefined;
@@ -267,9 +290,18 @@ export class Reader {
     const inner = members(place.schema, keyword, where(place));
     return Object.keys(inner).map((name) => {
       const pointer = `${place.pointer}/${keyword}/${escaped(name)}`;
-      if (keyword === "dependentSchemas" || !Array.isArray(inner[name])) return { name, then: this.#read(inner[name], pointer) };
+      if (keyword === "dependentSchemas" || !Array.isArray(inner[name]))
+        return { name, schema: this.#read(inner[name], pointer) };
       const required = [...new Set(strings(inner, name, `${where(place)}/${keyword}`))];
-      return { name, then: this.#intern(`required ${JSON.stringify(required)}`, `#${pointer}`, cellOf(ALL_TYPES, { required }), {}) };
+      return {
+        name,
+        schema: this.#intern(
+          `required ${JSON.stringify(required)}`,
+          `#${pointer}`,
+          cellOf(ALL_TYPES, { required }),
+          {},
+        ),
+      };
     });
   }
 

@@ -71,7 +71,10 @@ export class References {
     const anchor = /#[^/].*$/.exec(reference)?.[0];
     const root = anchor && this.#targets.get(this.#baseOf("") + anchor);
     if (root === "" && this.#dynamic.has(root) && this.#dynamic.has(target)) return root;
-    throw badSchema(place, `"${reference}" depends on the way that leads there, as the whole schema has no such anchor`);
+    throw badSchema(
+      place,
+      `"${reference}" depends on the way that leads there, as the whole schema has no such anchor`,
+    );
   }
 
   #find(reference: string, base: string, place: string): string {
@@ -102,7 +105,8 @@ export class References {
     for (const keyword of SCHEMAS) this.#visit(own(schema, keyword), `${pointer}/${keyword}`, base);
     for (const keyword of LISTS) {
       const list = own(schema, keyword);
-      if (Array.isArray(list)) list.forEach((item, i) => this.#visit(item, `${pointer}/${keyword}/${i}`, base));
+      if (!Array.isArray(list)) continue;
+      for (const [i, item] of list.entries()) this.#visit(item, `${pointer}/${keyword}/${i}`, base);
     }
     for (const keyword of OBJECTS) {
       const inner = own(schema, keyword);

@@ -69,7 +69,10 @@ export class Validity {
       ...properties.filter((property) => property.name === name).map(({ schema }) => schema),
       ...patternProperties.filter(({ pattern, schema }) => matches(pattern, schema.path)).map(({ schema }) => schema),
       ...others
-        .filter(({ names, patterns, schema }) => !names.includes(name) && !patterns.some((pattern) => matches(pattern, schema.path)))
+        .filter(
+          ({ names, patterns, schema }) =>
+            !names.includes(name) && !patterns.some((pattern) => matches(pattern, schema.path)),
+        )
         .map(({ schema }) => schema),
     ];
   }

@@ -1,7 +1,7 @@
 // Patterns as languages. Lookaround and anchors are read from the outside in; what stands in a repetition has to do without.
 
-import { badSchema } from "../errors.js";
 import { ANY_CHARACTER } from "../../ranges.js";
+import { badSchema } from "../errors.js";
 import { ANY_TEXT, determinize, intersect, type Language, subtract } from "./language.js";
 import { Nfa } from "./nfa.js";
 import { type Expression, parsePattern } from "./pattern.js";

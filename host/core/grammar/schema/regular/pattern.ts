@@ -1,8 +1,8 @@
 // Regular expressions as JavaScript writes them (ECMA-262, Patterns), without references back.
 
+import { complement, normalized, type Range } from "../../ranges.js";
 import { badSchema } from "../errors.js";
 import { CLASSES, NO_LINE_END, unicodeProperty } from "./classes.js";
-import { complement, normalized, type Range } from "../../ranges.js";
 
 /** What a pattern is made of. */
 export type Expression =

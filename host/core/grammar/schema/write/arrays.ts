@@ -2,9 +2,9 @@
 
 import type { Cell } from "../cell.js";
 import { itemNodes } from "../validity.js";
+import { countedArray } from "./counted_arrays.js";
 import { repeat } from "./gbnf_text.js";
 import { COMMA } from "./rules.js";
-import { countedArray } from "./counted_arrays.js";
 import type { Writer } from "./writer.js";
 
 /** What may stand at each place of an array. */
@@ -28,11 +28,17 @@ function placesOf({ items = [], contains = [], minItems: min = 0, maxItems = Num
   const borders = items.map(({ from, to }) => (to < Number.POSITIVE_INFINITY ? to : from));
   const prefix = Math.max(0, ...borders);
   // Behind a tuple, others come only if the schema speaks of them, or cannot do without.
-  const isOpen = prefix === 0 || min > prefix || contains.length > 0 || items.some(({ to }) => to === Number.POSITIVE_INFINITY);
+  const isOpen =
+    prefix === 0 || min > prefix || contains.length > 0 || items.some(({ to }) => to === Number.POSITIVE_INFINITY);
   return { prefix, min, max: isOpen ? maxItems : Math.min(maxItems, prefix) };
 }
 
-function simpleArray({ items = [] }: Cell, { prefix, min, max }: Places, path: string, writer: Writer): string | undefined {
+function simpleArray(
+  { items = [] }: Cell,
+  { prefix, min, max }: Places,
+  path: string,
+  writer: Writer,
+): string | undefined {
   const { rules } = writer;
   let most = max;
   const first: string[] = [];

@@ -44,7 +44,8 @@ export function countedArray(
   const after = isUnique
     ? uniqueItems(cell, contains, places, path, writer)
     : countedItems(cell, contains, places, path, writer);
-  const ends = ({ place, counts }: State) => place >= places.min && counts.every((count, i) => count >= contains[i]!.min);
+  const ends = ({ place, counts }: State) =>
+    place >= places.min && counts.every((count, i) => count >= contains[i]!.min);
   const start: State = { place: 0, counts: contains.map(() => 0), used: 0 };
   const names = new Map<string, string>();
   const open: State[] = [];
@@ -74,8 +75,7 @@ export function countedArray(
 }
 
 /** Places beyond which all are alike. */
-const lastPlace = ({ prefix, min, max }: Places) =>
-  max < Number.POSITIVE_INFINITY ? max : Math.max(prefix, min, 1);
+const lastPlace = ({ prefix, min, max }: Places) => (max < Number.POSITIVE_INFINITY ? max : Math.max(prefix, min, 1));
 
 /** One more of the kinds in `matched`; undefined where that is too many. */
 function counted(contains: readonly ContainsFact[], counts: readonly number[], matched: (kind: number) => boolean) {
@@ -87,14 +87,22 @@ function counted(contains: readonly ContainsFact[], counts: readonly number[], m
   });
 }
 
-function countedItems({ items = [] }: Cell, contains: readonly ContainsFact[], places: Places, path: string, writer: Writer) {
+function countedItems(
+  { items = [] }: Cell,
+  contains: readonly ContainsFact[],
+  places: Places,
+  path: string,
+  writer: Writer,
+) {
   const last = lastPlace(places);
   const kinds = Array.from({ length: 2 ** contains.length }, (_, bits) => (kind: number) => ((bits >> kind) & 1) === 1);
   return ({ place, counts }: State): Item[] =>
     kinds.flatMap((matched): Item[] => {
       const next = counted(contains, counts, matched);
       // One more where enough have come is as good as any item.
-      const isIdle = contains.some(({ min, max }, kind) => matched(kind) && max === Number.POSITIVE_INFINITY && counts[kind]! >= min);
+      const isIdle = contains.some(
+        ({ min, max }, kind) => matched(kind) && max === Number.POSITIVE_INFINITY && counts[kind]! >= min,
+      );
       if (!next || isIdle) return [];
       const asked = contains.flatMap(({ schema, max }, kind): SchemaNode[] => {
         if (matched(kind)) return [schema];
@@ -113,7 +121,8 @@ function uniqueItems(cell: Cell, contains: readonly ContainsFact[], places: Plac
     finiteValues(itemNodes(items, place), `${path}/uniqueItems`, writer),
   );
   const universe = [...new Map(listed.flat().map((value) => [canonical(value), value])).values()];
-  if (universe.length > MAX_VALUES) throw badSchema(`${path}/uniqueItems`, `more than ${MAX_VALUES} values`, universe.length);
+  if (universe.length > MAX_VALUES)
+    throw badSchema(`${path}/uniqueItems`, `more than ${MAX_VALUES} values`, universe.length);
   const isShuffled = universe.length <= MAX_SHUFFLED;
   const kindsOf = universe.map((value) => contains.map(({ schema }) => kindOf(value, schema, writer)));
   return ({ place, counts, used }: State): Item[] =>

@@ -51,5 +51,8 @@ export const FORMATS: Readonly<Record<string, readonly string[]>> = Object.assig
   byte: [`(?:${BASE64}{4})*(?:${BASE64}{2}==|${BASE64}{3}=)?`],
 } satisfies Record<string, string[]>);
 
-for (const [name, same] of [["idn-email", "email"], ["idn-hostname", "hostname"], ["iri", "uri"], ["url", "uri"], ["iri-reference", "uri-reference"], ["iso-time", "time"], ["iso-date-time", "date-time"]] as const) // biome-ignore format: pairs
+for (const [
+  name,
+  same,
+] of [["idn-email", "email"], ["idn-hostname", "hostname"], ["iri", "uri"], ["url", "uri"], ["iri-reference", "uri-reference"], ["iso-time", "time"], ["iso-date-time", "date-time"]] as const) // biome-ignore format: pairs
   (FORMATS as Record<string, readonly string[]>)[name] = FORMATS[same]!;

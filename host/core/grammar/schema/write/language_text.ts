@@ -79,7 +79,9 @@ function textOf(expression: Expression): Text | undefined {
   switch (expression.type) {
     case "chars": {
       const grammar = jsonChar(expression.ranges);
-      return grammar === undefined ? undefined : { grammar, min: 1, max: 1, repeated: { char: grammar, min: 1, max: 1 } };
+      return grammar === undefined
+        ? undefined
+        : { grammar, min: 1, max: 1, repeated: { char: grammar, min: 1, max: 1 } };
     }
     case "sequence":
       return sequence(expression.parts.map(textOf));

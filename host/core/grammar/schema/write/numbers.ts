@@ -28,7 +28,8 @@ export function numberGrammar(cell: Cell): string | undefined {
     return between(bounds, 0) ?? listOf(farNumbers(cell), cell);
   }
   if (multipleOf.length > 0) return listOf(multiples(cell, stepOf(multipleOf)), cell);
-  if (notMultipleOf.length > 0) return listOf([...multiples(cell, 1), ...multiples(cell, 0.5), ...multiples(cell, 0.3)], cell);
+  if (notMultipleOf.length > 0)
+    return listOf([...multiples(cell, 1), ...multiples(cell, 0.5), ...multiples(cell, 0.3)], cell);
   if (!minimum && !maximum) return types === NUMBER ? ANY_NUMBER : ANY_FRACTION;
   if (types !== NUMBER) return listOf(fractions(cell), cell);
   return decimals(cell) ?? listOf(farNumbers(cell), cell);
@@ -38,7 +39,10 @@ export function numberGrammar(cell: Cell): string | undefined {
 const dividesOne = (step: number) => Number.isInteger(1 / step) && Number.isInteger(Math.log2(step));
 
 /** Whether a number has what a cell asks of numbers. */
-export function isNumberOf({ types, minimum, maximum, multipleOf = [], notMultipleOf = [] }: Cell, value: number): boolean {
+export function isNumberOf(
+  { types, minimum, maximum, multipleOf = [], notMultipleOf = [] }: Cell,
+  value: number,
+): boolean {
   return (
     (types & (Number.isInteger(value) ? INTEGER : NUMBER & ~INTEGER)) !== 0 &&
     (!minimum || (minimum.exclusive ? value > minimum.value : value >= minimum.value)) &&
@@ -60,7 +64,9 @@ function decimals({ minimum, maximum }: Bounds): string | undefined {
   const most = Math.max(...given.map((value) => decimal(value).decimals)) + 2;
   const places = Math.min(most, MAX_DIGITS - wholeDigits);
   return choice(
-    Array.from({ length: places + 1 }, (_, i) => between(scaled({ minimum, maximum }, i, i === 0 ? LARGEST_INTEGER : LARGEST), i)),
+    Array.from({ length: places + 1 }, (_, i) =>
+      between(scaled({ minimum, maximum }, i, i === 0 ? LARGEST_INTEGER : LARGEST), i),
+    ),
   );
 }
 

@@ -24,7 +24,11 @@ const LETTERS = 26;
 /** As many properties as are wanted, of different names: each begins with letters of its own. */
 export function differentMembers(cell: Cell, count: number, path: string, writer: Writer): string[] {
   if (count > LETTERS)
-    throw badSchema(`${path}/minProperties`, `different names cannot be guaranteed for more than ${LETTERS} properties`, count);
+    throw badSchema(
+      `${path}/minProperties`,
+      `different names cannot be guaranteed for more than ${LETTERS} properties`,
+      count,
+    );
   const letter = (i: number) => String.fromCharCode(0x61 + Math.floor((i * LETTERS) / count));
   return Array.from({ length: count }, (_, i) => {
     const begun = writer.languages.of(`^[${letter(i)}-${String.fromCharCode(letter(i + 1).charCodeAt(0) - 1)}]`, path);
@@ -64,12 +68,21 @@ export function otherMember(
 }
 
 /** All names but those that are taken, by the patterns that they match. */
-function nameClasses(cell: Cell, taken: readonly string[], path: string, writer: Writer, within?: Language): NameClass[] {
+function nameClasses(
+  cell: Cell,
+  taken: readonly string[],
+  path: string,
+  writer: Writer,
+  within?: Language,
+): NameClass[] {
   const { patternProperties = [], others = [], propertyNames = [] } = cell;
   let names = otherNames(taken, path);
   if (within) names = intersect(names, within, path);
   if (propertyNames.length > 0) names = intersect(names, nameLanguage(propertyNames, path, writer), path);
-  const patterns = new Set([...patternProperties.map(({ pattern }) => pattern), ...others.flatMap(({ patterns }) => patterns)]);
+  const patterns = new Set([
+    ...patternProperties.map(({ pattern }) => pattern),
+    ...others.flatMap(({ patterns }) => patterns),
+  ]);
   if (patterns.size > MAX_PATTERNS)
     throw badSchema(`${path}/patternProperties`, `more than ${MAX_PATTERNS} patterns`, patterns.size);
   let classes: NameClass[] = [{ language: names, matched: [] }];

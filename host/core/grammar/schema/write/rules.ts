@@ -2,7 +2,7 @@
 
 import { ANY_CHARACTER } from "../../ranges.js";
 import { badSchema, MAX_RULE_TEXT } from "../errors.js";
-import { ANY_TEXT, listed, type Language, subtract } from "../regular/language.js";
+import { ANY_TEXT, type Language, listed, subtract } from "../regular/language.js";
 import { charClass, plainRanges } from "./gbnf_text.js";
 import { languageText } from "./language_text.js";
 import { ANY_NUMBER } from "./numbers.js";
@@ -100,7 +100,9 @@ export function otherNames(names: readonly string[], path: string): Language {
   const size = (most: number) => taken.reduce((sum, name) => sum + Math.min(name.length, most), 0);
   const most = [Number.POSITIVE_INFINITY, 64, 16, 8, 4, 2].find((most) => size(most) <= MAX_NAME_STATES) ?? 1;
   const exact = listed(taken.filter((name) => name.length <= most));
-  const begun = [...new Set(taken.filter((name) => name.length > most).map((name) => [...name].slice(0, most).join("")))];
+  const begun = [
+    ...new Set(taken.filter((name) => name.length > most).map((name) => [...name].slice(0, most).join(""))),
+  ];
   const others = subtract(ANY_TEXT, exact, path);
   return begun.length > 0 ? subtract(others, listed(begun, true), path) : others;
 }

@@ -2,7 +2,17 @@
 
 import type { Cell } from "../cell.js";
 import { patternLanguage } from "../regular/index.js";
-import { ANY_TEXT, includes, intersect, isEmpty, isIncluded, type Language, listed, ofLength, subtract } from "../regular/language.js";
+import {
+  ANY_TEXT,
+  includes,
+  intersect,
+  isEmpty,
+  isIncluded,
+  type Language,
+  listed,
+  ofLength,
+  subtract,
+} from "../regular/language.js";
 import { parsePattern } from "../regular/pattern.js";
 import { FORMATS } from "./formats.js";
 import { repeat } from "./gbnf_text.js";
@@ -105,7 +115,10 @@ function simpleText(cell: Strings, languages: Languages): Text | undefined {
 const textOf = (pattern: string, path: string) => plainText(parsePattern(pattern, path));
 
 /** The text if all of its texts have the lengths that are asked for, or can be made so. */
-function withLength(text: Text | undefined, { minLength: min = 0, maxLength: max = Number.POSITIVE_INFINITY }: Strings) {
+function withLength(
+  text: Text | undefined,
+  { minLength: min = 0, maxLength: max = Number.POSITIVE_INFINITY }: Strings,
+) {
   if (!text || (text.min >= min && text.max <= max)) return text;
   if (!text.repeated) return undefined;
   const [least, most] = [Math.max(min, text.repeated.min), Math.min(max, text.repeated.max)];

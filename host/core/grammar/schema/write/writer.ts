@@ -59,7 +59,8 @@ export class Writer {
   write(nodes: readonly SchemaNode[], path: string): string | undefined {
     const key = keyOf(nodes);
     if (this.#known.has(key)) return this.#known.get(key);
-    if (this.#known.size >= MAX_VALUES) throw badSchema(path, `more than ${MAX_VALUES} schemas with what they refer to`);
+    if (this.#known.size >= MAX_VALUES)
+      throw badSchema(path, `more than ${MAX_VALUES} schemas with what they refer to`);
     const ways = natural(this.ways.ofAll(nodes)).filter((cell) => !this.ways.contradicts(cell));
     const grammar = this.#begin(ways, path);
     this.#known.set(key, grammar);

@@ -1,6 +1,6 @@
 // Runs the official JSON-Schema-Test-Suite (https://github.com/json-schema-org/JSON-Schema-Test-Suite) through structured output:
 //
-//     node test/json_schema_suite.mjs FOLDER/tests/draft2020-12 [FOLDER/tests/draft7 ...]
+//     node test/checks/json_schema_suite.mjs FOLDER/tests/draft2020-12 [FOLDER/tests/draft7 ...]
 //
 // What dice write for each group's schema has to be valid (Ajv), what the suite calls invalid must not be possible, and what is refused
 // has a place. Prints what is refused, and how many of the texts that the suite calls valid are possible.
@@ -70,7 +70,7 @@ function complain(where, what) {
 
 /** The tests' own, of the sources. */
 async function harness() {
-  const entry = new URL("./host/grammar_harness.ts", import.meta.url).pathname;
+  const entry = new URL("../host/grammar/grammar_harness.ts", import.meta.url).pathname;
   const { outputFiles } = await build({ entryPoints: [entry], bundle: true, format: "esm", write: false });
   return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString("base64")}`);
 }
