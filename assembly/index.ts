@@ -9,7 +9,7 @@ import { INFO_KV_LENGTH, LOGIT_ROWS, MAX_BATCH, MAX_TOP } from "./layout/abi";
 import { BAD_OPTION, BAD_TOKEN, CONTEXT_OVERFLOW, OK, WRONG_STATE } from "./layout/status";
 import { tokenBuffer } from "./load/arena";
 import { planInfo } from "./load/info";
-import { beginLoad, endLoad, feedLoad, hasRecords, isPlanning, isReady, planLoad } from "./load/load";
+import { beginLoad, endLoad, feedLoad, hasRecords, hasVocabulary, isPlanning, isReady, planLoad } from "./load/load";
 import { hashModel } from "./load/model_hash";
 import { config } from "./model/config";
 import {
@@ -123,22 +123,22 @@ export function encodeConsumed(): i32 {
 export function tokens(): usize {
   return tokenBuffer();
 }
-/** Writes a token's bytes to the I/O buffer. Count | -WRONG_STATE | -BAD_TOKEN */
+/** From plan() on, as the next two. Writes a token's bytes to the I/O buffer. Count | -WRONG_STATE | -BAD_TOKEN */
 export function tokenBytes(id: i32): i32 {
-  if (!isReady("tokenBytes")) return -WRONG_STATE;
+  if (!hasVocabulary("tokenBytes")) return -WRONG_STATE;
   if (<u32>id >= <u32>config.vocabulary) return -failAt(BAD_TOKEN, "token", id, config.vocabulary);
   memory.copy(io(), tokenizer.tokenBytesAt(id), tokenizer.tokenLength(id));
   return tokenizer.tokenLength(id);
 }
 /** A token's type. TOKEN_* | -WRONG_STATE | -BAD_TOKEN */
 export function tokenType(id: i32): i32 {
-  if (!isReady("tokenType")) return -WRONG_STATE;
+  if (!hasVocabulary("tokenType")) return -WRONG_STATE;
   if (<u32>id >= <u32>config.vocabulary) return -failAt(BAD_TOKEN, "token", id, config.vocabulary);
   return tokenizer.tokenType(id);
 }
 /** The id of the token whose bytes are in the I/O buffer, or -1. */
 export function findToken(length: i32): i32 {
-  return isReady("findToken") ? tokenizer.findToken(io(), length) : -1;
+  return hasVocabulary("findToken") ? tokenizer.findToken(io(), length) : -1;
 }
 function held(): tokenizer.Held {
   return changetype<tokenizer.Held>(changetype<usize>(sequence) + offsetof<Sequence>("heldBytes"));

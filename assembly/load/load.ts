@@ -109,6 +109,10 @@ export function isReady(call: string): bool {
   failAt(WRONG_STATE, call, phase, READY);
   return false;
 }
+/** Whether the tokens of the vocabulary can be looked up: from plan() on. Otherwise as isReady(). */
+export function hasVocabulary(call: string): bool {
+  return phase == WEIGHTS || isReady(call);
+}
 /** Whether the header has been read and can still be looked at. */
 export function isPlanning(): bool {
   return phase == PLANNING;

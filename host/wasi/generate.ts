@@ -24,7 +24,10 @@ import { logitsCommand } from "../node/cli/commands/logits.js";
 import { tokenizeCommand } from "../node/cli/commands/tokenize.js";
 
 /** Options of the Node command that make no sense here. The launcher does not compile until it knows all others. */
-const LEFT_OUT = ["--build", "--threads", "--prompt-lookup"];
+const LEFT_OUT = [
+  ...["--build", "--threads", "--type", "--calibrate", "--keep-safetensors"],
+  ...["--prompt-lookup", "--json-schema", "--grammar", "--verbose"],
+];
 
 /** A WebAssembly function type: "i32", "i64" or "f64" for each parameter and result. */
 export interface Export {

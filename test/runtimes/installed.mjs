@@ -21,10 +21,10 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const MODEL = "node_modules/zagreus-edge/host/models/zagreus-nano-Q8_0.gguf";
 
 /**
- * Packs the package as it is built, and installs it into an empty project with the suite beside it.
+ * Packs the package as it is built, and installs it into an empty project with the suite, and scripts that are named, beside it.
  * @returns the project's directory, and what removes it
  */
-export function installPackage() {
+export function installPackage(...scripts) {
   const directory = mkdtempSync(join(tmpdir(), "zagreus-edge-"));
   const npm = (...args) =>
     execFileSync("npm", args, { cwd: directory, encoding: "utf8", stdio: ["ignore", "pipe", 2] });
@@ -32,7 +32,7 @@ export function installPackage() {
   const [tarball] = readdirSync(directory);
   writeFileSync(join(directory, "package.json"), '{ "name": "empty", "private": true, "type": "module" }\n');
   npm("install", "--silent", "--no-audit", "--no-fund", `./${tarball}`);
-  for (const file of ["suite.mjs", "node.mjs", "deno.mjs"]) cpSync(here(file), join(directory, file));
+  for (const file of ["suite.mjs", "node.mjs", "deno.mjs", ...scripts]) cpSync(here(file), join(directory, file));
   return { directory, remove: () => rmSync(directory, { recursive: true, force: true }) };
 }
 

@@ -1,7 +1,11 @@
 // `zagreus chat` at a pseudo-terminal of util-linux's `script`, as a person uses it.
 
 import { spawn } from "node:child_process";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
+import { bundledModel } from "zagreus-edge";
 import { CLI } from "../support/command";
 
 /** The model's end tokens are banned. */
@@ -11,11 +15,11 @@ const CTRL_D = "\x04";
 const UP = "\x1b[A";
 
 /** Runs the command at a terminal; `until` waits for what it shows. */
-function open(flags: string) {
-  const command = `${process.execPath} ${CLI} chat --template chatml --temp 0 ${flags}`;
+function open(flags: string, model = "-m zagreus-nano --template chatml", env: Record<string, string> = {}) {
+  const command = `${process.execPath} ${CLI} chat ${model} --temp 0 ${flags}`;
   const child = spawn("script", ["--quiet", "--return", "--command", command, "/dev/null"], {
     stdio: ["pipe", "pipe", "inherit"],
-    env: { ...process.env, TERM: "xterm" },
+    env: { ...process.env, TERM: "xterm", ...env },
   });
   let shown = "";
   let changed = () => {};
@@ -85,4 +89,32 @@ test("what is shown cannot send the terminal commands", async () => {
   expect(await until(/title.*> /s)).not.toContain("\x1b]0;");
   type("/exit\r");
   expect(await ended).toBe(0);
+});
+
+test("without a model there is a list to choose from, the context is shown, and colour can be switched off", async () => {
+  const home = mkdtempSync(join(tmpdir(), "zagreus-picker-"));
+  const folder = join(home, "hub/models--acme--nano/snapshots", "a".repeat(40));
+  mkdirSync(folder, { recursive: true });
+  mkdirSync(join(home, "hub/models--acme--nano/refs"));
+  writeFileSync(join(home, "hub/models--acme--nano/refs/main"), "a".repeat(40));
+  copyFileSync(bundledModel, join(folder, "nano-Q8_0.gguf"));
+  const env = { HF_HOME: home, HF_HUB_OFFLINE: "1" };
+  const { type, until, ended } = open("-n 4 --template chatml", "", env);
+  const list = await until("Which one?");
+  expect(list.indexOf("hf:acme/nano")).toBeGreaterThan(0);
+  expect(list.indexOf("hf:acme/nano")).toBeLessThan(list.indexOf("nesso-instruct"));
+  type("99\r");
+  await until("Which one?");
+  type("\r");
+  expect(await until("> ")).toContain("\x1b[36m");
+  type("Ciao\r");
+  await until(/\d+ %.*> /s);
+  type(CTRL_D);
+  expect(await ended).toBe(0);
+
+  const plain = open("", "", { ...env, NO_COLOR: "1" });
+  expect(await plain.until("Which one?")).not.toContain("\x1b[1m");
+  plain.type(CTRL_C);
+  expect(await plain.ended).toBe(0);
+  rmSync(home, { recursive: true });
 });

@@ -19,7 +19,7 @@ export interface LoadProgress {
 }
 
 export interface QuantizeOnLoad {
-  /** Of every matrix. Default: "q4_0". */
+  /** Of every matrix. Default: that of a file that was made before, else "q4_0". */
   type?: "q4_0" | "q8_0" | undefined;
   /** Whether int4 is chosen by what a text needs, which takes hours. Default: false, but a file that was made so is taken. */
   calibrate?: boolean | undefined;
@@ -107,9 +107,9 @@ export interface ModelInfo {
     eos: number | undefined;
     /** Whether prompts start with bos. */
     addBos: boolean;
-    /** Tokens that end a generation: eos and the end-of-turn tokens. Empty until the model is loaded. */
+    /** Tokens that end a generation: eos and the end-of-turn tokens. */
     end: number[];
-    /** Ids of the control tokens by their text, such as "<|im_start|>". Empty until the model is loaded. */
+    /** Ids of the control tokens by their text, such as "<|im_start|>". */
     special: Record<string, number>;
   };
   chatTemplate: string | undefined;

@@ -28,17 +28,18 @@ const KEEP_ALIVE_MS = 20_000;
 /**
  * The path of the file that is made of the repository's safetensors, which are downloaded for that and then removed, unless they were
  * there before or are to stay. A second call, and other processes, use the same file.
- * @throws ZagreusError INVALID_OPTION, DISK_FULL, those of HubModel.obtain(), and what is wrong with the checkpoint
+ * @throws ZagreusError HUB_NOT_FOUND without `make`, INVALID_OPTION, DISK_FULL, those of HubModel.obtain(), and what is wrong with the checkpoint
  */
 export async function madeGguf(
   platform: HubPlatform,
   model: HubModel,
-  make: MakeGguf,
+  make: MakeGguf | undefined,
   options: HubOptions,
 ): Promise<string> {
   const making = await Making.prepare(platform, model, options);
   const found = await making.existing();
   if (found !== undefined) return found;
+  if (!make) throw model.notFound("has no GGUF file, only safetensors");
   const { cache, lockName, path } = making;
   const waiting = () => options.onNotice?.(`another process is making ${making.file}: waiting for it`);
   return withLock(platform.files, cache.locks, lockName, options.signal, waiting, async (lock) => {
@@ -66,19 +67,22 @@ class Making {
 
   private constructor(platform: HubPlatform, model: HubModel, options: HubOptions, key: string) {
     const { type = "q4_0", calibrate, keepSource = false } = options.quantize ?? {};
-    if (calibrate && type !== "q4_0")
+    if (calibrate && type !== "q4_0") {
       throw invalidOption("quantize.calibrate", calibrate, "false unless the type is q4_0");
+    }
     this.#platform = platform;
     this.#model = model;
     this.#options = options;
     this.#settings = { type, calibrate: calibrate ?? false, keepSource };
     this.cache = new RepositoryCache(platform, model.id.repository);
-    const name = (calibrated: boolean) => `${model.name}-${type.toUpperCase()}${calibrated ? "-calibrated" : ""}.gguf`;
-    this.file = name(this.#settings.calibrate);
+    this.file = nameOf(model, this.#settings);
     this.path = this.cache.made(key, this.file);
     this.lockName = `${key}-${this.file}`;
-    this.#acceptable = [this.path];
-    if (calibrate === undefined) this.#acceptable.unshift(this.cache.made(key, name(true)));
+    const names = [this.file];
+    if (calibrate === undefined) names.unshift(nameOf(model, { type, calibrate: true }));
+    if (!calibrate && options.quantize?.type === undefined)
+      names.push(nameOf(model, { type: "q8_0", calibrate: false }));
+    this.#acceptable = names.map((name) => this.cache.made(key, name));
   }
 
   async existing(): Promise<string | undefined> {
@@ -164,6 +168,10 @@ class Making {
       `${this.cache.folder}; free some or set HF_HUB_CACHE to a folder on another disk`;
     throw new ZagreusError("DISK_FULL", message, { field: this.file, value: free, expected: Math.ceil(needed) });
   }
+}
+
+function nameOf(model: HubModel, { type, calibrate }: Pick<Required<QuantizeSettings>, "type" | "calibrate">): string {
+  return `${model.name}-${type?.toUpperCase()}${calibrate ? "-calibrated" : ""}.gguf`;
 }
 
 /** Names the files that something is made of: another commit with the same ones has the same key. */

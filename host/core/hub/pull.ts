@@ -26,8 +26,9 @@ export interface HubListing {
 }
 
 /**
- * The path of a GGUF file of the hub, for load(): the one that the id names (the first part of a split one, when all are here), or the first by PREFERENCE, or one that is made of
- * safetensors. Asks the hub whether the revision has moved on, unless it is a commit.
+ * The path of a GGUF file of the hub, for load(): the one that the id names (the first part of a split one, when all are here), or
+ * the first by PREFERENCE, or one that was or is made of safetensors. Asks the hub whether the revision has moved on, unless it is a
+ * commit.
  * @throws ZagreusError INVALID_OPTION, HUB_NOT_FOUND, HUB_DENIED, HUB_BUSY, HUB_FAILED, OFFLINE, BAD_CHECKSUM, DISK_FULL,
  *   SOURCE_FAILED (the cache), ABORTED; what is wrong with a checkpoint
  */
@@ -46,10 +47,7 @@ export function pullGguf(
     }
     await model.open();
     const path = file ?? model.chooseGguf(options.quantize?.type)?.path;
-    if (path === undefined) {
-      if (!make) throw model.notFound("has no GGUF file, only safetensors");
-      return madeGguf(platform, model, make, options);
-    }
+    if (path === undefined) return madeGguf(platform, model, make, options);
     const parts = model.partsOf(path);
     await model.obtain(parts);
     return model.path(parts[0]!);

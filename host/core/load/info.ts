@@ -7,7 +7,7 @@ import type { Choice } from "../wasm/builds.js";
 import type { Core } from "../wasm/core.js";
 import type { Metadata } from "./metadata.js";
 
-/** Reads everything after plan(); control tokens, and ends known by their text, are not known before the tokenizer works. */
+/** Reads everything after plan() but control tokens, and ends known by their text (engine/tokenizer.ts). */
 export function readInfo(core: Core, metadata: Metadata, { build, threads }: Choice): ModelInfo {
   const info = (id: number) => core.exports.info(id);
   const token = (id: number) => (info(id) >= 0 ? info(id) : undefined);

@@ -64,8 +64,6 @@ type OpenSource = (options: LoadOptions) => ByteSource | Promise<ByteSource>;
 /** Loads a model with options that were checked; `open` is called when there is a core to feed. */
 export async function loadModel(open: OpenSource, options: LoadOptions, platform: Platform): Promise<Model> {
   const { core, info, threads } = await start(open, options, platform, false);
-  info.tokenizer.end = endTokens(core, info.tokenizer.end, info.vocabulary);
-  info.tokenizer.special = specialTokens(core, info.vocabulary);
   const engine = new Engine(core, info, threads, platform.macrotask, options.cacheBudget ?? CACHE_BUDGET);
   try {
     await threads.ready();
@@ -93,6 +91,8 @@ async function start(open: OpenSource, options: LoadOptions, platform: Platform,
   try {
     const pace = new Pace(platform.macrotask, () => checkSignal(signal));
     const info = await feedModel(core, source, choice, options, pace, headerOnly);
+    info.tokenizer.end = endTokens(core, info.tokenizer.end, info.vocabulary);
+    info.tokenizer.special = specialTokens(core, info.vocabulary);
     return { core, info, threads };
   } catch (error) {
     threads.stop();

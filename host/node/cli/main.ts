@@ -6,6 +6,8 @@ import { ZagreusError } from "../index.js";
 import { benchCommand } from "./commands/bench.js";
 import { chatCommand } from "./commands/chat.js";
 import { completeCommand } from "./commands/complete.js";
+import { completionCommand } from "./commands/completion.js";
+import { listCommand, rmCommand, showCommand } from "./commands/disk.js";
 import { evalCommand } from "./commands/eval.js";
 import { inspectCommand } from "./commands/inspect.js";
 import { logitsCommand } from "./commands/logits.js";
@@ -15,6 +17,7 @@ import { quantizeCommand } from "./commands/quantize.js";
 import { serveCommand } from "./commands/serve.js";
 import { splitCommand } from "./commands/split.js";
 import { tokenizeCommand } from "./commands/tokenize.js";
+import { styled } from "./shared/colour.js";
 import { interrupted } from "./shared/output.js";
 
 declare const ZAGREUS_VERSION: string;
@@ -27,11 +30,18 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exit(error.code === "EPIPE" ? 0 : FAILURE);
 });
 
+const EXAMPLES = `
+Examples:
+  zagreus chat                                    choose a model and talk with it
+  zagreus complete "C'era una volta" -n 64        the bundled model continues a text
+  zagreus serve -m nesso-instruct --port 8080     for every client of OpenAI's API`;
+
 const program = new Command("zagreus")
   .description("Run Zagreus and Nesso language models in WebAssembly.")
   .version(ZAGREUS_VERSION)
   .exitOverride()
-  .showHelpAfterError("(zagreus --help shows the usage)");
+  .showHelpAfterError("(zagreus --help shows the usage)")
+  .addHelpText("after", EXAMPLES);
 const commands = [
   completeCommand,
   chatCommand,
@@ -45,6 +55,10 @@ const commands = [
   quantizeCommand,
   splitCommand,
   pullCommand,
+  listCommand,
+  showCommand,
+  rmCommand,
+  completionCommand,
 ];
 for (const make of commands) {
   program.addCommand(make().exitOverride().showHelpAfterError("(add --help to see the usage)"));
@@ -62,6 +76,6 @@ function report(error: unknown): number {
   const interruption = interrupted();
   if (interruption !== undefined) return interruption;
   const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`zagreus: ${message.replace(/\s*\n\s*/g, " ")}\n`);
+  process.stderr.write(`${styled("red", "zagreus:", process.stderr)} ${message.replace(/\s*\n\s*/g, " ")}\n`);
   return error instanceof ZagreusError && error.code === "INVALID_OPTION" ? USAGE : FAILURE;
 }

@@ -95,8 +95,8 @@ static void configure_sampler(const struct options *options, uint64_t seed) {
 // The prompt
 
 /** Standard input without a byte order mark and without the newline that echo adds. */
-static struct text read_prompt(void) {
-  struct text prompt = read_all("-");
+static struct text read_prompt(const char *path) {
+  struct text prompt = read_all(path);
   if (prompt.length >= 3 && !memcmp(prompt.bytes, "\xef\xbb\xbf", 3)) {
     prompt.bytes += 3;
     prompt.length -= 3;
@@ -242,12 +242,13 @@ static void print_result(const char *finish_reason, double load_ms, double prefi
 
 void complete_command(const struct options *options) {
   run.options = options;
+  if (options->text && options->file) misused("give PROMPT or --file, not both");
   const char *path = text_input(options, "no prompt: give one, or pipe it in");
   double load_ms = load_model(options);
   check_options(options);
   uint64_t seed = read_seed(options->seed);
 
-  struct text prompt = path ? read_prompt() : (struct text){(char *)options->text, strlen(options->text)};
+  struct text prompt = path ? read_prompt(path) : (struct text){(char *)options->text, strlen(options->text)};
   struct tokens tokens = {0};
   if (model.bos >= 0) add_token(&tokens, (uint32_t)model.bos);
   encode_text(&tokens, prompt, false);

@@ -24,7 +24,19 @@ afterAll(() => {
   rmSync(directory, { recursive: true });
 });
 
-const FLAGS = ["chat", "--template", "chatml", "--temp", "0", "--repetition-penalty", "1", "-n", "8"];
+const FLAGS = [
+  "chat",
+  "-m",
+  "zagreus-nano",
+  "--template",
+  "chatml",
+  "--temp",
+  "0",
+  "--repetition-penalty",
+  "1",
+  "-n",
+  "8",
+];
 const chat = (lines: string[], ...flags: string[]) => zagreus([...FLAGS, ...flags], `${lines.join("\n")}\n`);
 
 /** The messages of a chat that must succeed. */
@@ -39,9 +51,31 @@ async function reply(messages: ChatMessage[]): Promise<string> {
 }
 
 test("a base model is refused before anything is said", async () => {
-  const result = await zagreus(["chat"], "Ciao\n");
+  const result = await zagreus(["chat", "-m", "zagreus-nano"], "Ciao\n");
   expect(result).toMatchObject({ code: 1, stdout: "" });
-  expect(result.stderr).toMatch(/^zagreus: .*base model.*\n$/);
+  expect(result.stderr).toMatch(/^zagreus: zagreus-nano is a base model: .*zagreus complete.*-m nesso-instruct.*\n$/);
+});
+
+test("without a model it names some, where nobody can be asked", async () => {
+  const { code, stdout, stderr } = await zagreus(["chat"], "Ciao\n");
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  for (const text of ["zagreus chat -m nesso-instruct", "-m nesso2-agentic"]) expect(stderr).toContain(text);
+});
+
+test("--verbose tells what a reply cost, --json-schema makes it valid", async () => {
+  const { code, stdout, stderr } = await chat(
+    ["Ciao"],
+    ...[
+      "--verbose",
+      "-n",
+      "48",
+      "--json-schema",
+      file("schema.json", { type: "array", maxItems: 2, items: { type: "integer" } }),
+    ],
+  );
+  expect(code, stderr).toBe(0);
+  expect(Array.isArray(JSON.parse(stdout))).toBe(true);
+  expect(stderr).toMatch(/^tokens: \d+ of prompt, \d+ of them reused, .*; context \d+ of 512\n$/);
 });
 
 test("each line is a message, and the replies know what was said before", async () => {

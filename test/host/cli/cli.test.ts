@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -36,6 +37,68 @@ test("complete takes its prompt from standard input, without echo's newline", as
   const expected = await json(["complete", PROMPT, ...options]);
   expect(await json(["complete", ...options], `${PROMPT}\n`)).toMatchObject({ text: expected.text });
   expect(await json(["complete", ...options], PROMPT)).toMatchObject({ text: expected.text });
+});
+
+test("complete takes its prompt from a file, and what the text must be", async () => {
+  const file = join(directory, "prompt.txt");
+  writeFileSync(file, `${PROMPT}\n`);
+  const options = ["-n", "6", "--temp", "0"];
+  const expected = await json(["complete", PROMPT, ...options]);
+  expect(await json(["complete", "-f", file, ...options])).toMatchObject({ text: expected.text });
+  expect((await zagreus(["complete", PROMPT, "-f", file])).code).toBe(2);
+
+  const schema = join(directory, "schema.json");
+  writeFileSync(schema, '{"enum": ["Roma", "Milano"]}');
+  expect(["Roma", "Milano"]).toContain(JSON.parse((await json(["complete", PROMPT, "--json-schema", schema])).text));
+  const grammar = join(directory, "yes.gbnf");
+  writeFileSync(grammar, 'root ::= "yes" | "no"');
+  expect((await json(["complete", PROMPT, "--grammar", grammar])).text).toMatch(/^(yes|no)$/);
+  expect((await zagreus(["complete", PROMPT, "--grammar", grammar, "--json-schema", schema])).code).toBe(2);
+  const { stderr } = await zagreus(["complete", PROMPT, ...options, "--verbose"]);
+  expect(stderr).toMatch(/^zagreus: tokens: \d+ of prompt, 0 of them reused, .* written in .*\n$/);
+});
+
+test("wrong usage says what is meant", async () => {
+  const twice = await zagreus(["complete", "x", "-m", "a.gguf", "-m", "b.gguf"]);
+  expect(twice).toMatchObject({ code: 2, stderr: expect.stringContaining("given twice") });
+  expect((await zagreus(["complete", "x", "--tmep", "0"])).stderr).toContain("Did you mean --temp?");
+  expect((await zagreus(["chta"])).stderr).toContain("Did you mean chat?");
+});
+
+test("every command's help ends with examples", async () => {
+  const { stdout } = await zagreus(["--help"]);
+  const commands = [...stdout.matchAll(/^ {2}(\w+) (?:\[|<)/gm)].map(([, name]) => name!);
+  expect(commands).toContain("completion");
+  for (const command of commands.filter((name) => name !== "help")) {
+    const help = await zagreus([command, "--help"]);
+    expect(help.stdout, command).toMatch(new RegExp(`\\nExamples:\\n(.*\\n)*.*zagreus ${command}\\b`));
+  }
+}, 60_000);
+
+test("completion scripts know commands, options, choices and models", async () => {
+  const { stdout: bash } = await zagreus(["completion", "bash"]);
+  const complete = (...words: string[]) => {
+    const script = `${bash}\nCOMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${words.length - 1}; _zagreus; echo "\${COMPREPLY[@]}"`;
+    return execFileSync("bash", ["-c", script], { encoding: "utf8" }).trim().split(" ");
+  };
+  expect(complete("zagreus", "compl")).toEqual(["complete", "completion"]);
+  expect(complete("zagreus", "chat", "--json")).toEqual(["--json", "--json-schema"]);
+  expect(complete("zagreus", "chat", "-m", "zagreus-n")).toEqual(["zagreus-nano"]);
+  expect(complete("zagreus", "quantize", "-t", "q8")).toEqual(["q8_0"]);
+  for (const shell of ["zsh", "fish"]) {
+    const { stdout } = await zagreus(["completion", shell]);
+    for (const text of ["nesso2-agentic", "json-schema", "q8_0"]) expect(stdout).toContain(text);
+  }
+});
+
+test("inspect shows what begins and ends a text", async () => {
+  const { stdout } = await zagreus(["inspect"]);
+  expect(stdout).toContain("begin: 8176 <|begin_of_text|>");
+  expect(stdout).toContain("end: 8177 <|end_of_text|>, 8179 <|im_end|>");
+  const model = await loadNano();
+  const { tokenizer } = await json(["inspect"]);
+  expect(tokenizer).toEqual(model.info.tokenizer);
+  model.close();
 });
 
 test("complete hands every option on", async () => {

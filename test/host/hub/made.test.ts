@@ -103,9 +103,11 @@ test("without a network it is made of safetensors that are there, and missed if 
   expect(made).toHaveLength(1);
 });
 
-test("types lie beside each other; a calibrated file is taken where nothing was said about it", async () => {
-  const plain = await pull();
+test("types lie beside each other; without a wish what is there is taken, a calibrated file first", async () => {
   const wide = await pull({ quantize: { type: "q8_0" } });
+  expect(await pull()).toBe(wide);
+  const plain = await pull({ quantize: { type: "q4_0" } });
+  expect(await pull()).toBe(plain);
   expect(wide).toMatch(/test-Q8_0\.gguf$/);
   const calibrated = await pull({ quantize: { calibrate: true } });
   expect(calibrated).toMatch(/test-Q4_0-calibrated\.gguf$/);

@@ -124,11 +124,35 @@ test("quantize", async () => {
   const result = await json(["quantize", "hf:mii-llm/checkpoint", "-t", "q4_0", "-o", out]);
   expect(result).toMatchObject({ out, bytes: expect.any(Number) });
   expect((await json(["inspect", out])).metadata["general.name"]).toBe("checkpoint");
-  const refused = await zagreus(["complete", "x", "-m", "hf:mii-llm/checkpoint"]);
-  expect(refused.code).toBe(1);
-  expect(refused.stderr).toMatch(
-    /^zagreus: mii-llm\/checkpoint has no GGUF file, only safetensors: zagreus quantize .*\n$/,
+});
+
+test("a model with safetensors only is made on the way, in the type that is asked for", async () => {
+  const args = ["complete", "C'era una volta", "-n", "4", "--temp", "0", "-m", "hf:mii-llm/checkpoint"];
+  const first = await zagreus([...args, "--type", "Q8_0", "--keep-safetensors"]);
+  expect(first.code, first.stderr).toBe(0);
+  expect(first.stderr).toMatch(
+    /^zagreus: .* safetensors only.*checkpoint-Q8_0\.gguf.*\nzagreus: made checkpoint-Q8_0\.gguf.*s\n$/,
   );
+  const { models } = await json(["list"]);
+  expect(models.map(({ kind, type }: { kind: string; type?: string }) => [kind, type])).toEqual([
+    ["made", "Q8_0"],
+    ["safetensors", undefined],
+  ]);
+  expect(await zagreus([...args, "--type", "q8_0"])).toEqual({ ...first, stderr: "" });
+  expect(await json(["show", "hf:mii-llm/checkpoint"])).toMatchObject({ quantization: "Q8_0", path: models[0].path });
+  expect(await json(["rm", "hf:mii-llm/checkpoint"])).toEqual({
+    repository: "mii-llm/checkpoint",
+    bytes: expect.any(Number),
+  });
+  expect((await json(["list"])).models).toEqual([]);
+  expect((await zagreus(["rm", "hf:mii-llm/checkpoint"])).stderr).toContain("is not in the cache");
+});
+
+test("a misspelt name and a folder say what may have been meant", async () => {
+  expect((await zagreus(["complete", "x", "-m", "nesso-instrukt"])).stderr).toContain("did you mean nesso-instruct?");
+  expect((await zagreus(["pull", "zagreus-it"])).stderr).toContain("did you mean zagreus-ita?");
+  const folder = await zagreus(["complete", "x", "-m", fileURLToPath(HF)]);
+  expect(folder.stderr).toMatch(/is a folder with a checkpoint; zagreus quantize .* makes a model of it\n$/);
 });
 
 test("the token file", async () => {

@@ -1,12 +1,23 @@
 // A conversation with a model: its messages, its tools, and turns.
 
-import { type ChatMessage, type ChatOptions, type Model, runTools, type ToolCall, type ToolRun } from "../../index.js";
+import {
+  type ChatCompletion,
+  type ChatMessage,
+  type ChatOptions,
+  type Model,
+  type PrefillProgress,
+  runTools,
+  type ToolCall,
+  type ToolRun,
+} from "../../index.js";
 import type { FileTool } from "./tool_file.js";
 
 /** Who takes part in a conversation from outside. */
 export interface Partner {
   /** Shows a piece of a reply. */
   show(text: string): void;
+  /** Sees how far what the model has to read is read. */
+  reading(progress: PrefillProgress): void;
   /** Says something that is no part of the conversation. */
   notice(line: string): void;
   /** The result of a tool that nothing runs; undefined when there is nobody to ask. */
@@ -19,12 +30,19 @@ type Turn = Pick<ToolRun, "messages" | "finishReason">;
 export class Conversation {
   messages: ChatMessage[] = [];
   tools: FileTool[] = [];
-  readonly #model: Model;
+  /** The last reply of the model. */
+  last: ChatCompletion | undefined;
+  readonly #model: Pick<Model, "chat">;
   readonly #options: Options;
   readonly #maxSteps: number | undefined;
 
   constructor(model: Model, options: Options, maxSteps?: number) {
-    this.#model = model;
+    this.#model = {
+      chat: (messages, chatOptions) => {
+        this.last = model.chat(messages, chatOptions);
+        return this.last;
+      },
+    };
     this.#options = options;
     this.#maxSteps = maxSteps;
   }
@@ -38,6 +56,12 @@ export class Conversation {
     this.messages.splice(0, first?.role === "system" ? 1 : 0, { role: "system", content });
   }
 
+  /** Positions of the context that are taken, as far as is known. */
+  get contextUsed(): number {
+    const { promptTokens = 0, completionTokens = 0 } = this.last?.usage ?? {};
+    return promptTokens + completionTokens;
+  }
+
   /** Forgets all but the system message. */
   reset(): void {
     this.messages = this.messages.slice(0, this.messages[0]?.role === "system" ? 1 : 0);
@@ -47,10 +71,11 @@ export class Conversation {
    * Runs what every turn begins with, so that the first one is faster.
    * @throws ZagreusError NO_CHAT_TEMPLATE for a base model, and what else would fail at the first turn
    */
-  async prepare(signal: AbortSignal): Promise<void> {
+  async prepare(partner: Partner, signal: AbortSignal): Promise<void> {
     const messages: ChatMessage[] = [...this.messages, { role: "user", content: "?" }];
     const tools = this.tools.map(({ run: _, ...tool }) => tool);
-    await this.#model.chat(messages, { ...this.#options, tools, maxTokens: 0, signal }).text();
+    const onPrefill = (progress: PrefillProgress) => partner.reading(progress);
+    await this.#model.chat(messages, { ...this.#options, tools, maxTokens: 0, onPrefill, signal }).text();
   }
 
   /** Says `content` and has it answered. A turn that is stopped keeps what was replied; one that fails leaves things as they were. */
@@ -66,7 +91,8 @@ export class Conversation {
       partner.notice(`[${shown(call)} = ${result}]`);
     };
     try {
-      const options = { ...this.#options, signal };
+      const onPrefill = (progress: PrefillProgress) => partner.reading(progress);
+      const options = { ...this.#options, onPrefill, signal };
       const { messages, finishReason } =
         this.tools.length === 0
           ? await answer(this.#model, asked, options, onPiece)
@@ -95,7 +121,7 @@ const NOTES = {
 
 /** A reply of a model that has no tools. */
 async function answer(
-  model: Model,
+  model: Pick<Model, "chat">,
   asked: ChatMessage[],
   options: Options,
   onPiece: (piece: { text: string }) => void,

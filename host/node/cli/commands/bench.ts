@@ -18,6 +18,7 @@ export function benchCommand(): Command {
     .option("-n, --tokens <n>", "tokens to decode", integer(1), 32)
     .option("-r, --repetitions <n>", "how often; the best counts", integer(1), 3)
     .option("--prompt-lookup", "guess tokens from the context while decoding")
+    .addHelpText("after", "\nExamples:\n  zagreus bench -m model.gguf -p 512 -n 64 -t 2")
     .action(run);
 }
 

@@ -1,16 +1,22 @@
 import { Command } from "commander";
-import type { ChatOptions, ToolCall } from "../../index.js";
+import { type ChatOptions, type ModelInfo, type PrefillProgress, type ToolCall, ZagreusError } from "../../index.js";
 import { runCommand } from "../chat/chat_commands.js";
 import { Conversation, type Partner, shown } from "../chat/conversation.js";
+import { pickModel } from "../chat/picker.js";
 import { readTemplate, withTemplate } from "../chat/template.js";
 import { Terminal } from "../chat/terminal.js";
 import { loadTools } from "../chat/tool_file.js";
 import { integer } from "../shared/arguments.js";
+import { styled } from "../shared/colour.js";
+import { figures } from "../shared/figures.js";
+import { type FormatFlags, responseFormat, withFormat } from "../shared/format.js";
 import { loadModel, type ModelFlags, withCacheBudget, withModel } from "../shared/model.js";
 import { printJson } from "../shared/output.js";
+import { prefillBar } from "../shared/progress.js";
 import { type SamplingFlags, samplingOptions, withSampling } from "../shared/sampling.js";
 
-interface Flags extends ModelFlags, SamplingFlags {
+interface Flags extends ModelFlags, SamplingFlags, FormatFlags {
+  verbose?: boolean;
   system?: string;
   tools?: string;
   template?: string;
@@ -36,16 +42,31 @@ export function chatCommand(): Command {
       "when the context is full, keep the first n tokens and drop old ones (default: stop)",
       integer(0),
     );
-  return withSampling(command, { temp: PRESET, penalty: PRESET, ngram: PRESET }).action(run);
+  return withFormat(withSampling(command, { temp: PRESET, penalty: PRESET, ngram: PRESET }))
+    .option("--verbose", "show timings and reused tokens after every reply")
+    .addHelpText("after", EXAMPLES)
+    .action(run);
 }
 
-async function run(flags: Flags): Promise<void> {
+const EXAMPLES = `
+Without --model there is a list to choose from.
+
+Examples:
+  zagreus chat -m nesso-instruct
+  zagreus chat -m nesso2-agentic --tools examples/assistant/tools.mjs
+  echo "Ciao, chi sei?" | zagreus chat -m nesso-instruct --json`;
+
+async function run(flags: Flags, command: Command): Promise<void> {
   const tools = flags.tools === undefined ? [] : await loadTools(flags.tools);
   const template = await readTemplate(flags.template);
-  const { model, signal } = await loadModel(flags);
+  const format = await responseFormat(flags);
+  const chosen = flags.model ?? (await pickModel(command));
+  if (chosen === undefined) return;
+  const { model, signal } = await loadModel({ ...flags, model: chosen });
   const options = {
     ...samplingOptions(flags),
     template,
+    responseFormat: format,
     toolChoice: toolChoice(flags.toolChoice),
     overflow: flags.keep === undefined ? undefined : { keep: flags.keep },
   };
@@ -53,11 +74,10 @@ async function run(flags: Flags): Promise<void> {
   const conversation = new Conversation(model, options, flags.maxSteps);
   conversation.tools = tools;
   if (flags.system !== undefined) conversation.system = flags.system;
-  await conversation.prepare(signal);
-
   const terminal = new Terminal({ input: process.stdin, output: flags.json ? process.stderr : process.stdout }, signal);
-  const screen = new Screen(terminal, flags.json === true);
+  const screen = new Screen(terminal, flags, model.info);
   try {
+    await prepare(conversation, screen, signal, model.info);
     if (terminal.interactive) screen.notice(`${model.info.name ?? "a model without a name"}; /help shows the commands`);
     await talk(terminal, conversation, screen);
   } finally {
@@ -67,6 +87,26 @@ async function run(flags: Flags): Promise<void> {
   if (flags.json) printJson({ messages: conversation.messages });
 }
 
+/** @throws Error for a base model, in words of this command */
+async function prepare(
+  conversation: Conversation,
+  screen: Screen,
+  signal: AbortSignal,
+  { name = "this model" }: ModelInfo,
+): Promise<void> {
+  try {
+    await conversation.prepare(screen, signal);
+  } catch (error) {
+    if (!(error instanceof ZagreusError && error.code === "NO_CHAT_TEMPLATE")) throw error;
+    throw new Error(
+      `${name} is a base model: it continues texts (zagreus complete) and knows no conversations; -m nesso-instruct does, --template gives it one`,
+      { cause: error },
+    );
+  } finally {
+    screen.endTurn();
+  }
+}
+
 function toolChoice(choice: string | undefined): ChatOptions["toolChoice"] {
   if (choice === undefined || choice === "auto" || choice === "none" || choice === "required") return choice;
   return { type: "function", function: { name: choice } };
@@ -74,7 +114,8 @@ function toolChoice(choice: string | undefined): ChatOptions["toolChoice"] {
 
 /** Until there are no more lines, or /exit. A person goes on after a failure, a script ends with it. */
 async function talk(terminal: Terminal, conversation: Conversation, screen: Screen): Promise<void> {
-  for (let line = await readLines(terminal); line !== undefined; line = await readLines(terminal)) {
+  const next = () => readLines(terminal, screen.prompt(conversation));
+  for (let line = await next(); line !== undefined; line = await next()) {
     try {
       if (!(await turn(line, terminal, conversation, screen))) return;
     } catch (error) {
@@ -85,8 +126,8 @@ async function talk(terminal: Terminal, conversation: Conversation, screen: Scre
 }
 
 /** A line, and those behind it while they end in a backslash. */
-async function readLines(terminal: Terminal): Promise<string | undefined> {
-  let text = await terminal.read("> ");
+async function readLines(terminal: Terminal, prompt: string): Promise<string | undefined> {
+  let text = await terminal.read(prompt);
   while (text?.endsWith("\\")) text = `${text.slice(0, -1)}\n${(await terminal.read(". ")) ?? ""}`;
   return text;
 }
@@ -100,35 +141,61 @@ async function turn(line: string, terminal: Terminal, conversation: Conversation
   }
   const message = line.startsWith("/") ? line.slice(1) : line;
   if (message.trim() === "") return true;
-  await terminal.interruptible((signal) => conversation.say(message, screen, signal));
-  screen.endLine();
+  try {
+    await terminal.interruptible((signal) => conversation.say(message, screen, signal));
+  } finally {
+    screen.endTurn();
+  }
+  screen.figures(conversation);
   return true;
 }
 
 /** Replies on standard output, unless that is for JSON; all else on standard error. */
 class Screen implements Partner {
   readonly #terminal: Terminal;
-  readonly #quiet: boolean;
+  readonly #flags: Flags;
+  readonly #context: number;
   /** Whether a reply stands in the current line. */
   #inLine = false;
+  #bar: ReturnType<typeof prefillBar> | undefined;
 
-  constructor(terminal: Terminal, quiet: boolean) {
+  constructor(terminal: Terminal, flags: Flags, { contextLength }: ModelInfo) {
     this.#terminal = terminal;
-    this.#quiet = quiet;
+    this.#flags = flags;
+    this.#context = contextLength;
   }
 
+  /** What stands before a line to type: how much of the context is taken. */
+  prompt({ contextUsed }: Conversation): string {
+    const share = contextUsed === 0 ? "" : `${Math.round((100 * contextUsed) / this.#context)} % `;
+    return `${styled("dim", share)}${styled("cyan", "> ")}`;
+  }
+  reading(progress: PrefillProgress): void {
+    this.#bar ??= prefillBar();
+    this.#bar.onPrefill?.(progress);
+  }
+  figures(conversation: Conversation): void {
+    if (!this.#flags.verbose || !conversation.last) return;
+    const { contextUsed, last } = conversation;
+    this.notice(`${figures(last)}; context ${contextUsed} of ${this.#context}`);
+  }
   show(text: string): void {
-    if (this.#quiet || text === "") return;
+    if (this.#flags.json || text === "") return;
     process.stdout.write(process.stdout.isTTY ? harmless(text) : text);
     this.#inLine = !text.endsWith("\n");
   }
   notice(line: string): void {
     this.endLine();
-    process.stderr.write(`${process.stderr.isTTY ? harmless(line) : line}\n`);
+    process.stderr.write(`${styled("dim", process.stderr.isTTY ? harmless(line) : line, process.stderr)}\n`);
   }
   async ask(call: ToolCall): Promise<string | undefined> {
     this.endLine();
     return this.#terminal.read(`${harmless(shown(call))} = `);
+  }
+  endTurn(): void {
+    this.#bar?.stop();
+    this.#bar = undefined;
+    this.endLine();
   }
   endLine(): void {
     if (this.#inLine) process.stdout.write("\n");

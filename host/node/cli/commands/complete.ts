@@ -1,12 +1,17 @@
 import { Command } from "commander";
 import type { GenerateOptions } from "../../index.js";
 import { integer } from "../shared/arguments.js";
+import { figures } from "../shared/figures.js";
+import { type FormatFlags, responseFormat, withFormat } from "../shared/format.js";
 import { hasStandardInput, readInput } from "../shared/input.js";
 import { loadModel, type ModelFlags, withModel } from "../shared/model.js";
-import { printJson, write } from "../shared/output.js";
+import { notice, printJson, write } from "../shared/output.js";
+import { prefillBar } from "../shared/progress.js";
 import { type SamplingFlags, samplingOptions, withSampling } from "../shared/sampling.js";
 
-interface Flags extends ModelFlags, SamplingFlags {
+interface Flags extends ModelFlags, SamplingFlags, FormatFlags {
+  file?: string;
+  verbose?: boolean;
   logprobs?: number;
   promptLookup?: boolean;
 }
@@ -15,24 +20,39 @@ export function completeCommand(): Command {
   const command = withModel(new Command("complete"))
     .description("continue a text")
     .argument("[prompt]", "text to continue (default: standard input)");
-  return withSampling(command)
+  return withFormat(withSampling(command))
+    .option("-f, --file <file>", "read the prompt from a file, - for standard input")
+    .option("--verbose", "show timings and reused tokens on standard error")
     .option("--logprobs <k>", "with --json: log-probabilities and k alternatives of every token", integer(0))
     .option("--prompt-lookup", "guess tokens from the context: faster where the text repeats it, never another text")
+    .addHelpText("after", EXAMPLES)
     .action(run);
 }
 
+const EXAMPLES = `
+Examples:
+  zagreus complete "C'era una volta" -m zagreus-ita -n 64
+  zagreus complete -f prompt.txt --temp 0 --json
+  zagreus complete "Roma: " -m nesso-instruct --json-schema city.json`;
+
 async function run(argument: string | undefined, flags: Flags, command: Command): Promise<void> {
-  const prompt = argument ?? (await promptFromInput(command));
+  if (argument !== undefined && flags.file !== undefined) command.error("error: give PROMPT or --file, not both");
+  const prompt = argument ?? (await promptFromInput(flags.file, command));
+  const format = await responseFormat(flags);
   const { model, loadMs, signal } = await loadModel(flags);
+  const bar = prefillBar();
   const options: GenerateOptions = {
     ...samplingOptions(flags),
     logprobs: flags.logprobs,
     promptLookup: flags.promptLookup,
+    responseFormat: format,
+    onPrefill: bar.onPrefill,
     signal,
   };
   const completion = model.complete(prompt, options);
   let text = "";
   const logprobs: object[] = [];
+  signal.addEventListener("abort", bar.stop, { once: true });
   for await (const piece of completion) {
     text += piece.text;
     if (!flags.json) await write(piece.text);
@@ -40,7 +60,9 @@ async function run(argument: string | undefined, flags: Flags, command: Command)
       logprobs.push({ token: piece.token, logprob: piece.logprob, top: piece.topLogprobs });
     }
   }
-  if (!flags.json) return write("\n");
+  if (!flags.json) await write("\n");
+  if (flags.verbose) notice(figures(completion));
+  if (!flags.json) return;
   const { tokens, finishReason, seed, usage, timings } = completion;
   printJson({
     text,
@@ -61,8 +83,8 @@ async function run(argument: string | undefined, flags: Flags, command: Command)
   });
 }
 
-/** Standard input without the newline that echo adds. */
-async function promptFromInput(command: Command): Promise<string> {
-  if (!hasStandardInput()) command.error("error: no prompt: give one, or pipe it in");
-  return new TextDecoder().decode(await readInput("-")).replace(/\r?\n$/, "");
+/** A file, or standard input, without the newline that editors and echo add. */
+async function promptFromInput(file: string | undefined, command: Command): Promise<string> {
+  if (file === undefined && !hasStandardInput()) command.error("error: no prompt: give one, or pipe it in");
+  return new TextDecoder().decode(await readInput(file ?? "-")).replace(/\r?\n$/, "");
 }

@@ -28,6 +28,7 @@ export function evalCommand(): Command {
     .option("--examples <file>", "JSONL of answered questions, the first --shots of which come before every question")
     .option("--shots <n>", "how many (default with --examples: 5)", integer(1))
     .option("-o, --out <file>", "write a JSON line for each question: log-likelihoods and predictions")
+    .addHelpText("after", "\nExamples:\n  zagreus eval arc.jsonl -m nesso-instruct --limit 100")
     .action(run);
 }
 

@@ -20,6 +20,7 @@ export function logitsCommand(): Command {
     .option("--top <k>", "how many of the largest to show", integer(0), 20)
     .option("--all", "write the logits after every token to --out")
     .option("--out <file>", "float32 little-endian, tokens x vocabulary")
+    .addHelpText("after", "\nExamples:\n  zagreus logits --tokens 1,2,3 --top 5 --json")
     .action(run);
 }
 

@@ -19,6 +19,7 @@ export function perplexityCommand(): Command {
     .description(`measure how well the model predicts a text, over llama.cpp's windows (--context, ${DEFAULT_WINDOW})`)
     .requiredOption("-f, --file <file>", "the text, - for standard input")
     .option("--windows <n>", "only the first n windows", integer(1))
+    .addHelpText("after", "\nExamples:\n  zagreus perplexity -f text.txt -m model.gguf --windows 20")
     .action(run);
 }
 

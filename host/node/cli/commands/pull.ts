@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { type HubListing, hubList, hubPull, PREFERENCE, type Pulled, SHORT_NAMES } from "../../hub.js";
-import { interruptSignal, print, printJson } from "../shared/output.js";
+import { interruptSignal, notice, print, printJson } from "../shared/output.js";
 import { progressBar } from "../shared/progress.js";
 
 interface Flags {
@@ -10,7 +10,7 @@ interface Flags {
 
 const HELP = `
 Without FILE the first GGUF file is taken, by its type: ${PREFERENCE.join(" > ")}.
-Where there is none, the checkpoint (config, tokenizer, safetensors) that zagreus quantize takes.
+Where there is none, the checkpoint (config, tokenizer, safetensors), of which -m NAME makes a file by itself.
 
 Short names:
 ${Object.entries(SHORT_NAMES)
@@ -18,7 +18,11 @@ ${Object.entries(SHORT_NAMES)
   .join("\n")}
 
 Files go to the cache of the Hugging Face hub, which other tools use too: HF_HUB_CACHE, or hub/ in HF_HOME. An
-interrupted download goes on where it ended. HF_TOKEN, HF_ENDPOINT and HF_HUB_OFFLINE are as for those tools.`;
+interrupted download goes on where it ended. HF_TOKEN, HF_ENDPOINT and HF_HUB_OFFLINE are as for those tools.
+
+Examples:
+  zagreus pull zagreus-ita
+  zagreus pull hf:OWNER/REPO --list`;
 
 export function pullCommand(): Command {
   return new Command("pull")
@@ -33,13 +37,12 @@ export function pullCommand(): Command {
 async function run(model: string, { list, json }: Flags): Promise<void> {
   const signal = interruptSignal();
   const bar = progressBar("downloading");
-  const onNotice = (message: string) => process.stderr.write(`zagreus: ${message}\n`);
   try {
     if (list) {
-      const listing = await hubList(model, { signal, onNotice });
+      const listing = await hubList(model, { signal, onNotice: notice });
       return json ? printJson(listing) : showListing(listing);
     }
-    const pulled = await hubPull(model, { signal, onNotice, onProgress: bar.update });
+    const pulled = await hubPull(model, { signal, onNotice: notice, onProgress: bar.update });
     bar.stop();
     return json ? printJson(pulled) : show(pulled);
   } finally {

@@ -1,8 +1,9 @@
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import { type QuantizedType, quantize } from "../../quantize.js";
+import { choice } from "../shared/arguments.js";
 import { readInput } from "../shared/input.js";
-import { interruptSignal, print, printJson } from "../shared/output.js";
-import { progressBar } from "../shared/progress.js";
+import { interruptSignal, notice, print, printJson } from "../shared/output.js";
+import { phaseBar } from "../shared/progress.js";
 
 interface Flags {
   type: QuantizedType;
@@ -23,29 +24,24 @@ export function quantizeCommand(): Command {
       "<in>",
       "Hugging Face directory, safetensors file in one, nanotron checkpoint, GGUF file in F32, F16, BF16 or Q8_0, or hf:OWNER/REPO",
     )
-    .addOption(new Option("-t, --type <type>", "type of the matrices").choices(TYPES).makeOptionMandatory())
+    .addOption(choice("-t, --type <type>", "type of the matrices", TYPES).makeOptionMandatory())
     .requiredOption("-o, --out <file>", "GGUF file to write; it appears, or is replaced, when it is complete")
-    .addOption(
-      new Option("--embedding <type>", "type of the embedding and the LM head (default: that of --type)").choices(
-        TYPES,
-      ),
-    )
+    .addOption(choice("--embedding <type>", "type of the embedding and the LM head (default: that of --type)", TYPES))
     .option("--calibrate [file]", "choose int4 by what a text needs (default: one that comes along); slow")
     .option("--tokenizer <path>", "directory of tokenizer.json (default: the model's)")
     .option("--name <name>", "general.name of the new file (default: the directory's, or what a GGUF file says)")
     .option("--json", "print one JSON object")
+    .addHelpText("after", EXAMPLES)
     .action(run);
 }
 
+const EXAMPLES = `
+Examples:
+  zagreus quantize nesso-instruct -t q4_0 -o nesso-instruct-Q4_0.gguf
+  zagreus quantize model/ -t q4_0 --embedding q8_0 -o model-mixed.gguf`;
+
 async function run(source: string, { out, json, calibrate, ...options }: Flags): Promise<void> {
-  const bars = {
-    download: progressBar("downloading"),
-    calibrate: progressBar("calibrating"),
-    quantize: progressBar("quantizing"),
-  };
-  const stop = () => {
-    for (const bar of Object.values(bars)) bar.stop();
-  };
+  const bar = phaseBar();
   try {
     const report = await quantize(source, out, {
       ...options,
@@ -53,18 +49,17 @@ async function run(source: string, { out, json, calibrate, ...options }: Flags):
       signal: interruptSignal(),
       onProgress({ phase, doneBytes, totalBytes }) {
         if (phase === "quantize" && calibrate) return; // its pace is that of calibration
-        if (phase !== "download") bars.download.stop();
-        bars[phase].update?.({ loadedBytes: doneBytes, totalBytes });
+        bar.update({ phase, loadedBytes: doneBytes, totalBytes });
       },
-      onNotice: (message) => process.stderr.write(`zagreus: ${message}\n`),
+      onNotice: notice,
     });
-    stop();
+    bar.stop();
     if (json) return printJson({ out, ...report });
     const { bytes, tensors, meanSquaredError } = report;
     print(
       `${out}: ${tensors} tensors, ${(bytes / 1e6).toFixed(1)} MB, mean squared error ${meanSquaredError.toExponential(3)}`,
     );
   } finally {
-    stop();
+    bar.stop();
   }
 }

@@ -45,6 +45,10 @@ export function serveCommand(): Command {
     .option("--max-tokens <n>", "tokens that a request may ask for at most (default: the context)", integer(1))
     .option("--max-body <bytes>", "size of a request at most (default: 1 MiB)", integer(1))
     .option("--grace <seconds>", "time for what runs when the server is stopped (default: 10)", integer(0))
+    .addHelpText(
+      "after",
+      "\nExamples:\n  zagreus serve -m nesso-instruct\n  zagreus serve -m model.gguf --host 0.0.0.0 --api-key KEY",
+    )
     .action(run);
 }
 

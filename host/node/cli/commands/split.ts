@@ -18,6 +18,7 @@ export function splitCommand(): Command {
     .requiredOption("-o, --out <directory>", "where pieces and manifest.json go")
     .option("--piece <size>", "bytes of a piece; K and M are 2^10 and 2^20", size, size("25M"))
     .option("--json", "print one JSON object")
+    .addHelpText("after", "\nExamples:\n  zagreus split model.gguf -o public/model --piece 25M")
     .action(run);
 }
 

@@ -16,6 +16,7 @@ export function tokenizeCommand(): Command {
     .option("-f, --file <file>", "read the text from a file, - for standard input")
     .option("--special", 'special tokens in the text, such as "<|im_start|>", become their ids')
     .option("--no-bos", "do not put bos first")
+    .addHelpText("after", '\nExamples:\n  zagreus tokenize "Ciao, mondo"\n  zagreus tokenize -f text.txt --json')
     .action(run);
 }
 

@@ -1,6 +1,6 @@
 // Parsers of option values. What they refuse is wrong usage, exit code 2.
 
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 
 /** An integer of at least `least`, and at most `most`. */
 export function integer(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
@@ -35,6 +35,22 @@ export function logitBias(text: string, before = new Map<number, number>()): Map
   const [id, bias, ...more] = text.split("=");
   if (id === undefined || bias === undefined || more.length > 0) throw new InvalidArgumentError("It must be ID=BIAS.");
   return new Map(before).set(integer(0)(id), bias === "-inf" ? Number.NEGATIVE_INFINITY : decimal(bias));
+}
+
+/** One of some words, in capitals or not. */
+export function choice<T extends string>(flags: string, help: string, words: readonly T[]): Option {
+  const parse = (text: string) => {
+    const word = text.toLowerCase() as T;
+    if (!words.includes(word)) throw new InvalidArgumentError(`Allowed choices are ${words.join(", ")}.`);
+    return word;
+  };
+  return new Option(flags, help).choices(words).argParser(parse);
+}
+
+/** An option that makes no sense twice. */
+export function once(text: string, before: string | undefined): string {
+  if (before !== undefined) throw new InvalidArgumentError("It was given twice.");
+  return text;
 }
 
 /** Collects an option given any number of times. */

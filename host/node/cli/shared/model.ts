@@ -1,22 +1,28 @@
 // Options and loading that all commands share.
 
 import { type Command, Option } from "commander";
+import { hubGguf, isHubId } from "../../hub.js";
 import {
   type Build,
   bundledModel,
   type KvType,
   type LoadOptions,
-  type LoadProgress,
   load,
   type Model,
   type OffloadedModel,
+  type QuantizeOnLoad,
+  type Source,
 } from "../../index.js";
-import { integer } from "./arguments.js";
-import { interruptSignal } from "./output.js";
-import { progressBar } from "./progress.js";
+import { choice, integer, once } from "./arguments.js";
+import { BUNDLED } from "./family.js";
+import { interruptSignal, notice } from "./output.js";
+import { phaseBar } from "./progress.js";
 
 export interface ModelFlags {
   model?: string;
+  type?: QuantizeOnLoad["type"];
+  calibrate?: boolean;
+  keepSafetensors?: boolean;
   build?: Build;
   threads?: number;
   context?: number;
@@ -30,10 +36,13 @@ const MODEL_HELP =
   "path or URL of a GGUF file, hf:OWNER/REPO[@REVISION][/FILE] or a short name (default: the bundled zagreus-nano)";
 const BUILDS: Build[] = ["simd", "relaxed", "simd-mt", "relaxed-mt"];
 
-/** Adds -m, --build, --threads, --context, --kv and --json. */
+/** Adds -m, --build, --threads, --context, --kv, --json, and how safetensors become a model. */
 export function withModel(command: Command): Command {
   return command
-    .option("-m, --model <model>", MODEL_HELP)
+    .option("-m, --model <model>", MODEL_HELP, once)
+    .addOption(choice("--type <type>", "what a model with safetensors only becomes (default: q4_0)", ["q4_0", "q8_0"]))
+    .option("--calibrate", "choose its int4 by what a text needs: better, but hours for 0.4B")
+    .option("--keep-safetensors", "keep in the cache what was downloaded for that")
     .addOption(new Option("--build <build>", "build of the core (default: the best that works here)").choices(BUILDS))
     .option("-t, --threads <n>", "threads (default: one for each core of the machine, at most 4)", integer(1))
     .option("--context <tokens>", "positions of the KV cache (default: the model's, at most 4096)", integer(1))
@@ -60,32 +69,38 @@ export function loadOptions({ build, threads, context, kv, cacheBudget }: ModelF
 }
 
 export function loadModel(flags: ModelFlags): Promise<LoadedModel> {
-  return withProgress(flags, (options) => load(flags.model ?? bundledModel, options));
+  return withProgress(flags, load);
 }
 
 /** The same in a thread of its own. */
 export function loadOffloaded(flags: ModelFlags): Promise<LoadedModel<OffloadedModel>> {
-  return withProgress(flags, (options) => load(flags.model ?? bundledModel, { ...options, offload: true }));
+  return withProgress(flags, (source, options) => load(source, { ...options, offload: true }));
+}
+
+/** What load() takes for -m. A model of the hub is downloaded, or made, and it is said what happens. */
+export async function openModel(
+  flags: ModelFlags,
+  options: Pick<LoadOptions, "signal" | "onProgress"> = {},
+): Promise<Source> {
+  const { model = BUNDLED, type, calibrate, keepSafetensors } = flags;
+  if (model === BUNDLED) return bundledModel;
+  if (!isHubId(model)) return model;
+  const quantize = { type, calibrate, keepSource: keepSafetensors };
+  return hubGguf(model, { ...options, quantize, onNotice: notice });
 }
 
 async function withProgress<T>(
   flags: ModelFlags,
-  loadWith: (options: LoadOptions) => Promise<T>,
+  loadWith: (source: Source, options: LoadOptions) => Promise<T>,
 ): Promise<LoadedModel<T>> {
   const signal = interruptSignal();
-  const bars = { download: progressBar("downloading"), load: progressBar() };
-  let current = bars.download;
-  const onProgress = (progress: LoadProgress) => {
-    const bar = progress.phase === "download" ? bars.download : bars.load;
-    if (bar !== current) current.stop();
-    current = bar;
-    bar.update?.(progress);
-  };
-  const begun = performance.now();
+  const bar = phaseBar();
   try {
-    const model = await loadWith({ ...loadOptions(flags), signal, onProgress });
+    const source = await openModel(flags, { signal, onProgress: bar.update });
+    const begun = performance.now();
+    const model = await loadWith(source, { ...loadOptions(flags), signal, onProgress: bar.update });
     return { model, loadMs: performance.now() - begun, signal };
   } finally {
-    current.stop();
+    bar.stop();
   }
 }

@@ -1,6 +1,7 @@
 // Standard output, and what happens when somebody presses Ctrl-C or ends the process.
 
 import { once } from "node:events";
+import { styled } from "./colour.js";
 
 /** The one JSON object of --json. */
 export function printJson(value: object): void {
@@ -9,6 +10,11 @@ export function printJson(value: object): void {
 
 export function print(line: string): void {
   process.stdout.write(`${line}\n`);
+}
+
+/** Says something that is no result, on standard error. */
+export function notice(message: string): void {
+  process.stderr.write(`${styled("dim", `zagreus: ${message}`, process.stderr)}\n`);
 }
 
 /** Writes, waiting for a slow reader. */

@@ -1,6 +1,7 @@
 // A bar on standard error while bytes come or go, if that is a terminal.
 
 import { Presets, SingleBar } from "cli-progress";
+import type { LoadProgress, PrefillProgress } from "../../index.js";
 
 export interface ProgressBar {
   update?: (progress: { loadedBytes: number; totalBytes?: number | undefined }) => void;
@@ -21,6 +22,54 @@ export function progressBar(doing = "loading"): ProgressBar {
       if (!started) bar.start(totalBytes, 0, { megabytes: (totalBytes / 1e6).toFixed(0) });
       started = true;
       bar.update(loadedBytes);
+    },
+    stop: () => bar.stop(),
+  };
+}
+
+/** What each phase of making a model ready is called. */
+const DOING = {
+  download: "downloading",
+  calibrate: "calibrating",
+  quantize: "quantizing",
+  header: "loading",
+  weights: "loading",
+} satisfies Record<LoadProgress["phase"], string>;
+
+/** A bar that says which phase it shows, for load() and what comes before it. */
+export function phaseBar() {
+  let doing: string | undefined;
+  let bar: ProgressBar | undefined;
+  const stop = () => bar?.stop();
+  return {
+    update(progress: LoadProgress): void {
+      if (doing !== DOING[progress.phase]) {
+        stop();
+        doing = DOING[progress.phase];
+        bar = progressBar(doing);
+      }
+      bar?.update?.(progress);
+    },
+    stop,
+  };
+}
+
+/** Time that a prompt may take without a bar. */
+const PATIENCE_MS = 300;
+
+/** A bar while a long prompt is read: what onPrefill wants. */
+export function prefillBar() {
+  if (!process.stderr.isTTY) return { onPrefill: undefined, stop() {} };
+  const bar = new SingleBar(
+    { format: "reading {bar} {value}/{total} tokens", stream: process.stderr, clearOnComplete: true },
+    Presets.shades_classic,
+  );
+  const begun = performance.now();
+  return {
+    onPrefill({ done, total, reused }: PrefillProgress): void {
+      if (!bar.isActive && done < total && performance.now() - begun > PATIENCE_MS) bar.start(total, reused);
+      if (bar.isActive) bar.update(done);
+      if (done === total) bar.stop();
     },
     stop: () => bar.stop(),
   };

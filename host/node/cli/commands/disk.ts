@@ -1,0 +1,101 @@
+// list, show and rm: the models that are here.
+
+import { Command } from "commander";
+import { type CachedModel, hubCached, hubPath, hubRemove, isHubId, parseHubId } from "../../hub.js";
+import { bundledModel, inspect, type ModelInfo } from "../../index.js";
+import { styled } from "../shared/colour.js";
+import { BUNDLED, FAMILY, FAMILY_BYTES, idOf, megabytes } from "../shared/family.js";
+import { print, printJson } from "../shared/output.js";
+import { vocabularyLines } from "../shared/vocabulary.js";
+
+interface Flags {
+  json?: boolean;
+}
+
+const WHAT: Record<CachedModel["kind"], string> = {
+  gguf: "GGUF file of the hub",
+  made: "made of the hub's safetensors",
+  safetensors: "safetensors, for zagreus quantize",
+};
+
+export function listCommand(): Command {
+  return new Command("list")
+    .description("show the models that are on this machine, and those that a short name gets")
+    .option("--json", "print one JSON object")
+    .addHelpText("after", "\nExamples:\n  zagreus list")
+    .action(async ({ json }: Flags) => {
+      const models = (await hubCached()).map((model) => ({ id: idOf(model.repository), ...model }));
+      if (json) return printJson({ models });
+      print("On this machine:");
+      line(BUNDLED, "comes with the package: shows that all works, and knows nothing", "");
+      for (const { id, kind, bytes, type } of models)
+        line(id, [type, WHAT[kind]].filter(Boolean).join(", "), megabytes(bytes));
+      const missing = FAMILY.filter(({ repository }) => !models.some((model) => model.repository === repository));
+      if (missing.length > 0) print("On the hub:");
+      for (const { name, languages, purpose } of missing) {
+        line(name, `${languages}: ${purpose}`, `${megabytes(FAMILY_BYTES.safetensors)} to download`);
+      }
+    });
+}
+
+export function rmCommand(): Command {
+  return new Command("rm")
+    .description("remove a model of the hub from this machine, also for other tools that use the hub's cache")
+    .argument("<model>", "hf:OWNER/REPO or a short name")
+    .option("--json", "print one JSON object")
+    .addHelpText("after", "\nExamples:\n  zagreus rm nesso-instruct")
+    .action(async (model: string, { json }: Flags) => {
+      const removed = await hubRemove(model);
+      if (json) printJson(removed);
+      else print(`${removed.repository}: ${megabytes(removed.bytes)} are free again`);
+    });
+}
+
+export function showCommand(): Command {
+  return new Command("show")
+    .description("show what a model is, on one screen")
+    .argument("[model]", "as for --model of other commands, but nothing is downloaded (default: the bundled one)")
+    .option("--json", "print one JSON object")
+    .addHelpText("after", "\nExamples:\n  zagreus show nesso-instruct\n  zagreus show model.gguf")
+    .action(show);
+}
+
+async function show(model: string = BUNDLED, { json }: Flags): Promise<void> {
+  const source = model === BUNDLED ? bundledModel : isHubId(model) ? await hubPath(model) : model;
+  const member = FAMILY.find(({ name }) => name === model);
+  if (source === undefined) {
+    const about = member ? `${member.languages}: ${member.purpose}; ` : "";
+    throw new Error(`${model} is not on this machine (${about}-m ${model} gets it)`);
+  }
+  const info = await inspect(source);
+  const path = source instanceof URL ? source.pathname : source;
+  const id = isHubId(model) ? parseHubId(model).repository : undefined;
+  if (json) return printJson({ model, path, repository: id, ...member, ...summary(info) });
+  print(styled("bold", info.name ?? model));
+  const rows: [string, string][] = [
+    ["file", path],
+    ...(id ? [["hub", id] as [string, string]] : []),
+    ...(member ? [["for", `${member.languages}: ${member.purpose}`] as [string, string]] : []),
+    [
+      "weights",
+      `${info.quantization}, ${(info.parameters / 1e6).toFixed(info.parameters < 1e7 ? 1 : 0)} million, ${megabytes(info.fileBytes)}`,
+    ],
+    ["shape", `${info.layers} layers of ${info.hidden}, ${info.heads} heads, ${info.kvHeads} of keys and values`],
+    ["context", `${info.trainedContext} tokens, ${info.contextLength} by default`],
+    [
+      "memory",
+      `${megabytes(info.plan.memory)} with that context (${megabytes(info.plan.kvCache)} of it for keys and values)`,
+    ],
+    ["chat", info.chatTemplate === undefined ? "no template in the file" : "by the file's template"],
+    ...vocabularyLines(info),
+  ];
+  for (const [name, value] of rows) print(`  ${name.padEnd(9)} ${value}`);
+}
+
+function summary({ name, quantization, parameters, fileBytes, trainedContext, contextLength, plan }: ModelInfo) {
+  return { title: name, quantization, parameters, fileBytes, trainedContext, contextLength, memory: plan.memory };
+}
+
+function line(id: string, about: string, size: string): void {
+  print(`  ${styled("bold", id.padEnd(20))} ${about.padEnd(64)} ${size}`.trimEnd());
+}
