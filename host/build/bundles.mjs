@@ -20,7 +20,7 @@ export async function buildBundles(version) {
     nodeBundles(),
     edgeBundles(),
     ...browserBundles(),
-    build({ ...shared, entryPoints: ["host/node/compute_thread.ts"], outfile: "dist/compute_thread.js" }),
+    build({ ...shared, entryPoints: ["host/node/threads/compute_thread.ts"], outfile: "dist/compute_thread.js" }),
     commandBundle(version),
   ]);
   const inputs = bundles.flatMap(({ metafile }) => Object.keys(metafile.inputs));
@@ -52,7 +52,7 @@ async function nodeBundles() {
       quantize: "host/node/quantize.ts",
       hub: "host/node/hub.ts",
       server: "host/core/server/index.ts",
-      model_thread: "host/node/model_thread.ts",
+      model_thread: "host/node/threads/model_thread.ts",
       deno: "host/deno/index.ts",
       "raspberry-pi": "host/raspberry-pi/index.ts",
     },
@@ -119,7 +119,7 @@ function browserBundles() {
 async function worker() {
   const options = {
     ...shared,
-    entryPoints: ["host/node/compute_thread.ts"],
+    entryPoints: ["host/node/threads/compute_thread.ts"],
     format: "cjs",
     minify: true,
     write: false,

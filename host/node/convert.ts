@@ -15,9 +15,9 @@ import {
   type QuantizeReport,
 } from "../../quant/write/encode.js";
 import { invalidOption, ZagreusError } from "../core/api/errors.js";
-import { outputPath, writeAtomically } from "./output_file.js";
+import { outputPath, writeAtomically } from "./files/output_file.js";
+import { openDirectory } from "./files/random_access.js";
 import { fileAt } from "./package_files.js";
-import { openDirectory } from "./random_access.js";
 
 export interface CheckpointOptions {
   /** Name of the model; by default the directory's or the hub repository's, or what a GGUF file says. */

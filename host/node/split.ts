@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { invalidOption, ZagreusError } from "../core/api/errors.js";
 import { MANIFEST, type Manifest, type Piece, parseManifest } from "../core/load/pieces.js";
 import { readSource } from "../core/load/source.js";
-import { writeAtomically } from "./output_file.js";
-import { openSource, type Source } from "./source.js";
+import { writeAtomically } from "./files/output_file.js";
+import { openSource, type Source } from "./files/source.js";
 
 export interface SplitOptions {
   /** Bytes of a piece; the last one has what is left. */

@@ -1,7 +1,7 @@
 // Conversations as files: {"messages": […]} as OpenAI's API has them, or the array alone.
 
+import { outputPath, writeAtomically } from "../../files/output_file.js";
 import type { ChatMessage } from "../../index.js";
-import { outputPath, writeAtomically } from "../../output_file.js";
 import { badFile, readJson } from "../shared/json_file.js";
 
 const ROLES: readonly unknown[] = ["system", "developer", "user", "assistant", "tool"] satisfies ChatMessage["role"][];

@@ -2,7 +2,7 @@ import { Command, Option } from "commander";
 import { readItems, withExamples } from "../../eval/items.js";
 import { Accuracy, type Answer, answer } from "../../eval/score.js";
 import { TASKS, type Task } from "../../eval/tasks.js";
-import { outputPath, writeAtomically } from "../../output_file.js";
+import { outputPath, writeAtomically } from "../../files/output_file.js";
 import { integer } from "../shared/arguments.js";
 import { readInput } from "../shared/input.js";
 import { loadModel, type ModelFlags, withModel } from "../shared/model.js";

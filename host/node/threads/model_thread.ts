@@ -2,7 +2,7 @@
 
 import { setImmediate } from "node:timers/promises";
 import { parentPort } from "node:worker_threads";
-import { serveModel } from "../core/offload/serve.js";
+import { serveModel } from "../../core/offload/serve.js";
 import { nodeThreads } from "./threads.js";
 
 const port = parentPort!;

@@ -3,7 +3,7 @@
 import { randomUUID } from "node:crypto";
 import { lstat, open, realpath, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { invalidOption, ZagreusError } from "../core/api/errors.js";
+import { invalidOption, ZagreusError } from "../../core/api/errors.js";
 
 /**
  * Where a file at `path` goes: links are followed.

@@ -2,8 +2,8 @@
 
 import { open, readdir, stat } from "node:fs/promises";
 import { basename, join, relative, resolve } from "node:path";
-import type { Directory, RandomAccess } from "../../quant/checkpoint/checkpoint.js";
-import { ZagreusError } from "../core/api/errors.js";
+import type { Directory, RandomAccess } from "../../../quant/checkpoint/checkpoint.js";
+import { ZagreusError } from "../../core/api/errors.js";
 
 /** @throws ZagreusError SOURCE_FAILED with the cause when it cannot be opened, or is no regular file */
 export async function openFile(path: string, name = path): Promise<RandomAccess> {

@@ -1,9 +1,9 @@
 // Threads of runtimes that have node:worker_threads.
 
 import type { Worker } from "node:worker_threads";
-import type { StartThread } from "../core/offload/load.js";
-import type { WorkerTask } from "../core/wasm/compute_thread.js";
-import { MAX_DEFAULT_THREADS, type ThreadSupport } from "../core/wasm/threads.js";
+import type { StartThread } from "../../core/offload/load.js";
+import type { WorkerTask } from "../../core/wasm/compute_thread.js";
+import { MAX_DEFAULT_THREADS, type ThreadSupport } from "../../core/wasm/threads.js";
 
 /** @param start starts compute_thread.ts with the task as its workerData */
 export function workerThreads(cores: number, start: (task: WorkerTask) => Worker): ThreadSupport {

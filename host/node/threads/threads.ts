@@ -2,7 +2,7 @@
 
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
-import { packageFile, writtenUrlsAreFiles } from "./package_files.js";
+import { packageFile, writtenUrlsAreFiles } from "../package_files.js";
 import { workerThreads } from "./worker_threads.js";
 
 export const nodeThreads = workerThreads(availableParallelism(), (task) => {

@@ -1,12 +1,12 @@
 // What load() takes in Node: everything the web has, paths, URLs, and models of the hub.
 
-import type { LoadOptions } from "../core/api/api.js";
-import { ZagreusError } from "../core/api/errors.js";
-import { checkSignal } from "../core/engine/pace.js";
-import { isHubId } from "../core/hub/names.js";
-import { openParts, openUrlParts } from "../core/load/open_parts.js";
-import { type ByteSource, byteSource, type WebSource } from "../core/load/source.js";
-import { fetchableUrl } from "../core/load/url.js";
+import type { LoadOptions } from "../../core/api/api.js";
+import { ZagreusError } from "../../core/api/errors.js";
+import { checkSignal } from "../../core/engine/pace.js";
+import { isHubId } from "../../core/hub/names.js";
+import { openParts, openUrlParts } from "../../core/load/open_parts.js";
+import { type ByteSource, byteSource, type WebSource } from "../../core/load/source.js";
+import { fetchableUrl } from "../../core/load/url.js";
 import { fileSource } from "./file.js";
 
 /**
@@ -18,7 +18,7 @@ export type Source = string | URL | WebSource;
 /** @throws ZagreusError SOURCE_FAILED with the cause, INVALID_OPTION; for models of the hub also those of pullGguf() */
 export async function openSource(source: Source, { signal, onProgress, quantize }: LoadOptions): Promise<ByteSource> {
   if (typeof source === "string" && isHubId(source)) {
-    const { hubGguf } = await import("./hub.js");
+    const { hubGguf } = await import("../hub.js");
     return openParts(await hubGguf(source, { signal, onProgress, quantize }), fileSource, signal);
   }
   if (typeof source !== "string" && !(source instanceof URL)) return byteSource(source);
@@ -35,7 +35,7 @@ async function openPlace(place: string | URL, signal: AbortSignal | undefined): 
   } catch (error) {
     if (error instanceof ZagreusError) throw error;
     checkSignal(signal);
-    const hint = place instanceof URL ? "" : await (await import("./hint.js")).hintFor(place, error);
+    const hint = place instanceof URL ? "" : await (await import("../hint.js")).hintFor(place, error);
     throw new ZagreusError("SOURCE_FAILED", `cannot read "${place}": ${reason(error)}${hint}`, {
       field: "source",
       value: String(place),

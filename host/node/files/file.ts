@@ -1,8 +1,8 @@
 // A file as a ByteSource: the next chunk is read while the core packs the last one.
 
 import { open } from "node:fs/promises";
-import { IO_BYTES } from "../../assembly/layout/abi.js";
-import type { ByteSource } from "../core/load/source.js";
+import { IO_BYTES } from "../../../assembly/layout/abi.js";
+import type { ByteSource } from "../../core/load/source.js";
 
 /** Anything that can be opened and read, pipes too. @throws as fs does */
 export async function fileSource(path: string | URL): Promise<ByteSource> {
