@@ -4,8 +4,8 @@ import { Command, Option } from "commander";
 import * as abi from "../../assembly/layout/abi.js";
 import * as gguf from "../../assembly/layout/gguf.js";
 import * as status from "../../assembly/layout/status.js";
+import { type Range, VOCABULARY } from "../core/api/check.js";
 import { MESSAGES } from "../core/api/messages.js";
-
 import {
   END_KEYS,
   END_TOKENS,
@@ -17,8 +17,7 @@ import {
   VALUE_TYPES,
   valueTypeName,
 } from "../core/api/names.js";
-
-import { INTEGERS, NUMBERS } from "../core/api/options.js";
+import { GENERATE } from "../core/api/options.js";
 import { completeCommand } from "../node/cli/commands/complete.js";
 import { logitsCommand } from "../node/cli/commands/logits.js";
 import { tokenizeCommand } from "../node/cli/commands/tokenize.js";
@@ -63,17 +62,17 @@ export function coreHeader(exports: Export[]): string {
 /** layout.h: the constants of assembly/layout, and the ranges of generation options. */
 export function layoutHeader(commands: readonly Command[]): string {
   const constants = [abi, gguf, status].flatMap((module) => Object.entries(module));
-  const range = (whole: boolean) => (entry: [string, readonly number[]]) => {
-    const [field, [least, most, usual]] = entry;
-    return `  X(${snake(field)}, "${field}", ${least}, ${most === Infinity ? "VOCABULARY" : most}, ${usual}, ${whole})`;
-  };
-  const ranges = [...Object.entries(INTEGERS).map(range(true)), ...Object.entries(NUMBERS).map(range(false))];
+  const ranges = Object.entries<object>(GENERATE).flatMap(([field, check]) => {
+    if (!("range" in check)) return [];
+    const { min, max, default: initial, isInteger } = check.range as Range;
+    return `  X(${snake(field)}, "${field}", ${min}, ${max === VOCABULARY ? "VOCABULARY" : max}, ${initial}, ${isInteger})`;
+  });
   return [
     "#pragma once",
     `enum {\n${constants.map(([name, value]) => `  ${name} = ${value},`).join("\n")}\n};`,
     `enum { MAX_MORE_ENDS = ${MAX_MORE_ENDS} };`,
     `enum { MAX_ENDS = ${END_KEYS.length + MAX_MORE_ENDS + END_TOKENS.length} };`,
-    "/** X(name, field, least, most, usual value, whether it is an integer) */",
+    "/** X(name, field, min, max, default, whether it is an integer) */",
     `#define RANGES(X) \\\n${ranges.join(" \\\n")}`,
     `enum command_id { ${commands.map((command) => `COMMAND_${upper(command.name())}`).join(", ")} };`,
     "",
@@ -95,7 +94,7 @@ export function tablesHeader(commands: readonly Command[], version: string): str
     define("VERSION", version),
     define("HELP", program.helpInformation()),
     `enum option_id { ${names.join(", ")}, OPTION_COUNT };`,
-    ...options.filter(({ defaultValue }) => typeof defaultValue === "number").map(usual),
+    ...options.filter(({ defaultValue }) => typeof defaultValue === "number").map(defaultOf),
     "struct option { enum option_id id; const char *brief, *name, *flags, *allowed; bool has_value, required; };",
     "struct command {",
     "  enum command_id id; const char *name, *help; int positional; const struct option *options; int option_count;",
@@ -149,8 +148,8 @@ function commandRow(command: Command): string {
   return `{COMMAND_${upper(name)}, ${text(name)}, ${help}, ${command.registeredArguments.length}, ${options}}`;
 }
 
-function usual({ long, defaultValue }: Option): string {
-  return `enum { ${upper(long!.slice(2))}_USUAL = ${defaultValue} };`;
+function defaultOf({ long, defaultValue }: Option): string {
+  return `enum { ${upper(long!.slice(2))}_DEFAULT = ${defaultValue} };`;
 }
 
 const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);

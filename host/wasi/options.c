@@ -16,12 +16,12 @@ static struct bias biases[MAX_LOGIT_BIAS + 1];
 static const char *stops[ARGUMENTS];
 
 static struct options options = {
-#define USUAL(name, field, least, most, usual, whole) .name = usual,
-    RANGES(USUAL)
-#undef USUAL
+#define INITIAL(name, field, min, max, initial, is_integer) .name = initial,
+    RANGES(INITIAL)
+#undef INITIAL
     .kv = KV_INT8,
     .logprobs = NO_LOGPROBS,
-    .top = TOP_USUAL,
+    .top = TOP_DEFAULT,
     .biases = biases,
     .stops = stops,
 };
@@ -71,10 +71,10 @@ static double parse_decimal(const char *text) {
   return *text == '-' ? -n : n;
 }
 
-static double integer(const struct option *option, const char *text, int least) {
+static double integer(const struct option *option, const char *text, int min) {
   double n = parse_integer(text);
-  if (n >= least) return n;
-  invalid(option, text, least ? "It must be an integer of at least 1." : "It must be an integer of at least 0.");
+  if (n >= min) return n;
+  invalid(option, text, min ? "It must be an integer of at least 1." : "It must be an integer of at least 0.");
 }
 
 static double decimal(const struct option *option, const char *text) {

@@ -85,7 +85,7 @@ struct options {
   double context; // 0: the model's
   int kv;
   bool json, special, no_bos, all;
-#define FIELD(name, field, least, most, usual, whole) double name;
+#define FIELD(name, field, min, max, initial, is_integer) double name;
   RANGES(FIELD)
 #undef FIELD
   double logprobs; // or NO_LOGPROBS

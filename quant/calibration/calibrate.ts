@@ -168,7 +168,7 @@ class Calibration {
     }
     for (const { model, batches } of streams) {
       for (const batch of batches) {
-        await this.pace.breathe();
+        await this.pace.yield();
         model.run(STEP_FEED_FORWARD, layer, batch, SITE_GATED, true);
       }
     }
@@ -227,7 +227,7 @@ class Calibration {
           bytes.set(rounded.bytes.subarray(at * size, (at + 1) * size), i * size);
         });
         squaredError += rounded.squaredError;
-        await this.pace.breathe();
+        await this.pace.yield();
       }
       if (isLookup) this.actual.model.replace(tensor.name, bytes, row === 0);
       yield { bytes, squaredError };
@@ -246,7 +246,7 @@ class Calibration {
       for (let at = 0; at < floats.length; at += columns) {
         groups[row + at / columns] = nearestCentre(floats.subarray(at, at + columns), centres);
       }
-      await this.pace.breathe();
+      await this.pace.yield();
     }
     return groups;
   }
@@ -301,7 +301,7 @@ class Calibration {
     const count = wanted.batches.length;
     const totalBytes = options.text.length * (STAGES.length * wanted.model.layers + 1);
     for (let i = 0; i < count; i++) {
-      await this.pace.breathe();
+      await this.pace.yield();
       visit(i);
       this.doneBytes += options.text.length / count;
       options.onProgress?.({ doneBytes: Math.round(this.doneBytes), totalBytes });
@@ -311,7 +311,7 @@ class Calibration {
   /** A matrix in pieces. The floats are valid until the next are asked for. */
   private async *rows(tensor: SourceTensor): AsyncIterable<{ row: number; floats: Float32Array }> {
     for await (const { row, bytes } of readRows(tensor)) {
-      await this.pace.breathe();
+      await this.pace.yield();
       yield { row, floats: this.floats(tensor, bytes) };
     }
   }

@@ -169,6 +169,13 @@ export interface GenerateOptions {
   overflow?: "stop" | { keep: number } | undefined;
   /** Told how far the prompt is read, after each batch of its tokens. */
   onPrefill?: ((progress: PrefillProgress) => void) | undefined;
+  /** Who is asking: clients take turns, so that one with many requests delays another no more than one with few. Default: all are one. */
+  client?: string | undefined;
+  /**
+   * Keeps KV caches apart: prompts find what others with the same salt have run, and nobody else's, so that neither reusedTokens nor
+   * time tells what others have asked. Default: that of all who give none. Without effect in a session.
+   */
+  cacheSalt?: string | undefined;
   /** Stops within one token, with promptLookup within the tokens that run together, while the prompt is read within some 100 ms. */
   signal?: AbortSignal | undefined;
 }
@@ -254,9 +261,13 @@ export interface Completion extends AsyncIterable<Piece> {
   readonly seed: bigint;
   /** Tokens generated so far, without the one that ended the generation. */
   readonly tokens: readonly number[];
-  /** Known after the end, as are usage and timings. */
+  /** The token that ended the text, which is not part of it. Undefined before the end, and where the text ended otherwise. */
+  readonly endToken?: ScoredToken | undefined;
+  /** Why the text ended. Undefined before the end. */
   readonly finishReason: FinishReason | undefined;
+  /** Tokens that were used. Undefined before the end. */
   readonly usage: Usage | undefined;
+  /** Time that was used. Undefined before the end. */
   readonly timings: Timings | undefined;
 }
 
@@ -359,6 +370,11 @@ export interface ToolRun {
 }
 
 export interface EmbedOptions {
+  /** As in GenerateOptions. */
+  client?: string | undefined;
+  /** As in GenerateOptions. */
+  cacheSalt?: string | undefined;
+  /** Stops it within a batch of tokens. */
   signal?: AbortSignal | undefined;
 }
 
@@ -379,6 +395,11 @@ export interface LogprobsOptions {
   top?: number | undefined;
   /** Index of the first token to score. Default 0. */
   from?: number | undefined;
+  /** As in GenerateOptions. */
+  client?: string | undefined;
+  /** As in GenerateOptions. */
+  cacheSalt?: string | undefined;
+  /** Stops it within a batch of tokens. */
   signal?: AbortSignal | undefined;
 }
 
@@ -415,6 +436,8 @@ export interface Session {
  */
 export interface Model {
   readonly info: ModelInfo;
+  /** Whether it answers no more: close() was called, or one of its threads has failed. */
+  readonly closed: boolean;
   /** Continues a prompt. */
   complete(prompt: Prompt, options?: GenerateOptions): Completion;
   /**

@@ -1,6 +1,7 @@
 // Checks a conversation and its tools before anything is rendered.
 
 import type { ChatMessage, Tool, ToolCall } from "../api/api.js";
+import { list, object } from "../api/check.js";
 import { invalidOption } from "../api/errors.js";
 import type { Intake } from "./json.js";
 import type { ChatOnly, Json, TemplateMessage } from "./types.js";
@@ -134,14 +135,4 @@ export function checkToolUse({ tools = [], toolChoice = "auto", parallelToolCall
 function checkName(name: unknown, path: string): void {
   if (typeof name === "string" && NAME.test(name)) return;
   throw invalidOption(path, name, "1 to 64 letters, digits, underscores, dots or hyphens");
-}
-
-function object(value: unknown, path: string): void {
-  if (value === null || typeof value !== "object" || Array.isArray(value))
-    throw invalidOption(path, value, "an object");
-}
-
-function list(value: unknown, path: string, most: number): void {
-  if (!Array.isArray(value)) throw invalidOption(path, value, "a list");
-  if (value.length > most) throw invalidOption(path, value.length, `a list of at most ${most}`);
 }

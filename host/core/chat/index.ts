@@ -1,75 +1,73 @@
 // Answers a conversation: the template makes a prompt of it, complete() continues it, and tool calls are taken out of
 // the text.
 
-import type {
-  ChatFinishReason,
-  ChatMessage,
-  ChatPiece,
-  Completion,
-  GenerateOptions,
-  RefusedTool,
-  Tool,
-} from "../api/api.js";
-import type { Report } from "../engine/generate.js";
-import { checkSignal, Pace } from "../engine/pace.js";
+import type { ChatFinishReason, ChatPiece, RefusedTool, Tool } from "../api/api.js";
+import { checkGenerateOptions } from "../api/options.js";
+import type { GenerationRecord } from "../engine/completion.js";
+import type { Prepared } from "../engine/generate.js";
+import type { Pace } from "../engine/pace.js";
 import { finishInSlices } from "../grammar/index.js";
 import { CallParser, type Parsed } from "./calls.js";
 import { checkToolUse } from "./check.js";
 import { presetFor } from "./presets.js";
 import { encodeChat, renderChat } from "./render.js";
 import { replyFormat } from "./reply_format.js";
-import type { ChatModel, ChatOnly } from "./types.js";
+import type { ChatModel, ChatOnly, ChatRequest } from "./types.js";
 
 /**
  * The pieces of a reply.
- * @param refusedTools filled in before the first piece
  * @throws ZagreusError NO_CHAT_TEMPLATE, BAD_TEMPLATE, BAD_SCHEMA, INVALID_OPTION, or as complete() does
  */
 export async function* answer(
   model: ChatModel,
-  messages: readonly ChatMessage[],
-  chat: ChatOnly,
-  generation: GenerateOptions,
-  report: Report<ChatFinishReason>,
-  refusedTools: RefusedTool[],
+  request: ChatRequest,
+  record: GenerationRecord<ChatFinishReason>,
 ): AsyncGenerator<ChatPiece> {
-  let rendered = renderChat(model.info, messages, chat);
-  const use = checkToolUse(chat);
-  const pace = new Pace(timer, () => checkSignal(generation.signal));
-  const steps = replyFormat(use, generation.responseFormat);
-  const { format: responseFormat, refused } = await finishInSlices(steps, () => pace.breathe());
-  refusedTools.push(...refused);
-  if (refused.length > 0) rendered = renderChat(model.info, messages, { ...chat, tools: offered(chat, refused) });
-  const structured = responseFormat !== undefined && responseFormat.type !== "text";
-  const completion = model.complete(await encodeChat(model, rendered), {
-    ...presetFor(model.info, structured),
-    ...defined(generation),
-    stop: [generation.stop ?? [], rendered.stop].flat(),
-    responseFormat,
-  });
-  if (use.tools.length === 0) {
-    for await (const piece of completion) {
-      note(report, completion, completion.finishReason);
-      yield piece;
-    }
-    return note(report, completion, completion.finishReason);
-  }
+  const { client, signal } = request.generation;
+  const pieces = model.generate({ client, signal, prepare: (pace) => prepare(model, request, record, pace) }, record);
+  if (checkToolUse(request.chat).tools.length === 0) return yield* pieces;
 
   const parser = new CallParser();
-  const reason = () => (completion.finishReason === "stop" && parser.complete ? "tool_calls" : completion.finishReason);
+  const noticeCalls = () => {
+    if (record.finishReason === "stop" && parser.complete) record.finishReason = "tool_calls";
+  };
   let last: ChatPiece | undefined;
-  for await (const piece of completion) {
+  for await (const piece of pieces) {
     last = piece;
     const parsed = parser.push(piece.text);
-    note(report, completion, completion.finishReason && reason());
+    noticeCalls();
     yield { ...piece, ...shown(parsed) };
   }
   const rest = parser.finish();
-  note(report, completion, reason());
+  noticeCalls();
   if (last && rest.text !== "") yield { token: last.token, text: rest.text };
 }
 
-const timer = () => new Promise<void>((resolve) => setTimeout(resolve));
+/** Tokens and options of the generation that makes a reply. */
+async function prepare(
+  model: ChatModel,
+  { messages, chat, generation }: ChatRequest,
+  record: GenerationRecord<ChatFinishReason>,
+  pace: Pace,
+): Promise<Prepared> {
+  const { info } = model;
+  let rendered = renderChat(info, messages, chat);
+  const steps = replyFormat(checkToolUse(chat), generation.responseFormat);
+  const { format: responseFormat, refused } = await finishInSlices(steps, () => pace.yield());
+  record.refusedTools = refused;
+  if (refused.length > 0) rendered = renderChat(info, messages, { ...chat, tools: offered(chat, refused) });
+  const structured = responseFormat !== undefined && responseFormat.type !== "text";
+  const options = {
+    ...presetFor(info, structured),
+    ...defined(generation),
+    stop: [generation.stop ?? [], rendered.stop].flat(),
+    responseFormat,
+  };
+  return {
+    sequence: await encodeChat(model, rendered),
+    options: checkGenerateOptions(options, info.vocabulary, info.contextLength),
+  };
+}
 
 function offered({ tools = [] }: ChatOnly, refused: readonly RefusedTool[]): Tool[] {
   return tools.filter((tool) => !refused.some(({ name }) => name === tool.function.name));
@@ -77,15 +75,6 @@ function offered({ tools = [] }: ChatOnly, refused: readonly RefusedTool[]): Too
 
 function shown({ text, toolCalls }: Parsed): Pick<ChatPiece, "text" | "toolCalls"> {
   return toolCalls.length > 0 ? { text, toolCalls } : { text };
-}
-
-function note(
-  report: Report<ChatFinishReason>,
-  { tokens, usage, timings }: Completion,
-  finishReason?: ChatFinishReason,
-) {
-  report.tokens.push(...tokens.slice(report.tokens.length));
-  Object.assign(report, { finishReason, usage, timings });
 }
 
 /** What was given, so that presets fill in the rest. */

@@ -1,12 +1,29 @@
 // What a chat is made of.
 
-import type { ChatOptions, Completion, GenerateOptions, ModelInfo, Prompt, TokenizeOptions } from "../api/api.js";
+import type {
+  ChatFinishReason,
+  ChatMessage,
+  ChatOptions,
+  GenerateOptions,
+  ModelInfo,
+  Piece,
+  TokenizeOptions,
+} from "../api/api.js";
+import type { GenerationRecord } from "../engine/completion.js";
+import type { Job } from "../engine/generate.js";
 
-/** What a chat needs of a model, be it here or in another thread. */
+/** What a chat needs of a model. */
 export interface ChatModel {
   readonly info: ModelInfo;
-  complete(prompt: Prompt, options?: GenerateOptions): Completion;
   tokenize(text: string, options?: TokenizeOptions): number[] | Promise<number[]>;
+  generate(job: Job, record: GenerationRecord<ChatFinishReason>): AsyncGenerator<Piece>;
+}
+
+/** What is asked for, as plain data but for the signal. */
+export interface ChatRequest {
+  messages: readonly ChatMessage[];
+  chat: ChatOnly;
+  generation: GenerateOptions;
 }
 
 /** What only chats have among their options. */

@@ -1,22 +1,65 @@
 // The caller's side of a generation.
 
-import type { ChatFinishReason, Completion, FinishReason, Piece, Timings, Usage } from "../api/api.js";
+import type {
+  ChatFinishReason,
+  Completion,
+  FinishReason,
+  Piece,
+  RefusedTool,
+  ScoredToken,
+  Timings,
+  Usage,
+} from "../api/api.js";
 import { ZagreusError } from "../api/errors.js";
-import type { Report } from "./generate.js";
+import type { Engine } from "./engine.js";
+import type { Job } from "./generate.js";
+
+/** What is known of a generation, written by whoever makes its pieces. */
+export class GenerationRecord<End extends ChatFinishReason = FinishReason> {
+  readonly tokens: number[] = [];
+  endToken: ScoredToken | undefined;
+  finishReason: End | undefined;
+  usage: Usage | undefined;
+  timings: Timings | undefined;
+  /** Of a chat. */
+  refusedTools: readonly RefusedTool[] = [];
+}
+
+/** Does a job. What it takes is loaded when the pieces are asked for. @throws as generate.ts does */
+export async function* generate(
+  engine: Engine,
+  job: Job,
+  record: GenerationRecord<ChatFinishReason>,
+): AsyncGenerator<Piece> {
+  yield* (await import("./generate.js")).generate(engine, job, record);
+}
 
 /** A completion without its way to start; chats have other pieces and one more way to end. */
 export class ReadOnce<P extends Piece, End extends ChatFinishReason> {
   readonly seed: bigint;
-  readonly tokens: number[] = [];
-  finishReason: End | undefined;
-  usage: Usage | undefined;
-  timings: Timings | undefined;
+  protected readonly record = new GenerationRecord<End>();
   #pieces: AsyncGenerator<P> | undefined;
 
-  /** @param generate makes the pieces, when they are asked for, and fills in the report */
-  constructor(seed: bigint, generate: (report: Report<End>) => AsyncGenerator<P>) {
+  /** @param generate makes the pieces, when they are asked for, and writes the record */
+  constructor(seed: bigint, generate: (record: GenerationRecord<End>) => AsyncGenerator<P>) {
     this.seed = seed;
-    this.#pieces = generate(this);
+    this.#pieces = generate(this.record);
+  }
+
+  get tokens(): readonly number[] {
+    return this.record.tokens;
+  }
+  get endToken(): ScoredToken | undefined {
+    return this.record.endToken;
+  }
+  get finishReason(): End | undefined {
+    return this.record.finishReason;
+  }
+  get usage(): Usage | undefined {
+    return this.record.usage;
+  }
+  get timings(): Timings | undefined {
+    return this.record.timings;
   }
 
   [Symbol.asyncIterator](): AsyncGenerator<P> {

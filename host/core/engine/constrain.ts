@@ -16,9 +16,9 @@ export async function constrain(
 ): Promise<Constraint | undefined> {
   if (!responseFormat || responseFormat.type === "text") return undefined;
   const { createConstraint, finishInSlices, vocabularyOf } = await import("../grammar/index.js");
-  const breathe = () => pace.breathe();
-  const vocabulary = await finishInSlices(vocabularyOf(engine), breathe);
-  return finishInSlices(createConstraint(responseFormat, vocabulary), breathe);
+  const pause = () => pace.yield();
+  const vocabulary = await finishInSlices(vocabularyOf(engine), pause);
+  return finishInSlices(createConstraint(responseFormat, vocabulary), pause);
 }
 
 /** @throws ZagreusError INVALID_OPTION, CONTEXT_OVERFLOW when the text may not come to its end behind `length` tokens */

@@ -1,5 +1,6 @@
 // A text as one vector.
 
+import type { Embedding } from "../api/options.js";
 import type { Engine } from "./engine.js";
 import { prefill } from "./prefill.js";
 
@@ -10,13 +11,14 @@ import { prefill } from "./prefill.js";
 export async function embed(
   engine: Engine,
   sequence: () => readonly number[],
-  signal: AbortSignal | undefined,
+  { client, cacheSalt, signal }: Embedding,
 ): Promise<Float32Array> {
-  const release = await engine.queue.enter(signal);
+  const release = await engine.queue.enter(signal, client);
   try {
     const { hidden } = engine.info;
     const sum = new Float64Array(hidden);
-    for await (const { count } of prefill(engine, sequence(), 0, undefined, engine.pace(signal))) {
+    const use = { origin: engine.origin(cacheSalt), parks: false };
+    for await (const { count } of prefill(engine, sequence(), 0, use, engine.pace(signal))) {
       const { core } = engine;
       const states = core.floats(core.exports.hidden(0, count), count * hidden);
       for (let i = 0; i < states.length; i++) sum[i % hidden]! += states[i]!;

@@ -3,12 +3,15 @@
 import type { ModelInfo } from "../api/api.js";
 import { closed } from "../api/errors.js";
 import { KvCache } from "../kv/kv_cache.js";
-import type { Origin } from "../kv/kv_pool.js";
+import { HERE, type Origin } from "../kv/kv_pool.js";
 import { BatchCosts } from "../speculation/batch_costs.js";
 import type { Core } from "../wasm/core.js";
 import type { Threads } from "../wasm/threads.js";
 import { checkSignal, type Macrotask, Pace } from "./pace.js";
 import { Queue } from "./queue.js";
+
+/** Salts whose KV is kept apart; that of the oldest is no longer found when there are more. */
+const MAX_SALTS = 4096;
 
 export class Engine {
   readonly info: ModelInfo;
@@ -18,6 +21,7 @@ export class Engine {
   tokenMs = 0;
   readonly #macrotask: Macrotask;
   readonly #threads: Threads;
+  readonly #origins = new Map<string, Origin>();
   #loaded: { core: Core; cache: KvCache } | undefined;
 
   /** @param cacheBudget bytes of parked KV caches at most */
@@ -36,6 +40,29 @@ export class Engine {
   /** @throws ZagreusError CLOSED */
   get cache(): KvCache {
     return this.#open().cache;
+  }
+
+  /** Whether it is of no more use: closed, or with a thread that has failed. */
+  get closed(): boolean {
+    try {
+      this.#open();
+      return false;
+    } catch {
+      return true;
+    }
+  }
+
+  /** Whose KV a prompt with this cacheSalt may use. */
+  origin(cacheSalt: string | undefined): Origin {
+    if (cacheSalt === undefined) return HERE;
+    const origin = this.#origins.get(cacheSalt) ?? {};
+    this.#origins.delete(cacheSalt);
+    this.#origins.set(cacheSalt, origin); // the one used last comes last
+    for (const oldest of this.#origins.keys()) {
+      if (this.#origins.size <= MAX_SALTS) break;
+      this.#origins.delete(oldest);
+    }
+    return origin;
   }
 
   /** The pace of work that ends with the engine, with `signal`, or when `check` throws. */

@@ -19,8 +19,8 @@ export class Pace {
     this.#check = check;
   }
 
-  /** Call between two pieces of work. @throws what `check` throws */
-  async breathe(): Promise<void> {
+  /** Call between two pieces of work, as scheduler.yield(). @throws what `check` throws */
+  async yield(): Promise<void> {
     const elapsed = performance.now() - this.#since;
     // Cloudflare's clock stands still until the event loop comes round.
     if (elapsed >= SLICE_MS || elapsed === 0) {

@@ -6,6 +6,13 @@ import type { Origin } from "../kv/kv_pool.js";
 import type { Engine } from "./engine.js";
 import type { Pace } from "./pace.js";
 
+/** Whose KV a prompt may use, and who may have what is run. */
+export interface CacheUse {
+  origin: Origin;
+  /** Whether the KV is kept when another sequence comes. */
+  parks: boolean;
+}
+
 /** Tokens start..start + count - 1 have just been run; logits() takes their index in the batch. */
 export interface Batch {
   start: number;
@@ -23,21 +30,20 @@ const ROWS = 8;
 /**
  * Runs what the cache lacks of `tokens` in batches, yielding after each.
  * @param from first position that is wanted; it is run even if the cache has it
- * @param keep who may have the KV of what is run, later; undefined: it is not worth keeping
  * @throws ZagreusError CONTEXT_OVERFLOW before anything runs
  */
 export async function* prefill(
   engine: Engine,
   tokens: readonly number[],
   from: number,
-  keep: Origin | undefined,
+  use: CacheUse,
   pace: Pace,
 ): AsyncGenerator<Batch> {
   const { contextLength } = engine.info;
   if (tokens.length > contextLength) throw failure("CONTEXT_OVERFLOW", tokens.length, contextLength, "prompt");
-  const known = engine.cache.take(tokens, from, keep);
+  const known = engine.cache.restorePrefix(tokens, from, use);
   for (let start = Math.min(known, from); start < tokens.length; ) {
-    await pace.breathe();
+    await pace.yield();
     const batch = tokens.slice(start, start + batchRows(engine.tokenMs));
     const begun = performance.now();
     runBatch(engine, batch, start);

@@ -2,7 +2,7 @@
 
 import { LOGIT_ROWS } from "../../../assembly/layout/abi.js";
 import type { ScoredToken, TokenLogprob } from "../api/api.js";
-import type { Scoring } from "../api/options.js";
+import type { Embedding, Scoring } from "../api/options.js";
 import type { Core } from "../wasm/core.js";
 import type { Engine } from "./engine.js";
 import { prefill } from "./prefill.js";
@@ -19,12 +19,13 @@ async function* logitRows(
   engine: Engine,
   tokens: readonly number[],
   from: number,
-  signal: AbortSignal | undefined,
+  { client, cacheSalt, signal }: Embedding,
 ): AsyncGenerator<Row> {
-  const release = await engine.queue.enter(signal);
+  const release = await engine.queue.enter(signal, client);
   try {
     const { vocabulary } = engine.info;
-    for await (const { start, count } of prefill(engine, tokens, from, undefined, engine.pace(signal))) {
+    const use = { origin: engine.origin(cacheSalt), parks: false };
+    for await (const { start, count } of prefill(engine, tokens, from, use, engine.pace(signal))) {
       for (let first = Math.max(from - start, 0); first < count; first += LOGIT_ROWS) {
         const { core } = engine;
         const rows = Math.min(LOGIT_ROWS, count - first);
@@ -47,19 +48,22 @@ export async function* logitsFrom(
   from: number,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Float32Array> {
-  for await (const { logits } of logitRows(engine, tokens, from, signal)) yield logits.slice();
+  const options = { client: undefined, cacheSalt: undefined, signal };
+  for await (const { logits } of logitRows(engine, tokens, from, options)) yield logits.slice();
 }
 
 /** Scores tokens[from..] each after the ones before it. */
-export async function scoreTokens(
-  engine: Engine,
-  tokens: readonly number[],
-  { top, from, signal }: Scoring,
-): Promise<ScoredToken[]> {
+export async function scoreTokens(engine: Engine, tokens: readonly number[], options: Scoring): Promise<ScoredToken[]> {
+  const { top, from } = options;
   const scored: ScoredToken[] = [];
   const [first] = tokens;
   if (from === 0 && first !== undefined) scored.push({ token: first, logprob: null, topLogprobs: [] });
-  for await (const { position, row, logits } of logitRows(engine, tokens.slice(0, -1), Math.max(from - 1, 0), signal)) {
+  for await (const { position, row, logits } of logitRows(
+    engine,
+    tokens.slice(0, -1),
+    Math.max(from - 1, 0),
+    options,
+  )) {
     const token = tokens[position + 1]!;
     const total = engine.core.exports.logSumExp(row);
     scored.push({ token, logprob: logits[token]! - total, topLogprobs: topLogprobs(engine.core, row, top, total) });

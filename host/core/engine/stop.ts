@@ -1,4 +1,7 @@
-// Stop strings in a stream of text whose pieces end anywhere.
+// From generated tokens to the text that is shown: stop strings in a stream whose pieces end anywhere, and whole characters.
+
+import type { Engine } from "./engine.js";
+import { encode, decode as textOf } from "./tokenizer.js";
 
 /**
  * Finds the first stop string to be complete, however the text is cut into pieces. Text that may still turn out to be
@@ -64,5 +67,51 @@ export class StopMatcher {
       }
     }
     return longest;
+  }
+}
+
+/** The text of generated tokens: whole characters only, and nothing of a stop string. */
+export class GeneratedText {
+  readonly #engine: Engine;
+  readonly #matcher: StopMatcher;
+  readonly #utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+  #shown = "";
+
+  constructor(engine: Engine, stops: readonly string[]) {
+    this.#engine = engine;
+    this.#matcher = new StopMatcher(stops);
+    engine.core.exports.pieceReset();
+  }
+
+  get stopped(): boolean {
+    return this.#matcher.stopped;
+  }
+
+  append(token: number): string {
+    return this.#show(this.#matcher.push(this.#read(this.#engine.core.exports.pieceAppend(token))));
+  }
+
+  /** What is left when no more tokens follow. */
+  finish(): string {
+    const last = this.#matcher.push(this.#read(this.#engine.core.exports.pieceFlush()));
+    return this.#show(last + this.#matcher.flush());
+  }
+
+  /** The tokens of exactly the text that was shown: a stop string may begin inside a token. */
+  tokensShown(tokens: readonly number[]): number[] {
+    const { core } = this.#engine;
+    for (let length = tokens.length; ; length--) {
+      const kept = tokens.slice(0, length);
+      const text = textOf(core, kept, false);
+      if (this.#shown.startsWith(text)) return [...kept, ...encode(core, this.#shown.slice(text.length), false)];
+    }
+  }
+
+  #read(bytes: number): string {
+    return this.#utf8.decode(this.#engine.core.read(bytes));
+  }
+  #show(text: string): string {
+    this.#shown += text;
+    return text;
   }
 }

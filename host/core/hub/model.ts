@@ -230,7 +230,7 @@ export class HubModel {
       }
       const sha256 = isSha256(oid)
         ? oid
-        : await this.#platform.files.hash("sha256", this.path(path), "", this.#breathe);
+        : await this.#platform.files.hash("sha256", this.path(path), "", this.#assertWanted);
       files.push({ path, bytes, sha256 });
     }
     return files.sort((a, b) => (a.path < b.path ? -1 : 1));
@@ -263,10 +263,10 @@ export class HubModel {
   }
 
   async #hash({ path, oid }: HubEntry): Promise<string> {
-    return hashOf(this.#platform.files, this.path(path), oid, this.#breathe);
+    return hashOf(this.#platform.files, this.path(path), oid, this.#assertWanted);
   }
 
-  readonly #breathe = () => checkAborted(this.#options.signal);
+  readonly #assertWanted = () => checkAborted(this.#options.signal);
 
   async #cachedListing(): Promise<(Listing & { isComplete: boolean }) | undefined> {
     const commit = await this.#cache.commitOf(this.id.revision);

@@ -23,8 +23,8 @@ export class KvCache {
   readonly #core: Core;
   readonly #pool: KvPool;
   readonly #segments: readonly Segment[];
-  /** Positions, from the first on, that are worth parking. */
-  #worth = 0;
+  /** Positions, from the first on, that are parked when another sequence comes. */
+  #parkable = 0;
   #origin = HERE;
 
   /**
@@ -44,24 +44,27 @@ export class KvCache {
   /**
    * Fills the cache with the longest beginning of `tokens` that it or the pool has, and parks what has to give way.
    * @param from first position that will be run in any case
-   * @param keep who may have what will be run; undefined: anybody, and it is not worth parking
+   * @param parks whether what will be run is parked in its turn
    * @returns the length of this beginning
    */
-  take(tokens: readonly number[], from: number, keep: Origin | undefined): number {
-    const origin = keep ?? HERE;
+  restorePrefix(
+    tokens: readonly number[],
+    from: number,
+    { origin, parks }: { origin: Origin; parks: boolean },
+  ): number {
     const had = this.#history().length;
     const here = origin === this.#origin ? this.#common(tokens) : 0;
     const found = this.#pool.find(tokens, origin);
-    if (here < Math.min(had, this.#worth)) this.#park(found);
+    if (here < Math.min(had, this.#parkable)) this.#park(found);
     const brings = Math.min(found.length, from) > here;
     if (brings) this.#unpark(tokens, found, here);
-    this.#worth = keep ? Number.POSITIVE_INFINITY : Math.min(this.#worth, here);
+    this.#parkable = parks ? Number.POSITIVE_INFINITY : Math.min(this.#parkable, here);
     this.#origin = origin;
     return brings ? found.length : here;
   }
 
   /** Drops what the cache has beyond `tokens`: guesses that did not come true, and what a stop string took back. */
-  settle(tokens: readonly number[]): void {
+  truncate(tokens: readonly number[]): void {
     const length = this.#common(tokens);
     if (length < this.#history().length) this.#setLength(length);
   }
@@ -69,12 +72,12 @@ export class KvCache {
   /** Lets go of the KV of `tokens`, which will not be continued. */
   forget(tokens: readonly number[], origin: Origin): void {
     this.#pool.forget(tokens, origin);
-    if (origin === this.#origin && this.#common(tokens) === this.#history().length) this.#worth = 0;
+    if (origin === this.#origin && this.#common(tokens) === this.#history().length) this.#parkable = 0;
   }
 
   /** A copy of as much of `tokens` as there is. */
   copy(tokens: readonly number[], origin: Origin): KvBytes {
-    const length = this.take(tokens, tokens.length, origin);
+    const length = this.restorePrefix(tokens, tokens.length, { origin, parks: true });
     this.#setLength(length);
     const bytes = new Uint8Array(this.bytesFor(length));
     this.#eachSegment(length, (segment, at) => bytes.set(this.#memory(segment), at));
@@ -89,7 +92,7 @@ export class KvCache {
     if (length === 0) return;
     const held = tokens.slice(0, length);
     if (idle) {
-      this.take(held, 0, origin);
+      this.restorePrefix(held, 0, { origin, parks: true });
       this.#eachSegment(length, (segment, at) => this.#memory(segment).set(bytes.subarray(at, at + segment.size)));
       this.#declare(held);
     } else {
@@ -131,7 +134,7 @@ export class KvCache {
   }
 
   #park(needed: Found): void {
-    const tokens = Array.from(this.#history().subarray(0, this.#worth));
+    const tokens = Array.from(this.#history().subarray(0, this.#parkable));
     const read = (index: number, target: Uint8Array) => this.#eachInBlock(index, (here, at) => target.set(here, at));
     this.#pool.store(tokens, this.#origin, read, needed);
   }

@@ -50,7 +50,7 @@ async function feed(
   let loadedBytes = 0;
   for await (const chunk of readSource(source, signal)) {
     for (let at = 0; at < chunk.length; at += IO_BYTES) {
-      await pace.breathe();
+      await pace.yield();
       const piece = chunk.subarray(at, at + IO_BYTES);
       core.write(piece);
       if (core.check(exports.feed(piece.length)) === HEADER_READY) {
@@ -67,7 +67,7 @@ async function feed(
       totalBytes: source.size ?? (metadata ? exports.info(INFO_FILE_BYTES) : undefined),
     });
   }
-  await pace.breathe();
+  await pace.yield();
   core.check(exports.end());
   return readInfo(core, metadata as Metadata, choice);
 }

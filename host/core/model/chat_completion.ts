@@ -7,30 +7,41 @@ import type {
   ChatOptions,
   ChatPiece,
   Model,
+  ModelInfo,
   RefusedTool,
   RunToolsOptions,
   ToolRun,
 } from "../api/api.js";
+import { object } from "../api/check.js";
 import { invalidOption } from "../api/errors.js";
 import { checkGenerateOptions } from "../api/options.js";
 import type { Reply } from "../chat/message.js";
-import type { ChatModel, ChatOnly } from "../chat/types.js";
-import { ReadOnce } from "../engine/completion.js";
-import type { Report } from "../engine/generate.js";
+import type { ChatModel, ChatOnly, ChatRequest } from "../chat/types.js";
+import { type GenerationRecord, ReadOnce } from "../engine/completion.js";
+
+/** Makes the pieces of a reply, when they are asked for. */
+type Answer = (request: ChatRequest, record: GenerationRecord<ChatFinishReason>) => AsyncGenerator<ChatPiece>;
 
 /** @throws ZagreusError INVALID_OPTION for what a generation knows of too; all else is found when the reply is read */
-export function startChat(model: ChatModel, messages: readonly ChatMessage[], options: ChatOptions): ChatCompletion {
+export function startChat(
+  { vocabulary, contextLength }: Pick<ModelInfo, "vocabulary" | "contextLength">,
+  messages: readonly ChatMessage[],
+  options: ChatOptions,
+  answer: Answer,
+): ChatCompletion {
   checkArguments(messages, options);
   const { tools, toolChoice, parallelToolCalls, template, templateVariables, ...generation } = options;
   const chat: ChatOnly = { tools, toolChoice, parallelToolCalls, template, templateVariables };
-  const { vocabulary, contextLength } = model.info;
   const { seed } = checkGenerateOptions(generation, vocabulary, contextLength);
-  const taken = [...messages];
-  const refusedTools: RefusedTool[] = [];
-  return new ModelChat(seed, refusedTools, async function* (report) {
-    const { answer } = await import("../chat/index.js");
-    yield* answer(model, taken, chat, { ...generation, seed }, report, refusedTools);
-  });
+  const request = { messages: [...messages], chat, generation: { ...generation, seed } };
+  return new ModelChat(seed, (record) => answer(request, record));
+}
+
+/** The answer of a model that is here. */
+export function answerBy(model: ChatModel): Answer {
+  return async function* (request, record) {
+    yield* (await import("../chat/index.js")).answer(model, request, record);
+  };
 }
 
 /**
@@ -48,19 +59,12 @@ export async function runTools(
 
 function checkArguments(messages: unknown, options: unknown): void {
   if (!Array.isArray(messages)) throw invalidOption("messages", messages, "a list of messages");
-  if (options === null || typeof options !== "object") throw invalidOption("options", options, "an object");
+  object(options, "options");
 }
 
 class ModelChat extends ReadOnce<ChatPiece, ChatFinishReason> implements ChatCompletion {
-  readonly refusedTools: readonly RefusedTool[];
-
-  constructor(
-    seed: bigint,
-    refusedTools: readonly RefusedTool[],
-    generate: (report: Report<ChatFinishReason>) => AsyncGenerator<ChatPiece>,
-  ) {
-    super(seed, generate);
-    this.refusedTools = refusedTools;
+  get refusedTools(): readonly RefusedTool[] {
+    return this.record.refusedTools;
   }
 
   async message(): Promise<Reply> {

@@ -16,7 +16,6 @@ import type {
   ModelInfo,
   Prompt,
   ScoredToken,
-  Session,
   TokenizeOptions,
 } from "../api/api.js";
 import { invalidOption } from "../api/errors.js";
@@ -30,22 +29,21 @@ import {
   checkPrompt,
   checkTokenizeOptions,
   checkTokens,
+  type Generation,
 } from "../api/options.js";
-import { ModelCompletion } from "../engine/completion.js";
+import { generate, ModelCompletion } from "../engine/completion.js";
 import { embed } from "../engine/embed.js";
 import { Engine } from "../engine/engine.js";
-import { generate, type Job } from "../engine/generate.js";
 import { checkSignal, type Macrotask, Pace } from "../engine/pace.js";
 import { logitsFrom, scoreTokens } from "../engine/score.js";
 import { decode, encode, endTokens, promptTokens, specialTokens } from "../engine/tokenizer.js";
-import { warmUp } from "../engine/warm_up.js";
 import { feedModel } from "../load/load.js";
 import type { ByteSource } from "../load/source.js";
 import { chooseBuild } from "../wasm/builds.js";
 import type { Probes } from "../wasm/capabilities.js";
 import { Core } from "../wasm/core.js";
 import { type ThreadSupport, Threads } from "../wasm/threads.js";
-import { startChat } from "./chat_completion.js";
+import { answerBy, startChat } from "./chat_completion.js";
 import { ModelSession } from "./session.js";
 
 /** What a runtime supplies. */
@@ -62,12 +60,12 @@ export interface Platform {
 type OpenSource = (options: LoadOptions) => ByteSource | Promise<ByteSource>;
 
 /** Loads a model with options that were checked; `open` is called when there is a core to feed. */
-export async function loadModel(open: OpenSource, options: LoadOptions, platform: Platform): Promise<Model> {
+export async function loadModel(open: OpenSource, options: LoadOptions, platform: Platform): Promise<LoadedModel> {
   const { core, info, threads } = await start(open, options, platform, false);
   const engine = new Engine(core, info, threads, platform.macrotask, options.cacheBudget ?? CACHE_BUDGET);
   try {
     await threads.ready();
-    await warmUp(engine, options.signal);
+    await (await import("../engine/warm_up.js")).warmUp(engine, options.signal);
   } catch (error) {
     engine.close();
     throw error;
@@ -100,36 +98,50 @@ async function start(open: OpenSource, options: LoadOptions, platform: Platform,
   }
 }
 
-class LoadedModel implements Model {
+export class LoadedModel implements Model {
   readonly info: ModelInfo;
   readonly #engine: Engine;
+  /** Answers a chat whose arguments have been checked. @internal */
+  readonly answer: ReturnType<typeof answerBy>;
 
   constructor(engine: Engine) {
     this.#engine = engine;
     this.info = engine.info;
+    this.answer = answerBy({
+      info: engine.info,
+      tokenize: (text, options) => this.tokenize(text, options),
+      generate: (job, record) => generate(engine, job, record),
+    });
+  }
+
+  get closed(): boolean {
+    return this.#engine.closed;
   }
 
   complete(prompt: Prompt, options: GenerateOptions = {}): Completion {
     const engine = this.#open();
     const { vocabulary, contextLength } = engine.info;
     const checked = checkPrompt(prompt, vocabulary);
-    const job: Job = {
-      options: checkGenerateOptions(options, vocabulary, contextLength),
-      sequence: () => promptTokens(engine, checked),
-    };
-    return new ModelCompletion(job.options.seed, (report) => generate(engine, job, report));
+    return this.run(checked, checkGenerateOptions(options, vocabulary, contextLength));
+  }
+
+  /** complete() with arguments that have been checked. @internal */
+  run(prompt: Prompt, options: Generation): ModelCompletion {
+    const engine = this.#engine;
+    const { client, signal } = options;
+    const prepare = () => ({ options, sequence: promptTokens(engine, prompt) });
+    return new ModelCompletion(options.seed, (record) => generate(engine, { client, signal, prepare }, record));
   }
 
   async embed(prompt: Prompt, options: EmbedOptions = {}): Promise<Float32Array> {
     const engine = this.#open();
     const checked = checkPrompt(prompt, engine.info.vocabulary);
-    const { signal } = checkEmbedOptions(options);
-    return embed(engine, () => promptTokens(engine, checked), signal);
+    return embed(engine, () => promptTokens(engine, checked), checkEmbedOptions(options));
   }
 
   chat(messages: readonly ChatMessage[], options: ChatOptions = {}): ChatCompletion {
     this.#open();
-    return startChat(this, messages, options);
+    return startChat(this.info, messages, options, this.answer);
   }
 
   tokenize(text: string | Uint8Array, options: TokenizeOptions = {}): number[] {
@@ -149,8 +161,8 @@ class LoadedModel implements Model {
   }
 
   async logprobs(tokens: ArrayLike<number>, options: LogprobsOptions = {}): Promise<ScoredToken[]> {
-    const checked = checkLogprobsOptions(options, this.info.vocabulary);
-    return scoreTokens(this.#engine, this.#checkTokens(tokens), checked);
+    const scoring = checkLogprobsOptions(options, this.info.vocabulary);
+    return scoreTokens(this.#engine, this.#checkTokens(tokens), scoring);
   }
 
   logits(tokens: ArrayLike<number>, options?: LogitsOptions & { all?: false | undefined }): Promise<Float32Array>;
@@ -159,11 +171,11 @@ class LoadedModel implements Model {
     return options.all ? this.#allLogits(tokens, options) : this.#lastLogits(tokens, options);
   }
 
-  session(): Session {
+  session(): ModelSession {
     return new ModelSession(this.#open());
   }
 
-  async restore(snapshot: Uint8Array): Promise<Session> {
+  async restore(snapshot: Uint8Array): Promise<ModelSession> {
     if (!(snapshot instanceof Uint8Array)) throw invalidOption("snapshot", snapshot, "a Uint8Array");
     const engine = this.#open();
     const { readSnapshot } = await import("../kv/snapshot.js");

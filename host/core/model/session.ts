@@ -2,10 +2,10 @@
 
 import type { Completion, GenerateOptions, Prompt, Session } from "../api/api.js";
 import { closed } from "../api/errors.js";
-import { checkGenerateOptions, checkPrompt } from "../api/options.js";
-import { ModelCompletion } from "../engine/completion.js";
+import { checkGenerateOptions, checkPrompt, type Generation } from "../api/options.js";
+import { generate, ModelCompletion } from "../engine/completion.js";
 import type { Engine } from "../engine/engine.js";
-import { generate, type Job } from "../engine/generate.js";
+import type { Job } from "../engine/generate.js";
 import { promptTokens } from "../engine/tokenizer.js";
 import { HERE, type Origin } from "../kv/kv_pool.js";
 
@@ -29,16 +29,22 @@ export class ModelSession implements Session {
     this.#check();
     const { vocabulary, contextLength } = this.#engine.info;
     const checked = checkPrompt(prompt, vocabulary);
+    return this.run(checked, checkGenerateOptions(options, vocabulary, contextLength));
+  }
+
+  /** complete() with arguments that have been checked. @internal */
+  run(prompt: Prompt, options: Generation): ModelCompletion {
     const job: Job = {
-      options: checkGenerateOptions(options, vocabulary, contextLength),
-      sequence: () => promptTokens(this.#engine, checked, this.#tokens),
+      client: options.client,
+      signal: options.signal,
+      prepare: () => ({ options, sequence: promptTokens(this.#engine, prompt, this.#tokens) }),
       started: (sequence) => {
         this.#tokens = sequence;
       },
       check: () => this.#check(),
       origin: this.#origin,
     };
-    return new ModelCompletion(job.options.seed, (report) => generate(this.#engine, job, report));
+    return new ModelCompletion(options.seed, (record) => generate(this.#engine, job, record));
   }
 
   async save(): Promise<Uint8Array> {

@@ -94,6 +94,10 @@ export class Link {
     };
   }
 
+  get closed(): boolean {
+    return this.#failure !== undefined;
+  }
+
   /** @throws what fail() was given */
   assertOpen(): void {
     if (this.#failure) throw this.#failure.error;
@@ -138,10 +142,10 @@ export class Link {
         this.#signals.get(message.id)?.abort();
         break;
       case "value":
-        this.#settle(message.id)?.resolve(message.value as never);
+        this.#takePending(message.id)?.resolve(message.value as never);
         break;
       case "error":
-        this.#settle(message.id)?.reject(unpackError(message.error));
+        this.#takePending(message.id)?.reject(unpackError(message.error));
         break;
     }
   }
@@ -162,7 +166,8 @@ export class Link {
     }
   }
 
-  #settle(id: number): Pending | undefined {
+  /** The request that an answer is for; it is pending no more. */
+  #takePending(id: number): Pending | undefined {
     const pending = this.#pending.get(id);
     this.#pending.delete(id);
     if (pending && this.#pending.size === 0) this.#channel.busy?.(false);

@@ -8,6 +8,7 @@ import { IO_BYTES } from "../../../assembly/layout/abi.js";
 import type {
   Build,
   ChatCompletion,
+  ChatFinishReason,
   ChatMessage,
   ChatOptions,
   Completion,
@@ -22,6 +23,7 @@ import type {
   Piece,
   PrefillProgress,
   Prompt,
+  RefusedTool,
   ScoredToken,
   Session,
   TokenizeOptions,
@@ -37,12 +39,12 @@ import {
   checkTokenizeOptions,
   checkTokens,
 } from "../api/options.js";
-import { ModelCompletion } from "../engine/completion.js";
-import type { Report } from "../engine/generate.js";
+import { type GenerationRecord, ModelCompletion } from "../engine/completion.js";
 import type { ByteSource } from "../load/source.js";
 import { startChat } from "../model/chat_completion.js";
 import type { OffloadedModel } from "./api.js";
 import { type Channel, type Handler, Link } from "./link.js";
+import { unpackError } from "./packed_error.js";
 import type { Step } from "./serve.js";
 
 /** What a runtime supplies: a thread that calls serveModel(). */
@@ -152,6 +154,10 @@ class RemoteModel implements OffloadedModel {
     this.info = info;
   }
 
+  get closed(): boolean {
+    return this.#thread.link.closed;
+  }
+
   complete(prompt: Prompt, options: GenerateOptions = {}): Completion {
     return this.completeIn(undefined, prompt, options);
   }
@@ -162,36 +168,52 @@ class RemoteModel implements OffloadedModel {
     link.assertOpen();
     const { vocabulary, contextLength } = this.info;
     const checked = checkPrompt(prompt, vocabulary);
-    const { seed } = checkGenerateOptions(options, vocabulary, contextLength);
-    const { signal, onPrefill, ...rest } = options;
+    const { signal, onPrefill, ...generation } = checkGenerateOptions(options, vocabulary, contextLength);
+    const args = [session, checked, generation];
+    return new ModelCompletion(generation.seed, (record) =>
+      this.#generate("complete", args, { signal, onPrefill }, record, ended),
+    );
+  }
+
+  /** The pieces of a completion or reply of the other side, whose record comes along with them. */
+  async *#generate<P extends Piece, End extends ChatFinishReason>(
+    method: "complete" | "chat",
+    args: unknown[],
+    { signal, onPrefill }: Pick<GenerateOptions, "signal" | "onPrefill">,
+    record: GenerationRecord<End>,
+    ended = async () => {},
+  ): AsyncGenerator<P> {
+    const { link, watchers } = this.#thread;
     const watch = onPrefill && ++this.#watches;
-    const args = [session, checked, { ...rest, seed }, watch];
-    const model = this; // stays as long as the completion does
-    return new ModelCompletion(seed, async function* (report): AsyncGenerator<Piece> {
-      const { watchers } = model.#thread;
-      if (watch !== undefined && onPrefill) watchers.set(watch, onPrefill);
-      try {
-        for await (const step of model.#thread.link.iterate<Step>("complete", args, signal, model)) {
-          note(report, step);
-          if (step.piece) yield step.piece;
-        }
-      } finally {
-        if (watch !== undefined) watchers.delete(watch);
-        await ended();
+    if (watch !== undefined && onPrefill) watchers.set(watch, onPrefill);
+    try {
+      for await (const step of link.iterate<Step<P, End>>(method, [...args, watch], signal, this)) {
+        record.tokens.push(...step.newTokens);
+        Object.assign(record, step.state, { refusedTools: step.refusedTools.map(unpackRefused) });
+        if (step.piece) yield step.piece;
       }
-    });
+    } finally {
+      if (watch !== undefined) watchers.delete(watch);
+      await ended();
+    }
   }
 
   async embed(prompt: Prompt, options: EmbedOptions = {}): Promise<Float32Array> {
     this.#thread.link.assertOpen();
     const checked = checkPrompt(prompt, this.info.vocabulary);
-    const { signal } = checkEmbedOptions(options);
-    return this.#call("embed", [checked], signal);
+    const { signal, ...rest } = checkEmbedOptions(options);
+    return this.#call("embed", [checked, rest], signal);
   }
 
   chat(messages: readonly ChatMessage[], options: ChatOptions = {}): ChatCompletion {
     this.#thread.link.assertOpen();
-    return startChat(this, messages, options);
+    return startChat(
+      this.info,
+      messages,
+      options,
+      ({ generation: { signal, onPrefill, ...generation }, ...request }, record) =>
+        this.#generate("chat", [{ ...request, generation }], { signal, onPrefill }, record),
+    );
   }
 
   async tokenize(text: string | Uint8Array, options: TokenizeOptions = {}): Promise<number[]> {
@@ -307,9 +329,8 @@ function closeSession(link: Link, id: number): void {
   link.call("closeSession", [id]).catch(() => {}); // it is closed already, or the model is
 }
 
-function note(report: Report, { piece, count, finishReason, usage, timings }: Step): void {
-  if (piece && count > report.tokens.length) report.tokens.push(piece.token);
-  Object.assign(report, { finishReason, usage, timings });
+function unpackRefused({ name, error }: Step["refusedTools"][number]): RefusedTool {
+  return { name, error: unpackError(error) };
 }
 
 /** Bytes to give away, of a buffer of their own. */

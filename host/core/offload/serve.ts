@@ -2,29 +2,31 @@
 
 import type {
   Build,
+  ChatFinishReason,
+  ChatPiece,
   Completion,
-  FinishReason,
-  GenerateOptions,
   LoadOptions,
-  Model,
   Piece,
-  Session,
-  Timings,
-  Usage,
+  PrefillProgress,
+  Prompt,
+  RefusedTool,
 } from "../api/api.js";
 import { closed } from "../api/errors.js";
+import type { Generation } from "../api/options.js";
+import type { ChatRequest } from "../chat/types.js";
+import { GenerationRecord } from "../engine/completion.js";
 import type { ByteSource } from "../load/source.js";
-import { loadModel, type Platform } from "../model/model.js";
+import { type LoadedModel, loadModel, type Platform } from "../model/model.js";
+import type { ModelSession } from "../model/session.js";
 import { type Channel, type Handler, Link } from "./link.js";
+import { type PackedError, packError } from "./packed_error.js";
 
-/** A token of a completion, or without a piece its end. */
-export interface Step {
-  piece?: Piece;
-  /** Tokens that have been generated. */
-  count: number;
-  finishReason: FinishReason | undefined;
-  usage: Usage | undefined;
-  timings: Timings | undefined;
+/** What is new of a completion: a piece, or without one its end. */
+export interface Step<P extends Piece = ChatPiece, End extends ChatFinishReason = ChatFinishReason> {
+  piece?: P;
+  newTokens: number[];
+  state: Omit<GenerationRecord<End>, "tokens" | "refusedTools">;
+  refusedTools: { name: string; error: PackedError }[];
 }
 
 /** What the runtime of the model's thread supplies; compiled cores come from the thread that started it. */
@@ -35,13 +37,19 @@ export interface ThreadPlatform extends Omit<Platform, "module"> {
 
 /** Serves one model to loadOffloaded() in another thread; returns what takes its messages. */
 export function serveModel(channel: Channel, platform: ThreadPlatform): (message: unknown) => void {
-  let model: Model;
-  const sessions = new Map<number, Session>();
-  const session = (id: number): Session => {
+  let model: LoadedModel;
+  const sessions = new Map<number, ModelSession>();
+  const session = (id: number): ModelSession => {
     const found = sessions.get(id);
     if (!found) throw closed("session");
     return found;
   };
+
+  /** Tells who watches how far a prompt is read. */
+  const onPrefill = (watch: number | undefined) =>
+    watch === undefined
+      ? undefined
+      : (progress: PrefillProgress) => void link.call("prefill", [watch, progress]).catch(() => {});
 
   const handlers: Record<string, Handler> = {
     async load(signal, source: { passed?: unknown }, options: LoadOptions) {
@@ -56,15 +64,18 @@ export function serveModel(channel: Channel, platform: ThreadPlatform): (message
       model = await loadModel(open, { ...options, signal, onProgress }, { ...platform, module });
       return model.info;
     },
-    async *complete(signal, id: number | undefined, prompt, options, watch: number | undefined) {
+    // What these two are given has been checked on the other side.
+    complete(signal, id: number | undefined, prompt: Prompt, generation: Generation, watch: number | undefined) {
       const target = id === undefined ? model : session(id);
-      const onPrefill: GenerateOptions["onPrefill"] =
-        watch === undefined ? undefined : (progress) => void link.call("prefill", [watch, progress]).catch(() => {});
-      const completion = target.complete(prompt, { ...options, onPrefill, signal });
-      for await (const piece of completion) yield { piece, ...stateOf(completion) } satisfies Step;
-      yield stateOf(completion) satisfies Step;
+      const completion = target.run(prompt, { ...generation, signal, onPrefill: onPrefill(watch) });
+      return steps(completion, completion);
     },
-    embed: (signal, prompt) => model.embed(prompt, { signal }),
+    chat(signal, { generation, ...request }: ChatRequest, watch: number | undefined) {
+      const record = new GenerationRecord<ChatFinishReason>();
+      const options = { ...generation, signal, onPrefill: onPrefill(watch) };
+      return steps(model.answer({ ...request, generation: options }, record), record);
+    },
+    embed: (signal, prompt, options) => model.embed(prompt, { ...options, signal }),
     tokenize: (_, text, options) => model.tokenize(text, options),
     detokenize: (_, tokens, options) => model.detokenize(tokens, options),
     logprobs: (signal, tokens, options) => model.logprobs(tokens, { ...options, signal }),
@@ -89,6 +100,25 @@ export function serveModel(channel: Channel, platform: ThreadPlatform): (message
   return (message) => link.receive(message);
 }
 
-function stateOf({ tokens, finishReason, usage, timings }: Completion): Step {
-  return { count: tokens.length, finishReason, usage, timings };
+/** Pieces, and what `record` says of them. */
+async function* steps(
+  pieces: AsyncIterable<ChatPiece>,
+  record: Pick<Completion, "tokens" | "endToken" | "usage" | "timings"> & {
+    finishReason: ChatFinishReason | undefined;
+    refusedTools?: readonly RefusedTool[];
+  },
+): AsyncGenerator<Step> {
+  let sent = 0;
+  const step = (): Step => {
+    const { tokens, endToken, finishReason, usage, timings, refusedTools = [] } = record;
+    const newTokens = tokens.slice(sent);
+    sent = tokens.length;
+    return {
+      newTokens,
+      state: { endToken, finishReason, usage, timings },
+      refusedTools: refusedTools.map(({ name, error }) => ({ name, error: packError(error) })),
+    };
+  };
+  for await (const piece of pieces) yield { piece, ...step() };
+  yield step();
 }

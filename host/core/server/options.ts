@@ -1,7 +1,8 @@
 // What createServer() takes.
 
 import type { Model } from "../api/api.js";
-import { invalidOption, unknownOption } from "../api/errors.js";
+import { callback, flag, integer, type Output, string, table, withDefault } from "../api/check.js";
+import { invalidOption } from "../api/errors.js";
 import type { OffloadedModel } from "../offload/api.js";
 
 /** A model of any host, in this thread or, so that the event loop stays free, in another. */
@@ -12,7 +13,17 @@ export interface ServerOptions {
   apiKeys?: readonly string[] | undefined;
   /** Origins whose pages may call, "*" for all. Default: none. */
   cors?: "*" | readonly string[] | undefined;
-  /** Requests that wait for a model at most; more are refused with 429. Default 64. */
+  /**
+   * What clients may call this server: host names without port, "*.example.com" for all below it, or "*" for any. Requests to another
+   * name get 403, so that no page can make a name of its own point here (DNS rebinding). Default: "*".
+   */
+  hosts?: "*" | readonly string[] | undefined;
+  /** Whether clients find the KV of each other's prompts, which tells them what the others have asked. Default: false. */
+  shareCache?: boolean | undefined;
+  /**
+   * Requests that wait for a model at most. When there are more, the latest of the client that has most of them is refused with 429.
+   * Default 64.
+   */
   maxQueue?: number | undefined;
   /** Bytes of a request's body at most. Default 1 MiB. */
   maxBody?: number | undefined;
@@ -30,54 +41,27 @@ export interface ServerOptions {
   onError?: ((error: unknown) => void) | undefined;
 }
 
-/** The options with their defaults; without maxTokens each model's context is the limit. */
-export type CheckedServerOptions = Required<Omit<ServerOptions, "maxTokens" | "template">> &
-  Pick<ServerOptions, "maxTokens" | "template">;
+const MAX_TIMER = 2 ** 31 - 1; // milliseconds that timers take
 
-/** Least and default. */
-const INTEGERS = {
-  maxQueue: [0, 64],
-  maxBody: [1, 1024 * 1024],
-  maxTokens: [1, undefined],
-  heartbeat: [1, 10_000],
-  bodyTimeout: [1, 30_000],
-  grace: [0, 10_000],
-} as const;
-const MOST = 2 ** 31 - 1; // what timers take
-const NAMES = [...Object.keys(INTEGERS), "apiKeys", "cors", "template", "onError"];
+const SERVER = {
+  apiKeys: strings,
+  cors: stringsOrAll([]),
+  hosts: stringsOrAll("*"),
+  shareCache: withDefault(flag, false),
+  maxQueue: integer(0, MAX_TIMER, 64),
+  maxBody: integer(1, MAX_TIMER, 1024 * 1024),
+  maxTokens: integer(1, MAX_TIMER),
+  template: string,
+  heartbeat: integer(1, MAX_TIMER, 10_000),
+  bodyTimeout: integer(1, MAX_TIMER, 30_000),
+  grace: integer(0, MAX_TIMER, 10_000),
+  onError: withDefault(callback<(error: unknown) => void>(), (error) => console.error(error)),
+};
+/** The options with their defaults; without maxTokens each model's context is the limit. */
+export type CheckedServerOptions = Output<typeof SERVER>;
 
 /** @throws ZagreusError INVALID_OPTION */
-export function checkServerOptions(options: ServerOptions): CheckedServerOptions {
-  if (options === null || typeof options !== "object") throw invalidOption("options", options, "an object");
-  for (const [name, value] of Object.entries(options)) {
-    if (value !== undefined && !NAMES.includes(name)) throw unknownOption(name, value, NAMES);
-  }
-  const { apiKeys = [], cors = [], template, onError = (error) => console.error(error) } = options;
-  const integer = <T>(name: keyof typeof INTEGERS, usual: T): number | T => {
-    const { [name]: value } = options;
-    const [least] = INTEGERS[name];
-    if (value === undefined) return usual;
-    if (Number.isInteger(value) && value >= least && value <= MOST) return value;
-    throw invalidOption(name, value, `an integer from ${least} to ${MOST}`);
-  };
-  const usual = (name: Exclude<keyof typeof INTEGERS, "maxTokens">) => integer(name, INTEGERS[name][1]);
-  checkStrings("apiKeys", apiKeys);
-  if (cors !== "*") checkStrings("cors", cors);
-  if (template !== undefined && typeof template !== "string") throw invalidOption("template", template, "a string");
-  if (typeof onError !== "function") throw invalidOption("onError", onError, "a function");
-  return {
-    apiKeys,
-    cors,
-    template,
-    onError,
-    maxQueue: usual("maxQueue"),
-    maxBody: usual("maxBody"),
-    maxTokens: integer("maxTokens", undefined),
-    heartbeat: usual("heartbeat"),
-    bodyTimeout: usual("bodyTimeout"),
-    grace: usual("grace"),
-  };
-}
+export const checkServerOptions: (options: ServerOptions) => CheckedServerOptions = table(SERVER);
 
 /** The models by the names that requests call them. @throws ZagreusError INVALID_OPTION */
 export function checkModels(models: Record<string, ServedModel> | ServedModel): [name: string, model: ServedModel][] {
@@ -96,7 +80,11 @@ function isModel(value: unknown): value is ServedModel {
   return typeof value === "object" && value !== null && "complete" in value && typeof value.complete === "function";
 }
 
-function checkStrings(name: string, list: unknown): void {
-  const strings = Array.isArray(list) && list.every((item) => typeof item === "string" && item !== "");
-  if (!strings) throw invalidOption(name, list, "a list of strings that are not empty");
+function strings(value: unknown = [], path: string): readonly string[] {
+  if (Array.isArray(value) && value.every((item) => typeof item === "string" && item !== "")) return value;
+  throw invalidOption(path, value, "a list of strings that are not empty");
+}
+
+function stringsOrAll(fallback: "*" | readonly string[]) {
+  return (value: unknown = fallback, path: string) => (value === "*" ? value : strings(value, path));
 }

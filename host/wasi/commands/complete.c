@@ -28,14 +28,14 @@ static struct {
 
 // Options
 
-static void check_range(const char *field, double value, double least, double most, bool whole) {
-  if (value >= least && value <= most) return;
-  bad_option(whole ? "\"%s\" is %f, must be an integer from %f to %f" : "\"%s\" is %f, must be a number from %f to %f",
-             field, value, least, most);
+static void check_range(const char *field, double value, double min, double max, bool is_integer) {
+  if (value >= min && value <= max) return;
+  bad_option(is_integer ? "\"%s\" is %f, must be an integer from %f to %f" : "\"%s\" is %f, must be a number from %f to %f",
+             field, value, min, max);
 }
 
 static void check_options(const struct options *options) {
-#define CHECK(name, field, least, most, usual, whole) check_range(field, options->name, least, most, whole);
+#define CHECK(name, field, min, max, initial, is_integer) check_range(field, options->name, min, max, is_integer);
   const double VOCABULARY = model.vocabulary;
   RANGES(CHECK)
 #undef CHECK
@@ -176,8 +176,8 @@ static bool is_end(uint32_t token) {
 
 /** Samples until the end and says why it is the end. */
 static const char *generate(const float *logits) {
-  size_t most = (size_t)run.options->max_tokens, context = (size_t)model.context;
-  if (most == 0) return "length";
+  size_t max_tokens = (size_t)run.options->max_tokens, context = (size_t)model.context;
+  if (max_tokens == 0) return "length";
   if (run.count == context) return "context";
   core_pieceReset();
   for (;;) {
@@ -191,7 +191,7 @@ static const char *generate(const float *logits) {
     run.ids[run.count++] = token;
     add_piece(counted(core_pieceAppend((int)token)));
     if (run.stopped) return "stop";
-    bool enough = run.count - run.prompt == most;
+    bool enough = run.count - run.prompt == max_tokens;
     if (enough || run.count == context) {
       end_text();
       return enough ? "length" : "context";

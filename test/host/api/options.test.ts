@@ -88,11 +88,13 @@ const WRONG: [options: object, field: string, message: string][] = [
   [{ overflow: 3 }, "overflow", 'option "overflow" is 3, must be "stop" or { keep }'],
   [{ overflow: {} }, "overflow.keep", 'option "overflow.keep" is undefined, must be an integer from 0 to 1048574'],
   [{ promptLookup: { ngrams: 2 } }, "ngrams", 'unknown option "ngrams", must be one of ngram, tokens'],
+  [{ client: 1 }, "client", 'option "client" is 1, must be a string'],
+  [{ cacheSalt: null }, "cacheSalt", 'option "cacheSalt" is null, must be a string'],
   [{ signal: {} }, "signal", 'option "signal" is an object, must be an AbortSignal'],
   [
     { temprature: 1 },
     "temprature",
-    'unknown option "temprature", must be one of maxTokens, temperature, topK, topP, minP, repetitionPenalty, noRepeatNgram, logitBias, seed, stop, logprobs, promptLookup, responseFormat, overflow, onPrefill, signal',
+    'unknown option "temprature", must be one of maxTokens, temperature, topK, topP, minP, repetitionPenalty, noRepeatNgram, logitBias, seed, stop, logprobs, promptLookup, responseFormat, overflow, onPrefill, client, cacheSalt, signal',
   ],
 ];
 test.each(WRONG)("%j", (options, field, message) => {

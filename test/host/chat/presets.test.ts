@@ -1,10 +1,15 @@
 import { expect, test } from "vitest";
-import type { ChatOptions, GenerateOptions } from "../../../host/core/api/api";
-import { NUMBERS } from "../../../host/core/api/options";
+import type { ChatOptions } from "../../../host/core/api/api";
+import { GENERATE, type Generation } from "../../../host/core/api/options";
 import { PRESETS, presetFor, STRUCTURE } from "../../../host/core/chat/presets";
-import { ModelCompletion } from "../../../host/core/engine/completion";
-import { startChat } from "../../../host/core/model/chat_completion";
+import type { Job } from "../../../host/core/engine/generate";
+import { Pace } from "../../../host/core/engine/pace";
+import { answerBy, startChat } from "../../../host/core/model/chat_completion";
 
+const PACE = new Pace(
+  async () => {},
+  () => {},
+);
 const preset = (name: string, metadata = {}) => presetFor({ name, metadata }, false);
 
 test.each([
@@ -21,8 +26,8 @@ test.each([
 });
 
 test("a base model's preset is what complete() does anyway", () => {
-  const [, , temperature] = NUMBERS.temperature;
-  const [, , repetitionPenalty] = NUMBERS.repetitionPenalty;
+  const temperature = GENERATE.temperature.range.default;
+  const repetitionPenalty = GENERATE.repetitionPenalty.range.default;
   expect(preset("zagreus-nano")).toEqual({ temperature, repetitionPenalty });
 });
 
@@ -31,8 +36,8 @@ test("every preset says where it comes from", () => {
 });
 
 /** What complete() is called with. */
-async function sampled(options: ChatOptions): Promise<GenerateOptions> {
-  let given: GenerateOptions = {};
+async function sampled(options: ChatOptions): Promise<Generation> {
+  let given: Generation | undefined;
   const model = {
     info: {
       name: "nesso-0.4B-instruct",
@@ -42,13 +47,13 @@ async function sampled(options: ChatOptions): Promise<GenerateOptions> {
       tokenizer: { bos: undefined, eos: undefined, addBos: false, end: [], special: {} },
     } as never,
     tokenize: () => [1],
-    complete(_: unknown, options: GenerateOptions = {}) {
-      given = options;
-      return new ModelCompletion(0n, async function* () {});
+    async *generate({ prepare }: Job) {
+      given = (await prepare(PACE)).options;
+      yield { text: "", token: 1 };
     },
   };
-  await startChat(model, [{ role: "user", content: "" }], options).text();
-  return given;
+  await startChat(model.info, [{ role: "user", content: "" }], options, answerBy(model)).text();
+  return given!;
 }
 
 test("presets fill in what the caller leaves open", async () => {

@@ -33,7 +33,7 @@ function info({ name = "nesso", chatTemplate, special = SPECIAL, eos = 2, addBos
 /** A tokenizer of characters: ids of control tokens are small, those of text 1000 + its code. */
 function model(options: Model = {}): ChatModel {
   const tokenize = (text: string) => Array.from(text, (character) => 1000 + character.codePointAt(0)!);
-  return { info: info(options), tokenize, complete: () => expect.unreachable() };
+  return { info: info(options), tokenize, generate: () => expect.unreachable() };
 }
 
 const textOf = (tokens: readonly number[]) =>

@@ -1,10 +1,15 @@
 import { setTimeout } from "node:timers/promises";
 import { expect, test, vi } from "vitest";
 import type { ChatMessage, ChatOptions, RunnableTool, RunToolsOptions, ToolCall } from "../../../host/core/api/api";
-import { ModelCompletion } from "../../../host/core/engine/completion";
-import { runTools, startChat } from "../../../host/core/model/chat_completion";
+import type { ChatModel } from "../../../host/core/chat/types";
+import { Pace } from "../../../host/core/engine/pace";
+import { answerBy, runTools, startChat } from "../../../host/core/model/chat_completion";
 import { caught } from "../../support/nano";
 
+const PACE = new Pace(
+  () => setTimeout(0),
+  () => {},
+);
 const USER: ChatMessage[] = [{ role: "user", content: "Quanto fa 2 + 3?" }];
 const call = (name: string, args: string) => `<tool_call>\n{"name": "${name}", "arguments": ${args}}\n</tool_call>`;
 
@@ -12,7 +17,7 @@ const call = (name: string, args: string) => `<tool_call>\n{"name": "${name}", "
 function scripted(replies: string[], finishReason: "stop" | "length" = "stop") {
   const asked: { messages: readonly ChatMessage[]; options: ChatOptions }[] = [];
   const special = { "<|im_start|>": 1, "<|im_end|>": 2 };
-  const chatting = {
+  const chatting: ChatModel = {
     info: {
       name: "nesso",
       metadata: {},
@@ -21,19 +26,19 @@ function scripted(replies: string[], finishReason: "stop" | "length" = "stop") {
       tokenizer: { bos: undefined, eos: 2, addBos: false, end: [], special },
     } as never,
     tokenize: () => [3],
-    complete: () =>
-      new ModelCompletion(0n, async function* (report) {
-        const text = replies.shift()!;
-        for (let at = 0; at < text.length; at += 7) {
-          if (at + 7 >= text.length) report.finishReason = finishReason;
-          report.tokens.push(3);
-          yield { text: text.slice(at, at + 7), token: 3 };
-        }
-      }),
+    async *generate({ prepare }, record) {
+      await prepare(PACE);
+      const text = replies.shift()!;
+      for (let at = 0; at < text.length; at += 7) {
+        if (at + 7 >= text.length) record.finishReason = finishReason;
+        record.tokens.push(3);
+        yield { text: text.slice(at, at + 7), token: 3 };
+      }
+    },
   };
   const chat = (messages: readonly ChatMessage[], options: ChatOptions = {}) => {
     asked.push({ messages: [...messages], options });
-    return startChat(chatting, messages, options);
+    return startChat(chatting.info, messages, options, answerBy(chatting));
   };
   return { asked, model: { chat } };
 }

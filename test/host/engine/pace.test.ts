@@ -11,7 +11,7 @@ async function turns(step: number): Promise<number> {
   const pace = new Pace(macrotask, () => {});
   for (let i = 0; i < 10; i++) {
     now += step;
-    await pace.breathe();
+    await pace.yield();
   }
   return macrotask.mock.calls.length;
 }

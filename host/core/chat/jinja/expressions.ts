@@ -212,7 +212,9 @@ export class ExpressionParser {
   #primary(): Expression {
     const { kind, text, line, value } = this.next();
     if (kind === "name") {
-      return text in CONSTANTS ? { kind: "constant", value: CONSTANTS[text]!, line } : { kind: "name", name: text, line };
+      return text in CONSTANTS
+        ? { kind: "constant", value: CONSTANTS[text]!, line }
+        : { kind: "name", name: text, line };
     }
     if (kind === "string") {
       const parts = [value as string];

@@ -15,14 +15,15 @@ const LEFT_OUT = ["pprint", "random", "striptags", "urlize", "wordwrap", "xmlatt
 const FILTERS: Readonly<Record<string, Filter>> = { ...TEXT_FILTERS, ...SEQUENCE_FILTERS };
 
 /** Filters that take any arguments. */
-const OPEN: Readonly<Record<string, (value: Value, args: readonly Value[], named: Named, runtime: Runtime) => Value>> = {
-  format,
-  map: (value, args, named, runtime) => new Lazy(mapped(value, args, named, runtime)),
-  reject: chosen({ byAttribute: false, wanted: false }),
-  rejectattr: chosen({ byAttribute: true, wanted: false }),
-  select: chosen({ byAttribute: false, wanted: true }),
-  selectattr: chosen({ byAttribute: true, wanted: true }),
-};
+const OPEN: Readonly<Record<string, (value: Value, args: readonly Value[], named: Named, runtime: Runtime) => Value>> =
+  {
+    format,
+    map: (value, args, named, runtime) => new Lazy(mapped(value, args, named, runtime)),
+    reject: chosen({ byAttribute: false, wanted: false }),
+    rejectattr: chosen({ byAttribute: true, wanted: false }),
+    select: chosen({ byAttribute: false, wanted: true }),
+    selectattr: chosen({ byAttribute: true, wanted: true }),
+  };
 
 /** Whether Jinja has it. */
 export function isFilter(name: string): boolean {

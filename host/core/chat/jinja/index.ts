@@ -23,7 +23,11 @@ export const MAX_SOURCE = 256 * 1024;
  * The text of a template. The generator stops every now and then.
  * @throws TemplateError with the line, Refusal for what raise_exception() says
  */
-export function* render(source: string, variables: ReadonlyMap<string, Value>, runtime = new Runtime()): Generator<void, string> {
+export function* render(
+  source: string,
+  variables: ReadonlyMap<string, Value>,
+  runtime = new Runtime(),
+): Generator<void, string> {
   if (source.length > MAX_SOURCE) {
     throw new TemplateError(`it has ${source.length} characters, must be at most ${MAX_SOURCE}`);
   }

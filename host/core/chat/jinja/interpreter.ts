@@ -3,7 +3,7 @@
 
 import type { Arguments, Expression, MacroParts, Names, Program, Statement, Step, Target } from "./ast.js";
 import { applyFilter } from "./filters.js";
-import { checkAttribute, Cycler, globals, Joiner } from "./globals.js";
+import { Cycler, checkAttribute, globals, Joiner } from "./globals.js";
 import { LoopContext, type LoopItems } from "./loop.js";
 import { attribute, subscript } from "./python/attributes.js";
 import { binary, compare, slice, unary } from "./python/operators.js";
@@ -16,8 +16,8 @@ import {
   type Named,
   Namespace,
   PyObject,
-  toList,
   Tuple,
+  toList,
   typeName,
   Undefined,
   type Value,
@@ -319,7 +319,10 @@ export class Interpreter {
         return yield* this.#dict(expression.entries, scope);
       case "concat": {
         const values = yield* this.#all(expression.items, scope);
-        return joined(values.map((value) => str(value, this.#runtime)), this.#runtime);
+        return joined(
+          values.map((value) => str(value, this.#runtime)),
+          this.#runtime,
+        );
       }
       case "binary": {
         let value = yield* this.#evaluate(expression.first, scope);
@@ -506,10 +509,13 @@ export class Interpreter {
       scope.values.set("caller", named.get("caller") ?? new Undefined("No caller defined"));
       named.delete("caller");
     }
-    if (uses.has("kwargs") && !parameters.includes("kwargs")) scope.values.set("kwargs", new Dict(this.#runtime, named));
-    else if (named.size > 0) throw new TemplateError(`macro '${name}' takes no keyword argument '${[...named.keys()][0]}'`);
+    if (uses.has("kwargs") && !parameters.includes("kwargs"))
+      scope.values.set("kwargs", new Dict(this.#runtime, named));
+    else if (named.size > 0)
+      throw new TemplateError(`macro '${name}' takes no keyword argument '${[...named.keys()][0]}'`);
     const rest = args.slice(parameters.length);
     if (uses.has("varargs") && !parameters.includes("varargs")) scope.values.set("varargs", new Tuple(rest));
-    else if (rest.length > 0) throw new TemplateError(`macro '${name}' takes not more than ${parameters.length} arguments`);
+    else if (rest.length > 0)
+      throw new TemplateError(`macro '${name}' takes not more than ${parameters.length} arguments`);
   }
 }

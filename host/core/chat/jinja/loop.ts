@@ -61,7 +61,8 @@ export class LoopContext extends PyObject {
   /** Of what is looped over, if that has a length; else all items are taken now. */
   *#count(): Run<number> {
     if (this.#length === undefined) {
-      if (this.#source !== undefined && !isGenerator(this.#source)) this.#length = lengthOf(this.#source, this.#runtime);
+      if (this.#source !== undefined && !isGenerator(this.#source))
+        this.#length = lengthOf(this.#source, this.#runtime);
       else {
         yield* this.#fetch(Number.POSITIVE_INFINITY);
         this.#length = this.#index0 + 1 + this.#ahead.length;

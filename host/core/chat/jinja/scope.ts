@@ -238,7 +238,8 @@ function enterFor(loop: Statement & { kind: "for" }, symbols: Symbols): void {
     store(loop.target, test, true);
     load(loop.test, test);
   }
-  if (storesLoop([loop], symbols.runtime)) throw new TemplateError(`line ${loop.line}: can't assign to special loop variable`);
+  if (storesLoop([loop], symbols.runtime))
+    throw new TemplateError(`line ${loop.line}: can't assign to special loop variable`);
   nest(loop.body, body, false);
   nest(loop.otherwise, otherwise, false);
 }

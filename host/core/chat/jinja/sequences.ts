@@ -15,11 +15,11 @@ import {
   lengthOf,
   needInteger,
   SafeText,
-  Tuple,
+  type Tuple,
+  toList,
   typeName,
   Undefined,
   type Value,
-  toList,
 } from "./python/values.js";
 import { joined, str } from "./python/write.js";
 
@@ -249,4 +249,3 @@ function* unique(value: Value, key: Getter, runtime: Runtime): Generator<Value> 
     yield item;
   }
 }
-

@@ -6,8 +6,8 @@ import { bind } from "./python/signature.js";
 import { isCased } from "./python/strings.js";
 import {
   asText,
-  Callable,
   CallArguments,
+  Callable,
   Dict,
   isIterable,
   type Named,

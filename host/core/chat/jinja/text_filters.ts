@@ -1,6 +1,6 @@
 // The filters of jinja2/filters.py for texts and numbers, and transformers' tojson.
 
-import { ownAttribute, attribute as lookUp } from "./python/attributes.js";
+import { attribute as lookUp, ownAttribute } from "./python/attributes.js";
 import { readFloat, readInteger, roundFloat, toFixed } from "./python/numbers.js";
 import { escapeHtml, less, unary } from "./python/operators.js";
 import { type Runtime, TemplateError, unsupported } from "./python/runtime.js";
@@ -183,7 +183,8 @@ function round(value: Value, precision: Value, method: Value, runtime: Runtime):
     return number;
   }
   if (method !== "ceil" && method !== "floor") throw new TemplateError("method must be common, ceil or floor");
-  if (!Number.isSafeInteger(Number(number)) && typeof number === "bigint") throw unsupported("rounding of such an integer");
+  if (!Number.isSafeInteger(Number(number)) && typeof number === "bigint")
+    throw unsupported("rounding of such an integer");
   const scale = 10 ** digits;
   return Math[method](Number(number) * scale) / scale;
 }
@@ -205,7 +206,14 @@ function titleWords(text: string, runtime: Runtime): string {
   return joined(words, runtime);
 }
 
-function json(value: Value, ascii: boolean, width: Value, separators: Value, sorted: boolean, runtime: Runtime): string {
+function json(
+  value: Value,
+  ascii: boolean,
+  width: Value,
+  separators: Value,
+  sorted: boolean,
+  runtime: Runtime,
+): string {
   const style = {
     ascii,
     indent: width === null ? undefined : (asText(width) ?? spaces(Math.min(needInteger(width, "indent"), 64), runtime)),
@@ -228,7 +236,9 @@ function truncate(value: Value, length: number, kill: boolean, end: string, leew
   const endLength = countCharacters(end, runtime);
   if (length < endLength || room < 0) throw new TemplateError(`expected length >= ${endLength}, and leeway >= 0`);
   if (countCharacters(text, runtime) <= length + room) return value;
-  const kept = Array.from(characters(text, runtime)).slice(0, length - endLength).join("");
+  const kept = Array.from(characters(text, runtime))
+    .slice(0, length - endLength)
+    .join("");
   const cut = kill ? kept : (rsplit(kept, " ", 1n, runtime)[0] as string);
   if (value instanceof SafeText) throw unsupported("truncate of safe text");
   return joined([cut, end], runtime);

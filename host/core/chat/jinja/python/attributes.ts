@@ -42,7 +42,18 @@ OTHERS.bool = OTHERS.int!;
 
 /** Methods of safe text whose text is safe as well. */
 const STAYS_SAFE = ["capitalize", "lower", "lstrip", "rstrip", "strip", "title", "upper", "swapcase"];
-const READS = ["count", "endswith", "find", "index", "isalpha", "isdigit", "islower", "isspace", "isupper", "startswith"];
+const READS = [
+  "count",
+  "endswith",
+  "find",
+  "index",
+  "isalpha",
+  "isdigit",
+  "islower",
+  "isspace",
+  "isupper",
+  "startswith",
+];
 
 /** value.name: what the type has by that name, then the item. @throws TemplateError for an attribute of undefined */
 export function attribute(value: Value, name: string, runtime: Runtime): Value {

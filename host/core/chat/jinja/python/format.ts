@@ -2,7 +2,17 @@
 
 import { checkInteger, exponentText, toFixed, toScientific, writeFloat } from "./numbers.js";
 import { MAX_TEXT, type Runtime, TemplateError, unsupported } from "./runtime.js";
-import { asText, characters, countCharacters, Dict, needInteger, Tuple, typeName, Undefined, type Value } from "./values.js";
+import {
+  asText,
+  characters,
+  countCharacters,
+  Dict,
+  needInteger,
+  Tuple,
+  typeName,
+  Undefined,
+  type Value,
+} from "./values.js";
 import { joined, repr, str } from "./write.js";
 
 /** More decimals than a double has digits. */

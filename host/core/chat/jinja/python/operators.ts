@@ -343,7 +343,8 @@ export function slice(value: Value, bounds: readonly (Value | undefined)[], runt
     bound === undefined || bound === null ? undefined : needInteger(bound, "slice indices"),
   );
   const picked = pick(source as ArrayLike<Value>, start, stop, step, runtime);
-  if (text !== undefined) return wrapLike(value, typeof picked === "string" ? picked : joined(picked as string[], runtime))!;
+  if (text !== undefined)
+    return wrapLike(value, typeof picked === "string" ? picked : joined(picked as string[], runtime))!;
   return Array.isArray(value) ? (picked as Value[]) : new Tuple(picked as Value[]);
 }
 

@@ -62,7 +62,8 @@ export class Runtime {
 
   /** A text of that length is about to be made. @throws TemplateError when it is too long */
   allocate(length: number): void {
-    if (length > MAX_TEXT) throw new TemplateError(`a text of it has ${length} characters, must be at most ${MAX_TEXT}`);
+    if (length > MAX_TEXT)
+      throw new TemplateError(`a text of it has ${length} characters, must be at most ${MAX_TEXT}`);
     this.text(length);
   }
 

@@ -16,8 +16,11 @@ type Directive = (date: Date) => string | Padded;
 const hour12 = (date: Date) => date.getHours() % 12 || 12;
 /** Days since the first of January. */
 const dayOfYear = (date: Date) =>
-  Math.round((Date.UTC(date.getFullYear(), date.getMonth(), date.getDate()) - Date.UTC(date.getFullYear(), 0, 1)) / DAY_MS);
-const week = (date: Date, firstDay: number) => Math.floor((dayOfYear(date) + 7 - ((date.getDay() - firstDay + 7) % 7)) / 7);
+  Math.round(
+    (Date.UTC(date.getFullYear(), date.getMonth(), date.getDate()) - Date.UTC(date.getFullYear(), 0, 1)) / DAY_MS,
+  );
+const week = (date: Date, firstDay: number) =>
+  Math.floor((dayOfYear(date) + 7 - ((date.getDay() - firstDay + 7) % 7)) / 7);
 
 /** Year and week of ISO 8601: those of the Thursday. */
 function isoWeek(date: Date): [year: number, week: number] {

@@ -2,7 +2,18 @@
 
 import { type Runtime, TemplateError, unsupported } from "./runtime.js";
 import { find, occurrences } from "./search.js";
-import { asText, characters, countCharacters, iterate, needInteger, needText, SURROGATES, Tuple, typeName, type Value } from "./values.js";
+import {
+  asText,
+  characters,
+  countCharacters,
+  iterate,
+  needInteger,
+  needText,
+  SURROGATES,
+  Tuple,
+  typeName,
+  type Value,
+} from "./values.js";
 import { joined } from "./write.js";
 
 /** What str.isspace() is true of. */
@@ -181,7 +192,14 @@ export function isCased(text: string, upper: boolean, runtime: Runtime): boolean
   return wanted.test(text) && !other.test(text) && !/\p{Lt}/u.test(text);
 }
 
-function startsWith(text: string, prefixes: Value, start: Value, end: Value, atEnd: boolean, runtime: Runtime): boolean {
+function startsWith(
+  text: string,
+  prefixes: Value,
+  start: Value,
+  end: Value,
+  atEnd: boolean,
+  runtime: Runtime,
+): boolean {
   const part = runtime.plain(sliced(text, start, end, runtime));
   const all = prefixes instanceof Tuple ? prefixes.items : [prefixes];
   return all.some((prefix) => {
@@ -227,7 +245,8 @@ function count(text: string, part: string, runtime: Runtime): bigint {
 /** center(), ljust(), rjust(). */
 export function justify(text: string, width: Value, fill: Value, side: "<" | ">" | "^", runtime: Runtime): string {
   const filler = needText(fill, "The fill character");
-  if (countCharacters(filler, runtime) !== 1) throw new TemplateError("The fill character must be exactly one character long");
+  if (countCharacters(filler, runtime) !== 1)
+    throw new TemplateError("The fill character must be exactly one character long");
   const missing = needInteger(width, "a width") - countCharacters(text, runtime);
   if (missing <= 0) return text;
   runtime.allocate(text.length + missing * filler.length);
@@ -326,7 +345,13 @@ export const STRING_METHODS: Readonly<Record<string, Method>> = {
   replace: [
     "old new count? /",
     (self, runtime, old, by, most = -1n) =>
-      replace(self, needText(old!, "replace() argument 1"), needText(by!, "replace() argument 2"), needInteger(most, "count"), runtime),
+      replace(
+        self,
+        needText(old!, "replace() argument 1"),
+        needText(by!, "replace() argument 2"),
+        needInteger(most, "count"),
+        runtime,
+      ),
   ],
   rfind: finds(true),
   rindex: indexes(true),
@@ -345,4 +370,13 @@ export const STRING_METHODS: Readonly<Record<string, Method>> = {
 };
 
 /** Methods of str that exist in Python and not here. */
-export const LEFT_OUT = ["casefold", "encode", "expandtabs", "isidentifier", "isprintable", "maketrans", "translate", "format_map"];
+export const LEFT_OUT = [
+  "casefold",
+  "encode",
+  "expandtabs",
+  "isidentifier",
+  "isprintable",
+  "maketrans",
+  "translate",
+  "format_map",
+];

@@ -186,14 +186,21 @@ export function toJson(value: Value, style: JsonStyle, runtime: Runtime): string
 function jsonScalar(value: boolean | bigint | number, runtime: Runtime): string {
   if (typeof value === "bigint") return String(checkInteger(value, runtime));
   if (typeof value === "boolean") return String(value);
-  return Number.isFinite(value) ? writeFloat(value) : Number.isNaN(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity";
+  return Number.isFinite(value)
+    ? writeFloat(value)
+    : Number.isNaN(value)
+      ? "NaN"
+      : value > 0
+        ? "Infinity"
+        : "-Infinity";
 }
 
 function jsonKey(key: Value, runtime: Runtime): string {
   const text = asText(key);
   if (text !== undefined) return text;
   if (key === null) return "null";
-  if (typeof key === "object") throw new TemplateError(`keys must be str, int, float, bool or None, not ${typeName(key)}`);
+  if (typeof key === "object")
+    throw new TemplateError(`keys must be str, int, float, bool or None, not ${typeName(key)}`);
   return jsonScalar(key as boolean | bigint | number, runtime);
 }
 

@@ -1,0 +1,44 @@
+// The core's sampler, as the options of a generation want it.
+
+import * as abi from "../../../assembly/layout/abi.js";
+import type { Piece } from "../api/api.js";
+import type { Generation } from "../api/options.js";
+import type { Engine } from "./engine.js";
+import { topLogprobs } from "./score.js";
+
+/** Sets the sampler's parameters; those of the generation before are gone. */
+export function configureSampler({ core }: Engine, options: Generation): void {
+  const view = core.view(core.exports.sampler(), abi.SAMPLER_BYTES);
+  view.setFloat32(abi.SAMPLER_TEMPERATURE, options.temperature, true);
+  view.setInt32(abi.SAMPLER_TOP_K, options.topK, true);
+  view.setFloat32(abi.SAMPLER_TOP_P, options.topP, true);
+  view.setFloat32(abi.SAMPLER_MIN_P, options.minP, true);
+  view.setFloat32(abi.SAMPLER_REPETITION_PENALTY, options.repetitionPenalty, true);
+  view.setInt32(abi.SAMPLER_NO_REPEAT_NGRAM, options.noRepeatNgram, true);
+  view.setInt32(abi.SAMPLER_MASKED, 0, true);
+  view.setInt32(abi.SAMPLER_BIAS_COUNT, options.logitBias.length, true);
+  options.logitBias.forEach(([token, bias], i) => {
+    view.setUint32(abi.SAMPLER_BIAS + 8 * i, token, true);
+    view.setFloat32(abi.SAMPLER_BIAS + 8 * i + 4, bias, true);
+  });
+  core.exports.seed(options.seed);
+}
+
+/**
+ * Picks a token from a row of the logits at an address, f32[rows][vocabulary].
+ * @param alternatives how many log-probabilities to report, taken before sampling changes the logits; undefined: not even its own
+ */
+export function sample(
+  { core, info }: Engine,
+  logits: number,
+  row: number,
+  alternatives: number | undefined,
+): Omit<Piece, "text"> {
+  const { exports } = core;
+  if (alternatives === undefined) return { token: exports.sample(row) };
+  const total = exports.logSumExp(row);
+  const best = topLogprobs(core, row, alternatives, total);
+  const raw = core.floats(logits + 4 * row * info.vocabulary, info.vocabulary).slice();
+  const token = exports.sample(row);
+  return { token, logprob: raw[token]! - total, topLogprobs: best };
+}
