@@ -1,6 +1,7 @@
 // A server without a network: its handler is called.
 
 import { createServer, type Server, type ServerOptions } from "zagreus-edge/server";
+import { Queue } from "../../../host/core/engine/queue";
 
 /** What clients get, as plain data. */
 // biome-ignore lint/suspicious/noExplicitAny: JSON
@@ -62,14 +63,16 @@ export interface Talk {
   prompt: string;
 }
 
-/** A model that says what a test tells it to: `talks` are its completions in the order in which they began. */
+/** A model, which has clients take turns as all do, that says what a test tells it to: `talks` are its completions in the order in which they began. */
 export function puppet(options: ServerOptions = {}) {
   const talks: Talk[] = [];
+  const turns = new Queue();
   const model = {
+    closed: false,
     info: { name: "puppet", contextLength: 100, vocabulary: 10, tokenizer: { end: [9] } },
     tokenize: (text: string) => [...text].map(() => 1),
     detokenize: (tokens: number[]) => "x".repeat(tokens.length),
-    complete(prompt: string | number[], { signal }: { signal: AbortSignal }) {
+    complete(prompt: string | number[], { signal, client }: { signal: AbortSignal; client: string }) {
       const tokens: number[] = [];
       const queue: (string | Error | undefined)[] = [];
       let wake = () => {};
@@ -82,6 +85,14 @@ export function puppet(options: ServerOptions = {}) {
         finishReason: undefined as string | undefined,
         usage: undefined as object | undefined,
         async *[Symbol.asyncIterator]() {
+          const release = await turns.enter(signal, client);
+          try {
+            yield* this.speak();
+          } finally {
+            release();
+          }
+        },
+        async *speak() {
           const talk: Talk = {
             say: put,
             end: () => put(undefined),

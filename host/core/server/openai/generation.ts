@@ -1,11 +1,11 @@
 // What chat and text completions have in common.
 
-import type { ChatFinishReason, GenerateOptions, JsonSchema, ResponseFormat, Usage } from "../api/api.js";
-import type { Call } from "./call.js";
-import { badRequest } from "./errors.js";
-import type { Metrics } from "./metrics.js";
+import type { ChatFinishReason, GenerateOptions, JsonSchema, ResponseFormat, Usage } from "../../api/api.js";
+import type { Call } from "../http/call.js";
+import { badRequest } from "../http/errors.js";
+import type { Metrics } from "../served/metrics.js";
+import type { Served } from "../served/served.js";
 import type { TextRequest } from "./schemas.js";
-import type { Served } from "./served.js";
 
 /** A request on its way through a model. */
 export interface Job<Request> {
@@ -14,7 +14,19 @@ export interface Job<Request> {
   call: Call;
   metrics: Metrics;
   /** Chat template of the server's options. */
-  template?: string | undefined;
+  template: string | undefined;
+  /** Whose KV it may use, see GenerateOptions. */
+  cacheSalt: string | undefined;
+}
+
+/** Does the work of a job, if its model has room for it. @throws ApiError 429 */
+export async function* admitted<Event>(job: Job<unknown>, work: () => AsyncGenerator<Event>): AsyncGenerator<Event> {
+  const leave = job.served.admission.enter(job.call);
+  try {
+    yield* work();
+  } finally {
+    leave();
+  }
 }
 
 /** OpenAI's usage. */
@@ -32,7 +44,10 @@ interface Progress {
 }
 
 /** @throws ApiError 400 */
-export function generateOptions({ served, request, call }: Job<TextRequest>, choice: number): GenerateOptions {
+export function generateOptions(
+  { served, request, call, cacheSalt }: Job<TextRequest>,
+  choice: number,
+): GenerateOptions {
   const { temperature, top_p, top_k, min_p, repetition_penalty, logit_bias, stop, seed } = request;
   return {
     temperature,
@@ -45,6 +60,8 @@ export function generateOptions({ served, request, call }: Job<TextRequest>, cho
     // Negative ones come from clients that draw 64 bits.
     seed: seed === undefined ? undefined : BigInt.asUintN(64, BigInt(seed) + BigInt(choice)),
     responseFormat: responseFormat(request),
+    client: call.client,
+    cacheSalt,
     signal: call.signal,
   };
 }

@@ -1,30 +1,33 @@
 // POST /v1/embeddings
 
-import { badRequest } from "./errors.js";
-import type { Job } from "./generation.js";
+import { badRequest } from "../http/errors.js";
+import { admitted, type Job } from "./generation.js";
 import { type EmbeddingRequest, textsOf } from "./schemas.js";
 
 const CHUNK = 8192;
 
 export async function embeddings(job: Job<EmbeddingRequest>): Promise<object> {
-  const { served, request, call, metrics } = job;
+  const { served, request, metrics } = job;
   const data: object[] = [];
   let promptTokens = 0;
-  for (const [index, text] of textsOf("input", request.input, served.info.vocabulary).entries()) {
-    if (text.length === 0) throw badRequest("input: a text is empty", "input");
-    const release = await served.turn(call);
-    try {
-      const tokens = typeof text === "string" ? await served.model.tokenize(text) : text;
-      const vector = await served.model.embed(tokens, { signal: call.signal });
-      promptTokens += tokens.length;
-      data.push({ object: "embedding", index, embedding: encode(vector, request.encoding_format) });
-    } finally {
-      release();
-    }
+  for await (const { tokens, vector } of admitted(job, () => vectors(job))) {
+    promptTokens += tokens;
+    const embedding = encode(vector, request.encoding_format);
+    data.push({ object: "embedding", index: data.length, embedding });
   }
   metrics.tokens(served.name, { promptTokens, reusedTokens: 0, completionTokens: 0 });
   const usage = { prompt_tokens: promptTokens, total_tokens: promptTokens };
   return { object: "list", data, model: served.name, usage };
+}
+
+async function* vectors({ served, request, call, cacheSalt }: Job<EmbeddingRequest>) {
+  const { client, signal } = call;
+  for (const text of textsOf("input", request.input, served.info.vocabulary)) {
+    if (text.length === 0) throw badRequest("input: a text is empty", "input");
+    const tokens = typeof text === "string" ? await served.model.tokenize(text) : text;
+    const vector = await served.model.embed(tokens, { client, cacheSalt, signal });
+    yield { tokens: tokens.length, vector };
+  }
 }
 
 /** A list of numbers, or base64 of f32, little-endian. */

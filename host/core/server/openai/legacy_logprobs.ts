@@ -1,7 +1,7 @@
 // Log-probabilities as /v1/completions has them: four lists side by side.
 
-import type { ScoredToken } from "../api/api.js";
-import type { Served } from "./served.js";
+import type { ScoredToken } from "../../api/api.js";
+import type { Served } from "../served/served.js";
 
 /** A token with its texts. */
 export interface NamedToken {

@@ -1,11 +1,11 @@
 // Bodies of requests, as OpenAI's API reference has them (https://platform.openai.com/docs/api-reference). Fields that are not named
 // here are ignored, null is a field that is not there. Extensions: top_k, min_p, repetition_penalty, grammar, json_schema, format,
-// guided_json.
+// guided_json, cache_salt.
 
 import * as z from "zod";
-import type { JsonSchema } from "../api/api.js";
-import { MAX_MESSAGES, MAX_TOOLS } from "../chat/check.js";
-import { type ApiError, badRequest } from "./errors.js";
+import type { JsonSchema } from "../../api/api.js";
+import { MAX_MESSAGES, MAX_TOOLS } from "../../chat/check.js";
+import { type ApiError, badRequest } from "../http/errors.js";
 
 z.config({ jitless: true }); // Workers compile no strings
 
@@ -16,12 +16,15 @@ const MAX_INPUTS = 2048;
 /** Characters of a schema, a grammar, or all tools together: what masks are made of takes time and memory by its size. */
 const MAX_STRUCTURE = 65_536;
 
+/** Characters. */
+const MAX_SALT = 256;
+
 /** Null is as good as nothing. */
 const optional = <T extends z.ZodType>(schema: T) => schema.nullish().transform((value) => value ?? undefined);
 
 /** The count is checked first: a complaint about every item of a long list would take more memory than the list. */
-const list = <T extends z.ZodType>(item: T, most: number, least = 0) =>
-  z.array(z.unknown()).min(least).max(most).pipe(z.array(item));
+const list = <T extends z.ZodType>(item: T, max: number, min = 0) =>
+  z.array(z.unknown()).min(min).max(max).pipe(z.array(item));
 
 const isShort = (value: unknown) => JSON.stringify(value).length <= MAX_STRUCTURE;
 const TOO_LONG = `has more than ${MAX_STRUCTURE} characters as JSON`;
@@ -67,6 +70,7 @@ const shared = {
       "must be an object of token ids with numbers from -100 to 100",
     ),
   ),
+  cache_salt: optional(z.string().min(1).max(MAX_SALT)),
   grammar: optional(z.string().max(MAX_STRUCTURE)),
   response_format: optional(
     z.discriminatedUnion("type", [
@@ -175,6 +179,7 @@ const completionRequest = z.object({
 const embeddingRequest = z.object({
   model: shared.model,
   input: texts,
+  cache_salt: shared.cache_salt,
   encoding_format: optional(z.enum(["float", "base64"])),
   dimensions: refused("is not supported"),
 });

@@ -1,15 +1,12 @@
-// A model with its queue: requests for it take turns, clients fairly.
+// A model with what the server knows of it.
 
-import type { ModelInfo } from "../api/api.js";
-import { Queue, type Release } from "../engine/queue.js";
-import type { Call } from "./call.js";
-import { ApiError } from "./errors.js";
+import type { ModelInfo } from "../../api/api.js";
+import { ApiError } from "../http/errors.js";
+import { Admission } from "./admission.js";
 import type { CheckedServerOptions, ServedModel } from "./options.js";
 
 /** Texts of tokens that are remembered at most. */
 const MAX_TEXTS = 16_384;
-/** Weight of the latest turn in their mean duration. */
-const LATEST = 0.2;
 
 export interface TokenText {
   /** With control tokens written out, as in "<|im_start|>". */
@@ -21,37 +18,20 @@ export interface TokenText {
 export class Served {
   readonly name: string;
   readonly model: ServedModel;
-  readonly queue = new Queue();
+  readonly admission: Admission;
   readonly created = Math.floor(Date.now() / 1000);
   readonly maxTokens: number;
-  readonly #maxQueue: number;
   readonly #texts = new Map<number, Promise<TokenText>>();
-  #turnSeconds = 1;
 
   constructor(name: string, model: ServedModel, { maxQueue, maxTokens }: CheckedServerOptions) {
     this.name = name;
     this.model = model;
     this.maxTokens = maxTokens ?? model.info.contextLength;
-    this.#maxQueue = maxQueue;
+    this.admission = new Admission(maxQueue);
   }
 
   get info(): ModelInfo {
     return this.model.info;
-  }
-
-  /**
-   * Resolves when it is the call's turn. A call that has been let in is not sent away at its next turns.
-   * @throws ApiError 429, ZagreusError ABORTED
-   */
-  async turn(call: Call): Promise<Release> {
-    if (!call.admitted && this.queue.busy && this.queue.length >= this.#maxQueue) throw this.#full();
-    call.admitted = true;
-    const release = await this.queue.enter(call.signal, call.client);
-    const begun = performance.now();
-    return () => {
-      this.#turnSeconds += LATEST * ((performance.now() - begun) / 1000 - this.#turnSeconds);
-      release();
-    };
   }
 
   /** @throws ApiError 400 for more than the limit */
@@ -79,14 +59,5 @@ export class Served {
       this.model.detokenize([token]),
     ]);
     return { name, shown };
-  }
-
-  #full(): ApiError {
-    const waiting = this.queue.length;
-    const seconds = Math.min(Math.max(Math.ceil(this.#turnSeconds * (waiting + 1)), 1), 60);
-    return new ApiError(429, `${waiting} requests are waiting already; try again in ${seconds} s`, {
-      code: "queue_full",
-      headers: { "retry-after": String(seconds) },
-    });
   }
 }

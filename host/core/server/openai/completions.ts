@@ -1,8 +1,8 @@
 // POST /v1/completions
 
-import type { Completion, GenerateOptions, ScoredToken } from "../api/api.js";
-import { badRequest } from "./errors.js";
-import { type ApiUsage, envelope, finishReason, generateOptions, type Job, UsageSum } from "./generation.js";
+import type { Completion, GenerateOptions } from "../../api/api.js";
+import { badRequest } from "../http/errors.js";
+import { type ApiUsage, admitted, envelope, finishReason, generateOptions, type Job, UsageSum } from "./generation.js";
 import { LegacyLogprobs, type NamedToken, nameTokens } from "./legacy_logprobs.js";
 import { type CompletionRequest, textsOf } from "./schemas.js";
 
@@ -72,28 +72,25 @@ function newLogprobs({ request }: Job<CompletionRequest>, offset = 0): LegacyLog
   return request.logprobs === undefined ? null : new LegacyLogprobs(offset);
 }
 
-/** Runs prompt after prompt, choice after choice; each waits for its turn. */
-async function* events(job: Job<CompletionRequest>, usage: UsageSum): AsyncGenerator<Event> {
-  const { served, request, call } = job;
+/** Runs prompt after prompt, choice after choice; each takes its turn. */
+function events(job: Job<CompletionRequest>, usage: UsageSum): AsyncGenerator<Event> {
+  const { served, request } = job;
   const maxTokens = request.max_tokens ?? Math.min(DEFAULT_MAX_TOKENS, served.maxTokens);
-  if (request.max_tokens !== undefined) served.checkMaxTokens(request.max_tokens, "max_tokens");
-  const prompts = textsOf("prompt", request.prompt, served.info.vocabulary);
-  checkLogprobs(request, prompts, maxTokens);
-  const choices = request.n ?? 1;
-  let index = 0;
-  for (const prompt of prompts) {
-    for (let choice = 0; choice < choices; choice++, index++) {
-      const release = await served.turn(call);
-      try {
+  return admitted(job, async function* () {
+    if (request.max_tokens !== undefined) served.checkMaxTokens(request.max_tokens, "max_tokens");
+    const prompts = textsOf("prompt", request.prompt, served.info.vocabulary);
+    checkLogprobs(request, prompts, maxTokens);
+    const choices = request.n ?? 1;
+    let index = 0;
+    for (const prompt of prompts) {
+      for (let choice = 0; choice < choices; choice++, index++) {
         const options = { ...generateOptions(job, choice), maxTokens, logprobs: request.logprobs };
         for await (const event of complete(job, prompt, options, (completion) => usage.add(completion, choice))) {
           yield { ...event, index };
         }
-      } finally {
-        release();
       }
     }
-  }
+  });
 }
 
 /** Takes a text for as many tokens as it has characters. @throws ApiError 400 */
@@ -141,10 +138,9 @@ async function* complete(
   }
   if (echoed) yield echoed;
   const reason = completion.finishReason;
-  if (logprobs !== undefined && reason === "stop" && !ended) {
-    const end = await endToken(job, [...tokens, ...completion.tokens], logprobs);
-    yield { text: "", scored: await nameTokens(served, [end]) };
-  }
+  // Clients that score texts count on an entry for every token that they asked for.
+  const { endToken } = completion;
+  if (logprobs !== undefined && endToken && !ended) yield { text: "", scored: await nameTokens(served, [endToken]) };
   yield { reason: finishReason(reason) };
 }
 
@@ -152,22 +148,11 @@ async function* complete(
 async function echoOf(job: Job<CompletionRequest>, prompt: string | number[], tokens: readonly number[]) {
   const { served, request } = job;
   const text = typeof prompt === "string" ? prompt : await served.model.detokenize(prompt);
-  const scored = request.logprobs === undefined ? [] : await score(job, tokens, 0, request.logprobs);
+  const scored = request.logprobs === undefined ? [] : await score(job, tokens, request.logprobs);
   return { text, scored: await nameTokens(served, scored) };
 }
 
-function score({ served, call }: Job<unknown>, sequence: readonly number[], from: number, top: number) {
-  return served.model.logprobs(sequence, { from, top, signal: call.signal });
-}
-
-/**
- * The token that ended a text. A completion does not tell it, but clients that score texts count on one entry for every token that they
- * asked for. Where a model has several, the most probable one.
- */
-async function endToken(job: Job<unknown>, sequence: readonly number[], alternatives: number): Promise<ScoredToken> {
-  const { end } = job.served.info.tokenizer;
-  const candidates = await Promise.all(
-    end.map(async (token) => (await score(job, [...sequence, token], sequence.length, alternatives))[0]!),
-  );
-  return candidates.reduce((best, one) => (one.logprob! > best.logprob! ? one : best));
+function score({ served, call, cacheSalt }: Job<unknown>, tokens: readonly number[], top: number) {
+  const { client, signal } = call;
+  return served.model.logprobs(tokens, { top, client, cacheSalt, signal });
 }

@@ -4,10 +4,12 @@ import { clientGone, shuttingDown } from "./errors.js";
 
 export class Call {
   readonly id = `req_${crypto.randomUUID().replaceAll("-", "")}`;
+  /** Where it comes from. */
+  readonly network: string;
   /** Whose turns it takes. */
-  readonly client: string;
-  /** Whether it has passed the limit of the queue. */
-  admitted = false;
+  client: string;
+  /** Which API key it has, "" where none are wanted. */
+  key = "";
   /** Whether its answer goes on after its headers; who makes it calls end(). */
   streams = false;
   /** Told once, of status and seconds, when the last byte of the answer is made. */
@@ -15,8 +17,9 @@ export class Call {
   readonly #begun = performance.now();
   readonly #controller = new AbortController();
 
-  constructor(request: Request, client: string) {
-    this.client = client;
+  constructor(request: Request, network: string) {
+    this.network = network;
+    this.client = network;
     const abort = () => this.abort(clientGone());
     if (request.signal.aborted) abort();
     else request.signal.addEventListener("abort", abort, { once: true });

@@ -1,11 +1,11 @@
 // POST /v1/chat/completions
 
-import type { ChatCompletion, ChatOptions, ChatPiece, ToolCall } from "../api/api.js";
-import { addDelta } from "../chat/message.js";
-import { badRequest } from "./errors.js";
-import { type ApiUsage, envelope, finishReason, generateOptions, type Job, UsageSum } from "./generation.js";
+import type { ChatCompletion, ChatOptions, ChatPiece, ToolCall } from "../../api/api.js";
+import { addDelta } from "../../chat/message.js";
+import { badRequest } from "../http/errors.js";
+import type { Served } from "../served/served.js";
+import { type ApiUsage, admitted, envelope, finishReason, generateOptions, type Job, UsageSum } from "./generation.js";
 import type { ChatRequest } from "./schemas.js";
-import type { Served } from "./served.js";
 
 /** Tokens of a reply where the request sets no limit. */
 const DEFAULT_MAX_TOKENS = 1024;
@@ -82,16 +82,14 @@ export async function* chatChunks(job: Job<ChatRequest>): AsyncGenerator<object>
   if (withUsage) yield chunk([], usage.toJSON());
 }
 
-/** Runs one choice after the other; each waits for its turn. */
-async function* events(job: Job<ChatRequest>, usage: UsageSum): AsyncGenerator<Event> {
-  const { served, request, call } = job;
-  const { model } = served;
-  const base = chatOptions(job);
-  let told = false;
-  for (let index = 0; index < (request.n ?? 1); index++) {
-    const release = await served.turn(call);
-    try {
-      const completion = model.chat(request.messages, { ...base, ...generateOptions(job, index) });
+/** Runs one choice after the other; each takes its turn. */
+function events(job: Job<ChatRequest>, usage: UsageSum): AsyncGenerator<Event> {
+  return admitted(job, async function* () {
+    const { served, request } = job;
+    const base = chatOptions(job);
+    let told = false;
+    for (let index = 0; index < (request.n ?? 1); index++) {
+      const completion = served.model.chat(request.messages, { ...base, ...generateOptions(job, index) });
       try {
         for await (const piece of completion) {
           if (!told && completion.refusedTools.length > 0) {
@@ -104,10 +102,8 @@ async function* events(job: Job<ChatRequest>, usage: UsageSum): AsyncGenerator<E
         usage.add(completion, index);
       }
       yield { index, reason: finishReason(completion.finishReason) };
-    } finally {
-      release();
     }
-  }
+  });
 }
 
 const refusedTools = ({ refusedTools }: ChatCompletion): RefusedTools => ({

@@ -1,9 +1,9 @@
 // What createServer() takes.
 
-import type { Model } from "../api/api.js";
-import { callback, flag, integer, type Output, string, table, withDefault } from "../api/check.js";
-import { invalidOption } from "../api/errors.js";
-import type { OffloadedModel } from "../offload/api.js";
+import type { Model } from "../../api/api.js";
+import { callback, flag, integer, type Output, string, table, withDefault } from "../../api/check.js";
+import { invalidOption } from "../../api/errors.js";
+import type { OffloadedModel } from "../../offload/api.js";
 
 /** A model of any host, in this thread or, so that the event loop stays free, in another. */
 export type ServedModel = Model | OffloadedModel;
@@ -35,6 +35,8 @@ export interface ServerOptions {
   heartbeat?: number | undefined;
   /** Milliseconds that a request's body may take. Default 30,000. */
   bodyTimeout?: number | undefined;
+  /** Milliseconds that the client of a stream may read nothing while others wait. Default 5,000. */
+  readTimeout?: number | undefined;
   /** Milliseconds that close() gives to what runs. Default 10,000. */
   grace?: number | undefined;
   /** Told of errors that are nobody's fault but the server's. Default: console.error. */
@@ -54,6 +56,7 @@ const SERVER = {
   template: string,
   heartbeat: integer(1, MAX_TIMER, 10_000),
   bodyTimeout: integer(1, MAX_TIMER, 30_000),
+  readTimeout: integer(1, MAX_TIMER, 5_000),
   grace: integer(0, MAX_TIMER, 10_000),
   onError: withDefault(callback<(error: unknown) => void>(), (error) => console.error(error)),
 };

@@ -1,6 +1,6 @@
 // Numbers for Prometheus, in its text format (https://prometheus.io/docs/instrumenting/exposition_formats/).
 
-import type { Usage } from "../api/api.js";
+import type { Usage } from "../../api/api.js";
 import type { Served } from "./served.js";
 
 /** Upper bounds of the histogram of durations, in seconds. */
@@ -46,7 +46,7 @@ export class Metrics {
 
   /** @param open requests that have no answer yet */
   text(models: Iterable<Served>, open: number): string {
-    const served = [...models].map(({ name, queue }) => ({ labels: write({ model: name }), queue }));
+    const served = [...models].map(({ name, admission }) => ({ labels: write({ model: name }), admission }));
     const tokens = (which: keyof TokenCounts): [string, number][] =>
       [...this.#tokens].map(([key, sum]) => [key, sum[which]]);
     return [
@@ -55,14 +55,14 @@ export class Metrics {
       family(
         "zagreus_queue_waiting",
         "gauge",
-        "Turns that are waited for.",
-        served.map(({ labels, queue }) => [labels, queue.length]),
+        "Requests that wait.",
+        served.map(({ labels, admission }) => [labels, admission.waiting]),
       ),
       family(
         "zagreus_model_busy",
         "gauge",
         "Whether the model is at work.",
-        served.map(({ labels, queue }) => [labels, Number(queue.busy)]),
+        served.map(({ labels, admission }) => [labels, Number(admission.busy)]),
       ),
       family("zagreus_prompt_tokens_total", "counter", "Tokens of prompts.", tokens("promptTokens")),
       family(

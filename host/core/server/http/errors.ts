@@ -1,6 +1,6 @@
 // Errors as OpenAI's API has them: a status and {error: {message, type, param, code}}.
 
-import type { ErrorCode } from "../api/errors.js";
+import type { ErrorCode } from "../../api/errors.js";
 
 type Type = "invalid_request_error" | "authentication_error" | "rate_limit_error" | "server_error";
 

@@ -11,16 +11,19 @@ export class Keys {
     this.#digests.catch(() => {}); // check() throws it
   }
 
-  /** @throws ApiError 401 */
-  async check(authorization: string | undefined): Promise<void> {
+  /** Which key it is; "" where none are wanted. @throws ApiError 401 */
+  async check(authorization: string | undefined): Promise<string> {
     const keys = await this.#digests;
-    if (keys.length === 0) return;
+    if (keys.length === 0) return "";
     const [, token] = /^Bearer +(\S+) *$/i.exec(authorization ?? "") ?? [];
     if (token === undefined) throw denied("no API key: send it as Authorization: Bearer KEY");
     const given = await digest(token);
-    let known = false;
-    for (const key of keys) known = equal(key, given) || known;
-    if (!known) throw denied("the API key is wrong");
+    let known = -1;
+    keys.forEach((key, i) => {
+      if (equal(key, given)) known = i;
+    });
+    if (known === -1) throw denied("the API key is wrong");
+    return `key ${known}`;
   }
 }
 

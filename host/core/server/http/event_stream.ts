@@ -1,0 +1,148 @@
+// Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html) as OpenAI's clients expect them.
+
+import type { Call } from "./call.js";
+import { ApiError, clientGone, type ErrorBody } from "./errors.js";
+
+export interface StreamOptions {
+  call: Call;
+  /** Milliseconds. */
+  heartbeat: number;
+  /** Milliseconds that a client may read nothing while others wait. */
+  readTimeout: number;
+  othersWait(): boolean;
+  /** What an error is to the client, and its status. */
+  describe(error: unknown): { status: number; body: ErrorBody };
+}
+
+const HEADERS = {
+  "content-type": "text/event-stream; charset=utf-8",
+  "cache-control": "no-cache",
+  "x-accel-buffering": "no", // nginx
+};
+/** Bytes that are made ahead of a reader. */
+const MAX_UNREAD = 256 * 1024;
+/** Milliseconds between two looks at whether others wait. */
+const LOOK = 500;
+const SILENCE = Symbol("silence");
+
+/**
+ * Answers with events as they come, and "[DONE]". What fails before the first one rejects, so that it has a status of its own, unless it
+ * takes longer than a heartbeat. Events are made as they are read, but for a buffer: a reader who falls asleep holds the model, not the
+ * memory, and while others wait only for a while.
+ */
+export async function eventStream(events: AsyncGenerator<object>, options: StreamOptions): Promise<Response> {
+  const { call, heartbeat } = options;
+  const next = events.next();
+  const early = await within(next, heartbeat);
+  call.streams = true;
+  const pump = new Pump(events, options);
+  const body = new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        pump.run(controller, next, early).then((status) => call.end(status));
+      },
+      pull: () => pump.read(),
+      cancel() {
+        pump.leave();
+        call.abort(clientGone());
+      },
+    },
+    new ByteLengthQueuingStrategy({ highWaterMark: MAX_UNREAD }),
+  );
+  return new Response(body, { headers: HEADERS });
+}
+
+type Next = Promise<IteratorResult<object>>;
+
+class Pump {
+  readonly #events: AsyncGenerator<object>;
+  readonly #options: StreamOptions;
+  readonly #encoder = new TextEncoder();
+  #gone = false;
+  #wake = () => {};
+
+  constructor(events: AsyncGenerator<object>, options: StreamOptions) {
+    this.#events = events;
+    this.#options = options;
+    options.call.signal.addEventListener("abort", () => this.#wake());
+  }
+
+  /** The reader wants more. */
+  read(): void {
+    this.#wake();
+  }
+
+  /** There is no reader any more. */
+  leave(): void {
+    this.#gone = true;
+  }
+
+  /** Sends events until the last, or what went wrong; returns the status. */
+  async run(
+    controller: ReadableStreamDefaultController<Uint8Array>,
+    next: Next,
+    early: Awaited<Next> | typeof SILENCE,
+  ) {
+    const send = (text: string) => {
+      if (!this.#gone) controller.enqueue(this.#encoder.encode(text));
+    };
+    let status = 200;
+    try {
+      for (let step = early; ; step = await within(next, this.#options.heartbeat)) {
+        if (step === SILENCE) send(": waiting\n\n");
+        else if (step.done) break;
+        else {
+          send(`data: ${JSON.stringify(step.value)}\n\n`);
+          await this.#room(controller);
+          next = this.#events.next();
+        }
+      }
+    } catch (error) {
+      const { status: failed, body } = this.#options.describe(error);
+      status = failed;
+      send(`data: ${JSON.stringify(body)}\n\n`);
+      await this.#events.return(undefined).catch(() => {});
+    }
+    send("data: [DONE]\n\n");
+    if (!this.#gone) controller.close();
+    return status;
+  }
+
+  /** Resolves when the reader has come near. @throws the reason of an abort */
+  async #room(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+    const { call, readTimeout, othersWait } = this.#options;
+    const isFull = () => (controller.desiredSize ?? 1) <= 0; // null when the stream has failed
+    if (!isFull()) return call.signal.throwIfAborted();
+    const begun = performance.now();
+    const asleep = () => performance.now() - begun >= readTimeout && othersWait();
+    const look = setInterval(() => asleep() && call.abort(tooSlow(readTimeout)), Math.min(LOOK, readTimeout));
+    try {
+      while (isFull() && !call.signal.aborted) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+    } finally {
+      clearInterval(look);
+    }
+    call.signal.throwIfAborted();
+  }
+}
+
+function tooSlow(milliseconds: number): ApiError {
+  const message = `the client has read nothing for ${milliseconds / 1000} s while others wait`;
+  return new ApiError(408, message, { code: "timeout" });
+}
+
+/** What `next` resolves to, or SILENCE when that takes longer. */
+async function within<T>(next: Promise<T>, milliseconds: number): Promise<T | typeof SILENCE> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const silence = new Promise<typeof SILENCE>((resolve) => {
+    timer = setTimeout(() => resolve(SILENCE), milliseconds);
+  });
+  try {
+    return await Promise.race([next, silence]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

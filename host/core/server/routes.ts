@@ -1,0 +1,85 @@
+// What there is to ask for: one table for answers, metrics, and the methods of a path.
+
+import type { Context } from "hono";
+import type { Call } from "./http/call.js";
+import { ApiError } from "./http/errors.js";
+import { eventStream } from "./http/event_stream.js";
+import { chatChunks, chatCompletion } from "./openai/chat.js";
+import { textChunks, textCompletion } from "./openai/completions.js";
+import { embeddings } from "./openai/embeddings.js";
+import type { Job } from "./openai/generation.js";
+import { parseChat, parseCompletion, parseEmbedding } from "./openai/schemas.js";
+import type { Served } from "./served/served.js";
+import type { Service } from "./service.js";
+
+export type Env = { Bindings: { call: Call } };
+type Ctx = Context<Env>;
+
+export interface Route {
+  method: "GET" | "POST";
+  /** As metrics call it; ":id" is the rest of the path. */
+  path: string;
+  /** Whether it needs no API key. */
+  open?: boolean;
+  answer(service: Service, c: Ctx): Response | Promise<Response>;
+}
+
+export const ROUTES: readonly Route[] = [
+  { method: "GET", path: "/health", open: true, answer: health },
+  { method: "POST", path: "/v1/chat/completions", answer: generation(parseChat, chatCompletion, chatChunks) },
+  { method: "POST", path: "/v1/completions", answer: generation(parseCompletion, textCompletion, textChunks) },
+  {
+    method: "POST",
+    path: "/v1/embeddings",
+    answer: async (service, c) => c.json(await embeddings(await service.job(c.req.raw, c.env.call, parseEmbedding))),
+  },
+  {
+    method: "GET",
+    path: "/v1/models",
+    answer: (service, c) => c.json({ object: "list", data: [...service.served.values()].map(describeModel) }),
+  },
+  {
+    method: "GET",
+    path: "/v1/models/:id",
+    answer: (service, c) => c.json(describeModel(service.model(c.req.param("id")))),
+  },
+  {
+    method: "GET",
+    path: "/metrics",
+    answer: (service, c) =>
+      c.body(service.metricsText(), 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }),
+  },
+];
+
+/** A route's path as Hono writes it. */
+export const pathOf = (path: string) => path.replace(":id", ":id{.+}");
+
+const PATTERNS = ROUTES.map((route) => ({ route, pattern: new RegExp(`^${route.path.replace(":id", ".+")}$`) }));
+
+/** The route of a path, whatever the method: there is one. */
+export function routeOf(path: string): Route | undefined {
+  return PATTERNS.find(({ pattern }) => pattern.test(path))?.route;
+}
+
+/** Answers with a whole text or, if the request says so, a stream of events. */
+function generation<T extends { model?: string | undefined; stream?: boolean | undefined }>(
+  parse: (body: unknown) => T,
+  whole: (job: Job<T>) => Promise<object>,
+  chunks: (job: Job<T>) => AsyncGenerator<object>,
+): Route["answer"] {
+  return async (service, c) => {
+    const job = await service.job(c.req.raw, c.env.call, parse);
+    return job.request.stream ? eventStream(chunks(job), service.streamOptions(job)) : c.json(await whole(job));
+  };
+}
+
+function health(service: Service, c: Ctx): Response {
+  for (const { model } of service.served.values()) {
+    if (model.closed) throw new ApiError(503, "the model is closed or has failed", { code: "model_unavailable" });
+  }
+  return c.json({ status: "ok" });
+}
+
+function describeModel({ name, created, info }: Served): object {
+  return { id: name, object: "model", created, owned_by: "zagreus-edge", context_length: info.contextLength };
+}

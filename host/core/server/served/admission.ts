@@ -1,0 +1,61 @@
+// How many requests may wait for a model. The model itself has them take turns.
+
+import type { Call } from "../http/call.js";
+import { givesWay } from "../http/client.js";
+import { ApiError } from "../http/errors.js";
+
+/** Weight of the latest request in their mean duration. */
+const LATEST = 0.2;
+
+export class Admission {
+  readonly #maxQueue: number;
+  /** In the order of arrival. */
+  readonly #open = new Set<Call>();
+  #seconds = 1;
+  #lastEnd = 0;
+
+  constructor(maxQueue: number) {
+    this.#maxQueue = maxQueue;
+  }
+
+  /** Whether a request is at work. */
+  get busy(): boolean {
+    return this.#open.size > 0;
+  }
+
+  /** How many wait for it. */
+  get waiting(): number {
+    return Math.max(this.#open.size - 1, 0);
+  }
+
+  /**
+   * Lets a request in, which ends with a call of the function that is returned. When there are too many, the client that has most of them
+   * loses its latest one.
+   * @throws ApiError 429 where that is this request
+   */
+  enter(call: Call): () => void {
+    this.#open.add(call);
+    if (this.waiting > this.#maxQueue) {
+      const refused = givesWay(this.#open, call.client, ({ client }) => client) ?? call;
+      this.#open.delete(refused);
+      if (refused === call) throw this.#full();
+      refused.abort(this.#full());
+    }
+    const begun = performance.now();
+    return () => {
+      if (!this.#open.delete(call)) return;
+      const now = performance.now();
+      this.#seconds += LATEST * ((now - Math.max(begun, this.#lastEnd)) / 1000 - this.#seconds);
+      this.#lastEnd = now;
+    };
+  }
+
+  #full(): ApiError {
+    const { waiting } = this;
+    const seconds = Math.min(Math.max(Math.ceil(this.#seconds * (waiting + 1)), 1), 60);
+    return new ApiError(429, `${waiting} requests are waiting already; try again in ${seconds} s`, {
+      code: "queue_full",
+      headers: { "retry-after": String(seconds) },
+    });
+  }
+}

@@ -1,0 +1,108 @@
+// What the routes of a server share: models, keys, limits, metrics, requests that are open.
+
+import { Keys } from "./http/auth.js";
+import { BodyReader } from "./http/body.js";
+import { Call, Calls } from "./http/call.js";
+import { networkOf } from "./http/client.js";
+import { ApiError, apiError } from "./http/errors.js";
+import type { StreamOptions } from "./http/event_stream.js";
+import type { Job } from "./openai/generation.js";
+import type { Route } from "./routes.js";
+import { Metrics } from "./served/metrics.js";
+import { type CheckedServerOptions, checkModels, type ServedModel } from "./served/options.js";
+import { Served } from "./served/served.js";
+
+/** What every request says that goes to a model. */
+interface ModelRequest {
+  model?: string | undefined;
+  cache_salt?: string | undefined;
+}
+
+export class Service {
+  readonly options: CheckedServerOptions;
+  /** By the names that requests call them. */
+  readonly served: ReadonlyMap<string, Served>;
+  readonly #keys: Keys;
+  readonly #metrics = new Metrics();
+  readonly #calls = new Calls();
+  readonly #bodies: BodyReader;
+
+  constructor(models: Record<string, ServedModel> | ServedModel, options: CheckedServerOptions) {
+    this.options = options;
+    this.served = new Map(checkModels(models).map(([name, model]) => [name, new Served(name, model, options)]));
+    this.#keys = new Keys(options.apiKeys);
+    this.#bodies = new BodyReader(options);
+  }
+
+  get closing(): boolean {
+    return this.#calls.closing;
+  }
+
+  /** Counts a request until its answer ends. */
+  begin(request: Request, address: string, route: Route | undefined): Call {
+    const call = new Call(request, networkOf(address));
+    this.#calls.add(call, (status, seconds) => this.#metrics.request(route?.path ?? "other", status, seconds));
+    return call;
+  }
+
+  /** Tells clients apart by key and network: names that cost nothing to invent make none. @throws ApiError 401 */
+  async admit(call: Call, authorization: string | undefined): Promise<void> {
+    call.key = await this.#keys.check(authorization);
+    call.client = `${call.key}\n${call.network}`;
+  }
+
+  /** @throws ApiError 404; 400, 408, 413, 415 or 429 for the body */
+  async job<T extends ModelRequest>(request: Request, call: Call, parse: (body: unknown) => T): Promise<Job<T>> {
+    const body = parse(await this.#bodies.readJson(request, call));
+    return {
+      served: this.model(body.model),
+      request: body,
+      call,
+      metrics: this.#metrics,
+      template: this.options.template,
+      cacheSalt: this.#cacheSalt(call, body.cache_salt),
+    };
+  }
+
+  /** The model that a request calls so, or the first. @throws ApiError 404 */
+  model(name: string | undefined): Served {
+    const found = name === undefined ? [...this.served.values()][0] : this.served.get(name);
+    if (found) return found;
+    throw new ApiError(404, `there is no model ${JSON.stringify(name)}`, { code: "model_not_found", param: "model" });
+  }
+
+  streamOptions({ call, served }: Job<unknown>): StreamOptions {
+    const { heartbeat, readTimeout } = this.options;
+    const othersWait = () => served.admission.waiting > 0;
+    return { call, heartbeat, readTimeout, othersWait, describe: (error) => this.describe(error) };
+  }
+
+  metricsText(): string {
+    return this.#metrics.text(this.served.values(), this.#calls.open);
+  }
+
+  /** The answer to a request that failed; onError is told of what no request is to blame for. */
+  describe(error: unknown): ApiError {
+    return apiError(error, (unexpected) => {
+      try {
+        this.options.onError(unexpected);
+      } catch (failure) {
+        console.error(failure); // the answer must come all the same
+      }
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#calls.close(this.options.grace);
+  }
+
+  /**
+   * Whoever has a key, or without keys a network, finds their own KV only; a salt is shared by all who know it. Where nothing tells clients
+   * apart there is one, who owns the model.
+   */
+  #cacheSalt({ key, network }: Call, salt: string | undefined): string | undefined {
+    if (salt !== undefined) return `salt ${salt}`;
+    if (this.options.shareCache) return undefined;
+    return key || (network && `network ${network}`) || undefined;
+  }
+}
