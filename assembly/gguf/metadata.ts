@@ -33,9 +33,11 @@ export function metadataRecord(index: i32): usize {
 // Typed reading. The first failure sticks in `readStatus` until resetReading().
 
 let readStatus: i32 = OK;
+/** OK, or the first failure since resetReading(). */
 export function readingStatus(): i32 {
   return readStatus;
 }
+/** Forgets failures. */
 export function resetReading(): void {
   readStatus = OK;
 }
@@ -53,17 +55,17 @@ export function findValue(key: string): usize {
   return 0;
 }
 
-/** An integer of any width within [least, most]; MISSING_KEY when the key is absent. */
-export function requiredInteger(key: string, least: i64, most: i64): i64 {
-  if (findValue(key)) return integer(key, least, most, least);
-  failReading(MISSING_KEY, key, 0, <f64>least);
-  return least;
+/** An integer of any width within [minimum, maximum]; MISSING_KEY when the key is fallback. */
+export function requiredInteger(key: string, minimum: i64, maximum: i64): i64 {
+  if (findValue(key)) return integer(key, minimum, maximum, minimum);
+  failReading(MISSING_KEY, key, 0, <f64>minimum);
+  return minimum;
 }
 
-/** An integer of any width within [least, most], or `absent` when the key is. */
-export function integer(key: string, least: i64, most: i64, absent: i64): i64 {
+/** An integer of any width within [minimum, maximum], or `fallback` when the key is missing. */
+export function integer(key: string, minimum: i64, maximum: i64, fallback: i64): i64 {
   const value = findValue(key);
-  if (!value) return absent;
+  if (!value) return fallback;
   const type = load<u32>(value - 4);
   let number: i64 = 0;
   if (type == VALUE_U32) number = load<u32>(value);
@@ -75,22 +77,27 @@ export function integer(key: string, least: i64, most: i64, absent: i64): i64 {
   else if (type == VALUE_I8) number = load<i8>(value);
   else {
     failReading(BAD_VALUE_TYPE, key, type, VALUE_U32);
-    return least;
+    return minimum;
   }
   const huge = type == VALUE_U64 && number < 0;
-  if (huge || number < least || number > most) {
-    failReading(BAD_VALUE, key, huge ? <f64>(<u64>number) : <f64>number, <f64>(number < least && !huge ? least : most));
-    return least;
+  if (huge || number < minimum || number > maximum) {
+    failReading(
+      BAD_VALUE,
+      key,
+      huge ? <f64>(<u64>number) : <f64>number,
+      <f64>(number < minimum && !huge ? minimum : maximum),
+    );
+    return minimum;
   }
   return number;
 }
 
-/** A finite float above `above`; `absent` when the key is missing, or MISSING_KEY if that is NaN. */
-export function float(key: string, above: f64, absent: f64): f64 {
+/** A finite float above `above`; `fallback` when the key is missing, or MISSING_KEY if that is NaN. */
+export function float(key: string, above: f64, fallback: f64): f64 {
   const value = findValue(key);
   if (!value) {
-    if (isNaN<f64>(absent)) failReading(MISSING_KEY, key, 0, 0);
-    return absent;
+    if (isNaN<f64>(fallback)) failReading(MISSING_KEY, key, 0, 0);
+    return fallback;
   }
   const type = load<u32>(value - 4);
   if (type != VALUE_F32 && type != VALUE_F64) {
@@ -105,12 +112,13 @@ export function float(key: string, above: f64, absent: f64): f64 {
   return number;
 }
 
-export function boolean(key: string, absent: bool): bool {
+/** A boolean, or `fallback` when the key is missing. */
+export function boolean(key: string, fallback: bool): bool {
   const value = findValue(key);
-  if (!value) return absent;
+  if (!value) return fallback;
   if (load<u32>(value - 4) != VALUE_BOOL) {
     failReading(BAD_VALUE_TYPE, key, load<u32>(value - 4), VALUE_BOOL);
-    return absent;
+    return fallback;
   }
   return load<u8>(value) != 0;
 }

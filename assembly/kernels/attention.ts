@@ -1,17 +1,17 @@
 // Attention over the positions of one key-value head of the int8 cache (https://arxiv.org/abs/1706.03762): scores, softmax, weighted
 // sum. Query heads that share keys and values go through together, three at a time or one, so that the cache is read once.
 //
-// Keys and values stay signed bytes, four columns of four positions in a vector (model/kv_cache.ts draws them). What meets them has seven bits:
-// queries q + 64 with q in -63..63, and the weights that the softmax gives, 0..127, with one scale for every BLOCK positions. So four
-// multiply-adds of a lane take one i16x8.relaxed_dot_i8x16_i7x16_s, which cannot saturate, and one i32x4.dot_i16x8_s. A score, and a sum
-// of a block, are exact in i32; blocks are added in f32 in order of position.
+// Keys and values stay signed bytes, four columns of four positions in a vector (model/kv_cache.ts draws them). What meets them has seven
+// bits: queries q + 64 with q in -63..63, and the weights that the softmax gives, 0..127, with one scale for every BLOCK positions. So
+// four multiply-adds of a lane take one i16x8.relaxed_dot_i8x16_i7x16_s, which cannot saturate, and one i32x4.dot_i16x8_s. A score, and
+// a sum of a block, are exact in i32; blocks are added in f32 in order of position.
 //
 // Buffers have room up to the next multiple of BLOCK positions; what is stale there weighs nothing.
 
 import { BLOCK, QUERY_BIAS, TILE_POSITIONS } from "../layout/kv";
 import { nearestInt, TINY } from "./math";
 import { f32x4Max, f32x4Sum } from "./reduce";
-import { dotSeven, sevenConstant } from "./simd";
+import { dotI8U7, dotI8U7Constant } from "./simd";
 
 const QUERY_LEVELS: f32 = 63;
 const WEIGHT_LEVELS: f32 = 127;
@@ -83,7 +83,7 @@ function scoreHeads(h: Heads, three: bool): void {
   let keys = h.keys;
   let biases = h.keyBiases;
   let scales = h.keyScales;
-  const constant = sevenConstant();
+  const constant = dotI8U7Constant();
   const row = <usize>h.headSize;
   const end = query + row;
   for (const last = scores + 4 * <usize>h.positions; scores < last; scores += 32) {
@@ -97,28 +97,28 @@ function scoreHeads(h: Heads, three: bool): void {
       let first = v128.load(keys);
       let second = v128.load(keys + <usize>TILE_POSITIONS * row);
       let x = v128.load32_splat(q);
-      a0 = dotSeven(a0, first, x, constant);
-      a1 = dotSeven(a1, second, x, constant);
+      a0 = dotI8U7(a0, first, x, constant);
+      a1 = dotI8U7(a1, second, x, constant);
       if (three) {
         x = v128.load32_splat(q + row);
-        b0 = dotSeven(b0, first, x, constant);
-        b1 = dotSeven(b1, second, x, constant);
+        b0 = dotI8U7(b0, first, x, constant);
+        b1 = dotI8U7(b1, second, x, constant);
         x = v128.load32_splat(q + 2 * row);
-        c0 = dotSeven(c0, first, x, constant);
-        c1 = dotSeven(c1, second, x, constant);
+        c0 = dotI8U7(c0, first, x, constant);
+        c1 = dotI8U7(c1, second, x, constant);
       }
       first = v128.load(keys, 16);
       second = v128.load(keys + <usize>TILE_POSITIONS * row, 16);
       x = v128.load32_splat(q, 4);
-      a0 = dotSeven(a0, first, x, constant);
-      a1 = dotSeven(a1, second, x, constant);
+      a0 = dotI8U7(a0, first, x, constant);
+      a1 = dotI8U7(a1, second, x, constant);
       if (three) {
         x = v128.load32_splat(q + row, 4);
-        b0 = dotSeven(b0, first, x, constant);
-        b1 = dotSeven(b1, second, x, constant);
+        b0 = dotI8U7(b0, first, x, constant);
+        b1 = dotI8U7(b1, second, x, constant);
         x = v128.load32_splat(q + 2 * row, 4);
-        c0 = dotSeven(c0, first, x, constant);
-        c1 = dotSeven(c1, second, x, constant);
+        c0 = dotI8U7(c0, first, x, constant);
+        c1 = dotI8U7(c1, second, x, constant);
       }
       keys += 32;
     }
@@ -186,7 +186,7 @@ export function attentionWeights(h: Heads, head: usize): f32 {
       let p = f32x4.add(f32x4.mul(p0, r), p1);
       p = f32x4.add(f32x4.mul(p, r), p2);
       p = f32x4.add(f32x4.mul(p, r), p3);
-      // What is too small to count, or behind `count`, is 0, whatever scale stands there.
+      // What is too small to count, or behind the positions, is 0, whatever scale stands there.
       const power = v128.and(i32x4.add(p, i32x4.shl(shifted, 23)), f32x4.gt(x, lowest));
       const product = v128.and(f32x4.mul(power, v128.load(scales)), f32x4.gt(x, lowest));
       sum = f32x4.add(sum, power);
@@ -223,21 +223,20 @@ export function weightedValues(h: Heads, three: bool, target: usize): void {
   else sumHeads(h, false, target);
 }
 
+// What lies behind the positions weighs nothing; of the last block, whole groups of eight are enough.
 // @ts-ignore: decorator
 @inline
 function sumHeads(h: Heads, three: bool, target: usize): void {
   const stride = h.capacity;
   const scaleStride: usize = (4 * h.capacity) / BLOCK;
-  const count = h.positions;
   let weights = h.weights;
   let blockScales = h.blockScales;
   let values = h.values;
-  const constant = sevenConstant();
+  const constant = dotI8U7Constant();
   const row = <usize>h.headSize;
   memory.fill(target, 0, (three ? 12 : 4) * row);
-  for (let block = 0; block < count; block += BLOCK) {
-    // Positions behind `count` weigh nothing; whole groups of eight are enough.
-    const end = weights + <usize>min(BLOCK, (count - block + 7) & ~7);
+  for (let block = 0; block < h.positions; block += BLOCK) {
+    const end = weights + <usize>min(BLOCK, (h.positions - block + 7) & ~7);
     for (let i: usize = 0; i < row; i += 8) {
       let a0 = i32x4.splat(0);
       let a1 = a0;
@@ -250,28 +249,28 @@ function sumHeads(h: Heads, three: bool, target: usize): void {
         let first = v128.load(value);
         let second = v128.load(value, 16);
         let w = v128.load32_splat(at);
-        a0 = dotSeven(a0, first, w, constant);
-        a1 = dotSeven(a1, second, w, constant);
+        a0 = dotI8U7(a0, first, w, constant);
+        a1 = dotI8U7(a1, second, w, constant);
         if (three) {
           w = v128.load32_splat(at + stride);
-          b0 = dotSeven(b0, first, w, constant);
-          b1 = dotSeven(b1, second, w, constant);
+          b0 = dotI8U7(b0, first, w, constant);
+          b1 = dotI8U7(b1, second, w, constant);
           w = v128.load32_splat(at + 2 * stride);
-          c0 = dotSeven(c0, first, w, constant);
-          c1 = dotSeven(c1, second, w, constant);
+          c0 = dotI8U7(c0, first, w, constant);
+          c1 = dotI8U7(c1, second, w, constant);
         }
         first = v128.load(value, 32);
         second = v128.load(value, 48);
         w = v128.load32_splat(at, 4);
-        a0 = dotSeven(a0, first, w, constant);
-        a1 = dotSeven(a1, second, w, constant);
+        a0 = dotI8U7(a0, first, w, constant);
+        a1 = dotI8U7(a1, second, w, constant);
         if (three) {
           w = v128.load32_splat(at + stride, 4);
-          b0 = dotSeven(b0, first, w, constant);
-          b1 = dotSeven(b1, second, w, constant);
+          b0 = dotI8U7(b0, first, w, constant);
+          b1 = dotI8U7(b1, second, w, constant);
           w = v128.load32_splat(at + 2 * stride, 4);
-          c0 = dotSeven(c0, first, w, constant);
-          c1 = dotSeven(c1, second, w, constant);
+          c0 = dotI8U7(c0, first, w, constant);
+          c1 = dotI8U7(c1, second, w, constant);
         }
         value += 64;
       }

@@ -1,3 +1,5 @@
+// Arithmetic on whole buffers, element by element.
+
 import { exp4 } from "./math";
 
 /** x += y, f32[width]. */

@@ -1,5 +1,5 @@
-// The fast Walsh-Hadamard transform (https://arxiv.org/abs/2404.00456 uses it for the KV cache): an orthogonal rotation that spreads a large
-// number over many, so that what follows rounds finer. It is its own inverse, but for a factor.
+// The fast Walsh-Hadamard transform (https://arxiv.org/abs/2404.00456 uses it for the KV cache): an orthogonal rotation that spreads a
+// large number over many, so that what follows rounds finer. It is its own inverse, but for a factor.
 
 /** Rotations over 2^n vectors of four: the largest power of two that divides size / 4. */
 // @ts-ignore: decorator

@@ -7,19 +7,19 @@ export const REBIAS: f32 = 5.192296858534828e33; // 2^112
 // @ts-ignore: decorator
 @inline
 export function loadHalves(address: usize): v128 {
-  return f32x4.mul(smallHalves(address, i32x4.splat(KEEP)), f32x4.splat(REBIAS));
+  return f32x4.mul(loadScaledHalves(address, i32x4.splat(KEEP)), f32x4.splat(REBIAS));
 }
 
 /** The same times 2^-112: what a matmul multiplies with activation scales that carry the 2^112. */
 // @ts-ignore: decorator
 @inline
-export function smallHalves(address: usize, keep: v128): v128 {
+export function loadScaledHalves(address: usize, keep: v128): v128 {
   return v128.and(i32x4.shl(v128.load16x4_s(address), 13), keep);
 }
-/** The constant of smallHalves(), from memory: V8 would build it anew at every use inside a loop. */
+/** The constant of loadScaledHalves(), from memory: V8 would build it anew at every use inside a loop. */
 // @ts-ignore: decorator
 @inline
-export function halfKeep(): v128 {
+export function halvesMask(): v128 {
   return v128.load(KEEPS);
 }
 const KEEP = 0x8fffffff;

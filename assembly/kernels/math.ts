@@ -16,8 +16,8 @@ const CONSTANTS = memory.data<f32>(
 /** Below this a number counts as 0 where it would be divided by: its inverse times something must not overflow. */
 export const TINY: f32 = 1e-30;
 
-const LEAST = 0;
-const MOST = 16;
+const MIN_EXP = 0;
+const MAX_EXP = 16;
 const LOG2E = 32;
 const ROUND = 48; // 1.5 * 2^23: adding it leaves a number's nearest integer in the low bits of the mantissa
 const LN2_A = 64;
@@ -47,7 +47,7 @@ export function nearestInt(x: v128): v128 {
 // @ts-ignore: decorator
 @inline
 export function exp4(x: v128): v128 {
-  const bounded = f32x4.pmin(f32x4.pmax(x, constant(LEAST)), constant(MOST));
+  const bounded = f32x4.pmin(f32x4.pmax(x, constant(MIN_EXP)), constant(MAX_EXP));
   // x = n ln2 + r; n stays in the low bits of `shifted` as well, from where it goes into the exponent.
   const shifted = f32x4.add(f32x4.mul(bounded, constant(LOG2E)), constant(ROUND));
   const n = f32x4.sub(shifted, constant(ROUND));
@@ -129,9 +129,11 @@ function sinQuadrant(x: f64, turns: i64): f64 {
   return quadrant & 2 ? -value : value;
 }
 
+/** sin(x) in f64, for |x| < 1e6. */
 export function sin64(x: f64): f64 {
   return sinQuadrant(x, 0);
 }
+/** cos(x) in f64, for |x| < 1e6. */
 export function cos64(x: f64): f64 {
   return sinQuadrant(x, 1);
 }

@@ -1,3 +1,5 @@
+// Root mean square normalization.
+
 import { f32x4Sum } from "./reduce";
 
 /** RMSNorm (https://arxiv.org/abs/1910.07467): target = x / sqrt(mean(x^2) + epsilon) * weight, all f32[width]. */

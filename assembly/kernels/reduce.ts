@@ -1,3 +1,5 @@
+// One number of the lanes of a vector, always in the same order.
+
 /** Sum of the four lanes, always in the order (0 + 1) + (2 + 3). */
 // @ts-ignore: decorator
 @inline

@@ -55,17 +55,17 @@ export function dotWide(acc: v128, pair: v128, x: v128): v128 {
 const ONES = memory.data<i16>([1, 1, 1, 1, 1, 1, 1, 1], 16);
 const LOW_BYTES = memory.data<i16>([255, 255, 255, 255, 255, 255, 255, 255], 16);
 
-/** What dotSeven() needs, to be loaded before a loop. */
+/** What dotI8U7() needs, to be loaded before a loop. */
 // @ts-ignore: decorator
 @inline
-export function sevenConstant(): v128 {
+export function dotI8U7Constant(): v128 {
   return v128.load(RELAXED ? ONES : LOW_BYTES);
 }
 
 /** i32x4 sums: acc + in every lane four signed bytes times four of 0..127; two products, 2 * 128 * 127 at most, stay within i16. */
 // @ts-ignore: decorator
 @inline
-export function dotSeven(acc: v128, bytes: v128, seven: v128, constant: v128): v128 {
+export function dotI8U7(acc: v128, bytes: v128, seven: v128, constant: v128): v128 {
   if (RELAXED) {
     return i32x4.add(acc, i32x4.dot_i16x8_s(i16x8.relaxed_dot_i8x16_i7x16_s(bytes, seven), constant));
   }

@@ -6,7 +6,7 @@ import { scoreFloat, softmax, weightedValuesFloat } from "../kernels/attention_f
 import { rotate, rotated } from "../kernels/hadamard";
 import { KV_INT8 } from "../layout/abi";
 import { BLOCK } from "../layout/kv";
-import { parameter, setParameter, share } from "../runtime/threads";
+import { parallelFor, parameter, setParameter } from "../runtime/threads";
 import { config } from "./config";
 import { keyBiases, keys, keyScales, values, valueScales } from "./kv_cache";
 import { run } from "./run_state";
@@ -16,7 +16,7 @@ import { scratchOf } from "./scratch";
 export function attend(layer: i32, count: i32, first: i32): void {
   setParameter(0, layer);
   setParameter(1, first);
-  share(attendShared, count * config.kvHeads);
+  parallelFor(attendShared, count * config.kvHeads);
 }
 
 function attendShared(chunk: i32, thread: i32): void {

@@ -54,6 +54,7 @@ export class Weights {
 export const weights = changetype<Weights>(weightsAddress());
 if (offsetof<Weights>() > STRUCT_BYTES) ERROR("Weights is larger than STRUCT_BYTES");
 
+/** The weights of layer `index`. */
 // @ts-ignore: decorator
 @inline
 export function layer(index: i32): Layer {

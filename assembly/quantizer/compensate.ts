@@ -159,7 +159,7 @@ function bestScale(values: usize, importance: usize, stride: usize): f32 {
     if (abs(load<f32>(values + i)) > abs(extreme)) extreme = load<f32>(values + i);
   }
   let best: f32 = 0;
-  let least: f32 = Infinity;
+  let smallest: f32 = Infinity;
   for (let sign = -1; sign <= 1; sign += 2) {
     for (let i = 0; i < FACTORS; i++) {
       const d = fromHalf(toHalf((<f32>sign * extreme * (SMALLEST_FACTOR + FACTOR_STEP * <f32>i)) / 8));
@@ -171,8 +171,8 @@ function bestScale(values: usize, importance: usize, stride: usize): f32 {
         const e = x - level(x * inverse) * d;
         error += load<f32>(weight) * e * e;
       }
-      if (error < least) {
-        least = error;
+      if (error < smallest) {
+        smallest = error;
         best = d;
       }
     }

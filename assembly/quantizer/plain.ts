@@ -84,9 +84,9 @@ function addError(sum: v128, x: v128, q: v128, d: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function roundQ8(source: usize, target: usize): f64 {
-  let most = f32x4.abs(v128.load(source));
-  for (let i: usize = 16; i < GROUP_BYTES; i += 16) most = f32x4.max(most, f32x4.abs(v128.load(source + i)));
-  const d: f32 = f32x4Max(most) / 127;
+  let magnitude = f32x4.abs(v128.load(source));
+  for (let i: usize = 16; i < GROUP_BYTES; i += 16) magnitude = f32x4.max(magnitude, f32x4.abs(v128.load(source + i)));
+  const d: f32 = f32x4Max(magnitude) / 127;
   const inverse = f32x4.splat(d != 0 ? <f32>1 / d : 0);
   const stored = toHalf(d);
   store<u16>(target, stored);

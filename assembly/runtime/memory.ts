@@ -1,7 +1,7 @@
 // The fixed part of linear memory, carved from the end of the static data:
 //
-//     | static data | I/O buffer | failure text | structs | crew | unfinished block | decoded block | info | sections | metadata index | arena
-//                   ^ __heap_base, 64-byte aligned                                                                                     ^ arenaBase()
+//     | static data | I/O buffer | failure text | structs | pool | unfinished block, decoded block | info, sections | metadata index | arena
+//                   ^ __heap_base, 64-byte aligned                                                                                  ^ arenaBase()
 //
 // Whatever a thread may read lies in a struct here or in the arena. Instances that share a memory have globals of their own, and would
 // reset static data: globals hold only what the caller's thread alone needs (failures, the tokenizer's tables, where a load stands).
@@ -22,8 +22,8 @@ const WEIGHTS: usize = HEADER + STRUCT_BYTES;
 const RUN_STATE: usize = WEIGHTS + STRUCT_BYTES;
 const SEQUENCE: usize = RUN_STATE + STRUCT_BYTES;
 const SAMPLER: usize = SEQUENCE + STRUCT_BYTES;
-const CREW: usize = SAMPLER + STRUCT_BYTES;
-const UNFINISHED: usize = CREW + 320;
+const POOL: usize = SAMPLER + STRUCT_BYTES;
+const UNFINISHED: usize = POOL + 320;
 const DECODED: usize = UNFINISHED + ((MAX_BLOCK_BYTES + 63) & ~63);
 const INFO: usize = DECODED + 4 * SUPERBLOCK;
 const SECTION_TABLE: usize = INFO + 8 * (INFO_SECTION + SECTIONS);
@@ -81,8 +81,8 @@ export function samplerAddress(): usize {
 /** Where threads.ts keeps what the threads share. */
 // @ts-ignore: decorator
 @inline
-export function crewAddress(): usize {
-  return failureText() + CREW;
+export function poolAddress(): usize {
+  return failureText() + POOL;
 }
 /** A block of weights whose bytes have not all arrived. u8[MAX_BLOCK_BYTES] */
 // @ts-ignore: decorator

@@ -1,13 +1,13 @@
 // Work shared between threads, by chunks that whoever is free takes next. Splitting by output rows or heads, never within a sum,
 // leaves every result as it is. Nothing waits for a thread that has not started or lost its core: it only takes no chunk.
 //
-//     crew, one cache line each:   generation, sleepers | open | next | active, waiting | job, chunks, parameters
+//     pool, one cache line each:   generation, sleepers | open | next | active, waiting | job, chunks, parameters
 //
 // The caller opens a job, takes chunks like everybody, closes it and waits until nobody is active. A worker counts itself active
 // before it looks whether a job is open; so either the caller sees it, or it sees the job closed. Without threads all of this is a loop.
 
 import { MAX_THREADS } from "../layout/abi";
-import { crewAddress } from "./memory";
+import { poolAddress } from "./memory";
 
 /** Whether this build shares its memory. */
 export const THREADS: bool = ASC_FEATURE_THREADS;
@@ -32,103 +32,104 @@ const WAIT_NANOSECONDS: i64 = 100000;
 // @ts-ignore: decorator
 @inline
 export function threadCount(): i32 {
-  return THREADS ? max(load<i32>(crewAddress(), COUNT), 1) : 1;
+  return THREADS ? max(load<i32>(poolAddress(), COUNT), 1) : 1;
 }
 
 /** Before a load: how many threads there will be, and whether the caller's may wait (a browser's main thread must not). */
 export function prepareThreads(count: i32, mayBlock: bool): void {
-  store<i32>(crewAddress(), min(count, MAX_THREADS), COUNT);
-  store<u32>(crewAddress(), mayBlock, MAY_BLOCK);
-  store<u32>(crewAddress(), 0, STOP);
+  store<i32>(poolAddress(), min(count, MAX_THREADS), COUNT);
+  store<u32>(poolAddress(), mayBlock, MAY_BLOCK);
+  store<u32>(poolAddress(), 0, STOP);
 }
 
-/** A parameter of the job being run or prepared. */
+/** A parameter of the job that is being run. */
 // @ts-ignore: decorator
 @inline
 export function parameter(index: i32): usize {
-  return load<usize>(crewAddress() + 4 * index, PARAMETERS);
+  return load<usize>(poolAddress() + 4 * index, PARAMETERS);
 }
+/** Sets a parameter of the job that parallelFor() runs next. */
 // @ts-ignore: decorator
 @inline
 export function setParameter(index: i32, value: usize): void {
-  store<usize>(crewAddress() + 4 * index, value, PARAMETERS);
+  store<usize>(poolAddress() + 4 * index, value, PARAMETERS);
 }
 
 /** Runs job(chunk, thread) for every chunk, on all threads; returns when all are done. */
-export function share(job: (chunk: i32, thread: i32) => void, chunks: i32): void {
+export function parallelFor(job: (chunk: i32, thread: i32) => void, chunks: i32): void {
   if (!THREADS || threadCount() == 1) {
     for (let chunk = 0; chunk < chunks; chunk++) job(chunk, 0);
     return;
   }
-  const crew = crewAddress();
-  store<u32>(crew, job.index, JOB);
-  store<i32>(crew, chunks, CHUNKS);
-  atomic.store<i32>(crew, 0, NEXT);
-  atomic.store<u32>(crew, 1, OPEN);
-  atomic.add<u32>(crew, 1, GENERATION);
-  if (atomic.load<u32>(crew, SLEEPERS) > 0) atomic.notify(crew + GENERATION, MAX_THREADS);
-  takeChunks(0);
-  atomic.store<u32>(crew, 0, OPEN);
+  const pool = poolAddress();
+  store<u32>(pool, job.index, JOB);
+  store<i32>(pool, chunks, CHUNKS);
+  atomic.store<i32>(pool, 0, NEXT);
+  atomic.store<u32>(pool, 1, OPEN);
+  atomic.add<u32>(pool, 1, GENERATION);
+  if (atomic.load<u32>(pool, SLEEPERS) > 0) atomic.notify(pool + GENERATION, MAX_THREADS);
+  runChunks(0);
+  atomic.store<u32>(pool, 0, OPEN);
   awaitIdle();
 }
 
-function takeChunks(thread: i32): void {
-  const crew = crewAddress();
-  const job = load<u32>(crew, JOB);
-  const chunks = load<i32>(crew, CHUNKS);
+function runChunks(thread: i32): void {
+  const pool = poolAddress();
+  const job = load<u32>(pool, JOB);
+  const chunks = load<i32>(pool, CHUNKS);
   for (;;) {
-    const chunk = atomic.add<i32>(crew, 1, NEXT);
+    const chunk = atomic.add<i32>(pool, 1, NEXT);
     if (chunk >= chunks) return;
     call_indirect<void>(job, chunk, thread);
   }
 }
 
 function awaitIdle(): void {
-  const crew = crewAddress();
+  const pool = poolAddress();
   for (;;) {
-    for (let spin = 0; spin < SPINS; spin++) if (atomic.load<u32>(crew, ACTIVE) == 0) return;
-    if (!load<u32>(crew, MAY_BLOCK)) continue;
+    for (let spin = 0; spin < SPINS; spin++) if (atomic.load<u32>(pool, ACTIVE) == 0) return;
+    if (!load<u32>(pool, MAY_BLOCK)) continue;
     // A long chunk, or more threads than cores: give the core to who holds a chunk.
-    atomic.store<u32>(crew, 1, WAITING);
-    const active = atomic.load<u32>(crew, ACTIVE);
-    if (active > 0) atomic.wait<u32>(crew + ACTIVE, active, WAIT_NANOSECONDS);
-    atomic.store<u32>(crew, 0, WAITING);
+    atomic.store<u32>(pool, 1, WAITING);
+    const active = atomic.load<u32>(pool, ACTIVE);
+    if (active > 0) atomic.wait<u32>(pool + ACTIVE, active, WAIT_NANOSECONDS);
+    atomic.store<u32>(pool, 0, WAITING);
   }
 }
 
 /** A worker's life: takes chunks of every job as thread `index`, until stopThreads(). Spins for a while, then sleeps. */
 export function workLoop(index: i32): void {
   if (!THREADS || index < 1 || index >= threadCount()) return; // the others have no scratch
-  const crew = crewAddress();
+  const pool = poolAddress();
   let seen: u32 = 0;
   for (;;) {
     seen = awaitJob(seen);
-    if (atomic.load<u32>(crew, STOP)) return;
-    atomic.add<u32>(crew, 1, ACTIVE);
-    if (atomic.load<u32>(crew, OPEN)) takeChunks(index);
-    atomic.sub<u32>(crew, 1, ACTIVE);
-    if (atomic.load<u32>(crew, WAITING)) atomic.notify(crew + ACTIVE, 1);
+    if (atomic.load<u32>(pool, STOP)) return;
+    atomic.add<u32>(pool, 1, ACTIVE);
+    if (atomic.load<u32>(pool, OPEN)) runChunks(index);
+    atomic.sub<u32>(pool, 1, ACTIVE);
+    if (atomic.load<u32>(pool, WAITING)) atomic.notify(pool + ACTIVE, 1);
   }
 }
 
 /** The generation after `seen`, once there is one. */
 function awaitJob(seen: u32): u32 {
-  const crew = crewAddress();
+  const pool = poolAddress();
   for (let spin = 0; spin < SPINS; spin++) {
-    const now = atomic.load<u32>(crew, GENERATION);
+    const now = atomic.load<u32>(pool, GENERATION);
     if (now != seen) return now;
   }
-  atomic.add<u32>(crew, 1, SLEEPERS);
-  while (atomic.load<u32>(crew, GENERATION) == seen) atomic.wait<u32>(crew + GENERATION, seen, -1);
-  atomic.sub<u32>(crew, 1, SLEEPERS);
-  return atomic.load<u32>(crew, GENERATION);
+  atomic.add<u32>(pool, 1, SLEEPERS);
+  while (atomic.load<u32>(pool, GENERATION) == seen) atomic.wait<u32>(pool + GENERATION, seen, -1);
+  atomic.sub<u32>(pool, 1, SLEEPERS);
+  return atomic.load<u32>(pool, GENERATION);
 }
 
 /** Ends every work loop. */
 export function endThreads(): void {
   if (!THREADS) return;
-  const crew = crewAddress();
-  atomic.store<u32>(crew, 1, STOP);
-  atomic.add<u32>(crew, 1, GENERATION);
-  atomic.notify(crew + GENERATION, MAX_THREADS);
+  const pool = poolAddress();
+  atomic.store<u32>(pool, 1, STOP);
+  atomic.add<u32>(pool, 1, GENERATION);
+  atomic.notify(pool + GENERATION, MAX_THREADS);
 }

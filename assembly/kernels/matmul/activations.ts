@@ -5,7 +5,8 @@
 // One row of activations:   | columns x xBytes, in the order of ../simd.ts | groups x { scale * 2^112 f32 | bias i32 = -8 * sum(q) } |
 //
 // The 2^112 is what f16 weight scales lack when they are read without a multiplication (../half.ts); it is exact, and the limit it sets,
-// activations below 8.3 million, is that of llama.cpp's f16 scales. Narrow rows hold the bias as i16 with 16 zero bits above it: as it enters the kernel's i16 sums, in the first of a row's two lanes.
+// activations below 8.3 million, is that of llama.cpp's f16 scales. Narrow rows hold the bias as i16 with 16 zero bits above it: as it
+// enters the kernel's i16 sums, in the first of a row's two lanes.
 
 import { GROUP } from "../../layout/blocks";
 import { REBIAS } from "../half";

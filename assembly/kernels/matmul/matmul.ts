@@ -5,7 +5,7 @@
 
 import { GROUP } from "../../layout/blocks";
 import { BAND_ROWS, TILE_ROWS } from "../../layout/tile";
-import { parameter, setParameter, share, threadCount } from "../../runtime/threads";
+import { parallelFor, parameter, setParameter, threadCount } from "../../runtime/threads";
 import { fromHalf } from "../half";
 import { RELAXED } from "../simd";
 import { groupBytes, Matrix, scaleBytes } from "./matrix";
@@ -25,7 +25,7 @@ export function matmul(out: usize, m: Matrix, x: usize, tokens: i32): void {
   setParameter(2, x);
   setParameter(3, tokens);
   setParameter(4, step);
-  share(matmulShared, (m.rows + step - 1) / step);
+  parallelFor(matmulShared, (m.rows + step - 1) / step);
 }
 
 /** Rows of a chunk: a few chunks for each thread, so that one which is held up costs little. */

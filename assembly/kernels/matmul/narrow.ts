@@ -16,21 +16,18 @@ import {
   SUMS,
   TILE_ROWS,
 } from "../../layout/tile";
-import { halfKeep, smallHalves } from "../half";
+import { halvesMask, loadScaledHalves } from "../half";
 import { dotNarrow } from "../simd";
 import { activationBytes } from "./activations";
 import { groupBytes, Matrix, scaleBytes } from "./matrix";
-import { accumulate, storeRows } from "./results";
+import { accumulate, storeTile } from "./results";
 
 // Loaded once a call: V8 would build a constant anew at every use inside a loop.
 const MASK = memory.data<u8>([15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15], 16);
 
-/** Bytes of a token's results of two bands. */
-const HALF_OUT: usize = 2 * BAND_ROWS * 4;
-
-/** Rows from..to-1 of out f32[tokens][m.rows] = narrow activations at x, times m; `from` is a multiple of TILE_ROWS. */
+/** Rows from..to-1 of out f32[tokens][m.rows] = M x, with narrow activations at x; `from` is a multiple of TILE_ROWS. */
 export function matmulNarrow(out: usize, m: Matrix, x: usize, tokens: i32, from: i32, to: i32): void {
-  const groups = m.columns / GROUP;
+  const groups = <usize>(m.columns / GROUP);
   const stride = activationBytes(m.columns, true);
   const outStride = <usize>m.rows * 4;
   const skipped = <usize>(from / TILE_ROWS) * groups;
@@ -38,26 +35,28 @@ export function matmulNarrow(out: usize, m: Matrix, x: usize, tokens: i32, from:
   let scales = m.scales + skipped * scaleBytes(m);
   out += 4 * <usize>from;
   for (let row = from; row < to; row += TILE_ROWS) {
-    const rows = m.rows - row;
     let at = x;
     let target = out;
     let left = tokens;
     for (; left >= 2 && !m.int8; left -= 2) {
-      tileInt4x2(target, outStride, rows, quants, scales, at, stride, groups);
+      tileInt4x2(m, row, target, quants, scales, at);
       at += 2 * stride;
       target += 2 * outStride;
     }
     for (; left > 0; left--) {
-      if (m.int8) tileInt8(target, rows, quants, scales, at, groups);
-      else tileInt4(target, rows, quants, scales, at, groups);
+      if (m.int8) tileInt8(m, row, target, quants, scales, at);
+      else tileInt4(m, row, target, quants, scales, at);
       at += stride;
       target += outStride;
     }
-    quants += <usize>groups * groupBytes(m);
-    scales += <usize>groups * scaleBytes(m);
+    quants += groups * groupBytes(m);
+    scales += groups * scaleBytes(m);
     out += 4 * TILE_ROWS;
   }
 }
+
+// A tile: its sixteen rows from `row` on, f32 at `out` (as many as there are), from weights at `quants` and scales at `scales` and the
+// activations at `x`.
 
 /** i32x4, one a row: the two lanes of a row together. */
 // @ts-ignore: decorator
@@ -79,14 +78,6 @@ function dotVector(acc: v128, weights: v128, x0: v128, x1: v128, mask: v128): v1
   return dotNarrow(dotNarrow(acc, x0, v128.and(weights, mask)), x1, highNibbles(weights, mask));
 }
 
-/** Stores the results of two bands, as many rows as there are. */
-// @ts-ignore: decorator
-@inline
-function storeHalf(target: usize, upper: v128, lower: v128, rows: i32): void {
-  storeRows(target, upper, rows);
-  storeRows(target + 4 * BAND_ROWS, lower, rows - BAND_ROWS);
-}
-
 /** Activations 4 i .. 4 i + 3 of a vector of sixteen, in every lane. */
 // @ts-ignore: decorator
 @inline
@@ -97,16 +88,16 @@ function four(x: v128, i: i32): v128 {
   return i8x16.shuffle(x, x, 12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15);
 }
 
-/** Sixteen int4 rows of one token. */
-function tileInt4(out: usize, rows: i32, quants: usize, scales: usize, x: usize, groups: i32): void {
+/** An int4 tile and one token. */
+function tileInt4(m: Matrix, row: i32, out: usize, quants: usize, scales: usize, x: usize): void {
   const mask = v128.load(MASK);
-  const keep = halfKeep();
-  let xScales = x + <usize>groups * (3 * GROUP);
+  const keep = halvesMask();
+  let xScales: usize = x + 3 * <usize>m.columns;
   let sum0 = f32x4.splat(0);
   let sum1 = sum0;
   let sum2 = sum0;
   let sum3 = sum0;
-  for (const end = x + <usize>groups * GROUP; x < end; x += GROUP) {
+  for (const end = x + <usize>m.columns; x < end; x += GROUP) {
     let a = v128.load32_splat(xScales, 4);
     let b = a;
     let c = a;
@@ -137,33 +128,23 @@ function tileInt4(out: usize, rows: i32, quants: usize, scales: usize, x: usize,
     b = dotVector(b, v128.load(quants, 112), x0, x1, mask);
     c = dotVector(c, v128.load(quants, 176), x0, x1, mask);
     d = dotVector(d, v128.load(quants, 240), x0, x1, mask);
-    sum0 = accumulate(sum0, rowSums(a), smallHalves(scales, keep), xScales);
-    sum1 = accumulate(sum1, rowSums(b), smallHalves(scales + 8, keep), xScales);
-    sum2 = accumulate(sum2, rowSums(c), smallHalves(scales + 16, keep), xScales);
-    sum3 = accumulate(sum3, rowSums(d), smallHalves(scales + 24, keep), xScales);
+    sum0 = accumulate(sum0, rowSums(a), loadScaledHalves(scales, keep), xScales);
+    sum1 = accumulate(sum1, rowSums(b), loadScaledHalves(scales + 8, keep), xScales);
+    sum2 = accumulate(sum2, rowSums(c), loadScaledHalves(scales + 16, keep), xScales);
+    sum3 = accumulate(sum3, rowSums(d), loadScaledHalves(scales + 24, keep), xScales);
     quants += GROUP_BYTES_INT4;
     scales += SCALE_BYTES_INT4;
     xScales += 8;
   }
-  storeHalf(out, sum0, sum1, rows);
-  storeHalf(out + HALF_OUT, sum2, sum3, rows - 8);
+  storeTile(out, sum0, sum1, sum2, sum3, m.rows - row);
 }
 
-/** Sixteen int4 rows of two tokens. */
-function tileInt4x2(
-  out: usize,
-  outStride: usize,
-  rows: i32,
-  quants: usize,
-  scales: usize,
-  x0: usize,
-  stride: usize,
-  groups: i32,
-): void {
-  const keep = halfKeep();
+/** An int4 tile and two tokens, neighbours at x and at out. */
+function tileInt4x2(m: Matrix, row: i32, out: usize, quants: usize, scales: usize, x0: usize): void {
+  const keep = halvesMask();
   const mask = v128.load(MASK);
-  const x1 = x0 + stride;
-  let xScales = <usize>groups * (3 * GROUP); // from x0, x1
+  const x1 = x0 + activationBytes(m.columns, true);
+  let xScales: usize = 3 * <usize>m.columns; // from x0, x1
   let sa0 = f32x4.splat(0);
   let sa1 = sa0;
   let sb0 = sa0;
@@ -172,7 +153,7 @@ function tileInt4x2(
   let sc1 = sa0;
   let sd0 = sa0;
   let sd1 = sa0;
-  for (let at: usize = 0, end = <usize>groups * GROUP; at < end; ) {
+  for (let at: usize = 0, end = <usize>m.columns; at < end; ) {
     let a0 = v128.load32_splat(x0 + xScales, 4);
     let a1 = v128.load32_splat(x1 + xScales, 4);
     let b0 = a0;
@@ -187,53 +168,43 @@ function tileInt4x2(
       const p1 = v128.load32_splat(x1 + at);
       const q1 = v128.load32_splat(x1 + at, 4);
       let w = v128.load(quants);
-      let l = v128.and(w, mask);
-      let h = highNibbles(w, mask);
-      a0 = dotNarrow(dotNarrow(a0, p0, l), q0, h);
-      a1 = dotNarrow(dotNarrow(a1, p1, l), q1, h);
+      a0 = dotVector(a0, w, p0, q0, mask);
+      a1 = dotVector(a1, w, p1, q1, mask);
       w = v128.load(quants, 64);
-      l = v128.and(w, mask);
-      h = highNibbles(w, mask);
-      b0 = dotNarrow(dotNarrow(b0, p0, l), q0, h);
-      b1 = dotNarrow(dotNarrow(b1, p1, l), q1, h);
+      b0 = dotVector(b0, w, p0, q0, mask);
+      b1 = dotVector(b1, w, p1, q1, mask);
       w = v128.load(quants, 128);
-      l = v128.and(w, mask);
-      h = highNibbles(w, mask);
-      c0 = dotNarrow(dotNarrow(c0, p0, l), q0, h);
-      c1 = dotNarrow(dotNarrow(c1, p1, l), q1, h);
+      c0 = dotVector(c0, w, p0, q0, mask);
+      c1 = dotVector(c1, w, p1, q1, mask);
       w = v128.load(quants, 192);
-      l = v128.and(w, mask);
-      h = highNibbles(w, mask);
-      d0 = dotNarrow(dotNarrow(d0, p0, l), q0, h);
-      d1 = dotNarrow(dotNarrow(d1, p1, l), q1, h);
+      d0 = dotVector(d0, w, p0, q0, mask);
+      d1 = dotVector(d1, w, p1, q1, mask);
       quants += 16;
     }
     quants += GROUP_BYTES_INT4 - 64;
-    let scale = smallHalves(scales, keep);
+    let scale = loadScaledHalves(scales, keep);
     sa0 = accumulate(sa0, rowSums(a0), scale, x0 + xScales);
     sa1 = accumulate(sa1, rowSums(a1), scale, x1 + xScales);
-    scale = smallHalves(scales + 8, keep);
+    scale = loadScaledHalves(scales + 8, keep);
     sb0 = accumulate(sb0, rowSums(b0), scale, x0 + xScales);
     sb1 = accumulate(sb1, rowSums(b1), scale, x1 + xScales);
-    scale = smallHalves(scales + 16, keep);
+    scale = loadScaledHalves(scales + 16, keep);
     sc0 = accumulate(sc0, rowSums(c0), scale, x0 + xScales);
     sc1 = accumulate(sc1, rowSums(c1), scale, x1 + xScales);
-    scale = smallHalves(scales + 24, keep);
+    scale = loadScaledHalves(scales + 24, keep);
     sd0 = accumulate(sd0, rowSums(d0), scale, x0 + xScales);
     sd1 = accumulate(sd1, rowSums(d1), scale, x1 + xScales);
     scales += SCALE_BYTES_INT4;
     xScales += 8;
   }
-  storeHalf(out, sa0, sb0, rows);
-  storeHalf(out + outStride, sa1, sb1, rows);
-  storeHalf(out + HALF_OUT, sc0, sd0, rows - 8);
-  storeHalf(out + HALF_OUT + outStride, sc1, sd1, rows - 8);
+  storeTile(out, sa0, sb0, sc0, sd0, m.rows - row);
+  storeTile(out + 4 * <usize>m.rows, sa1, sb1, sc1, sd1, m.rows - row);
 }
 
-/** Sixteen int8 rows of one token. */
-function tileInt8(out: usize, rows: i32, quants: usize, scales: usize, x: usize, groups: i32): void {
-  const keep = halfKeep();
-  const columns = <usize>groups * GROUP;
+/** An int8 tile and one token. */
+function tileInt8(m: Matrix, row: i32, out: usize, quants: usize, scales: usize, x: usize): void {
+  const keep = halvesMask();
+  const columns = <usize>m.columns;
   let high = x + columns;
   let low = high + columns;
   let xScales = low + columns;
@@ -270,21 +241,20 @@ function tileInt8(out: usize, rows: i32, quants: usize, scales: usize, x: usize,
       low += 4;
     }
     quants += GROUP_BYTES_INT8 - BAND_BYTES_INT8;
-    sum0 = accumulate(sum0, planes(a, e, scales), smallHalves(scales, keep), xScales);
-    sum1 = accumulate(sum1, planes(b, f, scales + 8), smallHalves(scales + 8, keep), xScales);
-    sum2 = accumulate(sum2, planes(c, g, scales + 16), smallHalves(scales + 16, keep), xScales);
-    sum3 = accumulate(sum3, planes(d, i, scales + 24), smallHalves(scales + 24, keep), xScales);
+    sum0 = accumulate(sum0, combineNibbles(a, e, scales), loadScaledHalves(scales, keep), xScales);
+    sum1 = accumulate(sum1, combineNibbles(b, f, scales + 8), loadScaledHalves(scales + 8, keep), xScales);
+    sum2 = accumulate(sum2, combineNibbles(c, g, scales + 16), loadScaledHalves(scales + 16, keep), xScales);
+    sum3 = accumulate(sum3, combineNibbles(d, i, scales + 24), loadScaledHalves(scales + 24, keep), xScales);
     scales += SCALE_BYTES_INT8;
     xScales += 8;
   }
-  storeHalf(out, sum0, sum1, rows);
-  storeHalf(out + HALF_OUT, sum2, sum3, rows - 8);
+  storeTile(out, sum0, sum1, sum2, sum3, m.rows - row);
 }
 
 /** dot(x, w) = 16 dot(h, w) + dot(l, w) - 128 sum(w); `scales` of the band, its sums behind them. */
 // @ts-ignore: decorator
 @inline
-function planes(high: v128, low: v128, scales: usize): v128 {
+function combineNibbles(high: v128, low: v128, scales: usize): v128 {
   const sums = i32x4.shl(v128.load16x4_s(scales, SUMS), 7);
   return i32x4.sub(i32x4.add(i32x4.shl(rowSums(high), 4), rowSums(low)), sums);
 }

@@ -21,3 +21,13 @@ export function storeRows(target: usize, sums: v128, rows: i32): void {
   if (rows > 1) v128.store_lane<f32>(target, sums, 1, 4);
   if (rows > 2) v128.store_lane<f32>(target, sums, 2, 8);
 }
+
+/** Stores the results of a tile, four rows a band, or as many as there are rows. */
+// @ts-ignore: decorator
+@inline
+export function storeTile(target: usize, a: v128, b: v128, c: v128, d: v128, rows: i32): void {
+  storeRows(target, a, rows);
+  storeRows(target + 4 * BAND_ROWS, b, rows - BAND_ROWS);
+  storeRows(target + 8 * BAND_ROWS, c, rows - 2 * BAND_ROWS);
+  storeRows(target + 12 * BAND_ROWS, d, rows - 3 * BAND_ROWS);
+}

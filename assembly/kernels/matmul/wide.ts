@@ -12,11 +12,11 @@ import {
   SCALE_BYTES_INT8,
   TILE_ROWS,
 } from "../../layout/tile";
-import { halfKeep, smallHalves } from "../half";
+import { halvesMask, loadScaledHalves } from "../half";
 import { dotWide } from "../simd";
 import { activationBytes } from "./activations";
 import { groupBytes, Matrix, scaleBytes } from "./matrix";
-import { accumulate, storeRows } from "./results";
+import { accumulate, storeRows, storeTile } from "./results";
 
 // Loaded once a call: V8 would build a constant anew at every use inside a loop.
 const MASK = memory.data<u16>([15, 15, 15, 15, 15, 15, 15, 15], 16);
@@ -25,9 +25,9 @@ const X_GROUP: usize = GROUP * 2;
 const X_VECTOR: usize = 16; // of 8 activations
 const BANDS: usize = TILE_ROWS / BAND_ROWS;
 
-/** Rows from..to-1 of out f32[tokens][m.rows] = wide activations at x, times m; `from` is a multiple of TILE_ROWS. */
+/** Rows from..to-1 of out f32[tokens][m.rows] = M x, with wide activations at x; `from` is a multiple of TILE_ROWS. */
 export function matmulWide(out: usize, m: Matrix, x: usize, tokens: i32, from: i32, to: i32): void {
-  const groups = m.columns / GROUP;
+  const groups = <usize>(m.columns / GROUP);
   const stride = activationBytes(m.columns, false);
   const outStride = <usize>m.rows * 4;
   const skipped = <usize>(from / TILE_ROWS) * groups;
@@ -36,15 +36,15 @@ export function matmulWide(out: usize, m: Matrix, x: usize, tokens: i32, from: i
   out += 4 * <usize>from;
   const fours = tokens & ~3;
   for (let row = from; row < to; row += TILE_ROWS) {
-    const rows = m.rows - row;
     for (let band: usize = 0; band < BANDS; band++) {
       const q = quants + (band * groupBytes(m)) / BANDS;
       const s = scales + band * BAND_SCALE_BYTES;
+      const bandRow = row + BAND_ROWS * <i32>band;
       let at = x;
       let target = out + 4 * BAND_ROWS * band;
       for (let token = 0; token < fours; token += 4) {
-        if (m.int8) bandInt8x4(target, outStride, rows - BAND_ROWS * <i32>band, q, s, at, stride, groups);
-        else bandInt4x4(target, outStride, rows - BAND_ROWS * <i32>band, q, s, at, stride, groups);
+        if (m.int8) bandInt8x4(m, bandRow, target, q, s, at);
+        else bandInt4x4(m, bandRow, target, q, s, at);
         at += 4 * stride;
         target += 4 * outStride;
       }
@@ -52,55 +52,40 @@ export function matmulWide(out: usize, m: Matrix, x: usize, tokens: i32, from: i
     for (let token = fours; token < tokens; token++) {
       const at = x + <usize>token * stride;
       const target = out + <usize>token * outStride;
-      if (m.int8) tileInt8(target, rows, quants, scales, at, groups);
-      else tileInt4(target, rows, quants, scales, at, groups);
+      if (m.int8) tileInt8(m, row, target, quants, scales, at);
+      else tileInt4(m, row, target, quants, scales, at);
     }
-    quants += <usize>groups * groupBytes(m);
-    scales += <usize>groups * scaleBytes(m);
+    quants += groups * groupBytes(m);
+    scales += groups * scaleBytes(m);
     out += 4 * TILE_ROWS;
   }
 }
 
-function tileInt4(out: usize, rows: i32, quants: usize, scales: usize, x: usize, groups: i32): void {
-  tile(false, out, rows, quants, scales, x, groups);
+// Sixteen rows, or four, from `row` on, f32 at `out` (as many as there are), from weights at `quants` and scales at `scales` and the
+// activations at `x`.
+
+function tileInt4(m: Matrix, row: i32, out: usize, quants: usize, scales: usize, x: usize): void {
+  tile(false, m, row, out, quants, scales, x);
 }
-function tileInt8(out: usize, rows: i32, quants: usize, scales: usize, x: usize, groups: i32): void {
-  tile(true, out, rows, quants, scales, x, groups);
+function tileInt8(m: Matrix, row: i32, out: usize, quants: usize, scales: usize, x: usize): void {
+  tile(true, m, row, out, quants, scales, x);
 }
-function bandInt4x4(
-  out: usize,
-  outStride: usize,
-  rows: i32,
-  quants: usize,
-  scales: usize,
-  x: usize,
-  stride: usize,
-  groups: i32,
-): void {
-  bandOfFour(false, out, outStride, rows, quants, scales, x, stride, groups);
+function bandInt4x4(m: Matrix, row: i32, out: usize, quants: usize, scales: usize, x: usize): void {
+  bandOfFour(false, m, row, out, quants, scales, x);
 }
-function bandInt8x4(
-  out: usize,
-  outStride: usize,
-  rows: i32,
-  quants: usize,
-  scales: usize,
-  x: usize,
-  stride: usize,
-  groups: i32,
-): void {
-  bandOfFour(true, out, outStride, rows, quants, scales, x, stride, groups);
+function bandInt8x4(m: Matrix, row: i32, out: usize, quants: usize, scales: usize, x: usize): void {
+  bandOfFour(true, m, row, out, quants, scales, x);
 }
 
 /** Sixteen rows of one token. */
 // @ts-ignore: decorator
 @inline
-function tile(int8: bool, out: usize, rows: i32, quants: usize, scales: usize, x: usize, groups: i32): void {
+function tile(int8: bool, m: Matrix, row: i32, out: usize, quants: usize, scales: usize, x: usize): void {
   const mask = v128.load(MASK);
-  const keep = halfKeep();
+  const keep = halvesMask();
   const band: usize = int8 ? BAND_BYTES_INT8 : BAND_BYTES_INT4;
   const vector: usize = band / 4; // bytes of 8 columns
-  let xScales = x + <usize>groups * X_GROUP;
+  let xScales: usize = x + 2 * <usize>m.columns;
   let sum0 = f32x4.splat(0);
   let sum1 = sum0;
   let sum2 = sum0;
@@ -122,17 +107,14 @@ function tile(int8: bool, out: usize, rows: i32, quants: usize, scales: usize, x
       quants += vector;
     }
     quants += 3 * band;
-    sum0 = accumulate(sum0, a, smallHalves(scales, keep), xScales);
-    sum1 = accumulate(sum1, b, smallHalves(scales + BAND_SCALE_BYTES, keep), xScales);
-    sum2 = accumulate(sum2, c, smallHalves(scales + 2 * BAND_SCALE_BYTES, keep), xScales);
-    sum3 = accumulate(sum3, d, smallHalves(scales + 3 * BAND_SCALE_BYTES, keep), xScales);
+    sum0 = accumulate(sum0, a, loadScaledHalves(scales, keep), xScales);
+    sum1 = accumulate(sum1, b, loadScaledHalves(scales + BAND_SCALE_BYTES, keep), xScales);
+    sum2 = accumulate(sum2, c, loadScaledHalves(scales + 2 * BAND_SCALE_BYTES, keep), xScales);
+    sum3 = accumulate(sum3, d, loadScaledHalves(scales + 3 * BAND_SCALE_BYTES, keep), xScales);
     scales += int8 ? SCALE_BYTES_INT8 : SCALE_BYTES_INT4;
     xScales += 8;
   }
-  storeRows(out, sum0, rows);
-  storeRows(out + 16, sum1, rows - 4);
-  storeRows(out + 32, sum2, rows - 8);
-  storeRows(out + 48, sum3, rows - 12);
+  storeTile(out, sum0, sum1, sum2, sum3, m.rows - row);
 }
 
 /** acc + eight columns of four rows, and the activations of their pairs. */
@@ -150,24 +132,17 @@ function dotVector(int8: bool, acc: v128, quants: usize, x0: v128, x1: v128, x2:
 /** Four rows of four tokens: the weights are unpacked once. */
 // @ts-ignore: decorator
 @inline
-function bandOfFour(
-  int8: bool,
-  out: usize,
-  outStride: usize,
-  rows: i32,
-  quants: usize,
-  scales: usize,
-  x0: usize,
-  stride: usize,
-  groups: i32,
-): void {
+function bandOfFour(int8: bool, m: Matrix, row: i32, out: usize, quants: usize, scales: usize, x0: usize): void {
   const mask = v128.load(MASK);
-  const keep = halfKeep();
+  const keep = halvesMask();
   const band: usize = int8 ? BAND_BYTES_INT8 : BAND_BYTES_INT4;
+  const stride = activationBytes(m.columns, false);
+  const outStride = <usize>m.rows * 4;
+  const rows = m.rows - row;
   const x1 = x0 + stride;
   const x2 = x1 + stride;
   const x3 = x2 + stride;
-  let xScales = <usize>groups * X_GROUP; // from x0, x1, x2, x3
+  let xScales: usize = 2 * <usize>m.columns; // from x0, x1, x2, x3
   let sum0 = f32x4.splat(0);
   let sum1 = sum0;
   let sum2 = sum0;
@@ -191,7 +166,7 @@ function bandOfFour(
       quants += band / 4;
     }
     quants += 3 * band;
-    const scale = smallHalves(scales, keep);
+    const scale = loadScaledHalves(scales, keep);
     sum0 = accumulate(sum0, a0, scale, x0 + xScales);
     sum1 = accumulate(sum1, a1, scale, x1 + xScales);
     sum2 = accumulate(sum2, a2, scale, x2 + xScales);
