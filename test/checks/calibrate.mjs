@@ -25,7 +25,7 @@ const quantize = (name, ...args) => {
 };
 const perplexities = (file) =>
   LANGUAGES.map((language) => {
-    const text = at(`fixtures/text/held-${language}.txt`);
+    const text = at(`../fixtures/text/held-${language}.txt`);
     return zagreus("perplexity", "-m", file, "-f", text, "--context", "512").perplexity;
   });
 
@@ -33,7 +33,7 @@ try {
   const text = join(work, "calibration.txt");
   writeFileSync(
     text,
-    LANGUAGES.map((language) => readFileSync(at(`fixtures/text/calibration-${language}.txt`))).join(""),
+    LANGUAGES.map((language) => readFileSync(at(`../fixtures/text/calibration-${language}.txt`))).join(""),
   );
   const best = perplexities(at("../fixtures/models/zagreus-nano-F16.gguf"));
   const files = {

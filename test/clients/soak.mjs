@@ -2,7 +2,7 @@
 // the model's own, memory must not grow, and afterwards nothing may be in use. Before come 2,500 more to warm up: so long V8 compiles.
 // One JSON object on stdout; exits 1 if anything is wrong.
 //
-//     npm ci --prefix test/clients && node test/clients/soak.mjs [--requests 2000] [--warm-up 2500] [--clients 50]
+//     npm ci --prefix test/clients && node test/clients/soak.mjs [--requests 2000] [--warm-up 2500] [--clients 50] [--seed 0]
 
 import { readFileSync } from "node:fs";
 import { Agent, request } from "node:http";
@@ -14,6 +14,7 @@ const { values: flags } = parseArgs({
     requests: { type: "string", default: "2000" },
     "warm-up": { type: "string", default: "2500" },
     clients: { type: "string", default: "50" },
+    seed: { type: "string", default: "0" },
   },
 });
 const WARM_UP = Number(flags["warm-up"]);
@@ -42,9 +43,9 @@ const schema = {
 };
 const tools = [{ type: "function", function: { name: "pick", parameters: schema } }];
 
-/** The n-th request, always the same. */
+/** The n-th request of a seed, always the same. */
 function plan(n) {
-  const random = generator(n);
+  const random = generator(Number(flags.seed) + n);
   const pick = (list) => list[Math.floor(random() * list.length)];
   const kind = pick(KINDS);
   const prompt = pick(PROMPTS);
