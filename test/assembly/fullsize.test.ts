@@ -19,31 +19,20 @@ import {
   KV_INT8,
   SECTION_TOKENIZER,
 } from "../../assembly/layout/abi";
-import { FIRST_ERROR, HEADER_READY, LOADED } from "../../assembly/layout/status";
+import { LOADED } from "../../assembly/layout/status";
 import { run } from "../support/child";
 import { Core, statusName } from "../support/core";
 import { cachedFullsize, type FullsizeType } from "../support/models/fullsize.mjs";
 import { VARIANTS } from "../support/variants";
 
-/** Feeds a file piece by piece; returns how long plan() took. */
-function loadFrom(path: string, core: Core): number {
-  const { exports: e } = core;
+function* piecesOf(path: string): Generator<Uint8Array> {
   const file = openSync(path, "r");
-  let planMs = 0;
-  let code = e.begin(0, KV_INT8, 0);
-  for (let read = 1; read > 0 && code < FIRST_ERROR; ) {
-    read = readSync(file, core.bytes(e.buffer(), IO_BYTES));
-    code = e.feed(read);
-    if (code === HEADER_READY) {
-      const start = performance.now();
-      code = e.plan();
-      planMs = performance.now() - start;
-    }
+  const piece = new Uint8Array(IO_BYTES);
+  try {
+    for (let read = readSync(file, piece); read > 0; read = readSync(file, piece)) yield piece.subarray(0, read);
+  } finally {
+    closeSync(file);
   }
-  closeSync(file);
-  if (code < FIRST_ERROR) code = e.end();
-  expect(statusName(code), JSON.stringify(core.failure())).toBe(statusName(LOADED));
-  return planMs;
 }
 
 describe.each(VARIANTS)("full size: $name", (variant) => {
@@ -51,7 +40,8 @@ describe.each(VARIANTS)("full size: $name", (variant) => {
     const core = new Core(variant);
     const path = cachedFullsize(type);
     const start = performance.now();
-    const planMs = loadFrom(path, core);
+    const code = core.loadPieces(piecesOf(path), { kvType: KV_INT8 });
+    expect(statusName(code), JSON.stringify(core.failure())).toBe(statusName(LOADED));
     const loadMs = performance.now() - start;
 
     const shape = [INFO_LAYERS, INFO_HIDDEN, INFO_HEADS, INFO_KV_HEADS, INFO_HEAD_SIZE, INFO_VOCABULARY, INFO_TIED];
@@ -74,7 +64,7 @@ describe.each(VARIANTS)("full size: $name", (variant) => {
     const decodeMs = (performance.now() - decodeStart) / 16;
     expect(core.memoryBytes).toBe(before);
     console.log(
-      `${variant.name} ${type}: load ${loadMs.toFixed(0)} ms (plan and vocabulary ${planMs.toFixed(0)} ms), ` +
+      `${variant.name} ${type}: load ${loadMs.toFixed(0)} ms, ` +
         `decode ${decodeMs.toFixed(1)} ms per token, memory ${(before / 1e6).toFixed(0)} MB`,
     );
   });

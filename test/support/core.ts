@@ -72,6 +72,15 @@ export function compiled(variant: Variant): WebAssembly.Module {
   return module;
 }
 
+/** A file in pieces of these lengths, used in turn. */
+function* cut(file: Uint8Array, lengths: readonly number[]): Generator<Uint8Array> {
+  for (let offset = 0, turn = 0; offset < file.length; turn++) {
+    const piece = file.subarray(offset, offset + lengths[turn % lengths.length]!);
+    offset += piece.length;
+    yield piece;
+  }
+}
+
 /** One instance of the core. */
 export class Core {
   readonly exports: CoreExports;
@@ -107,13 +116,16 @@ export class Core {
 
   /** Feeds a whole file; returns LOADED or the error. */
   load(file: Uint8Array, options: LoadOptions = {}): number {
-    const { contextLength = 0, kvType = KV_F32, memoryBudget = 0, chunks = [IO_BYTES] } = options;
+    return this.loadPieces(cut(file, options.chunks ?? [IO_BYTES]), options);
+  }
+  /** The same for a file in pieces of at most IO_BYTES. */
+  loadPieces(pieces: Iterable<Uint8Array>, options: LoadOptions = {}): number {
+    const { contextLength = 0, kvType = KV_F32, memoryBudget = 0 } = options;
     const { exports: e } = this;
     let code = e.begin(contextLength, kvType, memoryBudget);
-    for (let offset = 0, turn = 0; code < FIRST_ERROR && offset < file.length; turn++) {
-      const piece = file.subarray(offset, offset + chunks[turn % chunks.length]!);
+    for (const piece of pieces) {
+      if (code >= FIRST_ERROR) return code;
       this.bytes(e.buffer(), piece.length).set(piece);
-      offset += piece.length;
       code = e.feed(piece.length);
       if (code === HEADER_READY) code = e.plan();
     }
