@@ -7,7 +7,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { startHub } from "../hub_server";
+import { startHub } from "../support/hub_server";
 import { installPackage, output, RUNTIMES } from "./installed.mjs";
 
 const CHECKPOINT = new URL("../fixtures/zagreus-nano-hf/", import.meta.url);
