@@ -95,6 +95,8 @@ test("standard input: the prompt without its newline, or the model", () => {
   for (const input of [PROMPT, `${PROMPT}\n`, `${PROMPT}\r\n`, `\ufeff${PROMPT}`]) {
     expect(said(json(wasi([...args, ...model()], { input })))).toEqual(expected);
   }
+  const file = [...args, "-f", ".gitignore", ...model()];
+  expect(said(json(wasi(file)))).toEqual(said(json(node(file))));
   const input = readFileSync(join(ROOT, MODEL));
   expect(said(json(wasi([...args, PROMPT, ...model("-")], { input })))).toEqual(expected);
 });
