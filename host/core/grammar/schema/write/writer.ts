@@ -43,8 +43,9 @@ export class Writer {
 
   /** Writes a rule at every step. @returns all rules, the root first */
   *run(): Steps<string> {
-    const root = this.write([this.reader.root()], "#");
-    if (root === undefined) throw badSchema("#", this.#nothing());
+    const schema = this.reader.root();
+    const root = this.write([schema], "#");
+    if (root === undefined) throw badSchema(this.#blame(schema), this.#nothing());
     this.rules.define(this.#name, root);
     for (let task = this.#open.pop(); task; task = this.#open.pop()) {
       yield;
@@ -93,6 +94,18 @@ export class Writer {
       types & BOOLEAN ? '("true" | "false")' : undefined,
       types & NULL ? '"null"' : undefined,
     ]);
+  }
+
+  /** Where it lies that nothing is valid: the keyword, or the schema. */
+  #blame({ path, parts }: SchemaNode): string {
+    const { ways, reader } = this;
+    const { allOf = [], references = [], not, anyOf, oneOf } = parts;
+    const inner = [...allOf, ...references.map((reference) => reader.target(reference))];
+    const empty = inner.find((node) => ways.of(node).length === 0);
+    if (empty) return this.#blame(empty);
+    if (not && ways.ofNot(not).length === 0) return `${path}/not`;
+    if (anyOf) return `${path}/anyOf`;
+    return oneOf ? `${path}/oneOf` : path;
   }
 
   /** Why nothing is valid, as far as that is known. */
