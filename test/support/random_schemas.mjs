@@ -10,7 +10,11 @@ const PATTERNS = [
   "^\\w+@\\w+$",
   "(a|bc)+d?",
   "^[^a-z\\s]{1,4}$",
-  "^\\p?\\.$".replace("\\p", "x"),
+  "^x?\\.$",
+  "^(?!no$)[a-z]{1,5}$",
+  "^(?=.{2,4}$)\\p{L}+$",
+  "\\bcat\\b",
+  "^[a-z-]*(?<!-)$",
 ];
 const FORMATS = ["date", "time", "date-time", "duration", "uuid", "email", "hostname", "ipv4", "ipv6", "uri"];
 const KEYS = [
@@ -46,6 +50,12 @@ const string = fc.oneof(
     .map(([least, more]) => ({ type: "string", minLength: least, maxLength: least + more })),
   fc.constantFrom(...PATTERNS).map((pattern) => ({ type: "string", pattern })),
   fc.constantFrom(...FORMATS).map((format) => ({ type: "string", format })),
+  fc
+    .tuple(fc.constantFrom(...PATTERNS), fc.nat(3), fc.nat(5))
+    .map(([pattern, least, more]) => ({ type: "string", pattern, minLength: least, maxLength: least + more })),
+  fc
+    .array(fc.constantFrom("a", "ab", "", "è"), { minLength: 1, maxLength: 3 })
+    .map((values) => ({ type: "string", not: { enum: values } })),
 );
 
 function bounded(type, value) {
@@ -140,6 +150,33 @@ const { schema } = fc.letrec((tie) => {
     required: ["next"],
     additionalProperties: false,
   }));
+  const few = fc.uniqueArray(scalar, { minLength: 1, maxLength: 4, selector: (value) => JSON.stringify(value) });
+  const counted = fc
+    .tuple(inner, inner, fc.nat(2), optional(fc.nat(2)), fc.nat(3))
+    .map(([items, contains, minContains, more, maxItems]) =>
+      defined({
+        type: "array",
+        items,
+        contains,
+        minContains,
+        maxContains: more === undefined ? undefined : minContains + more,
+        maxItems: minContains + maxItems,
+      }),
+    );
+  const chosen = fc.oneof(
+    fc.tuple(object, inner, inner, inner).map(([base, test, yes, no]) => conditional(base, test, yes, no)),
+    fc.tuple(inner, inner).map(([a, b]) => ({ allOf: [a], not: b })),
+    fc.array(inner, { minLength: 2, maxLength: 3 }).map((oneOf) => ({ oneOf })),
+    fc.tuple(object, key, key).map(([base, a, b]) => ({ ...base, dependentRequired: { [a]: [b] } })),
+    fc.tuple(object, key, object).map(([base, name, other]) => ({ ...base, dependentSchemas: { [name]: other } })),
+    fc.tuple(object, object).map(([a, b]) => ({ allOf: [a, { ...b, unevaluatedProperties: false }] })),
+    fc.tuple(object, object).map(([a, b]) => ({ type: "object", allOf: [a, b], unevaluatedProperties: false })),
+    fc
+      .tuple(inner, inner)
+      .map(([a, b]) => ({ type: "array", allOf: [{ prefixItems: [a, b] }], unevaluatedItems: false })),
+    few.map((values) => ({ type: "array", items: { enum: values }, uniqueItems: true })),
+    counted,
+  );
   return {
     schema: fc.oneof(
       { maxDepth: 3, depthSize: "small" },
@@ -159,13 +196,17 @@ const { schema } = fc.letrec((tie) => {
         })),
       },
       { weight: 1, arbitrary: fc.tuple(object, object).map((allOf) => ({ allOf })) },
+      { weight: 3, arbitrary: chosen },
       { weight: 1, arbitrary: node.map((node) => ({ $ref: "#/$defs/node", $defs: { node } })) },
       { weight: 1, arbitrary: fc.constantFrom(true, {}, { type: "object" }, { type: "array", maxItems: 2 }) },
     ),
   };
 });
 
-/** Definitions can be referred to from the root only. */
+// biome-ignore lint/suspicious/noThenProperty: the keyword
+const conditional = (base, test, yes, no) => ({ ...base, if: test, then: yes, else: no });
+
+/** Definitions can be referred to from the root only, by their place or by their anchor. */
 function hoisted(schema) {
   const definitions = [];
   const visit = (value) => {
@@ -175,9 +216,10 @@ function hoisted(schema) {
     const name = `node${definitions.length}`;
     definitions.push(name);
     const at = definitions.length - 1;
-    const text = JSON.stringify(value.$defs.node).replaceAll('"#/$defs/node"', `"#/$defs/${name}"`);
-    definitions[at] = [name, visit(JSON.parse(text))];
-    return { $ref: `#/$defs/${name}` };
+    const reference = at % 2 ? `#${name}` : `#/$defs/${name}`;
+    const text = JSON.stringify(value.$defs.node).replaceAll('"#/$defs/node"', `"${reference}"`);
+    definitions[at] = [name, { $anchor: name, ...visit(JSON.parse(text)) }];
+    return { $ref: reference };
   };
   const root = visit(schema);
   return definitions.length > 0 ? { ...root, $defs: Object.fromEntries(definitions) } : root;
