@@ -4,6 +4,7 @@ import type { Inspect, Load } from "../core/host/api.js";
 import { createHost } from "../core/host/create_host.js";
 import type { OffloadOptions } from "../core/offload/api.js";
 import { startWorker } from "./offload.js";
+import { packageFile } from "./package_files.js";
 import { platform } from "./platform.js";
 import { canBeOpenedElsewhere, openSource, type PreparedSource, prepareSource, type Source } from "./source.js";
 
@@ -20,8 +21,11 @@ export interface BrowserLoadOptions extends OffloadOptions {
   cache?: boolean | undefined;
 }
 
-/** The model that comes with the package: zagreus-nano, int8. */
-export const bundledModel = new URL("../host/models/zagreus-nano-Q8_0.gguf", import.meta.url);
+/**
+ * The model that comes with the package: zagreus-nano, int8. Bundlers do not ship its 5 MB; where they shall, import it from
+ * "zagreus-edge/bundled-model".
+ */
+export const bundledModel = packageFile("../host/models/zagreus-nano-Q8_0.gguf");
 
 const host = createHost<Source, BrowserLoadOptions, PreparedSource>({
   ...platform,

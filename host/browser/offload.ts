@@ -1,11 +1,14 @@
 // The worker that has an offloaded model.
 
 import type { StartThread } from "../core/offload/load.js";
+import { isModule, packageFile } from "./package_files.js";
 import { whatFailed } from "./threads.js";
 
 /** Starts model_thread.ts. */
 export const startWorker: StartThread = ({ message, failed }) => {
-  const worker = new Worker(new URL("./browser-worker.js", import.meta.url), { type: "module" });
+  const worker = isModule
+    ? new Worker(new URL("./browser-worker.js", import.meta.url), { type: "module" })
+    : new Worker(packageFile("browser-worker.js"), { type: "module" });
   const life = new AbortController();
   const lock = `zagreus-edge worker ${performance.timeOrigin} ${Math.random()}`;
   worker.onmessage = ({ data }) => {

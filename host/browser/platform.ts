@@ -3,15 +3,18 @@
 import type { Build } from "../core/api/api.js";
 import type { Platform } from "../core/model/model.js";
 import { macrotask } from "./macrotask.js";
+import { isModule, packageFile } from "./package_files.js";
 import { request } from "./request.js";
 import { threads } from "./threads.js";
 
 /** Written out, so that bundlers find the files. */
 const CORES: Record<Build, URL> = {
-  simd: new URL("./zagreus-simd.wasm", import.meta.url),
-  relaxed: new URL("./zagreus-relaxed.wasm", import.meta.url),
-  "simd-mt": new URL("./zagreus-simd-mt.wasm", import.meta.url),
-  "relaxed-mt": new URL("./zagreus-relaxed-mt.wasm", import.meta.url),
+  simd: isModule ? new URL("./zagreus-simd.wasm", import.meta.url) : packageFile("zagreus-simd.wasm"),
+  relaxed: isModule ? new URL("./zagreus-relaxed.wasm", import.meta.url) : packageFile("zagreus-relaxed.wasm"),
+  "simd-mt": isModule ? new URL("./zagreus-simd-mt.wasm", import.meta.url) : packageFile("zagreus-simd-mt.wasm"),
+  "relaxed-mt": isModule
+    ? new URL("./zagreus-relaxed-mt.wasm", import.meta.url)
+    : packageFile("zagreus-relaxed-mt.wasm"),
 };
 
 export const platform: Platform = {

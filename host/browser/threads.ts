@@ -1,6 +1,7 @@
 // Threads, which need memory that can be shared: a cross-origin isolated page.
 
 import { MAX_DEFAULT_THREADS, type ThreadSupport } from "../core/wasm/threads.js";
+import { isModule, packageFile } from "./package_files.js";
 
 /** Service workers cannot start any, even where memory may be shared. */
 export const threads: ThreadSupport | undefined =
@@ -10,7 +11,9 @@ export const threads: ThreadSupport | undefined =
         defaultCount: Math.min(navigator.hardwareConcurrency || 1, MAX_DEFAULT_THREADS),
         mayBlock: typeof document === "undefined",
         start(task, { ready, failed }) {
-          const worker = new Worker(new URL("./browser-thread.js", import.meta.url), { type: "module" });
+          const worker = isModule
+            ? new Worker(new URL("./browser-thread.js", import.meta.url), { type: "module" })
+            : new Worker(packageFile("browser-thread.js"), { type: "module" });
           worker.onmessage = ready;
           worker.onerror = (event) => failed(whatFailed(event));
           worker.postMessage(task);

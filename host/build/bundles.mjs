@@ -21,7 +21,7 @@ export async function buildBundles(version) {
     edgeBundles(),
     ...browserBundles(),
     build({ ...shared, entryPoints: ["host/node/threads/compute_thread.ts"], outfile: "dist/compute_thread.js" }),
-    commandBundle(version),
+    ...commandBundles(version),
   ]);
   const inputs = bundles.flatMap(({ metafile }) => Object.keys(metafile.inputs));
   const packages = packagesOf(inputs);
@@ -74,21 +74,25 @@ function edgeBundles() {
   });
 }
 
-function commandBundle(version) {
-  return build({
+/** dist/cli.js starts dist/command.js, unless Node is too old to read it. */
+function commandBundles(version) {
+  const start = build({
+    ...shared,
+    target: "node14",
+    entryPoints: ["host/node/cli/start.ts"],
+    outfile: "dist/cli.js",
+    external: ["./main.js"],
+    banner: { js: "#!/usr/bin/env node" },
+  });
+  const command = build({
     ...shared,
     entryPoints: ["host/node/cli/main.ts"],
-    outfile: "dist/cli.js",
+    outfile: "dist/main.js",
     define: { ZAGREUS_VERSION: JSON.stringify(version) },
-    banner: {
-      // CommonJS packages in the bundle call require().
-      js: [
-        "#!/usr/bin/env node",
-        'import { createRequire } from "node:module";',
-        "const require = createRequire(import.meta.url);",
-      ].join("\n"),
-    },
+    // CommonJS packages in the bundle call require().
+    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
   });
+  return [start, command];
 }
 
 /** Writes the probes of capabilities.ts as files, for Cloudflare Workers: a module there is a file. */
@@ -112,6 +116,7 @@ function browserBundles() {
     build({ ...browser, ...split, chunkNames: "browser-[hash]", entryPoints: entry("browser", "index") }),
     build({ ...browser, entryPoints: entry("browser-worker", "model_thread"), outdir: "dist" }),
     build({ ...browser, entryPoints: entry("browser-thread", "compute_thread"), outdir: "dist" }),
+    build({ ...browser, entryPoints: entry("bundled-model", "bundled_model"), outdir: "dist" }),
   ];
 }
 

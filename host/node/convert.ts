@@ -1,6 +1,6 @@
 // From the path of a checkpoint to a GGUF file. Paths are relative to dist/, where this file is bundled to.
 
-import { readFile, realpath, stat } from "node:fs/promises";
+import { realpath, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { calibratedRounding } from "../../quant/calibration/calibrate.js";
@@ -17,7 +17,7 @@ import {
 import { invalidOption, ZagreusError } from "../core/api/errors.js";
 import { outputPath, writeAtomically } from "./files/output_file.js";
 import { openDirectory } from "./files/random_access.js";
-import { fileAt } from "./package_files.js";
+import { fileAt, readPackageFile } from "./package_files.js";
 
 export interface CheckpointOptions {
   /** Name of the model; by default the directory's or the hub repository's, or what a GGUF file says. */
@@ -45,9 +45,9 @@ export interface QuantizeOptions extends CheckpointOptions {
 }
 
 const FILES = {
-  quantizer: fileAt(new URL("./zagreus-quantizer.wasm", import.meta.url), "zagreus-quantizer.wasm"),
-  calibrate: fileAt(new URL("./zagreus-calibrate.wasm", import.meta.url), "zagreus-calibrate.wasm"),
-  text: fileAt(new URL("./calibration.txt", import.meta.url), "calibration.txt"),
+  quantizer: fileAt(() => new URL("./zagreus-quantizer.wasm", import.meta.url), "zagreus-quantizer.wasm"),
+  calibrate: fileAt(() => new URL("./zagreus-calibrate.wasm", import.meta.url), "zagreus-calibrate.wasm"),
+  text: fileAt(() => new URL("./calibration.txt", import.meta.url), "calibration.txt"),
 };
 const TYPES: readonly QuantizedType[] = ["q8_0", "q4_0"];
 
@@ -108,7 +108,7 @@ async function chooseRounding(
     core: await compile(FILES.calibrate),
     compensator: await compile(FILES.quantizer),
     quantizer,
-    text: calibrate === true ? await readFile(FILES.text) : calibrate,
+    text: calibrate === true ? await readPackageFile(FILES.text) : calibrate,
     signal,
     macrotask: () => setImmediate(),
     onProgress: (progress) => onProgress?.({ phase: "calibrate", ...progress }),
@@ -116,7 +116,7 @@ async function chooseRounding(
 }
 
 async function compile(file: URL): Promise<WebAssembly.Module> {
-  return new WebAssembly.Module(await readFile(file));
+  return new WebAssembly.Module(await readPackageFile(file));
 }
 
 /** @param inputs gets the real paths of all files that are opened */

@@ -13,7 +13,7 @@ export type { Source } from "./files/source.js";
 
 /** The model that comes with the package: zagreus-nano, int8. */
 export const bundledModel = fileAt(
-  new URL("../host/models/zagreus-nano-Q8_0.gguf", import.meta.url),
+  () => new URL("../host/models/zagreus-nano-Q8_0.gguf", import.meta.url),
   "../host/models/zagreus-nano-Q8_0.gguf",
 );
 

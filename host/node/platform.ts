@@ -1,41 +1,30 @@
 // What Node supplies.
 
-import { readFile } from "node:fs/promises";
 import { setImmediate } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import type { Build } from "../core/api/api.js";
 import type { Primitives } from "../core/host/create_host.js";
 import type { OffloadOptions } from "../core/offload/api.js";
 import { openSource, type Source } from "./files/source.js";
-import { fileAt, packageFile, writtenUrlsAreFiles } from "./package_files.js";
+import { fileAt, packageFile, readPackageFile, writtenUrlsAreFiles } from "./package_files.js";
 import { nodeThreads } from "./threads/threads.js";
 import { workerModelThread } from "./threads/worker_threads.js";
 
 const CORES: Record<Build, URL> = {
-  simd: fileAt(new URL("./zagreus-simd.wasm", import.meta.url), "zagreus-simd.wasm"),
-  relaxed: fileAt(new URL("./zagreus-relaxed.wasm", import.meta.url), "zagreus-relaxed.wasm"),
-  "simd-mt": fileAt(new URL("./zagreus-simd-mt.wasm", import.meta.url), "zagreus-simd-mt.wasm"),
-  "relaxed-mt": fileAt(new URL("./zagreus-relaxed-mt.wasm", import.meta.url), "zagreus-relaxed-mt.wasm"),
+  simd: fileAt(() => new URL("./zagreus-simd.wasm", import.meta.url), "zagreus-simd.wasm"),
+  relaxed: fileAt(() => new URL("./zagreus-relaxed.wasm", import.meta.url), "zagreus-relaxed.wasm"),
+  "simd-mt": fileAt(() => new URL("./zagreus-simd-mt.wasm", import.meta.url), "zagreus-simd-mt.wasm"),
+  "relaxed-mt": fileAt(() => new URL("./zagreus-relaxed-mt.wasm", import.meta.url), "zagreus-relaxed-mt.wasm"),
 };
 
 export const node: Primitives<Source, OffloadOptions> = {
   /** At once, which takes 2 ms: Node 24 may end a process that only waits for WebAssembly.compile(). */
-  module: async (build) => new WebAssembly.Module(await readCore(CORES[build])),
+  module: async (build) => new WebAssembly.Module(await readPackageFile(CORES[build])),
   macrotask: () => setImmediate(),
   threads: nodeThreads,
   open: openSource,
   modelThread: { start: workerModelThread(startModelThread) },
 };
-
-async function readCore(file: URL): Promise<Uint8Array<ArrayBuffer>> {
-  try {
-    return new Uint8Array(await readFile(file));
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    const remedy = 'a bundler must leave the package alone (in Next.js: serverExternalPackages: ["zagreus-edge"])';
-    throw new Error(`${reason}; ${remedy}`, { cause });
-  }
-}
 
 function startModelThread(): Worker {
   const options = { execArgv: [] };

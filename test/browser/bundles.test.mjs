@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { build as esbuild } from "esbuild";
-import { createServer } from "vite";
+import { createServer, build as viteBuild } from "vite";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { browser, MODEL, ROOT, serve } from "./harness.mjs";
 
@@ -72,6 +72,14 @@ async function write(folder, isolated) {
   return results;
 }
 
+/** Puts the cores and workers into `folder`. */
+function copyLoaded(folder) {
+  const dist = join(project, "node_modules/zagreus-edge/dist");
+  for (const name of readdirSync(dist)) {
+    if (/^browser-|^zagreus-(simd|relaxed)/.test(name)) copyFileSync(join(dist, name), join(project, folder, name));
+  }
+}
+
 /** Relaxed SIMD or not, which a busy machine may decide otherwise every time. */
 async function expectToWork(folder) {
   const [{ text }, ...others] = await write(folder, true);
@@ -88,7 +96,43 @@ test("Vite builds it without configuration", async () => {
   await run(process.execPath, args, { cwd: project });
   const assets = readdirSync(join(project, "vite/assets"));
   expect(assets.filter((name) => name.endsWith(".wasm"))).toHaveLength(4);
+  expect(assets.filter((name) => name.endsWith(".gguf"))).toEqual([]); // nobody uses bundledModel
   await expectToWork("vite");
+});
+
+test("Vite ships the bundled model to those who use it", async () => {
+  writeFileSync(
+    join(project, "bundled.js"),
+    'import { bundledModel } from "zagreus-edge/bundled-model"; globalThis.url = bundledModel;',
+  );
+  writeFileSync(join(project, "bundled.html"), PAGE.replace("main", "bundled"));
+  const rollupOptions = { input: join(project, "bundled.html") };
+  await viteBuild({ root: project, configFile: false, logLevel: "error", build: { outDir: "bundled", rollupOptions } });
+  expect(readdirSync(join(project, "bundled/assets")).filter((name) => name.endsWith(".gguf"))).toHaveLength(1);
+});
+
+test("a classic script works when what it loads lies beside it", async () => {
+  await esbuild({
+    absWorkingDir: project,
+    entryPoints: ["main.js"],
+    outdir: "classic",
+    bundle: true,
+    format: "iife",
+    logLevel: "error",
+    logOverride: { "empty-import-meta": "silent" },
+  });
+  writeFileSync(join(project, "classic/index.html"), PAGE.replace(' type="module"', ""));
+  copyLoaded("classic");
+  const server = await serve({ folder: join(project, "classic"), isolated: true });
+  const page = await chromium.open(`${server.url}/index.html`);
+  for (const options of [{}, { offload: true }]) {
+    expect(await page.evaluate((options) => globalThis.write(options), options)).toMatchObject({
+      build: expect.stringMatching(/-mt$/),
+      text: expect.any(String),
+    });
+  }
+  await page.close();
+  await server.close();
 });
 
 test("Vite's development server serves it", async () => {
@@ -109,7 +153,6 @@ test("Vite's development server serves it", async () => {
 });
 
 test("esbuild bundles it; what it loads lies beside the bundle", async () => {
-  const library = join(project, "node_modules/zagreus-edge");
   await esbuild({
     absWorkingDir: project,
     entryPoints: ["main.js", "worker.js"],
@@ -119,10 +162,7 @@ test("esbuild bundles it; what it loads lies beside the bundle", async () => {
     logLevel: "error",
   });
   copyFileSync(join(project, "index.html"), join(project, "esbuild/index.html"));
-  for (const name of readdirSync(join(library, "dist"))) {
-    if (/^browser-|^zagreus-(simd|relaxed)/.test(name))
-      copyFileSync(join(library, "dist", name), join(project, "esbuild", name));
-  }
+  copyLoaded("esbuild");
   await expectToWork("esbuild");
 });
 

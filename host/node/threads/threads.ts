@@ -1,11 +1,11 @@
 // Threads of Node.
 
-import { availableParallelism } from "node:os";
+import * as os from "node:os";
 import { Worker } from "node:worker_threads";
 import { packageFile, writtenUrlsAreFiles } from "../package_files.js";
 import { workerThreads } from "./worker_threads.js";
 
-export const nodeThreads = workerThreads(availableParallelism(), (task) => {
+export const nodeThreads = workerThreads(os.availableParallelism?.() ?? 1, (task) => {
   const options = { workerData: task, execArgv: [] };
   return writtenUrlsAreFiles
     ? new Worker(new URL("./compute_thread.js", import.meta.url), options)

@@ -1,0 +1,9 @@
+// Runtimes that are too old to say so themselves.
+
+const OLDEST = 20;
+
+/** What to tell a person whose Node is too old; undefined on any other, and on what is no Node. */
+export function oldNode(): string | undefined {
+  const { node } = process.versions;
+  return Number.parseInt(node, 10) < OLDEST ? `needs Node ${OLDEST} or newer, this is Node ${node}` : undefined;
+}
