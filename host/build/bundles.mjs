@@ -8,7 +8,9 @@ const shared = {
   platform: "node",
   target: "node20",
   format: "esm",
-  minifySyntax: true, // names and lines stay readable
+  minifySyntax: true,
+  minifyWhitespace: true, // a sixth of the bytes; names stay readable, and lines short enough for a stack trace to say where
+  lineLimit: 160,
   metafile: true,
   logLevel: "warning",
 };
