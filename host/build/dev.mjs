@@ -2,7 +2,7 @@
 // assembly/ compiled to the core "simd" (with less optimization; `npm run build` makes the real one), and the tests that
 // it concerns run on the sources. PATH names the tests to run at all.
 
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { watch } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { node } from "./node.mjs";
@@ -11,10 +11,11 @@ process.chdir(fileURLToPath(new URL("../..", import.meta.url)));
 const QUIET = 50; // ms without another save
 
 const say = (line) => process.stderr.write(`${line}\n`);
-const bundle = () => node("host/build/build.mjs", "ts");
+const BUILD = "host/build/build.mjs";
+const bundle = () => node(BUILD, "ts");
 const compile = () => node("host/build/asc.mjs", "assembly/index.ts", "--target", "simd", "--optimizeLevel", "1");
 
-await node("host/build/build.mjs", "ts", "core");
+spawnSync(process.execPath, [BUILD, "ts", "core"], { stdio: "inherit" });
 rebuildOn(["host", "quant", "assembly/layout"], bundle);
 rebuildOn(["assembly"], compile);
 const tests = process.argv.slice(2);
