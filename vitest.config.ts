@@ -2,6 +2,7 @@
 // "unit" need more than npm ci: the packages of their folder (`npm ci --prefix test/browser`) and what their files name.
 // `--mode sources` runs "unit" on host/ as it stands instead of dist/'s bundles; WebAssembly and threads stay dist/'s.
 
+import { readdirSync } from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { configDefaults, defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 
@@ -57,6 +58,10 @@ export default defineConfig(({ mode }) => {
       hookTimeout: 120 * SECOND,
     },
   };
-  const coreTests = { pattern: /\/dist\/zagreus-simd\.wasm$/, testsToRun: () => "test/assembly" };
-  return { test: { projects: [unit, ...SUITES], watchTriggerPatterns: [coreTests] } };
+  const coreTests = readdirSync(here("test/assembly")).filter((name) => name.endsWith(".test.ts"));
+  const onCore = {
+    pattern: /\/dist\/zagreus-simd\.wasm$/,
+    testsToRun: () => coreTests.map((name) => `test/assembly/${name}`),
+  };
+  return { test: { projects: [unit, ...SUITES], watchTriggerPatterns: [onCore] } };
 });
