@@ -36,7 +36,7 @@ function* piecesOf(path: string): Generator<Uint8Array> {
 }
 
 describe.each(VARIANTS)("full size: $name", (variant) => {
-  it.each(["q4_0", "q8_0"] as FullsizeType[])("%s loads and generates", { timeout: 240_000 }, (type) => {
+  it.each(["q4_0", "q8_0"] as FullsizeType[])("%s loads and generates", (type) => {
     const core = new Core(variant);
     const path = cachedFullsize(type);
     const start = performance.now();
@@ -69,7 +69,7 @@ describe.each(VARIANTS)("full size: $name", (variant) => {
     );
   });
 
-  it("q4_0 in the published bundle keeps its memory", { timeout: 240_000 }, async () => {
+  it("q4_0 in the published bundle keeps its memory", async () => {
     const script = fileURLToPath(new URL("../checks/memory.mjs", import.meta.url));
     const result = JSON.parse((await run(process.execPath, [script, "--tokens", "24"])).stdout);
     console.log(`${variant.name}: ${JSON.stringify(result)}`);

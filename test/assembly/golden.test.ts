@@ -90,7 +90,7 @@ describe.each(VARIANTS)("golden: $name", (variant) => {
     });
 
     // Every build has the same logits (identity.test.ts), and this takes long.
-    it.runIf(BASELINE.includes(variant))("has llama.cpp's perplexity within 0.5 %", { timeout: 300_000 }, async () => {
+    it.runIf(BASELINE.includes(variant))("has llama.cpp's perplexity within 0.5 %", async () => {
       const { texts } = JSON.parse(fixture("fixtures/golden/perplexity.json").toString());
       const core = new Core(variant).open(NANO[type]());
       for (const language of ["ita", "eng"] as const) {

@@ -26,14 +26,14 @@ describe.each(VARIANTS)("memory: $name", (variant) => {
     expect(WebAssembly.Module.exports(module).filter(({ kind }) => kind === "memory")).toHaveLength(1);
   });
 
-  it("holds nothing of the managed runtime", { timeout: 120_000 }, async () => {
+  it("holds nothing of the managed runtime", async () => {
     const { text } = await compile("assembly/index.ts", "--target", variant.name, "--debug");
     expect(text).toContain("(func $assembly/");
     expect(text.match(/\$~lib\/(rt|array|map|set|typedarray|arraybuffer)\b[^\s)]*/g) ?? []).toEqual([]);
     expect(text.match(/\$~lib\/string\/String#(concat|slice|substring)\b/g) ?? []).toEqual([]);
   });
 
-  it("does not grow during 2,000 generated tokens", { timeout: 120_000 }, () => {
+  it("does not grow during 2,000 generated tokens", () => {
     for (const kvType of [KV_INT8, KV_F32]) {
       const core = new Core(variant).open(NANO.Q8_0(), { kvType });
       const before = core.memoryBytes;

@@ -10,7 +10,7 @@ let harness: TokenizerHarness;
 beforeAll(async () => {
   const { module } = await compileTokenizer();
   harness = new TokenizerHarness(module, { tokens: BYTE_ALPHABET, merges: [] });
-}, 120_000);
+});
 
 /** A pattern of tokenizer.json as JavaScript has it: \\s is White_Space, (?i:) folds ASCII. */
 function regex(pattern: string): RegExp {

@@ -145,13 +145,13 @@ describe("zagreus-nano", () => {
       return (none - (await perplexity(file, language))) / (none - all);
     };
     expect(((await closed("ita")) + (await closed("eng"))) / 2).toBeGreaterThan(0.2);
-  }, 180_000);
+  });
 
   test("the same text gives the same bytes, with an embedding of its own precision too", async () => {
     const first = await calibrated({ tokens: 300 }, nanoFiles(), "q8_0");
     const second = await calibrated({ tokens: 300, macrotask: async () => {} }, nanoFiles(), "q8_0");
     expect(Buffer.from(first).equals(Buffer.from(second))).toBe(true);
-  }, 180_000);
+  });
 
   test("progress reaches its end, and an abort in the middle ends it", async () => {
     const abort = new AbortController();
@@ -167,7 +167,7 @@ describe("zagreus-nano", () => {
     await expect(running).rejects.toMatchObject({ code: "ABORTED" });
     expect(reports.length).toBeGreaterThan(2);
     expect(reports).toEqual([...reports].sort((a, b) => a - b));
-  }, 180_000);
+  });
 
   test("an empty text, and a model that overflows", async () => {
     await expect(calibrated({ text: "" })).rejects.toMatchObject({ code: "INVALID_OPTION", field: "calibrate" });
@@ -176,7 +176,7 @@ describe("zagreus-nano", () => {
       new Uint16Array(norm.bytes.buffer, norm.bytes.byteOffset, norm.bytes.length / 2).fill(0x7f7f); // 3.4e38
     });
     await expect(calibrated({ tokens: 64 }, files, "q8_0")).rejects.toMatchObject({ code: "NON_FINITE_WEIGHT" });
-  }, 180_000);
+  });
 
   test("an LM head apart from the embedding", async () => {
     const files = editTensors(nanoFiles(), (tensors) => {
@@ -193,5 +193,5 @@ describe("zagreus-nano", () => {
     );
     const file = await calibrated({ tokens: 600 }, files);
     expect(await perplexity(file, "ita")).toBeLessThan(1.2 * (await perplexity(NANO.F16(), "ita")));
-  }, 180_000);
+  });
 });

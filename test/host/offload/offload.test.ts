@@ -260,5 +260,5 @@ test("a model that nobody holds ends its thread, but not before its answers have
     clearInterval(collecting);
     console.log(scored.length);`;
   const args = ["--expose-gc", "--input-type=module", "-e", script];
-  expect(execFileSync(process.execPath, args, { encoding: "utf8", timeout: 30_000 })).toBe("500\n");
+  expect(execFileSync(process.execPath, args, { encoding: "utf8", timeout: 120_000 })).toBe("500\n");
 });

@@ -63,7 +63,7 @@ test("a process ends by itself, with the model open or closed", () => {
       await model.complete("a", { maxTokens: 3 }).text(); ${last}
       console.log("done");`;
     const args = ["--input-type=module", "-e", script];
-    expect(execFileSync(process.execPath, args, { encoding: "utf8", timeout: 20_000 })).toBe("done\n");
+    expect(execFileSync(process.execPath, args, { encoding: "utf8", timeout: 120_000 })).toBe("done\n");
   }
 });
 
