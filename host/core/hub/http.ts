@@ -1,6 +1,7 @@
 // Requests to the hub and what it redirects to.
 
 import { aborted, ZagreusError } from "../api/errors.js";
+import { printable } from "../api/printable.js";
 import type { HubPlatform } from "./platform.js";
 
 const MAX_REDIRECTS = 10;
@@ -265,6 +266,5 @@ function cause(error: unknown): string {
 
 /** Text of a server, fit for a terminal. */
 function plain(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is replaced
-  return text.slice(0, 100).replace(/[\x00-\x1f\x7f-\x9f]/g, "?");
+  return printable(text.slice(0, 100));
 }

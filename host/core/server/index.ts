@@ -2,7 +2,7 @@
 
 import { Hono } from "hono";
 import { cors } from "hono/cors";
-import { isAmong } from "./http/client.js";
+import { isAllowedHost } from "./http/client.js";
 import { ApiError, shuttingDown } from "./http/errors.js";
 import { type Env, pathOf, ROUTES, routeOf } from "./routes.js";
 import { checkServerOptions, type ServedModel, type ServerOptions } from "./served/options.js";
@@ -52,7 +52,7 @@ function application(service: Service): Hono<Env> {
   const app = new Hono<Env>();
   app.use(async (c, next) => {
     const { hostname } = new URL(c.req.url);
-    if (hosts !== "*" && !isAmong(hosts, hostname)) throw foreignHost(hostname);
+    if (hosts !== "*" && !isAllowedHost(hosts, hostname)) throw foreignHost(hostname);
     await next();
   });
   if (origins.length > 0) {

@@ -2,6 +2,7 @@
 
 import { Command, CommanderError } from "commander";
 
+import { printable } from "../../core/api/printable.js";
 import { ZagreusError } from "../index.js";
 import { benchCommand } from "./commands/bench.js";
 import { chatCommand } from "./commands/chat.js";
@@ -18,17 +19,14 @@ import { serveCommand } from "./commands/serve.js";
 import { splitCommand } from "./commands/split.js";
 import { tokenizeCommand } from "./commands/tokenize.js";
 import { styled } from "./shared/colour.js";
-import { interrupted } from "./shared/output.js";
+import { interrupted, watchStandardOutput } from "./shared/output.js";
 
 declare const ZAGREUS_VERSION: string;
 
 const FAILURE = 1;
 const USAGE = 2;
 
-// A reader that went away, as in `zagreus … | head`, is no error.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === "EPIPE" ? 0 : FAILURE);
-});
+watchStandardOutput(FAILURE);
 
 const EXAMPLES = `
 Examples:
@@ -76,6 +74,8 @@ function report(error: unknown): number {
   const interruption = interrupted();
   if (interruption !== undefined) return interruption;
   const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`${styled("red", "zagreus:", process.stderr)} ${message.replace(/\s*\n\s*/g, " ")}\n`);
+  process.stderr.write(
+    `${styled("red", "zagreus:", process.stderr)} ${printable(message.replace(/\s*\n\s*/g, " "))}\n`,
+  );
   return error instanceof ZagreusError && error.code === "INVALID_OPTION" ? USAGE : FAILURE;
 }

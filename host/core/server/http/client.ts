@@ -17,8 +17,12 @@ export function networkOf(address: string): string {
     .join(":");
 }
 
-/** Whether one of `hosts` is this name: itself, or "*.example.com" for all below example.com. */
-export function isAmong(hosts: readonly string[], name: string): boolean {
+/**
+ * Whether a request may call the server so: by an address, which no page can make its own, or one of `hosts`, "*.example.com" for all
+ * below example.com.
+ */
+export function isAllowedHost(hosts: readonly string[], name: string): boolean {
+  if (/^(\[.*\]|[\d.]+)$/.test(name)) return true;
   const lower = name.toLowerCase().replace(/\.$/, "");
   return hosts.some((host) => {
     const wanted = host.toLowerCase();

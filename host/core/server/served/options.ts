@@ -14,8 +14,8 @@ export interface ServerOptions {
   /** Origins whose pages may call, "*" for all. Default: none. */
   cors?: "*" | readonly string[] | undefined;
   /**
-   * What clients may call this server: host names without port, "*.example.com" for all below it, or "*" for any. Requests to another
-   * name get 403, so that no page can make a name of its own point here (DNS rebinding). Default: "*".
+   * What clients may call this server besides its addresses: host names, "*.example.com" for all below it, or "*" for any. Requests to
+   * another name get 403, so that no page can make a name of its own point here (DNS rebinding). Default: "*".
    */
   hosts?: "*" | readonly string[] | undefined;
   /** Whether clients find the KV of each other's prompts, which tells them what the others have asked. Default: false. */

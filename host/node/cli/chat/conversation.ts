@@ -88,7 +88,7 @@ export class Conversation {
     };
     const onResult = (call: ToolCall, result: string) => {
       reply = "";
-      partner.notice(`[${shown(call)} = ${result}]`);
+      partner.notice(`[${callText(call)} = ${result}]`);
     };
     try {
       const onPrefill = (progress: PrefillProgress) => partner.reading(progress);
@@ -143,4 +143,4 @@ async function ask(partner: Partner, call: ToolCall): Promise<string> {
 }
 
 /** "name(arguments)" */
-export const shown = ({ function: { name, arguments: json } }: ToolCall): string => `${name}(${json})`;
+export const callText = ({ function: { name, arguments: json } }: ToolCall): string => `${name}(${json})`;

@@ -2,6 +2,7 @@
 
 import { createInterface } from "node:readline/promises";
 import type { Command } from "commander";
+import { printable } from "../../../core/api/printable.js";
 import { hubCached } from "../../hub.js";
 import { styled } from "../shared/colour.js";
 import { FAMILY, FAMILY_BYTES, idOf, megabytes } from "../shared/family.js";
@@ -24,7 +25,7 @@ export async function pickModel(command: Command): Promise<string | undefined> {
   const choices = await chooseFrom();
   const lines = choices.map(({ id, about, bytes }, i) => {
     const size = bytes === undefined ? `${megabytes(FAMILY_BYTES.safetensors)} to download` : "on disk";
-    return `${String(i + 1).padStart(3)}  ${styled("bold", id.padEnd(16), process.stderr)} ${about.padEnd(62)} ${megabytes(bytes ?? FAMILY_BYTES.q4_0).padStart(7)}, ${size}`;
+    return `${String(i + 1).padStart(3)}  ${styled("bold", id.padEnd(16), process.stderr)} ${printable(about.padEnd(62))} ${megabytes(bytes ?? FAMILY_BYTES.q4_0).padStart(7)}, ${size}`;
   });
   process.stderr.write(`${lines.join("\n")}\n`);
   return ask(choices);

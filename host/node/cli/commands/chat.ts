@@ -1,7 +1,8 @@
 import { Command } from "commander";
+import { printable } from "../../../core/api/printable.js";
 import { type ChatOptions, type ModelInfo, type PrefillProgress, type ToolCall, ZagreusError } from "../../index.js";
 import { runCommand } from "../chat/chat_commands.js";
-import { Conversation, type Partner, shown } from "../chat/conversation.js";
+import { Conversation, callText, type Partner } from "../chat/conversation.js";
 import { pickModel } from "../chat/picker.js";
 import { readTemplate, withTemplate } from "../chat/template.js";
 import { Terminal } from "../chat/terminal.js";
@@ -11,7 +12,7 @@ import { styled } from "../shared/colour.js";
 import { figures } from "../shared/figures.js";
 import { type FormatFlags, responseFormat, withFormat } from "../shared/format.js";
 import { loadModel, type ModelFlags, withCacheBudget, withModel } from "../shared/model.js";
-import { printJson } from "../shared/output.js";
+import { printJson, shown } from "../shared/output.js";
 import { prefillBar } from "../shared/progress.js";
 import { type SamplingFlags, samplingOptions, withSampling } from "../shared/sampling.js";
 
@@ -181,16 +182,16 @@ class Screen implements Partner {
   }
   show(text: string): void {
     if (this.#flags.json || text === "") return;
-    process.stdout.write(process.stdout.isTTY ? harmless(text) : text);
+    process.stdout.write(shown(text));
     this.#inLine = !text.endsWith("\n");
   }
   notice(line: string): void {
     this.endLine();
-    process.stderr.write(`${styled("dim", process.stderr.isTTY ? harmless(line) : line, process.stderr)}\n`);
+    process.stderr.write(`${styled("dim", line, process.stderr)}\n`);
   }
   async ask(call: ToolCall): Promise<string | undefined> {
     this.endLine();
-    return this.#terminal.read(`${harmless(shown(call))} = `);
+    return this.#terminal.read(`${printable(callText(call))} = `);
   }
   endTurn(): void {
     this.#bar?.stop();
@@ -202,6 +203,3 @@ class Screen implements Partner {
     this.#inLine = false;
   }
 }
-
-/** Text that cannot take hold of a terminal: without control characters. */
-const harmless = (text: string) => text.replace(/(?![\n\t])\p{Cc}/gu, "\ufffd");

@@ -71,7 +71,7 @@ async function show(model: string = BUNDLED, { json }: Flags): Promise<void> {
   const path = source instanceof URL ? source.pathname : source;
   const id = isHubId(model) ? parseHubId(model).repository : undefined;
   if (json) return printJson({ model, path, repository: id, ...member, ...summary(info) });
-  print(styled("bold", info.name ?? model));
+  print("", styled("bold", info.name ?? model));
   const rows: [string, string][] = [
     ["file", path],
     ...(id ? [["hub", id] as [string, string]] : []),
@@ -97,5 +97,5 @@ function summary({ name, quantization, parameters, fileBytes, trainedContext, co
 }
 
 function line(id: string, about: string, size: string): void {
-  print(`  ${styled("bold", id.padEnd(20))} ${about.padEnd(64)} ${size}`.trimEnd());
+  print(` ${about.padEnd(64)} ${size}`.trimEnd(), `  ${styled("bold", id.padEnd(20))}`);
 }

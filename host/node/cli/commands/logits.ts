@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import { Command } from "commander";
+import { printableJson } from "../../../core/api/printable.js";
 import type { Model } from "../../index.js";
 import { integer, tokenList } from "../shared/arguments.js";
 import { loadModel, type ModelFlags, withModel } from "../shared/model.js";
@@ -34,7 +35,7 @@ async function run(flags: Flags, command: Command): Promise<void> {
   const sha256 = createHash("sha256").update(littleEndian(last)).digest("hex");
   if (flags.json) return printJson({ top, sha256 });
   for (const { id, logit } of top)
-    print(`${id}\t${logit}\t${JSON.stringify(model.detokenize([id], { special: true }))}`);
+    print(`${id}\t${logit}\t${printableJson(model.detokenize([id], { special: true }))}`);
   print(`sha256\t${sha256}`);
 }
 

@@ -1,21 +1,25 @@
 import { once } from "node:events";
 import type { Server as HttpServer, IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
+import { hostname } from "node:os";
 import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 import { Command, type OptionValues } from "commander";
+import { printable } from "../../../core/api/printable.js";
 import type { Server } from "../../../core/server/index.js";
 import { readTemplate, withTemplate } from "../chat/template.js";
 import { integer, list } from "../shared/arguments.js";
 import { loadOffloaded, type ModelFlags, withCacheBudget, withModel } from "../shared/model.js";
-import { printJson } from "../shared/output.js";
+import { notice, printJson } from "../shared/output.js";
 
 interface Flags extends ModelFlags, OptionValues {
   name?: string;
   port: number;
   host: string;
   apiKey?: string[];
+  allowHost?: string[];
   cors?: string[];
+  shareCache?: boolean;
   maxQueue?: number;
   maxTokens?: number;
   maxBody?: number;
@@ -40,7 +44,16 @@ export function serveCommand(): Command {
     .option("--port <n>", "port, 0 for any that is free", integer(0, 65_535), 8080)
     .option("--host <address>", "address to listen at", "127.0.0.1")
     .option("--api-key <key>", "key that requests must have; may be repeated (default: ZAGREUS_API_KEY, or none)", list)
+    .option(
+      "--allow-host <name>",
+      "host name that requests may call, *.NAME for all below; may be repeated (default: this machine's, with a key any)",
+      list,
+    )
     .option("--cors <origin>", "origin whose pages may call, * for all; may be repeated (default: none)", list)
+    .option(
+      "--share-cache",
+      "let clients find each other's prompts in the cache: faster, and tells what others have asked",
+    )
     .option("--max-queue <n>", "requests that wait at most (default: 64)", integer(0))
     .option("--max-tokens <n>", "tokens that a request may ask for at most (default: the context)", integer(1))
     .option("--max-body <bytes>", "size of a request at most (default: 1 MiB)", integer(1))
@@ -55,25 +68,30 @@ export function serveCommand(): Command {
 async function run(flags: Flags): Promise<void> {
   const template = await readTemplate(flags.template);
   const { model, signal } = await loadOffloaded(flags);
+  const apiKeys = flags.apiKey ?? keysFromEnvironment();
   const name = flags.name ?? model.info.name ?? "default";
   const { createServer } = await import("../../../core/server/index.js"); // here, so that other commands start without it
   const server = createServer(
     { [name]: model },
     {
-      apiKeys: flags.apiKey ?? keysFromEnvironment(),
+      apiKeys,
+      hosts: flags.allowHost ?? (apiKeys.length > 0 ? "*" : namesOfThisMachine(flags.host)),
+      shareCache: flags.shareCache,
       cors: flags.cors?.includes("*") ? "*" : flags.cors,
       maxQueue: flags.maxQueue,
       maxTokens: flags.maxTokens,
       maxBody: flags.maxBody,
       grace: flags.grace === undefined ? undefined : flags.grace * 1000,
       template,
+      onError: (error) => notice(String((error instanceof Error && error.stack) || error)),
     },
   );
   const http = await listenTo(server);
   http.listen(flags.port, flags.host);
   await once(http, "listening");
   const url = urlOf(http.address() as AddressInfo);
-  process.stderr.write(`zagreus: serving ${name} at ${url}/v1\n`);
+  warnOfOpenDoors(flags.host, apiKeys);
+  process.stderr.write(`zagreus: serving ${printable(name)} at ${url}/v1\n`);
   if (flags.json) printJson({ url, model: name });
 
   if (!signal.aborted) await once(signal, "abort");
@@ -109,6 +127,16 @@ async function listenTo(server: Server): Promise<HttpServer> {
 function keysFromEnvironment(): string[] {
   const key = process.env.ZAGREUS_API_KEY;
   return key ? [key] : [];
+}
+
+/** What may stand in a Host header without a key: no page in a browser can make these names point elsewhere. */
+function namesOfThisMachine(host: string): string[] {
+  return ["localhost", "*.localhost", hostname(), host];
+}
+
+function warnOfOpenDoors(host: string, apiKeys: readonly string[]): void {
+  if (apiKeys.length > 0 || /^(localhost|127\.[\d.]+|::1)$/i.test(host)) return;
+  notice(`whoever reaches ${host} may use the model: --api-key asks for a key`);
 }
 
 function urlOf({ address, family, port }: AddressInfo): string {

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { printableJson } from "../../../core/api/printable.js";
 import { hasStandardInput, readInput } from "../shared/input.js";
 import { loadModel, type ModelFlags, withModel } from "../shared/model.js";
 import { print, printJson } from "../shared/output.js";
@@ -27,5 +28,5 @@ async function run(text: string | undefined, flags: Flags, command: Command): Pr
   const { model } = await loadModel(flags);
   const tokens = model.tokenize(input, { special: flags.special, bos: flags.bos ? undefined : false });
   if (flags.json) return printJson({ tokens });
-  for (const token of tokens) print(`${token}\t${JSON.stringify(model.detokenize([token], { special: true }))}`);
+  for (const token of tokens) print(`${token}\t${printableJson(model.detokenize([token], { special: true }))}`);
 }

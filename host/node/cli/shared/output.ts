@@ -1,15 +1,17 @@
 // Standard output, and what happens when somebody presses Ctrl-C or ends the process.
 
 import { once } from "node:events";
+import { printable, printableJson } from "../../../core/api/printable.js";
 import { styled } from "./colour.js";
 
 /** The one JSON object of --json. */
 export function printJson(value: object): void {
-  process.stdout.write(`${JSON.stringify(value)}\n`);
+  process.stdout.write(`${printableJson(value)}\n`);
 }
 
-export function print(line: string): void {
-  process.stdout.write(`${line}\n`);
+/** A line for people, whatever its text says. `head` stands before it, as styled() makes it. */
+export function print(line: string, head = ""): void {
+  process.stdout.write(`${head}${printable(line, "\t")}\n`);
 }
 
 /** Says something that is no result, on standard error. */
@@ -17,9 +19,24 @@ export function notice(message: string): void {
   process.stderr.write(`${styled("dim", `zagreus: ${message}`, process.stderr)}\n`);
 }
 
-/** Writes, waiting for a slow reader. */
+/** Writes the text of a model, waiting for a slow reader: as it is, but for a terminal. */
 export async function write(text: string): Promise<void> {
-  if (!process.stdout.write(text)) await once(process.stdout, "drain");
+  if (!process.stdout.write(shown(text))) await once(process.stdout, "drain");
+}
+
+/** The text of a model as standard output takes it. */
+export function shown(text: string): string {
+  return process.stdout.isTTY ? printable(text, "\n\t") : text;
+}
+
+/** Ends the process with a sentence when standard output takes no more, or silently when its reader went away. */
+export function watchStandardOutput(failure: number): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(0); // as in `zagreus … | head`
+    process.stderr.write(`zagreus: cannot write to standard output: ${printable(error.message)}\n`);
+    process.exit(failure);
+  });
+  process.stderr.on("error", () => {}); // there is nobody to tell
 }
 
 /** Exit codes of what a person or the system ends a process with: 128 + the signal's number. */

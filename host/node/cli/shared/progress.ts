@@ -1,6 +1,7 @@
 // A bar on standard error while bytes come or go, if that is a terminal.
 
 import { Presets, SingleBar } from "cli-progress";
+import { printable } from "../../../core/api/printable.js";
 import type { LoadProgress, PrefillProgress } from "../../index.js";
 
 export interface ProgressBar {
@@ -93,7 +94,8 @@ export function countBar(what: string, total: number, quiet: boolean): CountBar 
   if (!process.stderr.isTTY) {
     const step = Math.ceil(total / LINES);
     const update = (done: number, estimate: string) => {
-      if (done % step === 0 || done === total) process.stderr.write(`${what} ${done}/${total}: ${estimate}\n`);
+      if (done % step === 0 || done === total)
+        process.stderr.write(`${printable(`${what} ${done}/${total}: ${estimate}`)}\n`);
     };
     return { update: quiet ? () => {} : update, stop() {} };
   }
