@@ -1,9 +1,11 @@
 // The hub's primitives for Node, Deno and Bun. Bundled to dist/hub.js, which is loaded when a model of the hub is wanted.
 
-import { createHash, randomUUID } from "node:crypto";
-import { createReadStream } from "node:fs";
+import { createHash } from "node:crypto";
+import { constants, createReadStream } from "node:fs";
 import {
   copyFile,
+  type FileHandle,
+  lstat,
   mkdir,
   open,
   readdir,
@@ -16,8 +18,8 @@ import {
   utimes,
   writeFile,
 } from "node:fs/promises";
-import { homedir, hostname } from "node:os";
-import { dirname, join } from "node:path";
+import { homedir } from "node:os";
+import { basename, dirname, join } from "node:path";
 import {
   type CachedModel,
   type HubFiles,
@@ -36,6 +38,7 @@ import {
   pullModel,
   removeCached,
 } from "../core/hub/index.js";
+import { hasEnded, OWNER, removeLeftovers, temporaryFor } from "./files/temporary.js";
 
 export {
   type CachedModel,
@@ -124,10 +127,7 @@ export const nodeFiles: HubFiles = {
   },
   async openPartial(path) {
     await mkdir(dirname(path), { recursive: true });
-    const file = await open(path, "r+").catch((error: unknown) => {
-      if (!isMissing(error)) throw error;
-      return open(path, "wx+");
-    });
+    const file = (await openOwn(path)) ?? (await open(path, "wx+"));
     const { size } = await file.stat();
     return {
       size,
@@ -183,23 +183,32 @@ export const nodeFiles: HubFiles = {
       if (at === dirname(at)) return undefined;
     }
   },
-  owner: `${hostname()} ${process.pid}`,
-  hasEnded(owner) {
-    const [host, pid] = owner.split(" ");
-    if (host !== hostname() || !Number.isInteger(Number(pid))) return false;
-    try {
-      process.kill(Number(pid), 0); // asks, and sends nothing
-      return false;
-    } catch (error) {
-      return codeOf(error) === "ESRCH";
-    }
-  },
+  owner: OWNER,
+  hasEnded,
 };
+
+/**
+ * A regular file that has this one name, opened to be written, or undefined when there is none. What else is there goes: written to
+ * through a link, some other file would be.
+ */
+async function openOwn(path: string): Promise<FileHandle | undefined> {
+  const found = await orMissing(lstat(path));
+  if (!found) return undefined;
+  if (found.isFile()) {
+    const file = await open(path, constants.O_RDWR | (constants.O_NOFOLLOW ?? 0));
+    const { nlink, ino } = await file.stat();
+    if (nlink === 1 && ino === found.ino) return file;
+    await file.close();
+  }
+  await rm(path, { force: true });
+  return undefined;
+}
 
 /** Makes a file under another name, then gives it its own; nobody sees it half made. */
 async function replacing(path: string, make: (temporary: string) => Promise<void>): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  const temporary = `${path}.${randomUUID()}.tmp`;
+  const temporary = temporaryFor(path);
+  await removeLeftovers(dirname(path), (name) => name === basename(path));
   try {
     await make(temporary);
     await rename(temporary, path);

@@ -1,9 +1,9 @@
 // A file that is there when it is complete, or not at all.
 
-import { randomUUID } from "node:crypto";
 import { lstat, open, realpath, rename, rm, stat } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import { invalidOption, ZagreusError } from "../../core/api/errors.js";
+import { removeLeftovers, temporaryFor } from "./temporary.js";
 
 /**
  * Where a file at `path` goes: links are followed.
@@ -18,7 +18,8 @@ export async function outputPath(path: string): Promise<string> {
 }
 
 /**
- * Writes a new file beside `path` and moves it there when `write` is done; whatever fails, `path` is as before and the new file gone.
+ * Writes a new file beside `path` and moves it there when `write` is done; whatever fails, `path` is as before and the new file gone,
+ * or after a kill found by the next call.
  * @returns what `write` returns
  * @throws ZagreusError WRITE_FAILED or DISK_FULL with the cause, and what `write` throws
  */
@@ -26,7 +27,8 @@ export async function writeAtomically<T>(
   path: string,
   write: (sink: (bytes: Uint8Array) => Promise<void>) => Promise<T>,
 ): Promise<T> {
-  const partial = join(dirname(path), `.${basename(path)}.${randomUUID().slice(0, 8)}.part`);
+  const partial = temporaryFor(path);
+  await removeLeftovers(dirname(path), (name) => name === basename(path));
   const guarded = async <R>(action: () => Promise<R>): Promise<R> => {
     try {
       return await action();
