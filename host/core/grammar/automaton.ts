@@ -29,15 +29,15 @@ export interface Automaton {
   free: number | undefined;
 }
 
-const MAX_STATES = 200_000;
-const MAX_EDGES = 2_000_000;
+const MAX_STATES = 100_000;
+const MAX_EDGES = 1_000_000;
 const MAX_WORK = 3_000_000;
 /** Work between two steps. */
 const PAUSE = 10_000;
 
 /** @throws ZagreusError BAD_GRAMMAR when it is left-recursive, has no text at all, or gets too large */
 export function* compile(grammar: Grammar, trigger: Uint8Array): Steps<Automaton> {
-  const nfa = buildNfa(grammar);
+  const nfa = yield* buildNfa(grammar);
   yield;
   if (trigger.length > 0) addFreeText(nfa, trigger);
   const { classOf, classes } = byteClasses(nfa);
@@ -46,7 +46,7 @@ export function* compile(grammar: Grammar, trigger: Uint8Array): Steps<Automaton
   const names = ruleNames(grammar);
   refuseLeftRecursion(names, starts, calls);
   const byStart = calls.map((list) => list.map((value, i) => (i % 2 === 0 ? starts[value]! : value)));
-  const distance = distances(edges, byStart, accepts, BYTES);
+  const distance = yield* distances(edges, byStart, accepts, BYTES);
   yield;
   if (distance[starts[0]!] === Number.POSITIVE_INFINITY) throw badGrammar("no text of it ever ends", "root");
   const free = trigger.length > 0 ? starts.at(-1)! : undefined;
@@ -61,7 +61,7 @@ export function* compile(grammar: Grammar, trigger: Uint8Array): Steps<Automaton
     calls: byStart.map((list) => alive(list, true)),
     accepts,
     distance,
-    nesting: distances(edges, byStart, accepts, OPEN_RULES),
+    nesting: yield* distances(edges, byStart, accepts, OPEN_RULES),
     start: starts[0]!,
     free,
   };

@@ -48,6 +48,7 @@ export class GrammarConstraint implements Constraint {
     const { masks, vocabulary } = this.#grammar;
     this.#config = this.#grammar.renew(this.#machine, this.#config);
     this.#machine = this.#grammar.machine;
+    this.#machine.startCount();
     const { tokens, furthest } = masks.of(this.#config);
     const isFree = this.#grammar.isFree(this.#config);
     if (tokens.length === 0 && !this.complete) throw tooDeep();
@@ -62,6 +63,7 @@ export class GrammarConstraint implements Constraint {
 
   accept(token: number): void {
     const { data, offsets } = this.#grammar.vocabulary;
+    this.#machine.startCount();
     this.#config = this.#machine.run(this.#config, data.subarray(offsets[token], offsets[token + 1]));
     if (this.#config === DEAD) throw tooDeep();
     if (this.#plan?.[0] === token) this.#plan.shift();

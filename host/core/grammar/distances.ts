@@ -1,26 +1,31 @@
 // What a rule needs at least to come to its end, from each of its states: Knuth's generalization of Dijkstra's algorithm
 // (https://doi.org/10.1016/0020-0190(77)90002-3).
 
+import type { Steps } from "./slices.js";
+
 /** What a byte costs, and a call of a rule of some cost when what follows has another. */
 interface Costs {
   byte: number;
-  call(rule: number, rest: number): number;
+  call(rule: number, rest: number, isLast: boolean): number;
 }
 /** Bytes in all. */
 export const BYTES: Costs = { byte: 1, call: (rule, rest) => rule + rest };
-/** Rules that are open at once. */
-export const OPEN_RULES: Costs = { byte: 0, call: (rule, rest) => Math.max(rule + 1, rest) };
+/** Rules that are open at once; one behind whose call nothing comes is left before it. */
+export const OPEN_RULES: Costs = { byte: 0, call: (rule, rest, isLast) => (isLast ? rule : Math.max(rule + 1, rest)) };
+
+/** States between two steps. */
+const STEP = 5000;
 
 /**
  * @param edges class and target in turn
  * @param calls start state of the called rule and target in turn
  */
-export function distances(
+export function* distances(
   edges: readonly Int32Array[],
   calls: readonly Int32Array[],
   accepts: readonly boolean[],
   { byte, call }: Costs,
-): Float64Array {
+): Steps<Float64Array> {
   const distance = new Float64Array(accepts.length).fill(Number.POSITIVE_INFINITY);
   const settled = new Uint8Array(accepts.length);
   const before: number[][] = accepts.map(() => []); // states with an edge to this one
@@ -36,7 +41,9 @@ export function distances(
   accepts.forEach((accept, state) => {
     if (accept) heap.push(0, state);
   });
+  let popped = 0;
   for (let entry = heap.pop(); entry; entry = heap.pop()) {
+    if (++popped % STEP === 0) yield;
     const [cost, state] = entry;
     if (settled[state]) continue;
     settled[state] = 1;
@@ -47,7 +54,8 @@ export function distances(
       const [from, at] = [waiting[i]!, waiting[i + 1]!];
       const [called, target] = [calls[from]![at]!, calls[from]![at + 1]!];
       if (!settled[called] || !settled[target] || settled[from]) continue;
-      heap.push(call(distance[called]!, distance[target]!), from);
+      const isLast = accepts[target]! && edges[target]!.length + calls[target]!.length === 0;
+      heap.push(call(distance[called]!, distance[target]!, isLast), from);
     }
   }
   return distance;

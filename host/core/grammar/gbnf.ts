@@ -3,6 +3,7 @@
 
 import { ZagreusError } from "../api/errors.js";
 import { complement, type Range } from "./ranges.js";
+import type { Steps } from "./slices.js";
 
 /** What a rule may be made of. */
 export type Node =
@@ -23,6 +24,8 @@ export const ruleNames = (grammar: Grammar): string[] => [
 ];
 
 const MAX_CHARACTERS = 2 ** 21;
+/** Items between two steps. */
+const STEP = 2000;
 const MAX_DEPTH = 128;
 const MAX_REPEAT = 100_000;
 const LAST_CODE_POINT = 0x10ffff;
@@ -33,23 +36,24 @@ export const badGrammar = (what: string, value: unknown): ZagreusError =>
   new ZagreusError("BAD_GRAMMAR", `grammar: ${what}`, { field: "grammar", value });
 
 /** @throws ZagreusError BAD_GRAMMAR with the line in its message and the offset as `value` */
-export function parseGrammar(text: string): Grammar {
+export function* parseGrammar(text: string): Steps<Grammar> {
   if (text.length > MAX_CHARACTERS) {
     throw badGrammar(`${text.length} characters, must be at most ${MAX_CHARACTERS}`, text.length);
   }
-  return new Parser(text).rules();
+  return yield* new Parser(text).rules();
 }
 
 class Parser {
   readonly #text: string;
   #at = 0;
   #depth = 0;
+  #items = 0;
 
   constructor(text: string) {
     this.#text = text;
   }
 
-  rules(): Grammar {
+  *rules(): Steps<Grammar> {
     const rules = new Map<string, Node>();
     const named = new Map<string, number>();
     this.#space(true);
@@ -60,7 +64,7 @@ class Parser {
       if (!this.#take("::=")) this.#fail('expected "::="');
       this.#space(true);
       if (rules.has(name)) this.#fail(`rule "${name}" is defined twice`, start);
-      rules.set(name, this.#alternatives(false, named));
+      rules.set(name, yield* this.#alternatives(false, named));
       if (this.#at < this.#text.length && !/[\r\n]/.test(this.#text[this.#at]!)) this.#fail("expected a line break");
       this.#space(true);
     }
@@ -69,25 +73,34 @@ class Parser {
     return rules;
   }
 
-  #alternatives(nested: boolean, named: Map<string, number>): Node {
+  *#alternatives(nested: boolean, named: Map<string, number>): Steps<Node> {
     if (++this.#depth > MAX_DEPTH) this.#fail(`groups nest deeper than ${MAX_DEPTH}`);
-    const nodes = [this.#sequence(nested, named)];
+    const nodes = [yield* this.#sequence(nested, named)];
     while (this.#take("|")) {
       this.#space(true);
-      nodes.push(this.#sequence(nested, named));
+      nodes.push(yield* this.#sequence(nested, named));
     }
     this.#depth--;
     return nodes.length === 1 ? nodes[0]! : { type: "choice", nodes };
   }
 
-  #sequence(nested: boolean, named: Map<string, number>): Node {
+  *#sequence(nested: boolean, named: Map<string, number>): Steps<Node> {
     const nodes: Node[] = [];
     for (;;) {
-      const item = this.#item(named);
+      if (++this.#items % STEP === 0) yield;
+      const item = this.#take("(") ? yield* this.#group(named) : this.#item(named);
       if (!item) return nodes.length === 1 ? nodes[0]! : { type: "sequence", nodes };
       nodes.push(this.#repeated(item));
       this.#space(nested);
     }
+  }
+
+  /** Behind "(". */
+  *#group(named: Map<string, number>): Steps<Node> {
+    this.#space(true);
+    const node = yield* this.#alternatives(true, named);
+    if (!this.#take(")")) this.#fail('expected ")"');
+    return node;
   }
 
   #item(named: Map<string, number>): Node | undefined {
@@ -99,12 +112,6 @@ class Parser {
     }
     if (this.#take("[")) return this.#class(start);
     if (this.#take(".")) return { type: "chars", ranges: complement([]) };
-    if (this.#take("(")) {
-      this.#space(true);
-      const node = this.#alternatives(true, named);
-      if (!this.#take(")")) this.#fail('expected ")"');
-      return node;
-    }
     if (!/[a-zA-Z0-9_-]/.test(this.#text[start] ?? "")) return undefined;
     const name = this.#name();
     if (!named.has(name)) named.set(name, start);

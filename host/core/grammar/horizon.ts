@@ -13,24 +13,30 @@ const MAX_STATES = 50_000;
 export function* horizonClasses({ edges, calls, accepts, distance }: Automaton, bytes: number): Steps<Int32Array> {
   const count = accepts.length;
   if (count > MAX_STATES) return Int32Array.from({ length: count }, (_, state) => state);
-  const first = numbered(count, (state) => `${accepts[state]} ${distance[state]}`);
+  const first = yield* numbered(count, (state) => `${accepts[state]} ${distance[state]}`);
   let classes = first;
   for (let round = 0; round < bytes; round++) {
     yield;
     const before = classes;
     const known = (list: Int32Array) => list.map((value, i) => (i % 2 ? before[value]! : value)).join();
-    classes = numbered(count, (state) => `${first[state]}|${known(edges[state]!)}|${known(calls[state]!)}`);
+    classes = yield* numbered(count, (state) => `${first[state]}|${known(edges[state]!)}|${known(calls[state]!)}`);
     if (classes.every((value, state) => value === before[state])) break;
   }
   return classes;
 }
 
-function numbered(count: number, keyOf: (state: number) => string): Int32Array {
+/** States between two steps. */
+const STEP = 2000;
+
+function* numbered(count: number, keyOf: (state: number) => string): Steps<Int32Array> {
   const numbers = new Map<string, number>();
-  return Int32Array.from({ length: count }, (_, state) => {
+  const result = new Int32Array(count);
+  for (let state = 0; state < count; state++) {
+    if (state % STEP === 0) yield;
     const key = keyOf(state);
     const known = numbers.get(key) ?? numbers.size;
     numbers.set(key, known);
-    return known;
-  });
+    result[state] = known;
+  }
+  return result;
 }

@@ -2,6 +2,7 @@
 // entry per state, what follows being a configuration itself; equal ones have the same number, and what is computed of one stays.
 
 import type { Automaton } from "./automaton.js";
+import { badGrammar } from "./gbnf.js";
 
 /** No text goes on from here. */
 export const DEAD = 0;
@@ -15,6 +16,14 @@ const OPENS = 2;
 /** Open rules at most. What would need more does not come. */
 const MAX_DEPTH = 1000;
 const MAX_CELLS = 2 ** 20;
+/** Bytes that configurations take before they are forgotten, and beyond which there is no going on. */
+const FULL_BYTES = 2 ** 23;
+const MAX_BYTES = 2 ** 26;
+/** Of a configuration, and of an entry in it, with what they are found by. */
+const CONFIG_BYTES = 250;
+const ITEM_BYTES = 24;
+/** Entries that are looked at for one token: 0.1 s. */
+const MAX_WORK = 2_000_000;
 
 export class Machine {
   readonly automaton: Automaton;
@@ -28,6 +37,8 @@ export class Machine {
   readonly #known = new Map<string, number>();
   readonly #pushed = new Map<number, number>();
   readonly #united = new Map<number, number>();
+  #bytes = 0;
+  #work = 0;
   /** A state that stands for a configuration. */
   #alias: { state: number; config: number } | undefined;
 
@@ -40,7 +51,19 @@ export class Machine {
 
   /** Whether so much has been computed that it is better forgotten. */
   get isFull(): boolean {
-    return this.#items.length * this.automaton.classes > MAX_CELLS;
+    return this.#items.length * this.automaton.classes > MAX_CELLS || this.#bytes > FULL_BYTES;
+  }
+
+  /** Begins to count what the next token costs. */
+  startCount(): void {
+    this.#work = 0;
+  }
+
+  /** @throws ZagreusError BAD_GRAMMAR for more than a token may cost */
+  #count(entries: number): void {
+    this.#work += entries;
+    if (this.#work > MAX_WORK)
+      throw badGrammar(`a token takes more than ${MAX_WORK} steps, it is too ambiguous`, MAX_WORK);
   }
 
   /** Where texts of a rule start, and `next` follows. */
@@ -111,6 +134,7 @@ export class Machine {
   #next(config: number, cls: number): number {
     const { edges } = this.automaton;
     const closure = this.#closure(config);
+    this.#count(closure.length >> 1);
     let next = DEAD;
     for (let i = 0; i < closure.length; i += 2) {
       const target = find(edges[closure[i]!]!, cls);
@@ -144,6 +168,8 @@ export class Machine {
       }
     }
     const closure = Int32Array.from([...entries].flat());
+    this.#bytes += ITEM_BYTES * entries.size;
+    this.#count(entries.size);
     this.#closures[config] = closure;
     return closure;
   }
@@ -181,6 +207,7 @@ export class Machine {
           items.set(list[i]!, this.#unite(items.get(list[i]!) ?? DEAD, list[i + 1]!));
         }
       }
+      this.#count(items.size);
       const sorted = [...items].sort((x, y) => x[0] - y[0]);
       config = this.#intern(sorted.flat(), this.#flags[a]! | this.#flags[b]!);
       this.#united.set(key, config);
@@ -202,6 +229,9 @@ export class Machine {
       distance = Math.min(distance, this.automaton.distance[state]! + this.#distance[next]!);
       depth = Math.max(depth, this.#depth[next]! + 1);
     }
+    this.#bytes += CONFIG_BYTES + ITEM_BYTES * items.length;
+    if (this.#bytes > MAX_BYTES)
+      throw badGrammar(`a token takes more than ${MAX_BYTES} bytes, it is too ambiguous`, MAX_BYTES);
     this.#items.push(Int32Array.from(items));
     this.#flags.push(flags);
     this.#distance.push(distance);

@@ -1,6 +1,7 @@
 // A grammar's rules as automata over bytes and calls of rules, with choices still open.
 
 import { badGrammar, type Grammar, type Node, ruleNames } from "./gbnf.js";
+import type { Steps } from "./slices.js";
 import { utf8Sequences } from "./utf8.js";
 
 /** Edges of one state. */
@@ -20,10 +21,12 @@ export interface Nfa {
   nullable: boolean[];
 }
 
-const MAX_STATES = 400_000;
+const MAX_STATES = 200_000;
+/** Rules between two steps. */
+const STEP = 100;
 
 /** @throws ZagreusError BAD_GRAMMAR when it gets too large */
-export function buildNfa(grammar: Grammar): Nfa {
+export function* buildNfa(grammar: Grammar): Steps<Nfa> {
   const names = ruleNames(grammar);
   const numbers = new Map(names.map((name, i) => [name, i]));
   const states: NfaState[] = [];
@@ -94,10 +97,12 @@ export function buildNfa(grammar: Grammar): Nfa {
     return next;
   }
 
-  const rules = names.map((name) => {
+  const rules: Nfa["rules"] = [];
+  for (const name of names) {
+    if (rules.length % STEP === 0) yield;
     const end = state();
-    return { start: build(grammar.get(name)!, end), end };
-  });
+    rules.push({ start: build(grammar.get(name)!, end), end });
+  }
   return { states, rules, nullable: nullableRules(names, grammar) };
 }
 

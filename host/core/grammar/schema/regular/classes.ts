@@ -9,14 +9,13 @@ const LINE_ENDS: Range[] = [[0x0a, 0x0a], [0x0d, 0x0d], [0x2028, 0x2029]]; // bi
 
 /** What "." stands for. */
 export const NO_LINE_END: readonly Range[] = complement(LINE_ENDS);
-export const NO_WORD: readonly Range[] = complement(WORD);
 
 /** By the letter behind the backslash. */
 export const CLASSES: Readonly<Record<string, readonly Range[]>> = {
   d: DIGITS,
   D: complement(DIGITS),
   w: WORD,
-  W: NO_WORD,
+  W: complement(WORD),
   s: SPACE,
   S: complement(SPACE),
 };
@@ -63,10 +62,21 @@ const matchOne = (pattern: RegExp, part: Range): Range[] =>
   String.fromCodePoint(part[0]).search(pattern) === 0 ? [part] : [];
 
 function matchAll(pattern: RegExp, [first, last]: Range): Range[] {
-  const text = Array.from({ length: last - first + 1 }, (_, i) => String.fromCodePoint(first + i)).join("");
+  const text = textOf(first, last);
   const width = first > 0xffff ? 2 : 1;
   return Array.from(text.matchAll(pattern), ({ 0: run, index }): Range => {
     const start = first + index / width;
     return [start, start + run.length / width - 1];
   });
+}
+
+/** The characters first..last, which are all in one plane. */
+function textOf(first: number, last: number): string {
+  const chunk = 4096;
+  let text = "";
+  for (let from = first; from <= last; from += chunk) {
+    const points = Array.from({ length: Math.min(chunk, last - from + 1) }, (_, i) => from + i);
+    text += String.fromCodePoint(...points);
+  }
+  return text;
 }

@@ -1,6 +1,6 @@
 // Patterns as languages. Lookaround and anchors are read from the outside in; what stands in a repetition has to do without.
 
-import { ANY_CHARACTER } from "../../ranges.js";
+import { ANY_CHARACTER, type Range } from "../../ranges.js";
 import { badSchema } from "../errors.js";
 import { ANY_TEXT, determinize, intersect, type Language, subtract } from "./language.js";
 import { Nfa } from "./nfa.js";
@@ -86,7 +86,13 @@ function embed(nfa: Nfa, { edges, accepts }: Language, to: number): number {
   const numbers = edges.map(() => nfa.state());
   edges.forEach((list, state) => {
     const { free, chars } = nfa.states[numbers[state]!]!;
-    for (const edge of list) chars.push({ ranges: [[edge.first, edge.last]], to: numbers[edge.to]! });
+    const byTarget = new Map<number, Range[]>();
+    for (const { first, last, to } of list) {
+      const ranges = byTarget.get(to) ?? [];
+      ranges.push([first, last]);
+      byTarget.set(to, ranges);
+    }
+    for (const [target, ranges] of byTarget) chars.push({ ranges, to: numbers[target]! });
     if (accepts[state]) free.push(to);
   });
   return numbers[0]!;

@@ -1,8 +1,8 @@
 // Regular languages of texts as deterministic automata over code points, and their algebra.
 
-import { ANY_CHARACTER, intersection, type Range } from "../../ranges.js";
+import { ANY_CHARACTER, type Range } from "../../ranges.js";
 import { badSchema } from "../errors.js";
-import { NO_WORD, WORD } from "./classes.js";
+import { WORD } from "./classes.js";
 import type { Assertion, Nfa } from "./nfa.js";
 
 export interface Edge {
@@ -155,12 +155,7 @@ const [TEXT_START, AFTER_WORD, AFTER_OTHER] = [0, 1, 2];
 
 /** The subset construction. A member is a state and what it asks of the next character, as 4 x state + that. */
 export function determinize(nfa: Nfa, start: number, end: number, path: string): Language {
-  const boundaries = nfa.states.some(({ asserted }) =>
-    asserted.some(({ assertion }) => assertion === "boundary" || assertion === "inside"),
-  );
-  const kinds: [readonly Range[], number][] = boundaries
-    ? [[WORD, AFTER_WORD], [NO_WORD, AFTER_OTHER]] // biome-ignore format: pairs
-    : [[ANY_CHARACTER, AFTER_OTHER]];
+  const alphabet = new Alphabet(nfa);
   const known = new Map<string, number>();
   const subsets: number[][] = [];
   let work = 0;
@@ -179,19 +174,99 @@ export function determinize(nfa: Nfa, start: number, end: number, path: string):
   const edges: Edge[][] = [];
   let count = 0;
   for (let i = 0; i < subsets.length; i++) {
-    const list = kinds.flatMap(([kind, behind]) =>
-      split(moves(nfa, subsets[i]!, kind)).map(({ first, last, targets }) => ({
-        first,
-        last,
-        to: intern(targets, behind),
-      })),
-    );
+    const list = [...targets(nfa, alphabet, subsets[i]!)].flatMap(([letter, seeds]) => {
+      const to = intern([...seeds], alphabet.isWord(letter) ? AFTER_WORD : AFTER_OTHER);
+      return alphabet.ranges(letter).map(([first, last]) => ({ first, last, to }));
+    });
     edges.push(list.sort((a, b) => a.first - b.first));
     count += list.length;
     if (count > MAX_EDGES) throw tooLarge(path);
   }
   const accepts = subsets.map((members) => members.some((m) => m >> 2 === end && (m & 3) !== WORD_NEXT));
   return trimmed({ edges, accepts });
+}
+
+/** The letters that some members read, and where each leads. */
+function targets(nfa: Nfa, alphabet: Alphabet, members: readonly number[]): Map<number, Set<number>> {
+  const found = new Map<number, Set<number>>();
+  for (const member of members) {
+    const asked = member & 3;
+    if (asked === NOTHING_NEXT) continue;
+    for (const { ranges, to } of nfa.states[member >> 2]!.chars) {
+      for (const letter of alphabet.letters(ranges)) {
+        if (asked !== ANYTHING && alphabet.isWord(letter) !== (asked === WORD_NEXT)) continue;
+        const seeds = found.get(letter) ?? new Set();
+        found.set(letter, seeds.add(4 * to));
+      }
+    }
+  }
+  return found;
+}
+
+/** The characters that an automaton tells apart: those of a letter are alike to it. */
+class Alphabet {
+  readonly #ranges: Range[][] = [];
+  readonly #isWord: boolean[] = [];
+  readonly #letters = new Map<readonly Range[], number[]>();
+
+  constructor({ states }: Nfa) {
+    const asksForWords = states.some(({ asserted }) =>
+      asserted.some(({ assertion }) => assertion === "boundary" || assertion === "inside"),
+    );
+    const classes = new Set(states.flatMap(({ chars }) => chars.map(({ ranges }) => ranges)));
+    for (const ranges of classes) this.#letters.set(ranges, []);
+    if (asksForWords) classes.add(WORD);
+    const sides = [...classes].flatMap((of) =>
+      of.flatMap(([first, last]) => [
+        { at: first, of, opens: true },
+        { at: last + 1, of, opens: false },
+      ]),
+    );
+    sides.sort((a, b) => a.at - b.at);
+    this.#sweep(sides, [...classes]);
+  }
+
+  letters(ranges: readonly Range[]): readonly number[] {
+    return this.#letters.get(ranges)!;
+  }
+  ranges(letter: number): readonly Range[] {
+    return this.#ranges[letter]!;
+  }
+  isWord(letter: number): boolean {
+    return this.#isWord[letter]!;
+  }
+
+  /** From one side of a range to the next: where the same classes are open, it is the same letter. */
+  #sweep(
+    sides: readonly { at: number; of: readonly Range[]; opens: boolean }[],
+    classes: readonly (readonly Range[])[],
+  ) {
+    const numbers = new Map(classes.map((ranges, i) => [ranges, i]));
+    const known = new Map<string, number>();
+    const open = new Set<number>();
+    sides.forEach(({ at, of, opens }, i) => {
+      if (opens) open.add(numbers.get(of)!);
+      else open.delete(numbers.get(of)!);
+      const next = sides[i + 1]?.at ?? at;
+      if (open.size === 0 || next === at) return;
+      const key = [...open].sort((a, b) => a - b).join();
+      const letter = known.get(key) ?? this.#add(key, known, open, classes);
+      this.#ranges[letter]!.push([at, next - 1]);
+    });
+  }
+
+  #add(
+    key: string,
+    known: Map<string, number>,
+    open: ReadonlySet<number>,
+    classes: readonly (readonly Range[])[],
+  ): number {
+    const letter = this.#ranges.push([]) - 1;
+    known.set(key, letter);
+    this.#isWord.push([...open].some((i) => classes[i] === WORD));
+    for (const i of open) this.#letters.get(classes[i]!)?.push(letter);
+    return letter;
+  }
 }
 
 function closure(nfa: Nfa, seeds: readonly number[], behind: number): number[] {
@@ -227,39 +302,4 @@ function both(a: number, b: number | undefined): number | undefined {
   if (b === ANYTHING) return a;
   const lowest = Math.min(a, b);
   return lowest === NO_WORD_NEXT ? NOTHING_NEXT : undefined;
-}
-
-type Move = { ranges: readonly Range[]; to: number };
-
-/** Where the members of a subset lead with characters of a kind. */
-function moves(nfa: Nfa, members: readonly number[], kind: readonly Range[]): Move[] {
-  const allowed = [kind, intersection(kind, WORD), intersection(kind, NO_WORD), []];
-  return members.flatMap((member) =>
-    nfa.states[member >> 2]!.chars.map(({ ranges, to }) => ({
-      ranges: intersection(ranges, allowed[member & 3]!),
-      to: 4 * to,
-    })),
-  );
-}
-
-/** Ranges that are not cut any more, each with all its targets. */
-function split(list: readonly Move[]): { first: number; last: number; targets: number[] }[] {
-  const events = list.flatMap(({ ranges, to }) =>
-    ranges.flatMap(([first, last]) => [
-      { at: first, to, by: 1 },
-      { at: last + 1, to, by: -1 },
-    ]),
-  );
-  events.sort((a, b) => a.at - b.at);
-  const open = new Map<number, number>();
-  const result: { first: number; last: number; targets: number[] }[] = [];
-  events.forEach(({ at, to, by }, i) => {
-    const count = (open.get(to) ?? 0) + by;
-    if (count > 0) open.set(to, count);
-    else open.delete(to);
-    const next = events[i + 1]?.at;
-    if (open.size > 0 && next !== undefined && next > at)
-      result.push({ first: at, last: next - 1, targets: [...open.keys()] });
-  });
-  return result;
 }

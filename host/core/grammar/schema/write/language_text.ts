@@ -27,9 +27,12 @@ export function languageText({ edges, accepts }: Language, rules: Rules): string
   };
   const body = (state: number, depth: number): string => {
     const list = edges[state]!;
-    if (list.length > 0 && accepts[state] && list.every(({ to }) => to === state)) return `${charOf(list)}*`;
+    if (list.length > 0 && accepts[state] && list.every(({ to }) => to === state)) return `${charOf(list, rules)}*`;
     const ways = [...targetsOf(list)].map((to) => {
-      const char = charOf(list.filter((edge) => edge.to === to));
+      const char = charOf(
+        list.filter((edge) => edge.to === to),
+        rules,
+      );
       if (edges[to]!.length === 0) return char;
       const isInline = entered[to] === 1 && to !== 0 && depth < MAX_INLINE;
       return `${char} ${isInline ? `(${body(to, depth + 1)})` : nameOf(to)}`;
@@ -42,11 +45,19 @@ export function languageText({ edges, accepts }: Language, rules: Rules): string
 }
 
 const targetsOf = (list: readonly Edge[]): Set<number> => new Set(list.map(({ to }) => to));
-const charOf = (list: readonly Edge[]): string =>
-  jsonChar(list.map(({ first, last }): Range => [first, last])) ?? unwritable();
+const charOf = (list: readonly Edge[], rules: Rules): string =>
+  charText(
+    list.map(({ first, last }): Range => [first, last]),
+    rules,
+  ) ?? "[]"; // half of a surrogate pair, which only a name that is given can have
 
-/** Half of a surrogate pair, which only a name that is given can have. */
-const unwritable = (): string => "[]";
+/** Characters of a class that is written out; larger ones have a rule, as each takes many states. */
+const MAX_CLASS = 400;
+
+function charText(ranges: readonly Range[], rules: Rules): string | undefined {
+  const char = jsonChar(ranges);
+  return char !== undefined && char.length > MAX_CLASS ? rules.rule(char) : char;
+}
 
 /** Texts of an expression, with how many characters they have. */
 export interface Text {
@@ -58,39 +69,39 @@ export interface Text {
 }
 
 /** The texts in which an expression is found, as one grammar; undefined where it takes a language to say it. */
-export function plainText(expression: Expression): Text | undefined {
+export function plainText(expression: Expression, rules: Rules): Text | undefined {
   const options = expression.type === "choice" ? expression.options : [expression];
-  const texts = options.map(searched);
+  const texts = options.map((option) => searched(option, rules));
   return texts.every((text) => text !== undefined) ? either(texts) : undefined;
 }
 
-function searched(expression: Expression): Text | undefined {
+function searched(expression: Expression, rules: Rules): Text | undefined {
   const parts = expression.type === "sequence" ? expression.parts : [expression];
   const [fromStart, toEnd] = [parts[0]?.type === "start", parts.at(-1)?.type === "end"];
   const middle = parts.slice(fromStart ? 1 : 0, toEnd ? -1 : undefined);
-  const text = textOf({ type: "sequence", parts: middle });
+  const text = textOf({ type: "sequence", parts: middle }, rules);
   if (!text || (fromStart && toEnd)) return text;
   const any = repeat(jsonChar(ANY_CHARACTER)!, 0);
   const grammar = [fromStart ? "" : any, text.grammar, toEnd ? "" : any].filter(Boolean).join(" ");
   return { grammar, min: text.min, max: Number.POSITIVE_INFINITY };
 }
 
-function textOf(expression: Expression): Text | undefined {
+function textOf(expression: Expression, rules: Rules): Text | undefined {
   switch (expression.type) {
     case "chars": {
-      const grammar = jsonChar(expression.ranges);
+      const grammar = charText(expression.ranges, rules);
       return grammar === undefined
         ? undefined
         : { grammar, min: 1, max: 1, repeated: { char: grammar, min: 1, max: 1 } };
     }
     case "sequence":
-      return sequence(expression.parts.map(textOf));
+      return sequence(expression.parts.map((part) => textOf(part, rules)));
     case "choice": {
-      const texts = expression.options.map(textOf);
+      const texts = expression.options.map((option) => textOf(option, rules));
       return texts.every((text) => text !== undefined) ? either(texts) : undefined;
     }
     case "repeat": {
-      const inner = textOf(expression.inner);
+      const inner = textOf(expression.inner, rules);
       return inner && repeatedText(inner, expression.min, expression.max);
     }
     default:

@@ -51,7 +51,7 @@ export function stringGrammar(cell: Strings, path: string, rules: Rules, languag
     if (min === 0 && max === Number.POSITIVE_INFINITY) return rules.primitive("string");
     return quoted(repeat(rules.primitive("char"), min, max));
   }
-  const text = excluded.length === 0 ? simpleText(cell, languages) : undefined;
+  const text = excluded.length === 0 ? simpleText(cell, rules, languages) : undefined;
   if (text) return quoted(text.grammar);
   const language = stringLanguage(cell, path, languages);
   return isEmpty(language) ? undefined : rules.text(language);
@@ -94,25 +94,26 @@ function within(language: Language, min: number, max: number, path: string): Lan
 }
 
 /** One pattern, or one format that fits all patterns, as it is, where that has the lengths that are asked for. */
-function simpleText(cell: Strings, languages: Languages): Text | undefined {
+function simpleText(cell: Strings, rules: Rules, languages: Languages): Text | undefined {
   const { patterns = [] } = cell;
   const formats = knownFormats(cell);
   if (patterns.some(({ negated }) => negated) || formats.length > 1) return undefined;
   const [format] = formats;
   const [first, ...more] = patterns;
-  if (!format) return first && more.length === 0 ? withLength(textOf(first.pattern, first.path), cell) : undefined;
+  if (!format)
+    return first && more.length === 0 ? withLength(textOf(first.pattern, first.path, rules), cell) : undefined;
   for (const candidate of FORMATS[format.format]!) {
     const pattern = anchored(candidate);
     const fits = patterns.every((outer) =>
       isIncluded(languages.of(pattern, format.path), languages.of(outer.pattern, outer.path), outer.path),
     );
-    const text = fits ? withLength(textOf(pattern, format.path), cell) : undefined;
+    const text = fits ? withLength(textOf(pattern, format.path, rules), cell) : undefined;
     if (text) return text;
   }
   return undefined;
 }
 
-const textOf = (pattern: string, path: string) => plainText(parsePattern(pattern, path));
+const textOf = (pattern: string, path: string, rules: Rules) => plainText(parsePattern(pattern, path), rules);
 
 /** The text if all of its texts have the lengths that are asked for, or can be made so. */
 function withLength(
