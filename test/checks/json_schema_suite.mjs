@@ -9,10 +9,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import Ajv7 from "ajv";
 import Ajv2020 from "ajv/dist/2020.js";
-import { build } from "esbuild";
+import { sources } from "../support/grammar_sources.mjs";
 
 const TEXTS = 12;
-const { schema: formatOf, takes, throwDice } = await harness();
+const { schema: formatOf, takes, throwDice } = (await sources()).harness;
 const totals = { groups: 0, refused: 0, wrong: 0, possible: 0, valid: 0, unjudged: 0 };
 
 for (const folder of process.argv.slice(2)) {
@@ -66,11 +66,4 @@ function judge(schema, text, folder, where) {
 function complain(where, what) {
   totals.wrong++;
   console.log(`WRONG    ${where}\n         ${what}`);
-}
-
-/** The tests' own, of the sources. */
-async function harness() {
-  const entry = new URL("../host/grammar/grammar_harness.ts", import.meta.url).pathname;
-  const { outputFiles } = await build({ entryPoints: [entry], bundle: true, format: "esm", write: false });
-  return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString("base64")}`);
 }

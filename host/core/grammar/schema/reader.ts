@@ -200,7 +200,7 @@ export class Reader {
     }
     const facts = [this.#itemFacts(place), this.#propertyFacts(place)];
     const cell = this.#ownCell(place, facts);
-    return this.#intern(keyOf(cell, parts), where(place), cell, parts);
+    return this.#intern(cell ? keyOf(cell, parts) : `nothing ${pointer}`, where(place), cell, parts);
   }
 
   #intern(key: string, path: string, cell: Cell | undefined, parts: Applicators): SchemaNode {
@@ -349,8 +349,7 @@ function typesOf(place: Place): number | undefined {
 }
 
 /** The same for equal schemas. */
-function keyOf(cell: Cell | undefined, parts: Applicators): string {
-  if (!cell) return "false";
+function keyOf(cell: Cell, parts: Applicators): string {
   return JSON.stringify([cell, parts], (key, value) => {
     if (key === "path") return undefined;
     if (value === Number.POSITIVE_INFINITY) return "Infinity";
