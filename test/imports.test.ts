@@ -36,13 +36,12 @@ test("assembly imports only itself; a script that makes one of its files reads a
   expect(offending("assembly", allowed)).toEqual([]);
 });
 
-test("host/core imports itself, the layout, in one file each the loader and Jinja, and what the server is made with", () => {
+test("host/core imports itself, the layout, in one file the loader, and what the server is made with", () => {
   const allowed = (to: string, from: string) =>
     inside("host/core")(to) ||
     inside("assembly/layout")(to) ||
     (["hono", "hono/cors", "zod"].includes(to) && inside("host/core/server")(from)) ||
-    (to === "@assemblyscript/loader" && from === "host/core/wasm/instantiate.ts") ||
-    (to === "@huggingface/jinja" && from === "host/core/chat/template.ts");
+    (to === "@assemblyscript/loader" && from === "host/core/wasm/instantiate.ts");
   expect(offending("host/core", allowed)).toEqual([]);
 });
 

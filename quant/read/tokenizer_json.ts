@@ -19,6 +19,10 @@ import { readFields, readText } from "./json_file.js";
 const TOKENIZER = "tokenizer.json";
 const TOKENIZER_CONFIG = "tokenizer_config.json";
 const CHAT_TEMPLATE = "chat_template.jinja";
+const MORE_TEMPLATES = "additional_chat_templates";
+const DEFAULT = "default";
+
+type NamedTemplate = { name: string; template: string };
 
 /** Special ids as the model's configuration names them; the tokenizer's own files come first. */
 export interface SpecialIds {
@@ -38,7 +42,7 @@ export async function readTokenizer(directory: Directory, vocabulary: number, id
   const config = (await directory.has(TOKENIZER_CONFIG))
     ? await readFields(directory, TOKENIZER_CONFIG)
     : new Fields(TOKENIZER_CONFIG, {});
-  const template = (await directory.has(CHAT_TEMPLATE)) ? await readText(directory, CHAT_TEMPLATE) : undefined;
+  const files = await templateFiles(directory);
 
   const preTokenizer = readPreTokenizer(tokenizer);
   const { tokens, types } = readVocabulary(tokenizer, vocabulary);
@@ -58,7 +62,7 @@ export async function readTokenizer(directory: Directory, vocabulary: number, id
   if (pad !== undefined) metadata.set("tokenizer.ggml.padding_token_id", u32(pad));
   const begins = bos !== undefined && config.boolean("add_bos_token", firstToken(tokenizer) === tokens[bos]);
   metadata.set("tokenizer.ggml.add_bos_token", bool(begins));
-  for (const [key, value] of chatTemplates(config, template)) metadata.set(key, value);
+  for (const [key, value] of chatTemplates(config, files)) metadata.set(key, value);
   return metadata;
 }
 
@@ -200,22 +204,37 @@ function firstToken(tokenizer: Fields): string | undefined {
   return isObject(special) && typeof special.id === "string" ? special.id : undefined;
 }
 
-/** tokenizer_config.json has one template or a list of named ones; a file of its own stands above both. */
-function chatTemplates(config: Fields, file: string | undefined): [string, MetadataValue][] {
-  const value = config.get("chat_template");
-  const named = Array.isArray(value) ? value : [{ name: "default", template: file ?? value ?? null }];
-  const templates: [string, MetadataValue][] = [];
-  for (const item of named) {
+/** Templates in files of their own: chat_template.jinja is the default, others are named by their files. */
+async function templateFiles(directory: Directory): Promise<NamedTemplate[]> {
+  const files: NamedTemplate[] = [];
+  if (await directory.has(CHAT_TEMPLATE)) {
+    files.push({ name: DEFAULT, template: await readText(directory, CHAT_TEMPLATE) });
+  }
+  if (!(await directory.has(MORE_TEMPLATES))) return files;
+  for (const path of await directory.list()) {
+    const name = new RegExp(`^${MORE_TEMPLATES}/([^/]+)\\.jinja$`).exec(path)?.[1];
+    if (name !== undefined) files.push({ name, template: await readText(directory, path) });
+  }
+  return files;
+}
+
+/** tokenizer_config.json has one template or a list of named ones; files stand above both, as for transformers. */
+function chatTemplates(config: Fields, files: readonly NamedTemplate[]): [string, MetadataValue][] {
+  const value = config.get("chat_template") ?? [];
+  const configured = Array.isArray(value) ? value : [{ name: DEFAULT, template: value }];
+  const templates = new Map<string, string>();
+  for (const item of files.length > 0 ? files : configured) {
     if (!isObject(item) || typeof item.name !== "string") {
       throw config.bad("chat_template", item, "a template, or a list of { name, template }");
     }
-    const template = item.name === "default" ? (file ?? item.template) : item.template;
-    if (template === null) continue;
+    const { name, template } = item;
     if (typeof template !== "string" || template.length > MAX_STRING_BYTES) {
       throw config.bad("chat_template", template, "a template");
     }
-    const key = item.name === "default" ? "tokenizer.chat_template" : `tokenizer.chat_template.${item.name}`;
-    templates.push([key, text(template)]);
+    templates.set(name, template);
   }
-  return templates;
+  const names = [...templates.keys()].filter((name) => name !== DEFAULT);
+  const key = (name: string) => (name === DEFAULT ? "tokenizer.chat_template" : `tokenizer.chat_template.${name}`);
+  const list: [string, MetadataValue][] = names.length > 0 ? [["tokenizer.chat_templates", texts(names)]] : [];
+  return [...list, ...[...templates].map(([name, template]): [string, MetadataValue] => [key(name), text(template)])];
 }

@@ -111,8 +111,12 @@ export interface ModelInfo {
     end: number[];
     /** Ids of the control tokens by their text, such as "<|im_start|>". */
     special: Record<string, number>;
+    /** Ids of the tokens that the file types as user-defined by their text. Empty until the model is loaded. */
+    userDefined: Record<string, number>;
   };
   chatTemplate: string | undefined;
+  /** Further templates of the file by their names; "tool_use" is taken where a chat has tools. */
+  namedTemplates: Record<string, string>;
   plan: Plan;
   build: Build;
   threads: number;

@@ -21,17 +21,17 @@ export interface ToolUse {
 }
 
 /**
- * The messages as templates know them; arguments of calls are parsed if `parse` says so.
+ * The messages as templates know them; arguments of calls are text, which is the JSON of an object.
  * @throws ZagreusError INVALID_OPTION naming the path of the mistake
  */
-export function checkMessages(messages: readonly ChatMessage[], intake: Intake, parse: boolean): TemplateMessage[] {
+export function checkMessages(messages: readonly ChatMessage[], intake: Intake): TemplateMessage[] {
   const { length } = messages;
   if (length === 0) throw invalidOption("messages", messages, "at least one message");
   if (length > MAX_MESSAGES) throw invalidOption("messages", length, `at most ${MAX_MESSAGES} messages`);
-  return messages.map((message, i) => checkMessage(message, `messages[${i}]`, intake, parse));
+  return messages.map((message, i) => checkMessage(message, `messages[${i}]`, intake));
 }
 
-function checkMessage(message: ChatMessage, path: string, intake: Intake, parse: boolean): TemplateMessage {
+function checkMessage(message: ChatMessage, path: string, intake: Intake): TemplateMessage {
   object(message, path);
   const { role, content, name, tool_calls, tool_call_id } = message;
   if (!ROLES.includes(role)) throw invalidOption(`${path}.role`, role, `one of ${ROLES.join(", ")}`);
@@ -47,7 +47,7 @@ function checkMessage(message: ChatMessage, path: string, intake: Intake, parse:
   if (name !== undefined) checked.name = intake.text(name, `${path}.name`);
   if (tool_call_id !== undefined) checked.tool_call_id = intake.text(tool_call_id, `${path}.tool_call_id`);
   if (calls.length > 0) {
-    checked.tool_calls = calls.map((call, i) => checkCall(call, `${path}.tool_calls[${i}]`, intake, parse));
+    checked.tool_calls = calls.map((call, i) => checkCall(call, `${path}.tool_calls[${i}]`, intake));
   }
   return checked;
 }
@@ -64,7 +64,7 @@ function checkContent(content: ChatMessage["content"], path: string, intake: Int
   return parts.join("\n");
 }
 
-function checkCall(call: ToolCall, path: string, intake: Intake, parse: boolean): Json {
+function checkCall(call: ToolCall, path: string, intake: Intake): Json {
   object(call, path);
   object(call.function, `${path}.function`);
   const { name, arguments: text } = call.function;
@@ -79,7 +79,8 @@ function checkCall(call: ToolCall, path: string, intake: Intake, parse: boolean)
   if (parsed === null || typeof parsed !== "object" || Array.isArray(parsed)) {
     throw invalidOption(`${path}.function.arguments`, text, "the JSON of an object");
   }
-  const called: Json = { name, arguments: parse ? intake.plain(parsed, path) : written };
+  intake.plain(parsed, `${path}.function.arguments`);
+  const called: Json = { name, arguments: written };
   if (call.id === undefined) return { type: "function", function: called };
   return { id: intake.text(call.id, `${path}.id`), type: "function", function: called };
 }

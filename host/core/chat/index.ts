@@ -51,11 +51,13 @@ async function prepare(
   pace: Pace,
 ): Promise<Prepared> {
   const { info } = model;
-  let rendered = renderChat(info, messages, chat);
+  let rendered = await renderChat(info, messages, chat, generation.signal);
   const steps = replyFormat(checkToolUse(chat), generation.responseFormat);
   const { format: responseFormat, refused } = await finishInSlices(steps, () => pace.yield());
   record.refusedTools = refused;
-  if (refused.length > 0) rendered = renderChat(info, messages, { ...chat, tools: offered(chat, refused) });
+  if (refused.length > 0) {
+    rendered = await renderChat(info, messages, { ...chat, tools: offered(chat, refused) }, generation.signal);
+  }
   const structured = responseFormat !== undefined && responseFormat.type !== "text";
   const options = {
     ...presetFor(info, structured),

@@ -1,15 +1,16 @@
 // From messages to the prompt.
 
 import type { ChatMessage, ModelInfo } from "../api/api.js";
-import { invalidOption } from "../api/errors.js";
+import { invalidOption, ZagreusError } from "../api/errors.js";
 import { END_TOKENS } from "../api/names.js";
 import { checkMessages, checkTools } from "./check.js";
+import { CallArguments, fromJson, parseJson, Runtime, type Value } from "./jinja/index.js";
 import { Intake, mapText } from "./json.js";
 import { Shield } from "./shield.js";
 import { renderTemplate } from "./template.js";
 import { chooseTemplate } from "./templates.js";
 import { withToolText } from "./tool_text.js";
-import type { ChatModel, ChatOnly, Json } from "./types.js";
+import type { ChatModel, ChatOnly, Json, TemplateMessage } from "./types.js";
 
 /** What templates are given anyway. */
 const RESERVED = ["messages", "tools", "documents", "add_generation_prompt", "bos_token", "eos_token", "namespace"];
@@ -25,38 +26,106 @@ export interface RenderedChat {
 
 /**
  * The prompt of a conversation.
- * @throws ZagreusError INVALID_OPTION naming the message or tool with a mistake, BAD_TEMPLATE, NO_CHAT_TEMPLATE
+ * @throws ZagreusError INVALID_OPTION naming the message or tool with a mistake, BAD_TEMPLATE, NO_CHAT_TEMPLATE, ABORTED
  */
-export function renderChat(info: ModelInfo, messages: readonly ChatMessage[], options: ChatOnly = {}): RenderedChat {
+export async function renderChat(
+  info: ModelInfo,
+  messages: readonly ChatMessage[],
+  options: ChatOnly = {},
+  signal?: AbortSignal,
+): Promise<RenderedChat> {
   const { special, bos, eos } = info.tokenizer;
-  const source = chooseTemplate(info, options.template);
-  const knowsTools = /\btools\b/.test(source);
   const intake = new Intake();
-  const parse = knowsTools && !/\barguments['"\]]*\s+is\s+(not\s+)?string\b/.test(source);
-  const conversation = checkMessages(messages, intake, parse);
+  const conversation = checkMessages(messages, intake);
   const declared = checkTools(options.tools, intake);
   const tools = options.toolChoice === "none" ? [] : declared;
+  const source = chooseTemplate(info, options.template, tools.length > 0);
   const variables = checkVariables(options.templateVariables, intake);
-  const shield = new Shield(special, JSON.stringify([source, conversation, tools, variables]));
-  const protect = (text: string) => shield.protect(text);
-  const given = {
-    messages: mapText(knowsTools ? conversation : withToolText(conversation, tools), protect),
-    tools: knowsTools && tools.length > 0 ? mapText(tools, protect) : null,
-    documents: null,
-  };
+  const knowsTools = /\btools\b/.test(source);
+  const given = JSON.stringify([source, conversation, tools, variables]);
+  const shield = new Shield(special, turnMarkers(info, source), given);
   const token = (id: number | undefined) => Object.keys(special).find((name) => special[name] === id) ?? "";
-  const rendered = renderTemplate(source, {
-    ...(mapText(variables, protect) as object),
-    ...given,
-    add_generation_prompt: true,
-    bos_token: token(bos),
-    eos_token: token(eos),
+  const rendered = await renderGiven(source, shield, signal, {
+    variables,
+    messages: knowsTools ? conversation : withToolText(conversation, tools),
+    tools: knowsTools && tools.length > 0 ? tools : null,
+    tokens: { bos_token: token(bos), eos_token: token(eos) },
   });
   return {
     text: shield.restore(rendered),
     parts: shield.split(rendered),
     stop: END_TOKENS.filter((end) => source.includes(end) && !(end in special)),
   };
+}
+
+interface Given {
+  variables: { [name: string]: Json };
+  messages: TemplateMessage[];
+  tools: Json[] | null;
+  tokens: Record<string, string>;
+}
+
+/** Renders with `tools` as None where there are none, as transformers does; a template that fails then is given no `tools` at all. */
+async function renderGiven(
+  source: string,
+  shield: Shield,
+  signal: AbortSignal | undefined,
+  given: Given,
+): Promise<string> {
+  const attempt = (withTools: boolean) => {
+    const runtime = new Runtime(shield.guards);
+    const value = (json: Json) =>
+      fromJson(
+        mapText(json, (text) => shield.protect(text)),
+        runtime,
+      );
+    const all: [string, Value][] = [
+      ...Object.entries(given.variables).map(([name, json]): [string, Value] => [name, value(json)]),
+      ["messages", given.messages.map((message) => messageValue(message, source, shield, runtime))],
+      ["documents", null],
+      ["add_generation_prompt", true],
+      ...Object.entries(given.tokens),
+    ];
+    if (withTools) all.push(["tools", given.tools && value(given.tools)]);
+    return renderTemplate(source, new Map(all), runtime, signal);
+  };
+  try {
+    return await attempt(true);
+  } catch (error) {
+    const isNone = error instanceof ZagreusError && error.code === "BAD_TEMPLATE" && /NoneType/.test(error.message);
+    if (given.tools !== null || !isNone) throw error;
+    return attempt(false);
+  }
+}
+
+/** A message as templates see it: calls' arguments are text where they are written, and a mapping in all else. */
+function messageValue(message: TemplateMessage, source: string, shield: Shield, runtime: Runtime): Value {
+  const protect = (text: string) => shield.protect(text);
+  const { tool_calls, ...rest } = message;
+  if (tool_calls === undefined) return fromJson(mapText(rest, protect), runtime);
+  // A template that reads arguments from text itself does so with a filter that Jinja does not have.
+  const isText = !/\bfrom_?json\b/.test(source);
+  const calls = (tool_calls as unknown as Call[]).map(({ function: { name, arguments: text }, ...call }) => {
+    const entries = parseJson(text, protect, runtime).entries();
+    const written = new CallArguments(runtime, entries, protect(text), isText);
+    return fromJson(
+      { ...(mapText(call, protect) as object), function: { name: protect(name), arguments: written } },
+      runtime,
+    );
+  });
+  return fromJson({ ...(mapText(rest, protect) as object), tool_calls: calls }, runtime);
+}
+
+interface Call {
+  [key: string]: Json;
+  function: { name: string; arguments: string };
+}
+
+/** User-defined tokens that are as good as control tokens: those that the template writes, and those that look like some. */
+function turnMarkers({ tokenizer: { userDefined } }: ModelInfo, source: string): Record<string, number> {
+  const isMarker = (name: string) =>
+    /[^\s\p{L}\p{N}]/u.test(name) && (/^<\|.*\|>$/.test(name) || source.includes(name));
+  return Object.fromEntries(Object.entries(userDefined).filter(([name]) => [...name].length > 1 && isMarker(name)));
 }
 
 /** Token ids of a rendered chat, with one bos at the start if the model wants it or the template wrote some. */

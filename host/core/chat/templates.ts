@@ -20,18 +20,32 @@ export const BUILT_IN = {
   ].join(""),
 };
 
+/** What transformers takes where there are tools. */
+const TOOL_USE = "tool_use";
+
 /** Models that were taught conversations, by the names that their makers gave them. */
 const TAUGHT = /nesso|open[-_ ]?zagreus|instruct|agentic|assistant|chat|\bsft\b/i;
 
-/** The Jinja source. @throws ZagreusError NO_CHAT_TEMPLATE, INVALID_OPTION */
-export function chooseTemplate(info: ModelInfo, wanted: unknown): string {
+/**
+ * The Jinja source: what is wanted, the file's "tool_use" where there are tools, the file's default, or one by its tokens.
+ * @throws ZagreusError NO_CHAT_TEMPLATE, INVALID_OPTION
+ */
+export function chooseTemplate(info: ModelInfo, wanted: unknown, hasTools: boolean): string {
+  const { chatTemplate, namedTemplates: named } = info;
   if (wanted !== undefined) {
     if (typeof wanted !== "string" || wanted === "") {
-      throw invalidOption("template", wanted, 'a Jinja template, "chatml" or "llama3"');
+      throw invalidOption("template", wanted, 'a Jinja template, the name of one in the file, "chatml" or "llama3"');
     }
+    if (Object.hasOwn(named, wanted)) return named[wanted]!;
     return Object.hasOwn(BUILT_IN, wanted) ? BUILT_IN[wanted as keyof typeof BUILT_IN] : wanted;
   }
-  if (info.chatTemplate) return info.chatTemplate;
+  if (hasTools && Object.hasOwn(named, TOOL_USE)) return named[TOOL_USE]!;
+  if (chatTemplate) return chatTemplate;
+  if (Object.keys(named).length > 0) {
+    const names = Object.keys(named).join(", ");
+    const reason = `the file has several chat templates and no default: give one of ${names} as the template`;
+    throw new ZagreusError("NO_CHAT_TEMPLATE", reason, { field: "template" });
+  }
   const builtIn = TAUGHT.test(modelName(info)) ? builtInFor(info) : undefined;
   if (builtIn !== undefined) return builtIn;
   const name = info.name === undefined ? "this model" : `"${info.name}"`;

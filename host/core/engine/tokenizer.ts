@@ -51,13 +51,13 @@ export function endTokens(core: Core, named: readonly number[], vocabulary: numb
   return [...ends].sort((a, b) => a - b);
 }
 
-/** Ids of the control tokens by their text. */
-export function specialTokens(core: Core, vocabulary: number): Record<string, number> {
-  const special: [string, number][] = [];
+/** Ids of the tokens of a type (TOKEN_CONTROL, TOKEN_USER_DEFINED) by their text. */
+export function tokensOfType(core: Core, vocabulary: number, type: number): Record<string, number> {
+  const found: [string, number][] = [];
   for (let token = 0; token < vocabulary; token++) {
-    if (core.exports.tokenType(token) === TOKEN_CONTROL) special.push([decode(core, [token], true), token]);
+    if (core.exports.tokenType(token) === type) found.push([decode(core, [token], true), token]);
   }
-  return Object.fromEntries(special);
+  return Object.fromEntries(found);
 }
 
 /**

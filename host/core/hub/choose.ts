@@ -67,7 +67,8 @@ const SIDE_FILES = [
 /** Names of the files beside the weights that a checkpoint needs; the index is one of them if it counts. */
 export function sideFiles(paths: readonly string[]): string[] {
   const wanted = paths.includes(WEIGHTS) ? SIDE_FILES : [...SIDE_FILES, WEIGHTS_INDEX];
-  return wanted.filter((path) => paths.includes(path));
+  const templates = paths.filter((path) => /^additional_chat_templates\/[\w.-]+\.jinja$/.test(path));
+  return [...wanted.filter((path) => paths.includes(path)), ...templates];
 }
 
 /**

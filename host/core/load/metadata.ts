@@ -22,6 +22,8 @@ import type { Core } from "../wasm/core.js";
 export interface Metadata {
   values: Record<string, MetadataValue>;
   chatTemplate: string | undefined;
+  /** Under keys that go on behind that of the chat template. */
+  namedTemplates: Record<string, string>;
   /** Ids under the keys that name tokens which end a text, as the file has them. */
   ends: number[];
 }
@@ -32,7 +34,7 @@ const CHAT_TEMPLATE = "tokenizer.chat_template";
 /** All metadata of the file; to be called between HEADER_READY and plan(). */
 export function readMetadata(core: Core): Metadata {
   const entries: [string, MetadataValue][] = [];
-  let chatTemplate: string | undefined;
+  const templates = new Map<string, string>();
   let moreEnds: number[] = [];
   for (let i = 0; i < core.exports.metadataCount(); i++) {
     const record = core.exports.metadataEntry(i) >>> 0;
@@ -40,13 +42,20 @@ export function readMetadata(core: Core): Metadata {
     const key = core.text(record + 8, keyLength);
     const type = core.view(record).getUint32(8 + keyLength, true);
     const value = record + 8 + keyLength + 4;
-    if (key === CHAT_TEMPLATE && type === VALUE_STRING) chatTemplate = readString(core, value);
+    if (key.startsWith(CHAT_TEMPLATE) && type === VALUE_STRING) templates.set(key, readString(core, value));
     if (key === MORE_ENDS_KEY && type === VALUE_ARRAY) moreEnds = readIds(core, value);
     entries.push([key, readValue(core, type, value)]);
   }
   const values = Object.fromEntries(entries);
   const ends = END_KEYS.map((key) => values[key]).filter((id) => typeof id === "number");
-  return { values, chatTemplate, ends: [...ends, ...moreEnds] };
+  const prefix = `${CHAT_TEMPLATE}.`;
+  const named = [...templates].filter(([key]) => key.startsWith(prefix));
+  return {
+    values,
+    chatTemplate: templates.get(CHAT_TEMPLATE),
+    namedTemplates: Object.fromEntries(named.map(([key, template]) => [key.slice(prefix.length), template])),
+    ends: [...ends, ...moreEnds],
+  };
 }
 
 /** A short array of u32, none of anything else: `element type u32 | count u64 | elements`. */

@@ -1,5 +1,6 @@
 // The model that load() returns, and how it comes about.
 
+import { TOKEN_CONTROL, TOKEN_USER_DEFINED } from "../../../assembly/layout/gguf.js";
 import type {
   Build,
   ChatCompletion,
@@ -36,7 +37,7 @@ import { embed } from "../engine/embed.js";
 import { Engine } from "../engine/engine.js";
 import { checkSignal, type Macrotask, Pace } from "../engine/pace.js";
 import { logitsFrom, scoreTokens } from "../engine/score.js";
-import { decode, encode, endTokens, promptTokens, specialTokens } from "../engine/tokenizer.js";
+import { decode, encode, endTokens, promptTokens, tokensOfType } from "../engine/tokenizer.js";
 import { feedModel } from "../load/load.js";
 import type { ByteSource } from "../load/source.js";
 import { chooseBuild } from "../wasm/builds.js";
@@ -90,7 +91,8 @@ async function start(open: OpenSource, options: LoadOptions, platform: Platform,
     const pace = new Pace(platform.macrotask, () => checkSignal(signal));
     const info = await feedModel(core, source, choice, options, pace, headerOnly);
     info.tokenizer.end = endTokens(core, info.tokenizer.end, info.vocabulary);
-    info.tokenizer.special = specialTokens(core, info.vocabulary);
+    info.tokenizer.special = tokensOfType(core, info.vocabulary, TOKEN_CONTROL);
+    info.tokenizer.userDefined = tokensOfType(core, info.vocabulary, TOKEN_USER_DEFINED);
     return { core, info, threads };
   } catch (error) {
     threads.stop();

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { ChatMessage, ModelInfo, Tool } from "../../../host/core/api/api";
-import { encodeChat, renderChat } from "../../../host/core/chat/render";
+import { encodeChat, type RenderedChat, renderChat } from "../../../host/core/chat/render";
 import type { ChatModel } from "../../../host/core/chat/types";
 import { caught } from "../../support/nano";
 import { turn } from "../../support/turn";
@@ -21,13 +21,17 @@ const USER: ChatMessage[] = [{ role: "user", content: "hi" }];
 interface Model {
   name?: string;
   chatTemplate?: string;
+  namedTemplates?: Record<string, string>;
   special?: Record<string, number>;
+  userDefined?: Record<string, number>;
   eos?: number;
   addBos?: boolean;
 }
 
-function info({ name = "nesso", chatTemplate, special = SPECIAL, eos = 2, addBos = true }: Model = {}): ModelInfo {
-  return { name, metadata: {}, chatTemplate, tokenizer: { bos: 1, eos, addBos, end: [], special } } as never;
+function info(model: Model = {}): ModelInfo {
+  const { name = "nesso", chatTemplate, namedTemplates = {}, special = SPECIAL, userDefined = {} } = model;
+  const tokenizer = { bos: 1, eos: model.eos ?? 2, addBos: model.addBos ?? true, end: [], special, userDefined };
+  return { name, metadata: {}, chatTemplate, namedTemplates, tokenizer } as never;
 }
 
 /** A tokenizer of characters: ids of control tokens are small, those of text 1000 + its code. */
@@ -39,8 +43,8 @@ function model(options: Model = {}): ChatModel {
 const textOf = (tokens: readonly number[]) =>
   tokens.map((token) => (token < 1000 ? `[${token}]` : String.fromCodePoint(token - 1000))).join("");
 
-const render = (template: string, messages: readonly ChatMessage[] = USER, rest = {}) =>
-  renderChat(info(), messages, { template, ...rest }).text;
+const render = async (template: string, messages: readonly ChatMessage[] = USER, rest = {}) =>
+  (await renderChat(info(), messages, { template, ...rest })).text;
 
 interface Fixture {
   template: string;
@@ -51,17 +55,17 @@ describe.each(["chatml", "llama3"] as const)("%s", (name) => {
   const path = new URL(`../../fixtures/chat/${name}.json`, import.meta.url);
   const { template, cases }: Fixture = JSON.parse(readFileSync(path, "utf8"));
 
-  test.each(cases)("is to the byte what transformers renders: $title", ({ messages, tools, prompt }) => {
-    expect(renderChat(info(), messages, { template: name, tools }).text).toBe(prompt);
-    expect(renderChat(info(), messages, { template, tools }).text).toBe(prompt);
-    expect(renderChat(info({ chatTemplate: template }), messages, { tools }).text).toBe(prompt);
+  test.each(cases)("is to the byte what transformers renders: $title", async ({ messages, tools, prompt }) => {
+    expect((await renderChat(info(), messages, { template: name, tools })).text).toBe(prompt);
+    expect((await renderChat(info(), messages, { template, tools })).text).toBe(prompt);
+    expect((await renderChat(info({ chatTemplate: template }), messages, { tools })).text).toBe(prompt);
   });
 
-  test("without a choice there are no tools in the prompt", () => {
+  test("without a choice there are no tools in the prompt", async () => {
     const { messages, tools } = cases.find(({ title }) => title === "tools")!;
     const { prompt } = cases.find(({ title }) => title === "with a system message")!;
     for (const way of [name, template]) {
-      expect(renderChat(info(), messages, { template: way, tools, toolChoice: "none" }).text).toBe(prompt);
+      expect((await renderChat(info(), messages, { template: way, tools, toolChoice: "none" })).text).toBe(prompt);
     }
   });
 });
@@ -72,7 +76,7 @@ test("the prompt of Nesso2's card", async () => {
     { role: "user", content: "What is the weather in Rome today?" },
   ];
   const nesso2 = model({ name: "nesso2-0.4B-agentic", eos: 7 });
-  expect(textOf(await encodeChat(nesso2, renderChat(nesso2.info, messages)))).toBe(
+  expect(textOf(await encodeChat(nesso2, await renderChat(nesso2.info, messages)))).toBe(
     "[1][5]system[6]\n\nYou are a helpful assistant with access to tools.[7][5]user[6]\n\n" +
       "What is the weather in Rome today?[7][5]assistant[6]\n\n",
   );
@@ -81,37 +85,37 @@ test("the prompt of Nesso2's card", async () => {
 describe("the template is", () => {
   const chatml = "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n";
   const llama3 = /^<\|start_header_id\|>user/;
-  test("the one that is given, then the file's", () => {
+  test("the one that is given, then the file's", async () => {
     const own = info({ name: "zagreus", chatTemplate: "own {{ messages[0].content }}" });
-    expect(renderChat(own, USER).text).toBe("own hi");
-    expect(renderChat(own, USER, { template: "chatml" }).text).toBe(chatml);
-    expect(renderChat(own, USER, { template: "x{{ messages | length }}" }).text).toBe("x1");
+    expect((await renderChat(own, USER)).text).toBe("own hi");
+    expect((await renderChat(own, USER, { template: "chatml" })).text).toBe(chatml);
+    expect((await renderChat(own, USER, { template: "x{{ messages | length }}" })).text).toBe("x1");
   });
-  test("then one by what ends a text, and the control tokens", () => {
-    expect(renderChat(info({ eos: 4 }), USER).text).toBe(chatml);
-    expect(renderChat(info({ eos: 7 }), USER).text).toMatch(llama3);
-    expect(renderChat(info({ name: "Open-Zagreus-0.4B" }), USER).text).toBe(chatml);
-    expect(renderChat(info({ name: "nesso2" }), USER).text).toMatch(llama3);
+  test("then one by what ends a text, and the control tokens", async () => {
+    expect((await renderChat(info({ eos: 4 }), USER)).text).toBe(chatml);
+    expect((await renderChat(info({ eos: 7 }), USER)).text).toMatch(llama3);
+    expect((await renderChat(info({ name: "Open-Zagreus-0.4B" }), USER)).text).toBe(chatml);
+    expect((await renderChat(info({ name: "nesso2" }), USER)).text).toMatch(llama3);
     const { "<|im_start|>": _, ...others } = SPECIAL;
-    expect(renderChat(info({ special: others }), USER).text).toMatch(llama3);
+    expect((await renderChat(info({ special: others }), USER)).text).toMatch(llama3);
   });
-  test.each(["zagreus-0.4B-ita", "zagreus-nano", "Llama-3.2-1B"])("none for a base model: %s", (name) => {
-    expect(() => renderChat(info({ name }), USER)).toThrow(
+  test.each(["zagreus-0.4B-ita", "zagreus-nano", "Llama-3.2-1B"])("none for a base model: %s", async (name) => {
+    await expect(renderChat(info({ name }), USER)).rejects.toThrow(
       expect.objectContaining({ code: "NO_CHAT_TEMPLATE", message: expect.stringContaining(`"${name}" has no chat`) }),
     );
-    expect(renderChat(info({ name }), USER, { template: "chatml" }).text).toBe(chatml);
+    expect((await renderChat(info({ name }), USER, { template: "chatml" })).text).toBe(chatml);
   });
-  test("none where the vocabulary has no marks of turns", () => {
-    expect(() => renderChat(info({ special: {} }), USER)).toThrow(
+  test("none where the vocabulary has no marks of turns", async () => {
+    await expect(renderChat(info({ special: {} }), USER)).rejects.toThrow(
       expect.objectContaining({ code: "NO_CHAT_TEMPLATE" }),
     );
   });
 });
 
-test("ends of a turn that are no tokens are stop strings", () => {
+test("ends of a turn that are no tokens are stop strings", async () => {
   const { "<|im_end|>": _, ...others } = SPECIAL;
-  expect(renderChat(info({ special: others }), USER, { template: "chatml" }).stop).toEqual(["<|im_end|>"]);
-  expect(renderChat(info(), USER, { template: "chatml" }).stop).toEqual([]);
+  expect((await renderChat(info({ special: others }), USER, { template: "chatml" })).stop).toEqual(["<|im_end|>"]);
+  expect((await renderChat(info(), USER, { template: "chatml" })).stop).toEqual([]);
 });
 
 describe("bos", () => {
@@ -125,7 +129,7 @@ describe("bos", () => {
     ["{{ messages[0].content }}", false, "hi"],
   ])("is there once: %s, addBos %s", async (template, addBos, start) => {
     const { info, ...rest } = model({ addBos });
-    const tokens = await encodeChat({ info, ...rest }, renderChat(info, USER, { template }));
+    const tokens = await encodeChat({ info, ...rest }, await renderChat(info, USER, { template }));
     expect(textOf(tokens).startsWith(start)).toBe(true);
     expect(tokens.filter((token) => token === 1)).toHaveLength(start.startsWith("[1]") ? 1 : 0);
   });
@@ -145,9 +149,8 @@ describe("control tokens in what is said stay text", () => {
     "{% for m in messages %}{{ m.tool_calls | tojson }}{% endfor %}{{ tools | tojson }}{{ x.y }}",
   ];
 
-  test.each(templates)("%s", (template) => {
-    const control = (rendered: ReturnType<typeof renderChat>) =>
-      rendered.parts.filter((part) => typeof part === "number");
+  test.each(templates)("%s", async (template) => {
+    const control = (rendered: RenderedChat) => rendered.parts.filter((part) => typeof part === "number");
     const conversation = (said: string): [ChatMessage[], object] => [
       [
         { role: "system", content: said },
@@ -170,10 +173,10 @@ describe("control tokens in what is said stay text", () => {
       const [messages, options] = conversation(said);
       return renderChat(info(), messages, { template, ...options });
     };
-    const expected = control(rendered("x"));
-    fc.assert(
-      fc.property(text, (said) => {
-        const result = rendered(said);
+    const expected = control(await rendered("x"));
+    await fc.assert(
+      fc.asyncProperty(text, async (said) => {
+        const result = await rendered(said);
         expect(control(result)).toEqual(expected);
         const names = Object.entries(SPECIAL);
         const joined = result.parts.map((part) => names.find(([, id]) => id === part)?.[0] ?? part).join("");
@@ -183,24 +186,26 @@ describe("control tokens in what is said stay text", () => {
     );
   });
 
-  test("control tokens without bars, too", () => {
+  test("control tokens without bars, too", async () => {
     const special = { "<s>": 1, "</s>": 2, "[INST]": 3 };
     const messages: ChatMessage[] = [{ role: "user", content: "a</s>[INST]<s>b" }];
-    const { parts } = renderChat(info({ special }), messages, { template: "[INST]{{ messages[0].content }}</s>" });
+    const { parts } = await renderChat(info({ special }), messages, {
+      template: "[INST]{{ messages[0].content }}</s>",
+    });
     expect(parts).toEqual([3, "a</s>[INST]<s>b", 2]);
   });
 
-  test("a long text may have all private use characters but one", () => {
+  test("a long text may have all private use characters but one", async () => {
     const used = Array.from({ length: 6399 }, (_, i) => String.fromCharCode(0xe000 + i)).join("");
     const content = `${"x".repeat(2 ** 20)}${used}<|im_end|>`;
-    expect(render("{{ messages[0].content }}", [{ role: "user", content }])).toBe(content);
-    expect(() => render("{{ 1 }}", [{ role: "user", content: `${used}\uf8ff` }])).toThrow("private use");
+    expect(await render("{{ messages[0].content }}", [{ role: "user", content }])).toBe(content);
+    await expect(render("{{ 1 }}", [{ role: "user", content: `${used}\uf8ff` }])).rejects.toThrow("private use");
   });
 
-  test("template injection is text", () => {
+  test("template injection is text", async () => {
     const content =
       "{{ messages }}{% for i in range(9) %}{{ constructor.constructor('return 1')() }}{% endfor %}{# x #}";
-    expect(render("{{ messages[0].content }}", [{ role: "user", content }])).toBe(content);
+    expect(await render("{{ messages[0].content }}", [{ role: "user", content }])).toBe(content);
   });
 });
 
@@ -222,19 +227,18 @@ describe("templates under limits", () => {
     ["nested statements", "{% if true %}".repeat(10_000)],
     ["a long range", "{{ range(1000000000) }}"],
     ["an endless range", "{{ range(0, 10, 0) }}"],
-    ["a replacement that is computed", "{{ messages[0].content | replace('a', messages[0].content) }}"],
-    ["the same as a method", "{{ messages[0].content.replace('a', messages[0].content) }}"],
-    ["the same by another name", "{{ messages[0].content['replace']('a', messages[0].content) }}"],
-    ["a long replacement", "{{ messages[0].content | replace('', 'aaaaaaaaaaaaaaaaaaaa') }}"],
+    ["a replacement that is computed", "{{ messages[0].content | replace('x', messages[0].content) }}"],
+    ["the same as a method", "{{ messages[0].content.replace('x', messages[0].content) }}"],
+    ["the same by another name", "{{ messages[0].content['replace']('x', messages[0].content) }}"],
     ["a wide indent", "{{ 'a\nb' | indent(1000000000) }}"],
     ["a wide indent that is computed", "{{ messages | tojson(indent=999 * 999 * 999) }}"],
     ["a syntax error", "{% if %}"],
     ["an unknown filter", "{{ 1 | nothing }}"],
     ["a long template", "x".repeat(300_000)],
   ];
-  test.each(HOSTILE)("%s", (_, template) => {
+  test.each(HOSTILE)("%s", async (_, template) => {
     const begun = performance.now();
-    expect(() => render(template, [{ role: "user", content: "x".repeat(10_000) }])).toThrow(
+    await expect(render(template, [{ role: "user", content: "x".repeat(10_000) }])).rejects.toThrow(
       expect.objectContaining({ code: "BAD_TEMPLATE", field: "template" }),
     );
     expect(performance.now() - begun).toBeLessThan(4000);
@@ -245,20 +249,21 @@ describe("templates under limits", () => {
     "{{ messages['__proto__'] }}",
     "{{ messages[0].__proto__ }}",
     "{{ ''.constructor.constructor }}",
-    "{{ range.constructor }}",
-    "{{ globalThis }}{{ process }}{{ this }}{{ self }}",
+    "{{ range.constructor }}{{ range.call }}{{ range.name }}",
+    "{{ messages.length }}{{ messages[0].size }}{{ ''.length }}",
+    "{{ globalThis }}{{ process }}{{ this }}",
   ];
-  test.each(UNREACHABLE)("nothing beyond what it is given: %s", (template) => {
-    expect(render(template)).toBe("");
+  test.each(UNREACHABLE)("nothing beyond what it is given: %s", async (template) => {
+    expect(await render(template)).toBe("");
   });
 
-  test("what a template says is wrong with the messages is the caller's mistake", () => {
-    expect(() => render("{{ raise_exception('roles must alternate') }}")).toThrow(
+  test("what a template says is wrong with the messages is the caller's mistake", async () => {
+    await expect(render("{{ raise_exception('roles must alternate') }}")).rejects.toThrow(
       expect.objectContaining({ code: "INVALID_OPTION", field: "messages", value: "roles must alternate" }),
     );
   });
 
-  test("a thousand messages are well within them", () => {
+  test("a thousand messages are well within them", async () => {
     const path = new URL("../../fixtures/chat/chatml.json", import.meta.url);
     const { template }: Fixture = JSON.parse(readFileSync(path, "utf8"));
     const turn: ChatMessage[] = [
@@ -266,30 +271,32 @@ describe("templates under limits", () => {
       { role: "assistant", content: "b".repeat(300) },
     ];
     const messages = Array(1000).fill(turn).flat();
-    expect(render(template, messages)).toBe(render("chatml", messages));
+    expect(await render(template, messages)).toBe(await render("chatml", messages));
   });
 
-  test("what templates of the field use", () => {
-    expect(render("{{ range(3) | join('-') }} {{ range(5, 1, -2) | join('-') }} {{ range(2, 1) | length }}")).toBe(
-      "0-1-2 5-3 0",
-    );
-    expect(render("{{ strftime_now('%d %b %Y %%') }}")).toMatch(/^\d\d [A-Z][a-z]{2} 20\d\d %$/);
-    expect(render("{{ 'a-b-c'.replace('-', ', ') | replace('c', '') }}")).toBe("a, b, ");
-    expect(render("{{ messages | tojson(indent=2) }}")).toBe(
+  test("what templates of the field use", async () => {
+    expect(
+      await render("{{ range(3) | join('-') }} {{ range(5, 1, -2) | join('-') }} {{ range(2, 1) | length }}"),
+    ).toBe("0-1-2 5-3 0");
+    expect(await render("{{ strftime_now('%d %b %Y %%') }}")).toMatch(/^\d\d [A-Z][a-z]{2} 20\d\d %$/);
+    expect(await render("{{ 'a-b-c'.replace('-', ', ') | replace('c', '') }}")).toBe("a, b, ");
+    expect(await render("{{ messages | tojson(indent=2) }}")).toBe(
       '[\n  {\n    "role": "user",\n    "content": "hi"\n  }\n]',
     );
-    expect(render("{{ date }}{{ bos_token }}", USER, { templateVariables: { date: "today" } })).toBe(
+    expect(await render("{{ date }}{{ bos_token }}", USER, { templateVariables: { date: "today" } })).toBe(
       "today<|begin_of_text|>",
     );
-    expect(render("{{ tools is none }} {{ documents is none }}")).toBe("true true");
+    expect(await render("{{ tools is none }} {{ documents is none }}")).toBe("true true");
   });
 
-  test("arguments are parsed for templates that would write a string as one", () => {
+  test("arguments are parsed for templates that would write a string as one", async () => {
     const tool_calls = [{ id: "1", type: "function" as const, function: { name: "f", arguments: '{"a":"\\u007c"}' } }];
     const messages: ChatMessage[] = [{ role: "assistant", tool_calls }];
     const call = "messages[0].tool_calls[0].function.arguments";
-    expect(render(`{% if tools %}{% endif %}{{ ${call} | tojson }}`, messages)).toBe('{"a": "|"}');
-    expect(render(`{% if tools or ${call} is string %}{{ ${call} }}{% endif %}`, messages)).toBe('{"a":"\\u007c"}');
+    expect(await render(`{% if tools %}{% endif %}{{ ${call} | tojson }}`, messages)).toBe('{"a": "|"}');
+    expect(await render(`{% if tools or ${call} is string %}{{ ${call} }}{% endif %}`, messages)).toBe(
+      '{"a":"\\u007c"}',
+    );
   });
 });
 
@@ -338,8 +345,8 @@ describe("messages and tools are checked", () => {
     ["templateVariables", USER, { templateVariables: { messages: [] } }],
     ["templateVariables.x", USER, { templateVariables: { x: 5n } }],
   ];
-  test.each(WRONG)("%s (%#)", (field, messages, options = {}) => {
-    expect(() => renderChat(info(), messages as never, options as never)).toThrow(
+  test.each(WRONG)("%s (%#)", async (field, messages, options = {}) => {
+    await expect(renderChat(info(), messages as never, options as never)).rejects.toThrow(
       expect.objectContaining({ code: "INVALID_OPTION", field }),
     );
   });
@@ -384,7 +391,7 @@ describe("messages and tools are checked", () => {
           options,
           async (messages, given) => {
             try {
-              expect(renderChat(info(), messages as never, given as never).text).toEqual(expect.any(String));
+              expect((await renderChat(info(), messages as never, given as never)).text).toEqual(expect.any(String));
               rendered++;
             } catch (error) {
               expect(error).toMatchObject({ name: "ZagreusError", code: "INVALID_OPTION" });
@@ -402,15 +409,15 @@ describe("messages and tools are checked", () => {
     expect(error).toMatchObject({ code: "INVALID_OPTION", message: expect.stringMatching(/nested at most 64 deep/) });
   });
 
-  test("a message's own fields only, and __proto__ is a key like others", () => {
+  test("a message's own fields only, and __proto__ is a key like others", async () => {
     const parameters = JSON.parse('{"__proto__": {"polluted": true}}');
     const tools = tool({ name: "f", parameters }).tools as Tool[];
-    expect(render("{{ tools | tojson }}", USER, { tools })).toContain(
+    expect(await render("{{ tools | tojson }}", USER, { tools })).toContain(
       '"parameters": {"__proto__": {"polluted": true}}',
     );
     expect({}).not.toHaveProperty("polluted");
     const message = Object.create({ name: "inherited" }, { role: { value: "user" }, content: { value: "hi" } });
-    expect(render("{{ messages | tojson }}", [message])).toBe(
+    expect(await render("{{ messages | tojson }}", [message])).toBe(
       '[{"role": "user", "content": "hi", "name": "inherited"}]',
     );
   });

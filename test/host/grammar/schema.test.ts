@@ -212,6 +212,7 @@ const CHOSEN = [
       properties: { kind: { enum: ["a", "b"] }, x: { type: "integer" } },
       required: ["kind"],
       if: { properties: { kind: { const: "a" } } },
+      // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
       then: { required: ["x"] },
       else: { properties: { x: false } },
     },

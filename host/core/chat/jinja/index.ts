@@ -8,16 +8,19 @@
 // To read: lexer, expressions and parser, scope (which name is whose), interpreter, then python/ for how values behave.
 
 import { Interpreter } from "./interpreter.js";
+import { tokenize } from "./lexer.js";
 import { parse } from "./parser.js";
 import { Runtime, TemplateError } from "./python/runtime.js";
 import type { Value } from "./python/values.js";
+import { resolveNames } from "./scope.js";
 
 export { Refusal } from "./globals.js";
+export { parseJson } from "./python/json.js";
 export { type Guards, Runtime, TemplateError } from "./python/runtime.js";
 export { CallArguments, fromJson, type Value } from "./python/values.js";
 
 /** Characters. */
-export const MAX_SOURCE = 256 * 1024;
+export const MAX_SOURCE = 64 * 1024;
 
 /**
  * The text of a template. The generator stops every now and then.
@@ -27,12 +30,17 @@ export function* render(
   source: string,
   variables: ReadonlyMap<string, Value>,
   runtime = new Runtime(),
-): Generator<void, string> {
+): Generator<undefined, string> {
   if (source.length > MAX_SOURCE) {
     throw new TemplateError(`it has ${source.length} characters, must be at most ${MAX_SOURCE}`);
   }
   runtime.step();
-  const program = parse(source, runtime);
+  const tokens = tokenize(source);
+  yield;
+  const program = parse(tokens);
+  yield;
+  resolveNames(program, runtime);
+  yield;
   const interpreter = new Interpreter(runtime, variables);
   try {
     return yield* interpreter.run(program);

@@ -26,12 +26,12 @@ import { joined, str } from "./python/write.js";
 import { holds, isTest } from "./tests.js";
 
 /** Units of work between two stops. */
-const SLICE = 2 ** 16;
+const SLICE = 2 ** 15;
 /** Statements, expressions and macros within each other while it runs. */
 const MAX_DEPTH = 400;
 
 /** Stops without a value. */
-type Run<T> = Generator<void, T>;
+type Run<T> = Generator<undefined, T>;
 /** How a statement ended, if not at its end. */
 type Leave = "break" | "continue" | undefined;
 

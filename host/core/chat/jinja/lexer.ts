@@ -22,7 +22,7 @@ const SPACE = new RegExp(`${S}+`, "y");
 const FLOAT = /\d+(?:_\d+)*(?:(?:\.\d+(?:_\d+)*)?e[+-]?\d+(?:_\d+)*|\.\d+(?:_\d+)*)/iy;
 const INTEGER = /0b(?:_?[01])+|0o(?:_?[0-7])+|0x(?:_?[\da-f])+|[1-9](?:_?\d)*|0(?:_?0)*/iy;
 const NAME = /[\p{ID_Start}_][\p{ID_Continue}]*/uy;
-const STRING = /'[^'\\]*(?:\\[^][^'\\]*)*'|"[^"\\]*(?:\\[^][^"\\]*)*"/y;
+const STRING = /'[^'\\]*(?:\\[\s\S][^'\\]*)*'|"[^"\\]*(?:\\[\s\S][^"\\]*)*"/y;
 const OPERATOR = /\/\/|\*\*|==|!=|>=|<=|[-+/*%~[\](){}><=.:|,;]/y;
 const CLOSING: Record<string, string> = { "(": ")", "[": "]", "{": "}" };
 
@@ -68,9 +68,9 @@ class Lexer {
     this.#push("data", this.#stripped(data, open[0] === "{{" ? "print" : "block", sign));
     this.#at = end;
     const raw = open[0] === "{%" ? this.#match(RAW) : undefined;
-    if (raw !== undefined) return this.#raw();
-    this.#at = end + 2 + sign.length;
-    if (open[0] === "{#") this.#comment();
+    if (raw === undefined) this.#at = end + 2 + sign.length;
+    if (raw !== undefined) this.#raw();
+    else if (open[0] === "{#") this.#comment();
     else this.#tag(open[0] === "{{" ? "print" : "block");
   }
 
@@ -120,20 +120,22 @@ class Lexer {
     const begun = this.#at;
     const before = this.#source[begun - 1];
     const float = before === "." ? undefined : this.#match(FLOAT);
-    if (float !== undefined) return this.#push("float", float, begun, Number(float.replaceAll("_", "")));
-    const integer = this.#match(INTEGER);
-    if (integer !== undefined) return this.#push("integer", integer, begun, readInteger(integer, 0, this.#runtime)!);
-    const name = this.#match(NAME);
-    if (name !== undefined) return this.#push("name", name, begun);
-    const string = this.#match(STRING);
-    if (string !== undefined) return this.#push("string", string, begun, this.#unescape(string.slice(1, -1)));
+    const integer = float ?? this.#match(INTEGER);
+    const name = integer ?? this.#match(NAME);
+    const string = name ?? this.#match(STRING);
+    if (float !== undefined) this.#push("float", float, begun, Number(float.replaceAll("_", "")));
+    else if (integer !== undefined) this.#push("integer", integer, begun, readInteger(integer, 0, this.#runtime)!);
+    else if (name !== undefined) this.#push("name", name, begun);
+    else if (string !== undefined) this.#push("string", string, begun, this.#unescape(string.slice(1, -1)));
+    else this.#operator(open);
+  }
+
+  #operator(open: string[]): void {
+    const begun = this.#at;
     const operator = this.#match(OPERATOR);
     if (operator === undefined) throw this.#error(`unexpected char ${JSON.stringify(this.#source[begun])}`, begun);
     if (operator in CLOSING) open.push(CLOSING[operator]!);
-    else if (")]}".includes(operator)) {
-      const expected = open.pop();
-      if (expected !== operator) throw this.#error(`unexpected '${operator}'`, begun);
-    }
+    else if (")]}".includes(operator) && open.pop() !== operator) throw this.#error(`unexpected '${operator}'`, begun);
     this.#push("operator", operator, begun);
   }
 
@@ -141,7 +143,7 @@ class Lexer {
   #unescape(text: string): string {
     if (!text.includes("\\")) return text;
     return text.replace(
-      /\\(?:\n|([0-7]{1,3})|x([\da-fA-F]{2})|u([\da-fA-F]{4})|U([\da-fA-F]{8})|([^]))/gu,
+      /\\(?:\n|([0-7]{1,3})|x([\da-fA-F]{2})|u([\da-fA-F]{4})|U([\da-fA-F]{8})|([\s\S]))/gu,
       (whole, octal, two, four, eight, letter) => {
         if (octal !== undefined) return String.fromCodePoint(Number.parseInt(octal, 8));
         const code = two ?? four ?? eight;

@@ -5,8 +5,8 @@ import { type Runtime, TemplateError } from "./python/runtime.js";
 import { Callable, lengthOf, PyObject, Tuple, Undefined, type Value } from "./python/values.js";
 
 /** Items of a loop; without one where the template's run may stop. */
-export type LoopItems = Generator<{ item: Value } | void, void>;
-type Run<T> = Generator<void, T>;
+export type LoopItems = Generator<{ item: Value } | undefined, void>;
+type Run<T> = Generator<undefined, T>;
 
 export class LoopContext extends PyObject {
   readonly type = "LoopContext";

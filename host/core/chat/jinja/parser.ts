@@ -2,9 +2,7 @@
 
 import type { Expression, MacroParts, Program, Statement, Target } from "./ast.js";
 import { ExpressionParser } from "./expressions.js";
-import { tokenize } from "./lexer.js";
-import type { Runtime } from "./python/runtime.js";
-import { resolveNames } from "./scope.js";
+import type { Token } from "./lexer.js";
 
 /** Tags of Jinja that need more than one template, or escape. */
 const LEFT_OUT = ["autoescape", "block", "extends", "from", "import", "include"];
@@ -12,11 +10,9 @@ const LEFT_OUT = ["autoescape", "block", "extends", "from", "import", "include"]
 /** Python compiles no more within each other. */
 const MAX_LOOPS = 20;
 
-/** @throws TemplateError with the line of the mistake, or of what is not supported */
-export function parse(source: string, runtime: Runtime): Program {
-  const program: Program = { body: new Parser(tokenize(source)).template(), names: new Map() };
-  resolveNames(program, runtime);
-  return program;
+/** The names of scopes are not filled in. @throws TemplateError with the line of the mistake, or of what is not supported */
+export function parse(tokens: Token[]): Program {
+  return { body: new Parser(tokens).template(), names: new Map() };
 }
 
 class Parser extends ExpressionParser {

@@ -37,12 +37,12 @@ class Symbols {
   }
 
   load(name: string): void {
-    if (!this.#find(name)) this.names.set(name, "context");
+    if (!this.find(name)) this.names.set(name, "context");
   }
 
   store(name: string): void {
     this.#stores.add(name);
-    if (!this.#has(name)) this.names.set(name, this.#outside(name) ? "outer" : "nothing");
+    if (!this.has(name)) this.names.set(name, this.#outside(name) ? "outer" : "nothing");
   }
 
   parameter(name: string): void {
@@ -52,7 +52,7 @@ class Symbols {
 
   /** After the branches of an if: what only some of them store may come from outside. */
   merge(branches: Symbols[]): void {
-    const stored = new Set(branches.flatMap((branch) => [...branch.#stores].filter((name) => !this.#isStored(name))));
+    const stored = new Set(branches.flatMap((branch) => [...branch.#stores].filter((name) => !this.isStored(name))));
     for (const branch of branches) {
       for (const [name, load] of branch.names) this.names.set(name, load);
       for (const name of branch.#stores) this.#stores.add(name);
@@ -60,21 +60,21 @@ class Symbols {
     for (const name of stored) this.names.set(name, this.#outside(name) ? "outer" : "context");
   }
 
-  #has(name: string): boolean {
-    return this.names.has(name) || (this.#base !== undefined && this.#base.#has(name));
+  has(name: string): boolean {
+    return this.names.has(name) || (this.#base?.has(name) ?? false);
   }
 
-  #isStored(name: string): boolean {
-    return this.#stores.has(name) || (this.#base !== undefined && this.#base.#isStored(name));
+  isStored(name: string): boolean {
+    return this.#stores.has(name) || (this.#base?.isStored(name) ?? false);
   }
 
-  #find(name: string): boolean {
+  find(name: string): boolean {
     this.runtime.spend(1);
-    return this.#has(name) || this.#outside(name);
+    return this.has(name) || this.#outside(name);
   }
 
   #outside(name: string): boolean {
-    return this.#parent !== undefined && this.#parent.#find(name);
+    return this.#parent?.find(name) ?? false;
   }
 }
 

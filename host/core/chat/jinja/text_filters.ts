@@ -29,7 +29,7 @@ const onText = (apply: (text: string, runtime: Runtime) => string): Filter => [
   (runtime, value) => likeInput(value, apply(str(value, runtime), runtime)),
 ];
 
-const escape: Filter = [
+const escapeFilter: Filter = [
   "s",
   (runtime, value) => (value instanceof SafeText ? value : new SafeText(escapeHtml(str(value, runtime), runtime))),
 ];
@@ -49,8 +49,8 @@ export const TEXT_FILTERS: Readonly<Record<string, Filter>> = {
   ],
   d: otherwise,
   default: otherwise,
-  e: escape,
-  escape,
+  e: escapeFilter,
+  escape: escapeFilter,
   filesizeformat: ["value binary?", (runtime, value, binary = false) => fileSize(value, isTrue(binary), runtime)],
   float: ["value default?", (runtime, value, other = 0) => orElse(toFloat(value, runtime), other)],
   forceescape: ["value", (runtime, value) => new SafeText(escapeHtml(str(value, runtime), runtime))],

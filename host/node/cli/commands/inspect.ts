@@ -28,7 +28,7 @@ async function run(file: string | undefined, flags: ModelFlags, command: Command
 }
 
 function show(info: ModelInfo): void {
-  const { metadata, tensors, plan, chatTemplate, tokenizer, ...model } = info;
+  const { metadata, tensors, plan, chatTemplate, namedTemplates, tokenizer, ...model } = info;
   print("model");
   for (const [name, value] of Object.entries(model)) print(`  ${name}: ${format(value)}`);
   print("tokenizer");

@@ -30,7 +30,7 @@ interface Spec {
   type: string;
 }
 
-const PERCENT = /%(?:\(([^()]*)\))?([-+ #0]*)(\*|\d+)?(?:\.(\*|\d*))?[hlL]?([^]|$)/g;
+const PERCENT = /%(?:\(([^()]*)\))?([-+ #0]*)(\*|\d+)?(?:\.(\*|\d*))?[hlL]?([\s\S]|$)/g;
 
 /** `format % values`. @throws TemplateError where Python raises */
 export function percent(format: string, values: Value, runtime: Runtime): string {
@@ -137,6 +137,7 @@ function signed(digits: string, { sign }: Spec): string {
 }
 
 function formatFloat(value: number, spec: Spec, runtime: Runtime): string {
+  runtime.spend(1024);
   const negative = value < 0 || Object.is(value, -0);
   const body = Number.isFinite(value) ? floatDigits(Math.abs(value), spec) : Number.isNaN(value) ? "nan" : "inf";
   const upper = /[EFG]/.test(spec.type) ? body.toUpperCase() : body;
@@ -177,7 +178,7 @@ function pad(text: string, { fill, align, width }: Spec, runtime: Runtime): stri
   return fill.repeat(before) + text + fill.repeat(missing - before);
 }
 
-const SPEC = /^(?:([^]?)([<>=^]))?([-+ ]?)(z?)(#?)(0?)(\d*)([,_]?)(?:\.(\d+))?([a-zA-Z%]?)$/u;
+const SPEC = /^(?:([\s\S]?)([<>=^]))?([-+ ]?)(z?)(#?)(0?)(\d*)([,_]?)(?:\.(\d+))?([a-zA-Z%]?)$/u;
 
 /** format(value, specification). @throws TemplateError where Python raises */
 export function formatValue(value: Value, specification: string, runtime: Runtime): string {
@@ -252,7 +253,7 @@ export interface Fields {
   item(value: Value, index: Value): Value;
 }
 
-const FIELD = /^([^.[\]!:]*)((?:\.[^.[\]!:]+|\[[^\]]+\])*)(?:!([rs]))?(?::([^]*))?$/;
+const FIELD = /^([^.[\]!:]*)((?:\.[^.[\]!:]+|\[[^\]]+\])*)(?:!([rs]))?(?::([\s\S]*))?$/;
 
 /** `template.format(...)`. @throws TemplateError where Python raises */
 export function formatTemplate(template: string, fields: Fields, runtime: Runtime): string {

@@ -380,10 +380,9 @@ const HTML: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", "
 /** markupsafe.escape(). */
 export function escapeHtml(text: string, runtime: Runtime): string {
   runtime.text(text.length);
-  const escaped = text.replace(/[&<>'"\ue000-\uf8ff]/g, (character) => {
-    runtime.items(1);
-    return HTML[runtime.plain(character)] ?? character;
-  });
+  const special = /[&<>'"\ue000-\uf8ff]/g;
+  if (special.test(text)) runtime.items(2 * text.length);
+  const escaped = text.replace(special, (character) => HTML[runtime.plain(character)] ?? character);
   runtime.allocate(escaped.length);
   return escaped;
 }

@@ -11,7 +11,7 @@ export function unsupported(what: string): TemplateError {
 /** Units of work; one takes at most some 20 ns on a slow core. A conversation of 1,000 messages takes 500,000. */
 export const MAX_WORK = 2 ** 24;
 /** Units of one operation, between two of which others get their turn. */
-export const MAX_OPERATION = 2 ** 20;
+export const MAX_OPERATION = 2 ** 19;
 /** Characters of one text: several times what the longest context holds. */
 export const MAX_TEXT = 8 * 2 ** 20;
 /** How deep values are walked: repr(), tojson, comparisons. */
@@ -27,7 +27,6 @@ export type Guards = ReadonlyMap<string, string>;
 
 export class Runtime {
   readonly now: Date;
-  readonly #guarded: RegExp | undefined;
   readonly #guards: Guards;
   #work = 0;
   #begun = 0;
@@ -35,7 +34,6 @@ export class Runtime {
   /** @param guards what a guard in a text means: comparisons and searches see the meaning, the text keeps the guard */
   constructor(guards: Guards = new Map(), now = new Date()) {
     this.#guards = guards;
-    this.#guarded = guards.size > 0 ? new RegExp(`[${[...guards.keys()].join("")}]`, "g") : undefined;
     this.now = now;
   }
 
@@ -82,8 +80,11 @@ export class Runtime {
 
   /** The text with guards replaced by what they mean; of the same length. */
   plain(text: string): string {
-    if (this.#guarded === undefined) return text;
-    this.text(text.length);
-    return text.replace(this.#guarded, (guard) => this.#guards.get(guard)!);
+    let plain = text;
+    for (const [guard, meaning] of this.#guards) {
+      this.text(text.length);
+      plain = plain.replaceAll(guard, () => meaning);
+    }
+    return plain;
   }
 }

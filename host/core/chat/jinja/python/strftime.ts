@@ -82,7 +82,7 @@ const COMPOSED: Record<string, string> = {
  * @throws TemplateError for a directive that glibc does not have
  */
 export function strftime(format: string, date: Date): string {
-  return format.replace(/%([-_0^]?)([^]|$)/gu, (whole, flag: string, letter: string) => {
+  return format.replace(/%([-_0^]?)([\s\S]|$)/gu, (whole, flag: string, letter: string) => {
     if (Object.hasOwn(COMPOSED, letter) && flag === "") return strftime(COMPOSED[letter]!, date);
     if (!Object.hasOwn(DIRECTIVES, letter)) throw unsupported(`the date directive ${JSON.stringify(whole)}`);
     const value = DIRECTIVES[letter]!(date);

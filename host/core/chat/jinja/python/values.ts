@@ -64,7 +64,7 @@ export class Dict extends PyObject {
   }
 
   set(key: Value, value: Value): void {
-    this.#runtime.items(1);
+    this.#runtime.items(2);
     const hash = this.#hash(key);
     const known = this.#entries.get(hash);
     this.#entries.set(hash, [known ? known[0] : key, value]);

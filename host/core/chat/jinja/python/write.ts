@@ -1,7 +1,7 @@
 // How Python writes values: str(), repr() and json.dumps().
 
 import { checkInteger, writeFloat } from "./numbers.js";
-import { MAX_NESTING, type Runtime, TemplateError, unsupported } from "./runtime.js";
+import { type Runtime, TemplateError, unsupported } from "./runtime.js";
 import {
   asText,
   CallArguments,
@@ -107,17 +107,17 @@ function rangeText({ start, stop, step }: Range): string {
 
 const ESCAPES: Record<string, string> = { "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 /** What str.isprintable() is not true of, but for the space. */
-const UNPRINTABLE = /[\\\p{C}\p{Z}]/gu;
+const UNPRINTABLE = /[\\\p{C}\p{Zl}\p{Zp}]|[^\P{Zs} ]/gu;
 
 /** repr() of a str: in single quotes, unless it has some and no double ones. */
 function quote(text: string, runtime: Runtime): string {
   runtime.text(4 * text.length);
   const plain = runtime.plain(text);
   const mark = plain.includes("'") && !plain.includes('"') ? '"' : "'";
-  const escaped = text.replace(UNPRINTABLE, (character) => {
-    runtime.items(1);
-    return character === " " || runtime.isGuard(character) ? character : (ESCAPES[character] ?? hexEscape(character));
-  });
+  if (text.search(UNPRINTABLE) >= 0) runtime.items(text.length);
+  const escaped = text.replace(UNPRINTABLE, (character) =>
+    runtime.isGuard(character) ? character : (ESCAPES[character] ?? hexEscape(character)),
+  );
   return mark + (mark === "'" ? escaped.replaceAll("'", "\\'") : escaped) + mark;
 }
 
@@ -145,14 +145,22 @@ export function toJson(value: Value, style: JsonStyle, runtime: Runtime): string
   const text = (content: string) => jsonText(content, ascii, runtime);
 
   function list<T>(open: string, close: string, items: readonly T[], depth: number, each: (item: T) => void): void {
-    if (items.length === 0) return void parts.push(open, close);
     const line = (level: number) => (indent === undefined ? "" : `\n${indent.repeat(level)}`);
     parts.push(open);
     items.forEach((one, i) => {
       parts.push(i === 0 ? "" : item, line(depth + 1));
       each(one);
     });
-    parts.push(line(depth), close);
+    parts.push(items.length === 0 ? "" : line(depth), close);
+  }
+
+  function dict(entries: (readonly [Value, Value])[], depth: number): void {
+    const { less = () => false } = style;
+    if (sorted) entries.sort(([a], [b]) => (less(a, b) ? -1 : less(b, a) ? 1 : 0));
+    list("{", "}", entries, depth, ([name, one]) => {
+      parts.push(text(jsonKey(name, runtime)), key);
+      write(one, depth + 1);
+    });
   }
 
   function write(current: Value, depth: number): void {
@@ -160,23 +168,15 @@ export function toJson(value: Value, style: JsonStyle, runtime: Runtime): string
     runtime.items(3);
     if (indent !== undefined) runtime.text(indent.length * depth);
     const content = asText(current);
-    if (content !== undefined) return void parts.push(text(content));
-    if (current === null) return void parts.push("null");
-    if (typeof current !== "object") return void parts.push(jsonScalar(current as boolean | bigint | number, runtime));
-    if (Array.isArray(current) || current instanceof Tuple) {
-      const items = Array.isArray(current) ? current : current.items;
-      return list("[", "]", items, depth, (one) => write(one, depth + 1));
-    }
-    if (!(current instanceof Dict)) {
-      throw new TemplateError(`Object of type ${typeName(current)} is not JSON serializable`);
-    }
-    runtime.items(2 * current.size);
-    const entries = [...current.entries()];
-    if (sorted) entries.sort(([a], [b]) => (style.less!(a, b) ? -1 : style.less!(b, a) ? 1 : 0));
-    list("{", "}", entries, depth, ([name, one]) => {
-      parts.push(text(jsonKey(name, runtime)), key);
-      write(one, depth + 1);
-    });
+    if (content !== undefined) parts.push(text(content));
+    else if (current === null) parts.push("null");
+    else if (Array.isArray(current)) list("[", "]", current, depth, (one) => write(one, depth + 1));
+    else if (current instanceof Tuple) list("[", "]", current.items, depth, (one) => write(one, depth + 1));
+    else if (current instanceof Dict) {
+      runtime.items(2 * current.size);
+      dict([...current.entries()], depth);
+    } else if (typeof current !== "object") parts.push(jsonScalar(current as boolean | bigint | number, runtime));
+    else throw new TemplateError(`Object of type ${typeName(current)} is not JSON serializable`);
   }
 
   write(value, 0);
@@ -207,12 +207,11 @@ function jsonKey(key: Value, runtime: Runtime): string {
 function jsonText(text: string, ascii: boolean, runtime: Runtime): string {
   runtime.text(2 * text.length);
   const quoted = JSON.stringify(text);
-  if (!ascii) return quoted;
-  return quoted.replace(/[\x7f-\uffff]/g, (unit) => {
-    runtime.items(1);
-    return runtime.isGuard(unit) ? unit : `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  });
+  if (!ascii || !BEYOND_ASCII.test(quoted)) return quoted;
+  runtime.items(quoted.length);
+  return quoted.replace(new RegExp(BEYOND_ASCII, "g"), (unit) =>
+    runtime.isGuard(unit) ? unit : `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
-/** How deep an indent may go: the levels of a value times its width. */
-export const MAX_INDENT = 8 * MAX_NESTING;
+const BEYOND_ASCII = /[\x7f-\uffff]/;
