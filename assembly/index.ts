@@ -4,9 +4,10 @@
 import { header } from "./gguf/header";
 import { metadataCount as entries, metadataRecord } from "./gguf/metadata";
 import { dimension, tensorCount as tensors, tensorRecord } from "./gguf/tensors";
+import { ACTIVATION_LIMIT } from "./kernels/matmul/activations";
 import * as abi from "./layout/abi";
 import { INFO_KV_LENGTH, LOGIT_ROWS, MAX_BATCH, MAX_TOP } from "./layout/abi";
-import { BAD_OPTION, BAD_TOKEN, CONTEXT_OVERFLOW, OK, WRONG_STATE } from "./layout/status";
+import { ACTIVATION_OVERFLOW, BAD_OPTION, BAD_TOKEN, CONTEXT_OVERFLOW, OK, WRONG_STATE } from "./layout/status";
 import { tokenBuffer } from "./load/arena";
 import { planInfo } from "./load/info";
 import { beginLoad, endLoad, feedLoad, hasRecords, hasVocabulary, isPlanning, isReady, planLoad } from "./load/load";
@@ -163,7 +164,10 @@ export function batch(): usize {
   return run.tokens;
 }
 
-/** Runs `count` tokens of batch() at `position`, which truncates the KV cache there. OK | BAD_OPTION | BAD_TOKEN | CONTEXT_OVERFLOW */
+/**
+ * Runs `count` tokens of batch() at `position`, which truncates the KV cache there.
+ * OK | BAD_OPTION | BAD_TOKEN | CONTEXT_OVERFLOW | ACTIVATION_OVERFLOW, which leaves nothing in the cache from `position` on
+ */
 export function forward(count: i32, position: i32): i32 {
   if (!isReady("forward")) return WRONG_STATE;
   if (count < 1 || count > MAX_BATCH) return failAt(BAD_OPTION, "count", count, MAX_BATCH);
@@ -178,10 +182,13 @@ export function forward(count: i32, position: i32): i32 {
   run.count = count;
   run.rowCount = 0;
   forwardPass(count, position);
-  return OK;
+  return run.overflow == 0 ? OK : overflowed(position);
 }
 
-/** Logits of `count` tokens of the last batch from `first` on, f32[count][vocabulary]; 0 when there are no such. */
+/**
+ * Logits of `count` tokens of the last batch from `first` on, f32[count][vocabulary]; 0 when there are no such, or activations
+ * overflow.
+ */
 export function logits(first: i32, count: i32): usize {
   if (!isReady("logits")) return 0;
   if (first < 0 || count < 1 || count > LOGIT_ROWS || first > run.count - count) {
@@ -191,17 +198,30 @@ export function logits(first: i32, count: i32): usize {
   run.firstRow = first;
   run.rowCount = count;
   project(logitRow(0), first, count);
-  return logitRow(0);
+  if (run.overflow == 0) return logitRow(0);
+  overflowed(sequence.length - run.count);
+  return 0;
 }
 
-/** States behind the last norm of `count` tokens of the last batch from `first` on, f32[count][hidden]; 0 when there are no such. */
+/** Records an overflow, and drops what the last pass has left of it. */
+function overflowed(position: i32): i32 {
+  sequence.length = position;
+  run.count = 0;
+  run.rowCount = 0;
+  return failAt(ACTIVATION_OVERFLOW, "activation", run.overflow, ACTIVATION_LIMIT);
+}
+
+/** States behind the last norm of `count` tokens of the last batch from `first` on, f32[count][hidden]; 0 likewise. */
 export function hidden(first: i32, count: i32): usize {
   if (!isReady("hidden")) return 0;
   if (first < 0 || count < 1 || first > run.count - count) {
     failAt(BAD_OPTION, "hidden", <f64>first + <f64>count, run.count);
     return 0;
   }
-  return finalNorm(first, count);
+  const states = finalNorm(first, count);
+  if (run.overflow == 0) return states;
+  overflowed(sequence.length - run.count);
+  return 0;
 }
 
 /** Whether the last logits() computed the row, and nothing has run since; otherwise the failure is recorded. */

@@ -45,4 +45,5 @@ export const WRONG_STATE = 56; // a call before begin(), plan() or LOADED
 export const BAD_OPTION = 57; // field: the option, expected: the limit
 export const BAD_TOKEN = 58; // value: token id, expected: the vocabulary size
 export const CONTEXT_OVERFLOW = 59; // value: positions needed, expected: the context length
+export const ACTIVATION_OVERFLOW = 61; // value: an activation, expected: what it must stay below
 export const PRETOKEN_TOO_LONG = 60; // value: bytes without a boundary, expected: the limit

@@ -1,18 +1,20 @@
 // The one way to a matrix in the forward pass. How many bits the activations have is decided by the matrix, when it is bound
 // (Matrix.wideInput); nobody else asks for it.
 
-import { activationBytes, quantize } from "../kernels/matmul/activations";
+import { ACTIVATION_LIMIT, activationBytes, quantize } from "../kernels/matmul/activations";
 import { matmul } from "../kernels/matmul/matmul";
 import { Matrix } from "../kernels/matmul/matrix";
 import { RELAXED } from "../kernels/simd";
-import { row, run } from "./run_state";
+import { noteOverflow, row, run } from "./run_state";
 
 /** Prepares x f32[count][w.columns] as the input of w, and of all matrices that read the same. */
 export function quantizeInput(x: usize, w: Matrix, count: i32): void {
   const narrow = RELAXED && !w.wideInput;
   const stride = activationBytes(w.columns, narrow);
   for (let t = 0; t < count; t++) {
-    quantize(run.quantized + <usize>t * stride, row(x, t, w.columns), w.columns, w.wideInput, narrow);
+    const target = run.quantized + <usize>t * stride;
+    const largest = quantize(target, row(x, t, w.columns), w.columns, w.wideInput, narrow);
+    if (!(largest < ACTIVATION_LIMIT)) noteOverflow(largest);
   }
 }
 

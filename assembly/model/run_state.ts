@@ -32,12 +32,18 @@ export class RunState {
   count: i32; // tokens of the last pass
   firstRow: i32; // which of them the first row of logits belongs to
   rowCount: i32; // rows of logits that have been computed of them
+  overflow: f32; // the first activation of the last pass that was too large, 0: none
 }
 
 // @ts-ignore: decorator
 @lazy
 export const run = changetype<RunState>(runStateAddress());
 if (offsetof<RunState>() > STRUCT_BYTES) ERROR("RunState is larger than STRUCT_BYTES");
+
+/** Records that an activation, or a sum of them, is too large to go on with. */
+export function noteOverflow(value: f32): void {
+  if (run.overflow == 0) run.overflow = isNaN(value) ? Infinity : value;
+}
 
 /** Row `index` of f32[...][width] at `buffer`. */
 // @ts-ignore: decorator

@@ -11,11 +11,12 @@ import { attend } from "./attend";
 import { config, kvWidth, queryWidth } from "./config";
 import { storeKeyValue } from "./kv_cache";
 import { linear, quantizeInput } from "./linear";
-import { row, run } from "./run_state";
+import { noteOverflow, row, run } from "./run_state";
 import { Layer, layer, weights } from "./weights";
 
 /** Runs `count` tokens of run.tokens at positions `first`...; leaves the residual stream in run.x and fills the KV cache. */
 export function forward(count: i32, first: i32): void {
+  run.overflow = 0;
   embedTokens(count);
   prepareTurns(count, first);
   for (let l = 0; l < config.layers; l++) {
@@ -74,7 +75,9 @@ export function feedForward(w: Layer, count: i32): void {
 /** run.normed [count][hidden] = RMSNorm of x f32[count][hidden]. */
 export function norm(x: usize, weight: usize, count: i32): void {
   for (let t = 0; t < count; t++) {
-    rmsNorm(row(run.normed, t, config.hidden), row(x, t, config.hidden), weight, config.hidden, config.normEpsilon);
+    const normed = row(run.normed, t, config.hidden);
+    const squares = rmsNorm(normed, row(x, t, config.hidden), weight, config.hidden, config.normEpsilon);
+    if (!(squares < Infinity)) noteOverflow(squares);
   }
 }
 

@@ -1,13 +1,13 @@
 // Completes texts over MQTT. README.md says what the topics are; journal.mjs why nothing is lost or said twice.
 
 import { mkdirSync } from "node:fs";
-import { hostname } from "node:os";
 import { join } from "node:path";
 import mqtt from "mqtt";
 import { bundledModel, load, ZagreusError } from "zagreus-edge/raspberry-pi";
+import { Mistake, readSettings, whyAway } from "./broker.mjs";
 import { idOf, Journal } from "./journal.mjs";
 
-const { MQTT_URL = "mqtt://127.0.0.1", ZAGREUS_MODEL, ZAGREUS_CONTEXT, ZAGREUS_DEVICE = hostname() } = process.env;
+const { ZAGREUS_MODEL, ZAGREUS_CONTEXT } = process.env;
 const STATE = process.env.STATE_DIRECTORY ?? "state"; // systemd names the folder
 /** Requests that wait here at most. More stay with the broker: they are acknowledged when there is room. */
 const MOST_WAITING = 16;
@@ -17,34 +17,39 @@ const NEVER = 0xffffffff; // the broker keeps the session
 /** Errors after which no request would go better, unless the service starts anew. */
 const FATAL = ["THREAD_FAILED", "CLOSED"];
 
-const topic = (kind, id) => `zagreus/${ZAGREUS_DEVICE}/${kind}/${id}`;
+const topic = (kind, id) => `zagreus/${broker.device}/${kind}/${id}`;
 const log = (...words) => console.error(...words);
 
-mkdirSync(STATE, { recursive: true });
-const journal = new Journal(join(STATE, "journal.jsonl"));
-const contextLength = ZAGREUS_CONTEXT ? Number(ZAGREUS_CONTEXT) : undefined;
-const model = await load(ZAGREUS_MODEL ?? bundledModel, { contextLength });
+const { broker, journal, model } = await start().catch(fail);
 log(`${model.info.name}, ${model.info.build}, ${model.info.threads} threads, ${model.info.plan.memory} bytes`);
 
+async function start() {
+  const broker = readSettings();
+  mkdirSync(STATE, { recursive: true });
+  const journal = new Journal(join(STATE, "journal.jsonl"));
+  const contextLength = ZAGREUS_CONTEXT ? Number(ZAGREUS_CONTEXT) : undefined;
+  return { broker, journal, model: await load(ZAGREUS_MODEL ?? bundledModel, { contextLength }) };
+}
+
 // Two connections: while requests are held back nothing more is read from the one that they come by.
-const requests = mqtt.connect(MQTT_URL, {
+const requests = mqtt.connect(broker.url, {
   ...common("requests"),
   resubscribe: false, // done below
   keepalive: 0, // an answer to a ping would wait behind what is held back
-  properties: { sessionExpiryInterval: NEVER, receiveMaximum: MOST_WAITING },
+  properties: { ...broker.properties, sessionExpiryInterval: NEVER, receiveMaximum: MOST_WAITING },
 });
-const answers = mqtt.connect(MQTT_URL, {
+const answers = mqtt.connect(broker.url, {
   ...common("answers"),
   keepalive: 30,
-  properties: { sessionExpiryInterval: NEVER },
+  properties: { ...broker.properties, sessionExpiryInterval: NEVER },
   outgoingStore: journal,
   queueQoSZero: false,
 });
 
 function common(name) {
   return {
-    protocolVersion: 5,
-    clientId: `zagreus-${ZAGREUS_DEVICE}-${name}`,
+    ...broker.options,
+    clientId: `zagreus-${broker.device}-${name}`,
     clean: false,
     reconnectPeriod: 1000,
     reconnectOnConnackError: true,
@@ -69,14 +74,22 @@ requests.handleMessage = (packet, acknowledge) => {
 requests.on("connect", () => {
   requests.stream.setKeepAlive?.(true, 30_000);
   requests.subscribe(topic("requests", "+"), { qos: 1 }, (error) => {
-    log(error ? `MQTT: ${error.message}` : `waiting for ${topic("requests", "+")} at ${new URL(MQTT_URL).host}`);
+    log(error ? `MQTT: ${error.message}` : `waiting for ${topic("requests", "+")} at ${broker.where}`);
   });
 });
 requests.on("close", () => {
   held = []; // the broker sends again what it has no acknowledgement for
 });
 answers.on("close", () => requests.stream?.destroy()); // it sends no pings, so it learns it from the other one
-for (const client of [requests, answers]) client.on("error", (error) => log(`MQTT: ${error.message}`));
+let said = "";
+for (const client of [requests, answers]) {
+  client.on("connect", () => (said = ""));
+  client.on("error", (error) => {
+    const sentence = whyAway(error, broker.where);
+    if (sentence !== said) log(sentence); // once, though it is tried every second
+    said = sentence;
+  });
+}
 
 const stop = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => stop.abort());
@@ -157,6 +170,7 @@ function failure(code, message) {
 
 /** systemd starts the service again, and the journal goes on where it was. */
 function fail(error) {
-  log(error);
+  const expected = error instanceof Mistake || error instanceof ZagreusError || error.code !== undefined;
+  log(expected ? error.message : error);
   process.exit(1);
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "zagreus.h"
@@ -11,10 +12,16 @@ const char *reason(int error) {
   return error == ENOTCAPABLE ? "it is in no directory that the host opens to this program" : strerror(error);
 }
 
+static bool is_folder(int fd) {
+  struct stat found;
+  return fstat(fd, &found) == 0 && S_ISDIR(found.st_mode);
+}
+
 int open_input(const char *path) {
   if (!strcmp(path, "-")) return 0;
   int fd = open(path, O_RDONLY);
   if (fd < 0) fail("cannot read \"%s\": %s", path, reason(errno));
+  if (is_folder(fd)) fail("cannot read \"%s\": it is a folder%s", path, models_in(path));
   return fd;
 }
 

@@ -19,8 +19,14 @@ int run_next_batch(const uint32_t *ids, size_t count, size_t done) {
   return size;
 }
 
+const float *logits_of(int first, int count) {
+  uint32_t rows = core_logits(first, count);
+  if (rows == 0) check(ACTIVATION_OVERFLOW);
+  return at(rows);
+}
+
 const float *prefill(const uint32_t *ids, size_t count) {
   int size = 0;
   for (size_t done = 0; done < count; done += (size_t)size) size = run_next_batch(ids, count, done);
-  return at(core_logits(size - 1, 1));
+  return logits_of(size - 1, 1);
 }

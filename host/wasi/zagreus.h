@@ -101,6 +101,11 @@ const struct options *read_options(void);
 /** The next id of "1,2,3" as a number, which may be any; false at the end. */
 bool next_token(const char **list, double *id);
 
+// folder.c
+
+/** How a sentence about a folder goes on: with the models in it. */
+const char *models_in(const char *path);
+
 // input.c
 
 struct text {
@@ -151,6 +156,8 @@ void check_length(size_t count);
 void run_batch(const uint32_t *ids, int count, int position);
 /** Runs up to MAX_BATCH of `count` tokens from number `done` on; returns how many. */
 int run_next_batch(const uint32_t *ids, size_t count, size_t done);
+/** Logits of tokens of the last batch, f32[count][vocabulary]. */
+const float *logits_of(int first, int count);
 /** Runs tokens from the start; returns the logits after the last one, f32[vocabulary]. */
 const float *prefill(const uint32_t *ids, size_t count);
 

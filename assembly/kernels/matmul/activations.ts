@@ -14,6 +14,9 @@ import { nearestInt, TINY } from "../math";
 import { f32x4Max, i32x4Sum } from "../reduce";
 import { RELAXED, storeActivations, xBytes } from "../simd";
 
+/** What activations must stay below. Then whatever a matrix makes of them, and attention of that, is finite. */
+export const ACTIVATION_LIMIT: f32 = 127 * 65536;
+
 /** Bytes of `columns` quantized activations. */
 // @ts-ignore: decorator
 @inline
@@ -25,15 +28,17 @@ export function activationBytes(columns: i32, narrow: bool): usize {
  * Quantizes f32[columns] at `source` into activationBytes(columns) at `target`.
  * @param wide 15 bits instead of 8
  * @param narrow as i8, only where `wide` is not set
+ * @returns the largest of their absolute values
  */
-export function quantize(target: usize, source: usize, columns: i32, wide: bool, narrow: bool): void {
-  if (RELAXED && narrow) quantizeRow(target, source, columns, 127, true);
-  else quantizeRow(target, source, columns, wide ? 16383 : 127, false);
+export function quantize(target: usize, source: usize, columns: i32, wide: bool, narrow: bool): f32 {
+  if (RELAXED && narrow) return quantizeRow(target, source, columns, 127, true);
+  return quantizeRow(target, source, columns, wide ? 16383 : 127, false);
 }
 
 // @ts-ignore: decorator
 @inline
-function quantizeRow(target: usize, source: usize, columns: i32, levels: f32, narrow: bool): void {
+function quantizeRow(target: usize, source: usize, columns: i32, levels: f32, narrow: bool): f32 {
+  let largest: f32 = 0;
   const width = <usize>columns;
   let scales = target + width * xBytes(narrow);
   for (let column: usize = 0; column < width; column += GROUP) {
@@ -49,6 +54,7 @@ function quantizeRow(target: usize, source: usize, columns: i32, levels: f32, na
     const m1 = f32x4.pmax(f32x4.pmax(f32x4.abs(x4), f32x4.abs(x5)), f32x4.pmax(f32x4.abs(x6), f32x4.abs(x7)));
     const amax = f32x4Max(f32x4.pmax(m0, m1));
     const inverse = f32x4.splat(amax > TINY ? levels / amax : 0);
+    largest = max(largest, amax);
 
     const a = i16x8.narrow_i32x4_s(nearestInt(f32x4.mul(x0, inverse)), nearestInt(f32x4.mul(x1, inverse)));
     const b = i16x8.narrow_i32x4_s(nearestInt(f32x4.mul(x2, inverse)), nearestInt(f32x4.mul(x3, inverse)));
@@ -63,6 +69,7 @@ function quantizeRow(target: usize, source: usize, columns: i32, levels: f32, na
     source += 4 * GROUP;
     scales += 8;
   }
+  return largest;
 }
 
 // @ts-ignore: decorator

@@ -60,6 +60,7 @@ export const MESSAGES: Record<CoreErrorCode | "BAD_OPTION", string> = {
   BAD_OPTION: 'option "{field}" is {value}, must be at most {expected}',
   BAD_TOKEN: "token id is {value}, must be 0 to {expected:last}",
   CONTEXT_OVERFLOW: "{value} tokens do not fit into the context of {expected} tokens",
+  ACTIVATION_OVERFLOW: "the model does not compute: an activation reaches {value}, must stay below {expected}",
   PRETOKEN_TOO_LONG: "text has {value} bytes without a boundary, at most {expected} can be tokenized",
 };
 

@@ -20,7 +20,7 @@ export async function embed(
     const use = { origin: engine.origin(cacheSalt), parks: false };
     for await (const { count } of prefill(engine, sequence(), 0, use, engine.pace(signal))) {
       const { core } = engine;
-      const states = core.floats(core.exports.hidden(0, count), count * hidden);
+      const states = core.floats(core.rows(core.exports.hidden(0, count)), count * hidden);
       for (let i = 0; i < states.length; i++) sum[i % hidden]! += states[i]!;
     }
     const length = Math.sqrt(sum.reduce((total, value) => total + value * value, 0));

@@ -110,7 +110,7 @@ async function readPrompt(
   let logits = 0;
   let run = 0;
   for await (const { start, count } of prefill(engine, sequence, sequence.length - 1, { origin, parks: true }, pace)) {
-    if (start + count === sequence.length) logits = engine.core.exports.logits(count - 1, 1);
+    if (start + count === sequence.length) logits = engine.core.rows(engine.core.exports.logits(count - 1, 1));
     run += count;
     onBatch(start + count, run);
   }
@@ -121,7 +121,7 @@ async function readPrompt(
 function runTokens(engine: Engine, tokens: readonly number[], start: number): number {
   const begun = performance.now();
   runBatch(engine, tokens, start);
-  const logits = engine.core.exports.logits(0, tokens.length);
+  const logits = engine.core.rows(engine.core.exports.logits(0, tokens.length));
   engine.batchCosts.record(tokens.length, performance.now() - begun);
   return logits;
 }

@@ -29,7 +29,7 @@ async function* logitRows(
       for (let first = Math.max(from - start, 0); first < count; first += LOGIT_ROWS) {
         const { core } = engine;
         const rows = Math.min(LOGIT_ROWS, count - first);
-        const address = core.exports.logits(first, rows) >>> 0;
+        const address = core.rows(core.exports.logits(first, rows));
         for (let row = 0; row < rows; row++) {
           const logits = core.floats(address + 4 * row * vocabulary, vocabulary);
           yield { position: start + first + row, row, logits };

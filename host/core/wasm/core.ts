@@ -2,7 +2,7 @@
 // memory detaches old ones.
 
 import type { CoreExports } from "../../../assembly/layout/exports.js";
-import { FIRST_ERROR } from "../../../assembly/layout/status.js";
+import { ACTIVATION_OVERFLOW, FIRST_ERROR } from "../../../assembly/layout/status.js";
 import { coreError, type Failure } from "../api/messages.js";
 import { instantiate, sharedMemory } from "./instantiate.js";
 
@@ -52,6 +52,14 @@ export class Core {
     return this.bytes(this.exports.buffer(), length).slice();
   }
 
+  /**
+   * Passes on the address that logits() or hidden() has returned.
+   * @throws ZagreusError ACTIVATION_OVERFLOW when it is 0: for rows that have been run there is no other reason
+   */
+  rows(address: number): number {
+    if (address === 0) throw coreError(ACTIVATION_OVERFLOW, this.failure());
+    return address >>> 0;
+  }
   /** Passes a status on unless it is an error, which it throws. */
   check(status: number): number {
     if (status >= FIRST_ERROR) throw coreError(status, this.failure());

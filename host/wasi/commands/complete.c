@@ -197,7 +197,7 @@ static const char *generate(const float *logits) {
       return enough ? "length" : "context";
     }
     run_batch(&token, 1, (int)run.count - 1);
-    logits = at(core_logits(0, 1));
+    logits = logits_of(0, 1);
   }
 }
 

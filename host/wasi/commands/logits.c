@@ -17,7 +17,7 @@ static const float *write_all(const struct tokens *tokens, const char *path) {
     size = (size_t)run_next_batch(tokens->ids, tokens->count, done);
     for (int first = 0; first < (int)size; first += count) {
       count = (int)size - first < LOGIT_ROWS ? (int)size - first : LOGIT_ROWS;
-      rows = at(core_logits(first, count));
+      rows = logits_of(first, count);
       write_bytes(&file, (const char *)rows, (size_t)count * vocabulary * sizeof *rows);
     }
   }
