@@ -14,9 +14,9 @@ const CIRCLES: Record<string, string[]> = {
   host: ["host/core/grammar", "host/core/grammar/schema", "host/core/grammar"],
 };
 const LONG = [
-  "host/core/engine/generate.ts: decode",
+  "host/core/grammar/automaton.ts: determinize",
   "host/core/grammar/nfa.ts: buildNfa",
-  "host/core/server/index.ts: createServer",
+  "host/core/offload/serve.ts: serveModel",
 ];
 
 test.each(["assembly", "host", "quant", "test", "examples"])(

@@ -11,8 +11,6 @@ import type {
   Usage,
 } from "../api/api.js";
 import { ZagreusError } from "../api/errors.js";
-import type { Engine } from "./engine.js";
-import type { Job } from "./generate.js";
 
 /** What is known of a generation, written by whoever makes its pieces. */
 export class GenerationRecord<End extends ChatFinishReason = FinishReason> {
@@ -23,15 +21,6 @@ export class GenerationRecord<End extends ChatFinishReason = FinishReason> {
   timings: Timings | undefined;
   /** Of a chat. */
   refusedTools: readonly RefusedTool[] = [];
-}
-
-/** Does a job. What it takes is loaded when the pieces are asked for. @throws as generate.ts does */
-export async function* generate(
-  engine: Engine,
-  job: Job,
-  record: GenerationRecord<ChatFinishReason>,
-): AsyncGenerator<Piece> {
-  yield* (await import("./generate.js")).generate(engine, job, record);
 }
 
 /** A completion without its way to start; chats have other pieces and one more way to end. */

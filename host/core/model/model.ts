@@ -32,7 +32,7 @@ import {
   checkTokens,
   type Generation,
 } from "../api/options.js";
-import { generate, ModelCompletion } from "../engine/completion.js";
+import { ModelCompletion } from "../engine/completion.js";
 import { embed } from "../engine/embed.js";
 import { Engine } from "../engine/engine.js";
 import { checkSignal, type Macrotask, Pace } from "../engine/pace.js";
@@ -45,6 +45,7 @@ import type { Probes } from "../wasm/capabilities.js";
 import { Core } from "../wasm/core.js";
 import { type ThreadSupport, Threads } from "../wasm/threads.js";
 import { answerBy, startChat } from "./chat_completion.js";
+import { generate } from "./generate.js";
 import { ModelSession } from "./session.js";
 
 /** What a runtime supplies. */

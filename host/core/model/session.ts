@@ -3,11 +3,12 @@
 import type { Completion, GenerateOptions, Prompt, Session } from "../api/api.js";
 import { closed } from "../api/errors.js";
 import { checkGenerateOptions, checkPrompt, type Generation } from "../api/options.js";
-import { generate, ModelCompletion } from "../engine/completion.js";
+import { ModelCompletion } from "../engine/completion.js";
 import type { Engine } from "../engine/engine.js";
 import type { Job } from "../engine/generate.js";
 import { promptTokens } from "../engine/tokenizer.js";
 import { HERE, type Origin } from "../kv/kv_pool.js";
+import { generate } from "./generate.js";
 
 export class ModelSession implements Session {
   readonly #engine: Engine;
