@@ -9,10 +9,21 @@ import { cycle, fileGraph, folderGraph, type Graph, imports, sources } from "./s
 const MAX_FILES = 15; // in a folder
 const MAX_LINES = 59; // of a function
 
-/** What is still to be mended. Whoever does strikes it off here: the tests fail while it stands for nothing. */
+/** What is still to be mended: imports that close a circle, and long functions. Tests fail when one is mended and not struck off. */
 const CIRCLES: Record<string, string[]> = {
   host: ["host/core/grammar", "host/core/grammar/schema", "host/core/grammar"],
 };
+const BACKWARDS = [
+  ["host/core/grammar/schema/cell", "host/core/grammar/schema/reader"],
+  ["host/core/grammar/schema/negation", "host/core/grammar/schema/alternatives"],
+  ["host/core/grammar/schema/write/arrays", "host/core/grammar/schema/write/writer"],
+  ["host/core/grammar/schema/write/counted_arrays", "host/core/grammar/schema/write/arrays"],
+  ["host/core/grammar/schema/write/counted_arrays", "host/core/grammar/schema/write/writer"],
+  ["host/core/grammar/schema/write/language_text", "host/core/grammar/schema/write/rules"],
+  ["host/core/grammar/schema/write/objects", "host/core/grammar/schema/write/writer"],
+  ["host/core/grammar/schema/write/other_members", "host/core/grammar/schema/write/writer"],
+  ["host/core/server/routes", "host/core/server/service"],
+] as const;
 const LONG = [
   "host/core/grammar/automaton.ts: determinize",
   "host/core/grammar/nfa.ts: buildNfa",
@@ -22,9 +33,12 @@ const LONG = [
 test.each(["assembly", "host", "quant", "test", "examples"])(
   "no file of %s imports itself by way of others",
   (room) => {
-    const edges = imports(room);
-    expect(edges.length).toBeGreaterThan(1);
-    expect(cycle(fileGraph(edges))).toBeUndefined();
+    const graph = fileGraph(imports(room));
+    expect(graph.size).toBeGreaterThan(1);
+    for (const [from, to] of BACKWARDS.filter(([from]) => from.startsWith(`${room}/`))) {
+      expect(graph.get(from)?.delete(to), `${from} imports ${to}`).toBe(true);
+    }
+    expect(cycle(graph)).toBeUndefined();
   },
 );
 

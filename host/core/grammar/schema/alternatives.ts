@@ -1,20 +1,10 @@
 // The ways in which a value can be valid against a schema, each as facts that have to hold together. A way that is left out makes
 // fewer texts possible, never a wrong one.
 
-import {
-  ANY_CELL,
-  type Applicators,
-  type Cell,
-  cellOf,
-  type Dependent,
-  merge,
-  naturalTypes,
-  type SchemaNode,
-  unseen,
-} from "./cell.js";
+import { ANY_CELL, type Cell, cellOf, merge, naturalTypes, unseen } from "./cell.js";
 import { badSchema } from "./errors.js";
 import { negations } from "./negation.js";
-import type { Reader } from "./reader.js";
+import type { Applicators, Dependent, Reader, SchemaNode } from "./reader.js";
 import { canonical, OBJECT } from "./types.js";
 
 /** Ways of one schema. */

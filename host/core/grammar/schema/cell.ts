@@ -1,48 +1,7 @@
 // What is asked of a value without any choice left: a conjunction of facts.
 
+import type { SchemaNode } from "./reader.js";
 import { ALL_TYPES, ARRAY, canonical, FRACTION, INTEGER, NUMBER, OBJECT, STRING, typeOf } from "./types.js";
-
-/** A schema as it was read: what it says itself, and the schemas that it applies to the same value. */
-export class SchemaNode {
-  readonly id: number;
-  /** Where it stands in the document, or the first of those that are equal. */
-  readonly path: string;
-  /** What it says itself; undefined: nothing is valid. */
-  readonly own: Cell | undefined;
-  readonly parts: Applicators;
-
-  constructor(id: number, path: string, own: Cell | undefined, parts: Applicators) {
-    this.id = id;
-    this.path = path;
-    this.own = own;
-    this.parts = parts;
-  }
-}
-
-/** Where a reference leads, and where it stands. */
-export interface Reference {
-  pointer: string;
-  path: string;
-}
-
-/** Keywords that apply further schemas to the same value. */
-export interface Applicators {
-  references?: readonly Reference[];
-  allOf?: readonly SchemaNode[];
-  anyOf?: readonly SchemaNode[];
-  oneOf?: readonly SchemaNode[];
-  not?: SchemaNode;
-  condition?: { test: SchemaNode; yes: SchemaNode | undefined; no: SchemaNode | undefined };
-  dependents?: readonly Dependent[];
-  unevaluatedItems?: SchemaNode;
-  unevaluatedProperties?: SchemaNode;
-}
-
-/** What has to hold where a property is there. */
-export interface Dependent {
-  name: string;
-  schema: SchemaNode;
-}
 
 export interface Bound {
   value: number;

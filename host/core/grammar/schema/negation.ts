@@ -1,7 +1,8 @@
 // What is not valid against a schema: each thing that it asks for can fail. What cannot be said of a text that way is left out.
 
 import type { Alternatives } from "./alternatives.js";
-import { ANY_CELL, type Cell, cellOf, type Facts, merge, type SchemaNode, unseen } from "./cell.js";
+import { ANY_CELL, type Cell, cellOf, type Facts, merge, unseen } from "./cell.js";
+import type { SchemaNode } from "./reader.js";
 import { ALL_TYPES, ARRAY, BOOLEAN, FRACTION, INTEGER, isObject, NUMBER, OBJECT, STRING, typeOf } from "./types.js";
 
 /** Ways in which a value is not valid against a schema, or at least some of them. */

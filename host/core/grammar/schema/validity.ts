@@ -1,7 +1,8 @@
 // Whether values that a schema lists are valid against the rest of it.
 
 import type { Alternatives } from "./alternatives.js";
-import type { Cell, ContainsFact, SchemaNode } from "./cell.js";
+import type { Cell, ContainsFact } from "./cell.js";
+import type { SchemaNode } from "./reader.js";
 import { canonical, isObject, NUMBER, STRING, typeOf } from "./types.js";
 import { isNumberOf } from "./write/numbers.js";
 import { isStringOf, type Languages } from "./write/strings.js";

@@ -1,8 +1,9 @@
 // Arrays in which items of some kind are counted (contains), or may not come twice (uniqueItems): a rule for each place and what has
 // come before it.
 
-import type { Cell, ContainsFact, SchemaNode } from "../cell.js";
+import type { Cell, ContainsFact } from "../cell.js";
 import { badSchema } from "../errors.js";
+import type { SchemaNode } from "../reader.js";
 import { BOOLEAN, canonical, NULL } from "../types.js";
 import { itemNodes } from "../validity.js";
 import type { Places } from "./arrays.js";

@@ -1,7 +1,8 @@
 // Properties whose names nobody spells out: those that match patterns, and all others.
 
-import type { Cell, SchemaNode } from "../cell.js";
+import type { Cell } from "../cell.js";
 import { badSchema } from "../errors.js";
+import type { SchemaNode } from "../reader.js";
 import { union } from "../regular/index.js";
 import { intersect, isEmpty, type Language, listed, subtract } from "../regular/language.js";
 import { STRING } from "../types.js";

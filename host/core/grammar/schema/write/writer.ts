@@ -2,9 +2,9 @@
 
 import type { Steps } from "../../slices.js";
 import { Alternatives, keyOf, natural } from "../alternatives.js";
-import type { Cell, SchemaNode } from "../cell.js";
+import type { Cell } from "../cell.js";
 import { badSchema, MAX_VALUES } from "../errors.js";
-import { Reader } from "../reader.js";
+import { Reader, type SchemaNode } from "../reader.js";
 import { ALL_TYPES, ARRAY, BOOLEAN, NULL, NUMBER, OBJECT, STRING } from "../types.js";
 import { Validity } from "../validity.js";
 import { arrayGrammar } from "./arrays.js";
