@@ -9,7 +9,7 @@ import { BASELINE } from "./support/variants";
 
 const source = () => readFileSync(new URL("../assembly/layout/exports.ts", import.meta.url), "utf8");
 
-test("the types are those of the sources: node host/build/exports.mjs writes them", () => {
+test("the types are those of the sources: npm run format writes them", () => {
   expect(source()).toBe(exportsSource());
 });
 

@@ -55,7 +55,7 @@ export type CoreExports = {
   encodeConsumed(): number;
   /** What encode() writes, u32[TEXT_BYTES]. */
   tokens(): number;
-  /** Writes a token's bytes to the I/O buffer. Count | -WRONG_STATE | -BAD_TOKEN */
+  /** From plan() on, as the next two. Writes a token's bytes to the I/O buffer. Count | -WRONG_STATE | -BAD_TOKEN */
   tokenBytes(id: number): number;
   /** A token's type. TOKEN_* | -WRONG_STATE | -BAD_TOKEN */
   tokenType(id: number): number;
@@ -69,11 +69,17 @@ export type CoreExports = {
   pieceFlush(): number;
   /** u32[MAX_BATCH], the tokens of the next forward pass. */
   batch(): number;
-  /** Runs `count` tokens of batch() at `position`, which truncates the KV cache there. OK | BAD_OPTION | BAD_TOKEN | CONTEXT_OVERFLOW */
+  /**
+   * Runs `count` tokens of batch() at `position`, which truncates the KV cache there.
+   * OK | BAD_OPTION | BAD_TOKEN | CONTEXT_OVERFLOW | ACTIVATION_OVERFLOW, which leaves nothing in the cache from `position` on
+   */
   forward(count: number, position: number): number;
-  /** Logits of `count` tokens of the last batch from `first` on, f32[count][vocabulary]; 0 when there are no such. */
+  /**
+   * Logits of `count` tokens of the last batch from `first` on, f32[count][vocabulary]; 0 when there are no such, or activations
+   * overflow.
+   */
   logits(first: number, count: number): number;
-  /** States behind the last norm of `count` tokens of the last batch from `first` on, f32[count][hidden]; 0 when there are no such. */
+  /** States behind the last norm of `count` tokens of the last batch from `first` on, f32[count][hidden]; 0 likewise. */
   hidden(first: number, count: number): number;
   /** Address of the SAMPLER_* parameters, drawn in layout/abi.ts. */
   sampler(): number;

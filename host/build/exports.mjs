@@ -1,5 +1,5 @@
 // Writes assembly/layout/exports.ts: the exports of the WebAssembly modules as TypeScript sees them, from the functions that
-// AssemblyScript exports.    node host/build/exports.mjs
+// AssemblyScript exports. Part of npm run format.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";

@@ -21,7 +21,7 @@ export const ACTIVATION_LIMIT: f32 = 127 * 65536;
 // @ts-ignore: decorator
 @inline
 export function activationBytes(columns: i32, narrow: bool): usize {
-  return <usize>columns * xBytes(narrow) + <usize>(columns / GROUP) * 8;
+  return <usize>columns * xBytes(narrow) + (<usize>columns / GROUP) * 8;
 }
 
 /**
