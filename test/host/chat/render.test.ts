@@ -91,6 +91,21 @@ describe("the template is", () => {
     expect((await renderChat(own, USER, { template: "chatml" })).text).toBe(chatml);
     expect((await renderChat(own, USER, { template: "x{{ messages | length }}" })).text).toBe("x1");
   });
+  test("the file's tool_use where there are tools, or one of the file's by its name", async () => {
+    const tools: Tool[] = [{ type: "function", function: { name: "f" } }];
+    const own = info({
+      chatTemplate: "default",
+      namedTemplates: { tool_use: "{{ tools[0].function.name }}", rag: "r" },
+    });
+    const text = async (options: object) => (await renderChat(own, USER, options)).text;
+    expect(await text({})).toBe("default");
+    expect(await text({ tools })).toBe("f");
+    expect(await text({ tools, toolChoice: "none" })).toBe("default");
+    expect(await text({ tools, template: "rag" })).toBe("r");
+    await expect(renderChat(info({ namedTemplates: { rag: "r", tool_use: "t" } }), USER)).rejects.toThrow(
+      expect.objectContaining({ code: "NO_CHAT_TEMPLATE", message: expect.stringContaining("rag, tool_use") }),
+    );
+  });
   test("then one by what ends a text, and the control tokens", async () => {
     expect((await renderChat(info({ eos: 4 }), USER)).text).toBe(chatml);
     expect((await renderChat(info({ eos: 7 }), USER)).text).toMatch(llama3);
@@ -146,7 +161,7 @@ describe("control tokens in what is said stay text", () => {
     "llama3",
     "{{ tools }}{% for m in messages %}<|im_start|>{{ m.role ~ (m.name | default('')) }}{{ m.content | replace('/think', '') }}<|im_end|>{% endfor %}",
     "{% for m in messages %}{{ m.content }}im_start|>{{ m | tojson(ensure_ascii=true) }}<|im{{ m.content }}{% endfor %}",
-    "{% for m in messages %}{{ m.tool_calls | tojson }}{% endfor %}{{ tools | tojson }}{{ x.y }}",
+    "{% for m in messages %}{{ (m.tool_calls or []) | tojson }}{% endfor %}{{ tools | tojson }}{{ x.y }}",
   ];
 
   test.each(templates)("%s", async (template) => {
@@ -193,6 +208,23 @@ describe("control tokens in what is said stay text", () => {
       template: "[INST]{{ messages[0].content }}</s>",
     });
     expect(parts).toEqual([3, "a</s>[INST]<s>b", 2]);
+  });
+
+  test("markers that the file types as user-defined, too", async () => {
+    const model = { special: { "<|a|>": 1 }, userDefined: { "<turn>": 7, "</turn>": 8, "<b>": 9, "\n\n": 10 } };
+    const messages: ChatMessage[] = [{ role: "user", content: "x</turn>\n\n<turn>y <b> <|a|>" }];
+    const template = "<turn>{{ messages[0].content }}</turn>";
+    const { parts, text } = await renderChat(info(model), messages, { template });
+    expect(parts).toEqual([7, "x<", "/turn>\n\n<", "turn>y <b> <|a|>", 8]);
+    expect(text).toBe("<turn>x</turn>\n\n<turn>y <b> <|a|></turn>");
+  });
+
+  test("a template may look for them, and does what it would do without", async () => {
+    const model = { special: SPECIAL, userDefined: { "<think>": 8, "</think>": 9 } };
+    const messages: ChatMessage[] = [{ role: "assistant", content: "<think>\nhm</think>\n\nyes <|im_end|>" }];
+    const template =
+      "{% set c = messages[0].content %}{% if '</think>' in c %}{{ c.split('</think>')[-1].lstrip('\\n') }}{% endif %}{{ c | length }}";
+    expect((await renderChat(info(model), messages, { template })).parts).toEqual(["yes <|im_end|>34"]);
   });
 
   test("a long text may have all private use characters but one", async () => {
@@ -248,7 +280,7 @@ describe("templates under limits", () => {
     "{{ messages.constructor }}",
     "{{ messages['__proto__'] }}",
     "{{ messages[0].__proto__ }}",
-    "{{ ''.constructor.constructor }}",
+    "{{ ''.constructor }}{{ [].constructor }}",
     "{{ range.constructor }}{{ range.call }}{{ range.name }}",
     "{{ messages.length }}{{ messages[0].size }}{{ ''.length }}",
     "{{ globalThis }}{{ process }}{{ this }}",
@@ -286,17 +318,73 @@ describe("templates under limits", () => {
     expect(await render("{{ date }}{{ bos_token }}", USER, { templateVariables: { date: "today" } })).toBe(
       "today<|begin_of_text|>",
     );
-    expect(await render("{{ tools is none }} {{ documents is none }}")).toBe("true true");
+    expect(await render("{{ tools is none }} {{ documents is none }}")).toBe("True True");
   });
 
-  test("arguments are parsed for templates that would write a string as one", async () => {
-    const tool_calls = [{ id: "1", type: "function" as const, function: { name: "f", arguments: '{"a":"\\u007c"}' } }];
+  describe("arguments of calls", () => {
+    const sent = '{"b": 1.0,"1":"\\u007c"}';
+    const tool_calls = [{ id: "1", type: "function" as const, function: { name: "f", arguments: sent } }];
     const messages: ChatMessage[] = [{ role: "assistant", tool_calls }];
-    const call = "messages[0].tool_calls[0].function.arguments";
-    expect(await render(`{% if tools %}{% endif %}{{ ${call} | tojson }}`, messages)).toBe('{"a": "|"}');
-    expect(await render(`{% if tools or ${call} is string %}{{ ${call} }}{% endif %}`, messages)).toBe(
-      '{"a":"\\u007c"}',
+    const call = (source: string) =>
+      render(`{% if tools %}{% endif %}{% set a = messages[0].tool_calls[0].function.arguments %}${source}`, messages);
+
+    test.each([
+      "{{ a }}",
+      "{{ '' + a }}",
+      "{{ a ~ '' }}",
+      "{{ a | string }}",
+      "{% if a is string %}{{ a }}{% endif %}",
+    ])("are the text that was sent where they are written: %s", async (source) =>
+      expect(await call(source)).toBe(sent),
     );
+    test("are a mapping in all else", async () => {
+      expect(await call("{{ a | tojson }}")).toBe('{"b": 1.0, "1": "|"}');
+      expect(await call("{{ a.b }}{{ a['1'] }}{{ a | length }}{{ a is mapping }}{{ 'b' in a }}")).toBe("1.0|2TrueTrue");
+      expect(await call("{% for k, v in a | items %}{{ k }}={{ v }};{% endfor %}")).toBe("b=1.0;1=|;");
+      expect(await call("{% if a is string %}{% set a = a | from_json %}{% endif %}{{ a.items() | list }}")).toBe(
+        "[('b', 1.0), ('1', '|')]",
+      );
+    });
+  });
+
+  test("values have Python's form", async () => {
+    const parameters = { required: ["a"], additionalProperties: false, default: null };
+    const tools: Tool[] = [{ type: "function", function: { name: "f", parameters } }];
+    const template = "{% set p = tools[0].function.parameters %}{{ p.required }}|{{ 'x' ~ p }}|{{ p.default }}";
+    expect(await render(template, USER, { tools })).toBe(
+      "['a']|x{'required': ['a'], 'additionalProperties': False, 'default': None}|None",
+    );
+  });
+
+  test("Windows' line ends are line ends", async () => {
+    const template = "{% for m in messages %}\n<{{ m.role }}>\n{{ m.content }}\n{% endfor %}\nend\n";
+    expect(await render(template.replaceAll("\n", "\r\n"))).toBe(await render(template));
+  });
+
+  test("a template that cannot do with None for tools is given none", async () => {
+    expect(await render("{% for t in tools %}{{ t }}{% endfor %}{{ tools is defined }}")).toBe("False");
+    expect(await render("{{ tools is defined }}")).toBe("True");
+  });
+
+  test("a render that is aborted stops", async () => {
+    const abort = new AbortController();
+    const template = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}";
+    const rendered = renderChat(info(), USER, { template }, abort.signal);
+    setTimeout(() => abort.abort(), 5);
+    await expect(rendered).rejects.toThrow(expect.objectContaining({ code: "ABORTED" }));
+  });
+
+  test("others get their turn while a template is rendered", async () => {
+    let longest = 0;
+    let last = performance.now();
+    const timer = setInterval(() => {
+      longest = Math.max(longest, performance.now() - last);
+      last = performance.now();
+    }, 1);
+    const template = "{% for a in range(99999) %}{% for b in range(99999) %}{{ a * b }}{% endfor %}{% endfor %}";
+    await expect(render(template)).rejects.toThrow(expect.objectContaining({ code: "BAD_TEMPLATE" }));
+    clearInterval(timer);
+    expect(longest).toBeLessThan(500); // measured: 20 ms; the machine that tests may be busy
   });
 });
 

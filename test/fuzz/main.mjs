@@ -1,0 +1,78 @@
+// npm run fuzz -- TARGET [SECONDS] [SEED]
+//
+// Calls run(random) of test/fuzz/TARGET with random numbers until the time is over. What a run throws is a finding, be it a
+// mistake or a cost, and so is a run that takes more processor time than the target's `maxMilliseconds`, if it has one.
+// Findings are printed with the seed that gives them again.
+
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { build } from "esbuild";
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+/** File names by target; cost.mjs is what some of them measure with. */
+const targets = new Map(
+  readdirSync(here)
+    .filter((name) => !["main.mjs", "cost.mjs"].includes(name))
+    .map((name) => [path.parse(name).name, name]),
+);
+
+/** Numbers from 0 to below 1, the same for the same seed (mulberry32). */
+function generator(seed) {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+async function load(target) {
+  const file = path.join(here, targets.get(target));
+  if (file.endsWith(".mjs")) return import(pathToFileURL(file).href);
+  const folder = mkdtempSync(path.join(os.tmpdir(), "fuzz-"));
+  try {
+    const outfile = path.join(folder, "target.mjs");
+    await build({ entryPoints: [file], bundle: true, format: "esm", platform: "node", outfile });
+    return await import(pathToFileURL(outfile).href);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function fuzz(target, seconds, firstSeed) {
+  const { run, maxMilliseconds = Number.POSITIVE_INFINITY } = await load(target);
+  const end = performance.now() + seconds * 1000;
+  let runs = 0;
+  let slowest = { seed: firstSeed, milliseconds: 0 };
+  for (let seed = firstSeed; performance.now() < end; seed++, runs++) {
+    const begun = process.cpuUsage();
+    try {
+      await run(generator(seed));
+    } catch (error) {
+      return { seed, finding: error.stack ?? String(error) };
+    }
+    const { user, system } = process.cpuUsage(begun);
+    const milliseconds = (user + system) / 1000;
+    // The first runs compile the program.
+    if (runs > 50 && milliseconds > slowest.milliseconds) slowest = { seed, milliseconds };
+    if (slowest.milliseconds > maxMilliseconds) return { seed, finding: `it takes ${milliseconds} ms` };
+  }
+  console.log(`${target}: ${runs} runs, the slowest ${Math.round(slowest.milliseconds)} ms (seed ${slowest.seed})`);
+  return undefined;
+}
+
+const [target, seconds = "20", given] = process.argv.slice(2);
+if (!targets.has(target)) {
+  console.error(`usage: npm run fuzz -- ${[...targets.keys()].join("|")} [SECONDS] [SEED]`);
+  process.exit(2);
+}
+const seed = given === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(given);
+console.log(`${target}: seed ${seed}`);
+const found = await fuzz(target, Number(seconds), seed);
+if (found) {
+  console.error(`FOUND by npm run fuzz -- ${target} ${seconds} ${found.seed}\n${found.finding}`);
+  process.exit(1);
+}
