@@ -210,7 +210,6 @@ async function templateFiles(directory: Directory): Promise<NamedTemplate[]> {
   if (await directory.has(CHAT_TEMPLATE)) {
     files.push({ name: DEFAULT, template: await readText(directory, CHAT_TEMPLATE) });
   }
-  if (!(await directory.has(MORE_TEMPLATES))) return files;
   for (const path of await directory.list()) {
     const name = new RegExp(`^${MORE_TEMPLATES}/([^/]+)\\.jinja$`).exec(path)?.[1];
     if (name !== undefined) files.push({ name, template: await readText(directory, path) });

@@ -457,6 +457,10 @@ describe("tokenizer", () => {
     expect(await key(files, "chat_template.tool_use")).toBe("t");
     text(files, "chat_template.jinja", "file");
     expect(await key(files, "chat_template")).toBe("file");
+    expect(await key(files, "chat_template.tool_use")).toBeUndefined(); // as for transformers
+    text(files, "additional_chat_templates/rag.jinja", "r");
+    expect(await key(files, "chat_template.rag")).toBe("r");
+    expect(await key(files, "chat_templates")).toEqual(["rag"]);
     expect(await key(text(nanoFiles(), "chat_template.jinja", "file"), "chat_template")).toBe("file");
   });
 });
