@@ -67,22 +67,19 @@ function calls(code) {
   for (let i = 0; i < tokens.length; i++) {
     const [kind] = tokens[i];
     if (!/^test_(grammar|schema)$/.test(kind) || tokens[i + 1]?.[0] !== "(") continue;
-    const parts = [""];
+    const parts = [];
     const lists = [];
-    let depth = 0;
+    let isList = false;
     for (i += 2; tokens[i][0] !== ";"; i++) {
       const [token, raw, quoted] = tokens[i];
       const string = raw ?? (quoted === undefined ? undefined : unescaped(quoted));
-      if (token === "{") [depth, parts[parts.length]] = [1, ""];
       if (token === "{") lists.push([]);
-      if (token === "}") depth = 0;
-      if (depth > 0 && string !== undefined) addString(lists.at(-1), string, tokens[i - 1][0]);
-      if (depth === 0 && string !== undefined) addString(parts, string, tokens[i - 1][0]);
+      if (token === "{" || token === "}") isList = token === "{";
+      if (string !== undefined) addString(isList ? lists.at(-1) : parts, string, tokens[i - 1][0]);
     }
-    const texts = parts.filter((part) => part !== "");
     // The definitions of both functions have no strings.
-    if (texts.length === 2 && lists.length === 2)
-      found.push({ kind, name: texts[0], text: texts[1], passing: lists[0], failing: lists[1] });
+    if (parts.length === 2 && lists.length === 2)
+      found.push({ kind, name: parts[0], text: parts[1], passing: lists[0], failing: lists[1] });
   }
   return found;
 }

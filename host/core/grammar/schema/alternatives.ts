@@ -9,8 +9,13 @@ import { canonical, OBJECT } from "./types.js";
 
 /** Ways of one schema. */
 const MAX_WAYS = 2000;
-/** Pairs of ways that are put together for all of a schema. */
+const MANY_WAYS = 2;
+/** Pairs of ways that are put together for all of a schema, each counted by its properties. */
 const MAX_MERGES = 100_000;
+/** Properties that are looked at in the time of a pair that has none. */
+const PROPERTIES_PER_MERGE = 50;
+/** Schemas that lead from one to another. */
+const MAX_LINKS = 300;
 /** Levels of required properties that are looked at for what contradicts itself. */
 const MAX_LOOKED = 3;
 
@@ -79,6 +84,8 @@ export class Alternatives {
       if (this.#looking > 0) throw UNFINISHED;
       throw badSchema(path, "refers to itself");
     }
+    if (this.#open.size >= MAX_LINKS)
+      throw badSchema(path, `more than ${MAX_LINKS} schemas apply to one value`, MAX_LINKS);
     this.#open.add(key);
     try {
       const ways = unique(find());
@@ -117,6 +124,7 @@ export class Alternatives {
           const clashes = this.both([cell], this.of(other), path).length > 0;
           return clashes ? this.both([cell], this.ofNot(other), path) : [cell];
         });
+        chosen = fewer(chosen);
       });
       return chosen;
     });
@@ -128,7 +136,7 @@ export class Alternatives {
     const then = this.both(this.both(ways, tested, path), this.of(yes ?? this.reader.anything), path);
     const otherwise = this.of(no ?? this.reader.anything);
     if (otherwise.length === 0) return then;
-    return [...then, ...this.both(this.both(ways, otherwise, path), this.ofNot(test), path)];
+    return fewer([...then, ...this.both(this.both(ways, otherwise, path), this.ofNot(test), path)]);
   }
 
   /** Either the property is not there, or what depends on it holds. */
@@ -166,7 +174,7 @@ export class Alternatives {
   }
 
   #both(a: readonly Cell[], b: readonly Cell[], path: string): readonly Cell[] {
-    this.#merges += a.length * b.length;
+    this.#merges += a.length * b.length * (1 + (sizeOf(a) + sizeOf(b)) / PROPERTIES_PER_MERGE);
     if (this.#merges > MAX_MERGES)
       throw badSchema(path, `more than ${MAX_MERGES} combinations of its parts`, this.#merges);
     const ways: Cell[] = [];
@@ -181,12 +189,17 @@ export class Alternatives {
   }
 }
 
-/** Of several ways those that people mean: of the types that keywords speak of, where there are such. */
+/** Of several ways those that people mean, of the types that keywords speak of; where there are none, all. */
 export function natural(ways: readonly Cell[]): readonly Cell[] {
-  const found = ways.flatMap((cell) => {
-    const types = naturalTypes(cell);
-    return types === 0 || isForced(cell) ? [] : [{ ...cell, types }];
-  });
+  const found = ways.filter(isNatural);
+  return found.length > 0 ? found.map((cell) => ({ ...cell, types: naturalTypes(cell) })) : ways;
+}
+
+const isNatural = (cell: Cell): boolean => naturalTypes(cell) !== 0 && !isForced(cell);
+
+/** Where ways become many, only those that people mean go on. */
+function fewer(ways: readonly Cell[]): readonly Cell[] {
+  const found = ways.length > MANY_WAYS ? ways.filter(isNatural) : [];
   return found.length > 0 ? found : ways;
 }
 
@@ -201,6 +214,8 @@ function isForced({ required = [], properties = [] }: Cell): boolean {
 function forgetItems({ seenItems, ...cell }: Cell): Cell {
   return seenItems === undefined || seenItems === Number.POSITIVE_INFINITY ? cell : { ...cell, seenItems };
 }
+
+const sizeOf = ([first]: readonly Cell[]): number => (first?.properties?.length ?? 0) + (first?.required?.length ?? 0);
 
 const tooMany = (path: string) => badSchema(path, `more than ${MAX_WAYS} ways to be valid`, MAX_WAYS);
 

@@ -96,7 +96,10 @@ export const ANY_CELL: Cell = { types: ALL_TYPES, said: false, spoken: 0 };
 
 type Merger<K extends keyof Facts> = (a: Facts[K], b: Facts[K]) => Facts[K];
 
-const joined = <T>(a: readonly T[], b: readonly T[]): readonly T[] => [...a, ...b.filter((item) => !a.includes(item))];
+function joined<T>(a: readonly T[], b: readonly T[]): readonly T[] {
+  const known = new Set(a);
+  return [...a, ...b.filter((item) => !known.has(item))];
+}
 const larger = (a: number, b: number) => Math.max(a, b);
 const smaller = (a: number, b: number) => Math.min(a, b);
 const either = (a: boolean, b: boolean) => a || b;

@@ -7,7 +7,15 @@ import { canonical, isObject, NUMBER, STRING, typeOf } from "./types.js";
 import { isNumberOf } from "./write/numbers.js";
 import { isStringOf, type Languages } from "./write/strings.js";
 
+/** What a cell lists, to be found at once. */
+interface Index {
+  values: ReadonlySet<string>;
+  byName: Map<string, SchemaNode[]>;
+  others: readonly { names: ReadonlySet<string>; patterns: readonly string[]; schema: SchemaNode }[];
+}
+
 export class Validity {
+  readonly #indexes = new WeakMap<Cell, Index>();
   readonly #ways: Alternatives;
   readonly #languages: Languages;
 
@@ -24,7 +32,7 @@ export class Validity {
   isOf(value: unknown, cell: Cell, path: string): boolean {
     const type = typeOf(value);
     if ((type & cell.types) === 0) return false;
-    if (cell.values && !cell.values.some((one) => canonical(one) === canonical(value))) return false;
+    if (cell.values && !this.#indexOf(cell).values.has(canonical(value))) return false;
     if (type & NUMBER) return isNumberOf(cell, value as number);
     if (type & STRING) return isStringOf(cell, value as string, path, this.#languages);
     if (Array.isArray(value)) return this.#isArrayOf(value, cell);
@@ -63,18 +71,35 @@ export class Validity {
 
   /** All that is asked of the value of a property. */
   propertyNodes(cell: Cell, name: string): readonly SchemaNode[] {
-    const { properties = [], patternProperties = [], others = [] } = cell;
+    const { byName, others } = this.#indexOf(cell);
     const matches = (pattern: string, path: string) => this.#languages.matches(pattern, name, path);
     return [
-      ...properties.filter((property) => property.name === name).map(({ schema }) => schema),
-      ...patternProperties.filter(({ pattern, schema }) => matches(pattern, schema.path)).map(({ schema }) => schema),
+      ...(byName.get(name) ?? []),
+      ...(cell.patternProperties ?? [])
+        .filter(({ pattern, schema }) => matches(pattern, schema.path))
+        .map(({ schema }) => schema),
       ...others
         .filter(
           ({ names, patterns, schema }) =>
-            !names.includes(name) && !patterns.some((pattern) => matches(pattern, schema.path)),
+            !names.has(name) && !patterns.some((pattern) => matches(pattern, schema.path)),
         )
         .map(({ schema }) => schema),
     ];
+  }
+
+  #indexOf(cell: Cell): Index {
+    let index = this.#indexes.get(cell);
+    if (!index) {
+      index = { values: new Set(cell.values?.map(canonical)), byName: new Map(), others: [] };
+      for (const { name, schema } of cell.properties ?? []) {
+        const known = index.byName.get(name);
+        if (known) known.push(schema);
+        else index.byName.set(name, [schema]);
+      }
+      index.others = (cell.others ?? []).map((other) => ({ ...other, names: new Set(other.names) }));
+      this.#indexes.set(cell, index);
+    }
+    return index;
   }
 }
 

@@ -18,9 +18,9 @@ export interface Language {
   readonly accepts: readonly boolean[];
 }
 
-const MAX_STATES = 20_000;
-const MAX_EDGES = 400_000;
-const MAX_WORK = 2_000_000;
+const MAX_STATES = 10_000;
+const MAX_EDGES = 100_000;
+const MAX_WORK = 1_000_000;
 
 const everything = (to: number): Edge[] => ANY_CHARACTER.map(([first, last]) => ({ first, last, to }));
 

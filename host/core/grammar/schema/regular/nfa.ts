@@ -76,7 +76,11 @@ export class Nfa {
         next = optional;
       }
     }
-    for (let i = 0; i < min; i++) next = this.add(inner, next);
+    for (let i = 0; i < min; i++) {
+      const before = this.add(inner, next);
+      if (before === next) break; // it is empty
+      next = before;
+    }
     return next;
   }
 }

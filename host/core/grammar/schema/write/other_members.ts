@@ -12,6 +12,7 @@ import { stringLanguage } from "./strings.js";
 import type { Writer } from "./writer.js";
 
 const MAX_PATTERNS = 8;
+const MAX_CLASSES = 32;
 
 /** Names that match some of a cell's patterns, and no other. */
 interface NameClass {
@@ -93,6 +94,8 @@ function nameClasses(
       { language: subtract(language, matching, path), matched },
     ]);
     classes = classes.filter(({ language }) => !isEmpty(language));
+    if (classes.length > MAX_CLASSES)
+      throw badSchema(`${path}/patternProperties`, `more than ${MAX_CLASSES} kinds of names`, classes.length);
   }
   return classes.filter(({ language }) => !isEmpty(language));
 }

@@ -48,9 +48,13 @@ export class Writer {
     if (root === undefined) throw badSchema(this.#blame(schema), this.#nothing());
     this.rules.define(this.#name, root);
     for (let task = this.#open.pop(); task; task = this.#open.pop()) {
-      yield;
       const { name, ways, path } = task;
-      const grammar = choice(ways.map((cell) => this.#writeCell(cell, path)));
+      const grammars: (string | undefined)[] = [];
+      for (const cell of ways) {
+        yield;
+        grammars.push(this.#writeCell(cell, path));
+      }
+      const grammar = choice(grammars);
       this.rules.define(name, grammar ?? `"x" ${name}`); // which has no end
     }
     return this.rules.toString();
@@ -71,7 +75,7 @@ export class Writer {
   #begin(ways: readonly Cell[], path: string): string | undefined {
     if (ways.length === 0) return undefined;
     if (ways.some(isAnything)) return this.rules.primitive("value");
-    if (ways.every((cell) => cell.values !== undefined || (cell.types & (ARRAY | OBJECT)) === 0))
+    if (ways.every((cell) => cell.values !== undefined || isLight(cell)))
       return choice(ways.map((cell) => this.#writeCell(cell, path)));
     const name = this.rules.reserve();
     this.#open.push({ name, ways, path });
@@ -114,6 +118,10 @@ export class Writer {
     return ["nothing is valid", ...reasons.slice(0, 3)].join("; ");
   }
 }
+
+/** Whether it is written at once: a pattern may take a while, and so do other schemas. */
+const isLight = ({ types, patterns, formats, excluded, multipleOf, notMultipleOf }: Cell): boolean =>
+  (types & (ARRAY | OBJECT)) === 0 && !patterns && !formats && !excluded && !multipleOf && !notMultipleOf;
 
 const FACTLESS = ["types", "said", "spoken", "seenNames", "seenPatterns", "seenAll", "seenItems", "seenContains"];
 
