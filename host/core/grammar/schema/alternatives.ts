@@ -9,7 +9,9 @@ import { canonical, OBJECT } from "./types.js";
 
 /** Ways of one schema. */
 const MAX_WAYS = 2000;
-const MANY_WAYS = 2;
+/** Beyond so many, of one keyword or of all together, only those go on that people mean. */
+const MANY_OPTIONS = 2;
+const MANY_WAYS = 64;
 /** Pairs of ways that are put together for all of a schema, each counted by its properties. */
 const MAX_MERGES = 100_000;
 /** Properties that are looked at in the time of a pair that has none. */
@@ -102,7 +104,7 @@ export class Alternatives {
     const { references = [], allOf = [], anyOf, oneOf, not, condition, dependents = [] } = parts;
     let ways: readonly Cell[] = [own];
     const add = (more: readonly Cell[]) => {
-      ways = this.#both(ways, more, path);
+      ways = fewer(this.#both(ways, more, path), MANY_WAYS);
     };
     for (const reference of references) add(this.of(this.reader.target(reference), reference.path));
     for (const part of allOf) add(this.of(part));
@@ -124,7 +126,7 @@ export class Alternatives {
           const clashes = this.both([cell], this.of(other), path).length > 0;
           return clashes ? this.both([cell], this.ofNot(other), path) : [cell];
         });
-        chosen = fewer(chosen);
+        chosen = fewer(chosen, MANY_OPTIONS);
       });
       return chosen;
     });
@@ -136,7 +138,8 @@ export class Alternatives {
     const then = this.both(this.both(ways, tested, path), this.of(yes ?? this.reader.anything), path);
     const otherwise = this.of(no ?? this.reader.anything);
     if (otherwise.length === 0) return then;
-    return fewer([...then, ...this.both(this.both(ways, otherwise, path), this.ofNot(test), path)]);
+    const rest = this.both(this.both(ways, otherwise, path), this.ofNot(test), path);
+    return fewer([...then, ...rest], MANY_OPTIONS);
   }
 
   /** Either the property is not there, or what depends on it holds. */
@@ -197,9 +200,8 @@ export function natural(ways: readonly Cell[]): readonly Cell[] {
 
 const isNatural = (cell: Cell): boolean => naturalTypes(cell) !== 0 && !isForced(cell);
 
-/** Where ways become many, only those that people mean go on. */
-function fewer(ways: readonly Cell[]): readonly Cell[] {
-  const found = ways.length > MANY_WAYS ? ways.filter(isNatural) : [];
+function fewer(ways: readonly Cell[], most: number): readonly Cell[] {
+  const found = ways.length > most ? ways.filter(isNatural) : [];
   return found.length > 0 ? found : ways;
 }
 
