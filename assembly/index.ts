@@ -24,6 +24,7 @@ import { Sequence, sequence } from "./model/sequence";
 import { finalNorm, forward as forwardPass, project } from "./model/transformer";
 import { failAt } from "./runtime/failure";
 import { xxh64 } from "./runtime/hash";
+import { seedHashes as seedTables } from "./runtime/keyed_hash";
 import { io } from "./runtime/memory";
 import { endThreads, prepareThreads, workLoop } from "./runtime/threads";
 import { logSumExp as rowLogSumExp, topLogits } from "./sampler/logits";
@@ -38,6 +39,11 @@ export { errorExpected, errorField, errorFieldLength, errorValue } from "./runti
 /** The I/O buffer, u8[IO_BYTES]: chunks of the file, then text. */
 export function buffer(): usize {
   return io();
+}
+
+/** Before begin(): 64 random bits that make the hashes of a file's vocabulary unpredictable to its maker. They last. */
+export function seedHashes(low: u32, high: u32): void {
+  seedTables(((<u64>high) << 32) | low);
 }
 
 /**
@@ -56,8 +62,9 @@ export function feed(length: u32): i32 {
 }
 
 /**
- * Checks the model, lays out the arena, grows memory, builds the tokenizer, and takes the rest of the chunk that the header ended in.
- * NEED_BYTES | LOADED | error; OVER_BUDGET with the bytes needed
+ * Checks the model, lays out the arena, grows memory, builds the tokenizer, and takes the rest of the chunk that the header ended in;
+ * in steps of some ten milliseconds, the last of which does not return HEADER_READY.
+ * HEADER_READY: call plan() again | NEED_BYTES | LOADED | error; OVER_BUDGET with the bytes needed
  */
 export function plan(): i32 {
   return planLoad();

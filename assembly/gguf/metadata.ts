@@ -27,7 +27,7 @@ export function metadataCount(): i32 {
 }
 /** Address of the raw record `key | type | value` of metadata entry `index`. */
 export function metadataRecord(index: i32): usize {
-  return load<u32>(metadataIndex() + 4 * index);
+  return load<u32>(metadataIndex() + 8 * index);
 }
 
 // Typed reading. The first failure sticks in `readStatus` until resetReading().
@@ -43,6 +43,15 @@ export function resetReading(): void {
 }
 function failReading(code: i32, key: string, value: f64, expected: f64): void {
   if (readStatus == OK) readStatus = failAt(code, key, value, expected);
+}
+
+/** Bytes of a scalar value, 0 for strings, arrays and unknown types. */
+export function scalarBytes(type: u32): u32 {
+  if (type == VALUE_U8 || type == VALUE_I8 || type == VALUE_BOOL) return 1;
+  if (type == VALUE_U16 || type == VALUE_I16) return 2;
+  if (type == VALUE_U32 || type == VALUE_I32 || type == VALUE_F32) return 4;
+  if (type == VALUE_U64 || type == VALUE_I64 || type == VALUE_F64) return 8;
+  return 0;
 }
 
 /** Address of the value (after its type) of `key`, or 0. */
@@ -66,7 +75,35 @@ export function requiredInteger(key: string, minimum: i64, maximum: i64): i64 {
 export function integer(key: string, minimum: i64, maximum: i64, fallback: i64): i64 {
   const value = findValue(key);
   if (!value) return fallback;
-  const type = load<u32>(value - 4);
+  return checkedInteger(key, load<u32>(value - 4), value, minimum, maximum);
+}
+
+/**
+ * The same for what may be stated once or for each layer: an array of `layers` equal numbers is as good as one of them.
+ * BAD_VALUE for other arrays
+ */
+export function layerInteger(key: string, layers: i32, minimum: i64, maximum: i64, fallback: i64): i64 {
+  const value = findValue(key);
+  if (!value || load<u32>(value - 4) != VALUE_ARRAY) return integer(key, minimum, maximum, fallback);
+  const type = load<u32>(value);
+  const count = load<u64>(value, 4);
+  const bytes = scalarBytes(type);
+  const first = value + 12;
+  if (bytes == 0 || count == 0 || count != <u64>layers) {
+    failReading(BAD_VALUE, key, <f64>count, layers);
+    return minimum;
+  }
+  const number = checkedInteger(key, type, first, minimum, maximum);
+  for (let i: usize = 1; i < <usize>count; i++) {
+    const other = checkedInteger(key, type, first + i * bytes, minimum, maximum);
+    if (other == number) continue;
+    failReading(BAD_VALUE, key, <f64>other, <f64>number);
+    return minimum;
+  }
+  return number;
+}
+
+function checkedInteger(key: string, type: u32, value: usize, minimum: i64, maximum: i64): i64 {
   let number: i64 = 0;
   if (type == VALUE_U32) number = load<u32>(value);
   else if (type == VALUE_I32) number = load<i32>(value);

@@ -16,18 +16,8 @@ import {
   MAX_TENSORS,
   MAX_TOKEN_BYTES,
   VALUE_ARRAY,
-  VALUE_BOOL,
-  VALUE_F32,
   VALUE_F64,
-  VALUE_I16,
-  VALUE_I32,
-  VALUE_I64,
-  VALUE_I8,
   VALUE_STRING,
-  VALUE_U16,
-  VALUE_U32,
-  VALUE_U64,
-  VALUE_U8,
 } from "../layout/gguf";
 import {
   BAD_ALIGNMENT,
@@ -48,10 +38,11 @@ import {
   UNSUPPORTED_VERSION,
 } from "../layout/status";
 import { fail, failAt } from "../runtime/failure";
+import { hashBytes } from "../runtime/keyed_hash";
 import { arenaBase, ensure, metadataIndex } from "../runtime/memory";
 import { startsWith } from "../runtime/text";
 import { header } from "./header";
-import { integer, metadataRecord, readingStatus, resetReading } from "./metadata";
+import { integer, metadataRecord, readingStatus, resetReading, scalarBytes } from "./metadata";
 import { readTensors } from "./tensors";
 
 const PREAMBLE_BYTES: usize = 24;
@@ -151,15 +142,6 @@ function nextEntry(): void {
   header.infos = header.cursor;
 }
 
-/** Bytes of a scalar value, 0 for strings, arrays and unknown types. */
-function scalarBytes(type: u32): u32 {
-  if (type == VALUE_U8 || type == VALUE_I8 || type == VALUE_BOOL) return 1;
-  if (type == VALUE_U16 || type == VALUE_I16) return 2;
-  if (type == VALUE_U32 || type == VALUE_I32 || type == VALUE_F32) return 4;
-  if (type == VALUE_U64 || type == VALUE_I64 || type == VALUE_F64) return 8;
-  return 0;
-}
-
 /** `key | type | value`; the strings of an array are left to parseElements(). */
 function parseMetadata(): i32 {
   const entry = header.cursor;
@@ -182,7 +164,6 @@ function parseMetadata(): i32 {
   }
   if (status == OK) status = need(end - entry);
   if (status != OK) return status;
-  store<u32>(metadataIndex() + 4 * header.metadataParsed, <u32>entry);
   header.cursor = end;
   header.metadataParsed++;
   if (header.elementsLeft > 0) header.part = AT_ELEMENTS;
@@ -199,11 +180,20 @@ function parseKey(entry: usize): i32 {
     return failAt(BAD_STRING_LENGTH, "metadata key", <f64>length, MAX_KEY_BYTES);
   status = need(8 + length + 4);
   if (status != OK) return status;
+  return findDuplicate(entry, <u32>length);
+}
+
+/** Enters the key into the index: OK | DUPLICATE_KEY. Keys are compared only where their hashes are equal. */
+function findDuplicate(entry: usize, length: u32): i32 {
+  const hash = <u32>(hashBytes(entry + 8, length) >>> 32);
   for (let i = 0; i < header.metadataParsed; i++) {
+    if (load<u32>(metadataIndex() + 8 * i, 4) != hash) continue;
     const other = metadataRecord(i);
-    if (load<u64>(other) == length && memory.compare(other + 8, entry + 8, <usize>length) == 0)
+    if (load<u32>(other) == length && memory.compare(other + 8, entry + 8, length) == 0)
       return failEntry(DUPLICATE_KEY, entry, header.metadataParsed, i);
   }
+  store<u32>(metadataIndex() + 8 * header.metadataParsed, <u32>entry);
+  store<u32>(metadataIndex() + 8 * header.metadataParsed, hash, 4);
   return OK;
 }
 

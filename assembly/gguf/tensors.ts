@@ -73,10 +73,12 @@ function checkTensor(record: usize): i32 {
   return OK;
 }
 
-/** Shell sort by offset: files are in order already, hostile ones must not take long. */
+/** Shell sort by offset, O(n^1.5) with Knuth's gaps: files are in order already, hostile ones must not take long. */
 function sortRecords(): void {
   const spare = tensorRecord(header.tensorTotal);
-  for (let gap = header.tensorTotal / 2; gap > 0; gap /= 2) {
+  let first = 1;
+  while (first < header.tensorTotal / 9) first = 3 * first + 1;
+  for (let gap = first; gap > 0; gap /= 3) {
     for (let i = gap; i < header.tensorTotal; i++) {
       const offset = load<u64>(tensorRecord(i), TENSOR_OFFSET);
       if (load<u64>(tensorRecord(i - gap), TENSOR_OFFSET) <= offset) continue;

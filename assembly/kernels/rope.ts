@@ -3,21 +3,45 @@
 
 import { cos64, exp64, log64, sin64 } from "./math";
 
-/** Fills f64[headSize / 2] with scale * theta^(-2i / headSize), divided by f32 `factors` when there are any. */
-export function ropeFrequencies(target: usize, headSize: i32, theta: f64, scale: f64, factors: usize): void {
+// YaRN (https://arxiv.org/abs/2309.00071): frequencies that turn FAST times or more in the original context stay, those that turn SLOW times
+// or less are scaled, and those between are blended. ggml's numbers, which other ones in a file of this architecture do not change.
+const FAST: f64 = 32;
+const SLOW: f64 = 1;
+
+/**
+ * Fills f64[headSize / 2] with scale * theta^(-2i / headSize), divided by f32 `factors` when there are any.
+ * @param yarnContext the original context, when `scale` is YaRN's; 0 otherwise
+ */
+export function ropeFrequencies(
+  target: usize,
+  headSize: i32,
+  theta: f64,
+  scale: f64,
+  factors: usize,
+  yarnContext: i32,
+): void {
   const step = log64(theta) / <f64>headSize;
+  const low = max<f64>(0, floor<f64>(turning(FAST, step, yarnContext)));
+  const high = min<f64>(<f64>headSize - 1, ceil<f64>(turning(SLOW, step, yarnContext)));
   for (let i = 0; i < headSize / 2; i++) {
     const factor = factors ? <f64>load<f32>(factors + 4 * i) : 1;
-    store<f64>(target + 8 * i, (exp64(-2 * <f64>i * step) * scale) / factor);
+    const stretched = max<f64>(0, min<f64>(1, (<f64>i - low) / max<f64>(0.001, high - low)));
+    const scaled = yarnContext ? scale * stretched + (1 - stretched) : scale;
+    store<f64>(target + 8 * i, (exp64(-2 * <f64>i * step) * scaled) / factor);
   }
 }
 
-/** The turns of one position: f32[headSize / 2][4] of cos, cos, -sin, sin. */
-export function ropeTurns(target: usize, frequencies: usize, headSize: i32, position: i32): void {
+/** The pair whose frequency turns so many times in the context. */
+function turning(turns: f64, step: f64, context: i32): f64 {
+  return log64(<f64>max(context, 1) / (turns * 2 * Math.PI)) / (2 * step);
+}
+
+/** The turns of one position, times `magnitude`: f32[headSize / 2][4] of cos, cos, -sin, sin. */
+export function ropeTurns(target: usize, frequencies: usize, headSize: i32, position: i32, magnitude: f32): void {
   for (let i = 0; i < headSize / 2; i++) {
     const angle = load<f64>(frequencies + 8 * i) * <f64>position;
-    const cos = <f32>cos64(angle);
-    const sin = <f32>sin64(angle);
+    const cos = <f32>cos64(angle) * magnitude;
+    const sin = <f32>sin64(angle) * magnitude;
     store<f32>(target, cos);
     store<f32>(target, cos, 4);
     store<f32>(target, -sin, 8);

@@ -13,6 +13,8 @@ export type CoreExports = {
   errorValue(): number;
   /** The I/O buffer, u8[IO_BYTES]: chunks of the file, then text. */
   buffer(): number;
+  /** Before begin(): 64 random bits that make the hashes of a file's vocabulary unpredictable to its maker. They last. */
+  seedHashes(low: number, high: number): void;
   /**
    * Starts a load; whatever was loaded before is gone.
    * @param contextLength positions of the KV cache, 0: the model's own, at most DEFAULT_CONTEXT
@@ -23,8 +25,9 @@ export type CoreExports = {
   /** Takes the next `length` bytes of the file from the I/O buffer. NEED_BYTES | HEADER_READY: call plan() | LOADED | error */
   feed(length: number): number;
   /**
-   * Checks the model, lays out the arena, grows memory, builds the tokenizer, and takes the rest of the chunk that the header ended in.
-   * NEED_BYTES | LOADED | error; OVER_BUDGET with the bytes needed
+   * Checks the model, lays out the arena, grows memory, builds the tokenizer, and takes the rest of the chunk that the header ended in;
+   * in steps of some ten milliseconds, the last of which does not return HEADER_READY.
+   * HEADER_READY: call plan() again | NEED_BYTES | LOADED | error; OVER_BUDGET with the bytes needed
    */
   plan(): number;
   /** The file has ended. LOADED | TRUNCATED */

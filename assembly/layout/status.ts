@@ -34,7 +34,7 @@ export const UNSUPPORTED_TOKENIZER = 37; // field: the value of tokenizer.ggml.m
 export const BAD_VOCABULARY = 38; // field: the key or the token, value: its index
 export const NON_FINITE_WEIGHT = 39; // field: the tensor, value: row
 export const TRUNCATED = 40; // field: what was being read, value: bytes seen, expected: bytes needed at least
-export const TRAILING_BYTES = 41; // value: bytes after the last tensor
+export const TRAILING_BYTES = 41; // safetensors only; value: bytes after the last tensor
 
 // The machine
 export const OVER_BUDGET = 48; // value: bytes needed, expected: the budget

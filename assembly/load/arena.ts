@@ -27,18 +27,21 @@ import { carve, carvedEnd, carveFrom } from "../runtime/carve";
 import { failAt } from "../runtime/failure";
 import { align64, arenaBase, ensure, sectionTable } from "../runtime/memory";
 import { carveSampler } from "../sampler/state";
-import { buildVocabulary, carveVocabularySection, readVocabularyMetadata } from "./vocabulary_metadata";
+import { buildTokenizer } from "../tokenizer/index";
+import { beginVocabulary, carveVocabularySection, readVocabularyMetadata } from "./vocabulary_metadata";
+
+let structsAt: usize = 0; // of the weights
 
 const MAX_MEMORY: u64 = 0xffff0000; // bytes that a 32-bit memory can have
 
 /**
- * Computes the plan and carries it out: grows memory once, moves the tensor records to their place, builds the tokenizer.
+ * Computes the plan and begins to carry it out: grows memory once, moves the tensor records to their place. Then continuePlan().
  * @param contextLength positions of the KV cache, 0: the model's own, at most DEFAULT_CONTEXT
  * @param kvType KV_INT8 | KV_F32
  * @param budget bytes that linear memory may have, 0 for no limit
  * @returns OK | any error of the header's contents | OVER_BUDGET | OUT_OF_MEMORY
  */
-export function carryOutPlan(contextLength: u32, kvType: i32, budget: f64): i32 {
+export function beginPlan(contextLength: u32, kvType: i32, budget: f64): i32 {
   let status = readConfig(contextLength, kvType);
   if (status == OK) status = readVocabularyMetadata();
   if (status == OK) status = carveWeights();
@@ -64,8 +67,15 @@ export function carryOutPlan(contextLength: u32, kvType: i32, budget: f64): i32 
   if (!ensure(sectionAt(SECTIONS))) return failAt(OUT_OF_MEMORY, "memory", bytes, <f64>MAX_MEMORY);
 
   moveRecords(records);
-  status = buildVocabulary();
-  return status == OK ? bindWeights(structs) : status;
+  structsAt = structs;
+  beginVocabulary();
+  return OK;
+}
+
+/** Goes on building the tokenizer, and binds the tensors when it is done. HEADER_READY: there is more | OK | BAD_VOCABULARY */
+export function continuePlan(): i32 {
+  const status = buildTokenizer();
+  return status == OK ? bindWeights(structsAt) : status;
 }
 
 /** Binds the tensors in a place behind the header, to check them and to learn how much they take. */

@@ -19,15 +19,16 @@ import { sequence } from "../model/sequence";
 import { failAt } from "../runtime/failure";
 import { arenaBase, ensure, io } from "../runtime/memory";
 import { resetSampler } from "../sampler/state";
-import { carryOutPlan } from "./arena";
+import { beginPlan, continuePlan } from "./arena";
 import { clearInfo, fillInfo } from "./info";
 import { complete, currentBytes, currentRecord, feedWeights, resetPacking } from "./pack";
 
 const IDLE = 0;
 const HEADER = 1;
 const PLANNING = 2; // the header is here, plan() has not been called
-const WEIGHTS = 3;
-const READY = 4;
+const BUILDING = 3; // plan() is at work
+const WEIGHTS = 4;
+const READY = 5;
 
 let phase: i32 = IDLE;
 let wantedContext: u32 = 0;
@@ -35,7 +36,7 @@ let wantedKvType: i32 = 0;
 let budget: f64 = 0;
 let chunkBytes: u32 = 0; // of the chunk in the I/O buffer in which the header ended
 
-/** Forgets what was loaded; the arguments are carryOutPlan()'s. OK | OUT_OF_MEMORY */
+/** Forgets what was loaded; the arguments are beginPlan()'s. OK | OUT_OF_MEMORY */
 export function beginLoad(contextLength: u32, kvType: i32, memoryBudget: f64): i32 {
   phase = IDLE;
   if (!ensure(arenaBase())) return failAt(OUT_OF_MEMORY, "memory", <f64>arenaBase(), 0);
@@ -64,12 +65,15 @@ export function feedLoad(length: u32): i32 {
   return HEADER_READY;
 }
 
-/** Carries the plan out and packs the rest of the chunk in the I/O buffer: NEED_BYTES | LOADED | error */
+/** Carries the plan out, a step a call, and packs the rest of the chunk in the I/O buffer: HEADER_READY | NEED_BYTES | LOADED | error */
 export function planLoad(): i32 {
-  if (phase != PLANNING) return failAt(WRONG_STATE, "plan", phase, PLANNING);
-  const seen = stagedBytes(); // and from here on gone
-  const status = carryOutPlan(wantedContext, wantedKvType, budget);
+  if (phase != PLANNING && phase != BUILDING) return failAt(WRONG_STATE, "plan", phase, PLANNING);
+  let status = phase == PLANNING ? beginPlan(wantedContext, wantedKvType, budget) : OK;
+  phase = BUILDING;
+  if (status == OK) status = continuePlan();
+  if (status == HEADER_READY) return status;
   if (status != OK) return failed(status);
+  const seen = stagedBytes(); // and from here on gone
   fillInfo();
   phase = WEIGHTS;
   // Tensor data begins in this chunk, or padding is still missing.

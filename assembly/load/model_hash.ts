@@ -15,6 +15,8 @@ const WIDE = 256; // above every role
 /** XXH64 over the packed weights in the file's order, the numbers of the forward pass and the vocabulary. */
 export function hashModel(): u64 {
   let h = xxh64(changetype<usize>(config) + offsetof<Config>("ropeTheta"), 20, config.heads);
+  if (config.yarnContext != 0 || config.ropeMagnitude != 1)
+    h = xxh64(changetype<usize>(config) + offsetof<Config>("ropeMagnitude"), 8, h);
   for (let id = 0; id < config.vocabulary; id++) h = xxh64(tokenBytesAt(id), tokenLength(id), h);
   for (let i = 0; i < tensorCount(); i++) {
     const record = tensorRecord(i);

@@ -9,7 +9,7 @@ import { dimension, failTensor, tensorCount, tensorRecord } from "../gguf/tensor
 import { groupBytes, Matrix, scaleBytes } from "../kernels/matmul/matrix";
 import { TENSOR_BYTES, TENSOR_DESTINATION, TENSOR_ROLE, TENSOR_TYPE } from "../layout/abi";
 import { GROUP, TYPE_BF16, TYPE_F32, TYPE_Q4_0, TYPE_Q5_0, TYPE_Q8_0 } from "../layout/blocks";
-import { LOADED, NEED_BYTES, NON_FINITE_WEIGHT, OK, TRAILING_BYTES } from "../layout/status";
+import { LOADED, NEED_BYTES, NON_FINITE_WEIGHT, OK } from "../layout/status";
 import { TILE_ROWS } from "../layout/tile";
 import { isVector } from "../model/weights";
 import { unfinishedBlock } from "../runtime/memory";
@@ -26,12 +26,10 @@ let row: u32 = 0;
 let column: u32 = 0; // in units
 let carried: u32 = 0; // bytes of an unfinished unit
 let skip: u64 = 0; // alignment padding before the next tensor
-let trailing: u64 = 0;
 
 /** Starts over, `lead` padding bytes before the first tensor. */
 export function resetPacking(lead: u64): void {
   tensor = -1;
-  trailing = 0;
   nextTensor();
   skip = lead;
 }
@@ -80,7 +78,7 @@ function destination(): Matrix {
   return changetype<Matrix>(load<usize>(record, TENSOR_DESTINATION));
 }
 
-/** Packs the next `length` bytes at `bytes`. NEED_BYTES | LOADED | NON_FINITE_WEIGHT | TRAILING_BYTES */
+/** Packs the next `length` bytes at `bytes`. NEED_BYTES | LOADED | NON_FINITE_WEIGHT */
 export function feedWeights(bytes: usize, length: u32): i32 {
   while (length > 0) {
     if (skip > 0) {
@@ -90,10 +88,7 @@ export function feedWeights(bytes: usize, length: u32): i32 {
       length -= skipped;
       continue;
     }
-    if (tensor == tensorCount()) {
-      trailing += length;
-      return failTensor(TRAILING_BYTES, record, <f64>trailing, 0);
-    }
+    if (tensor == tensorCount()) break; // what follows the last tensor means nothing
     if (carried > 0 || length < unit) {
       const taken = min<u32>(unit - carried, length);
       memory.copy(unfinishedBlock() + carried, bytes, taken);

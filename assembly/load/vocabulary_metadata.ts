@@ -5,7 +5,7 @@ import { MAX_TOKEN_BYTES, MAX_VOCABULARY, VALUE_I32, VALUE_STRING } from "../lay
 import { BAD_ARRAY_LENGTH, BAD_STRING_LENGTH, MISSING_KEY, OK, UNSUPPORTED_TOKENIZER } from "../layout/status";
 import { config } from "../model/config";
 import { fail, failAt } from "../runtime/failure";
-import { buildTokenizer, carveTokenizer, chooseSplitter } from "../tokenizer/index";
+import { beginTokenizer, carveTokenizer, chooseSplitter } from "../tokenizer/index";
 
 const ELEMENTS: usize = 12; // an array's elements follow its type and count
 
@@ -59,8 +59,8 @@ export function carveVocabularySection(): void {
   carveTokenizer(config.vocabulary, <u32>textBytes, load<u32>(merges, 4));
 }
 
-/** Builds the tokenizer there; OK | BAD_VOCABULARY */
-export function buildVocabulary(): i32 {
+/** Begins to build the tokenizer there; buildTokenizer() goes on. */
+export function beginVocabulary(): void {
   const typeElements = types ? types + ELEMENTS : 0;
-  return buildTokenizer(tokens + ELEMENTS, config.vocabulary, typeElements, merges + ELEMENTS, load<u32>(merges, 4));
+  beginTokenizer(tokens + ELEMENTS, config.vocabulary, typeElements, merges + ELEMENTS, load<u32>(merges, 4));
 }

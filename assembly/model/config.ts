@@ -1,6 +1,17 @@
 // The model's hyperparameters, as its file states them. One struct in linear memory, so that every thread sees it.
 
-import { float, integer, isText, readingStatus, requiredInteger, resetReading, text } from "../gguf/metadata";
+import {
+  findValue,
+  float,
+  integer,
+  isText,
+  layerInteger,
+  readingStatus,
+  requiredInteger,
+  resetReading,
+  text,
+} from "../gguf/metadata";
+import { log64 } from "../kernels/math";
 import { blocks } from "../kernels/attention";
 import { DEFAULT_CONTEXT, KV_F32, KV_INT8 } from "../layout/abi";
 import { GROUP } from "../layout/blocks";
@@ -16,6 +27,9 @@ import {
 import { fail, failAt } from "../runtime/failure";
 import { configAddress, STRUCT_BYTES } from "../runtime/memory";
 
+/** Above it is what is at least 0. */
+const NEGATIVE: f64 = -f64.MIN_VALUE;
+
 @unmanaged
 export class Config {
   layers: i32;
@@ -29,8 +43,10 @@ export class Config {
   context: i32; // positions the KV cache holds
   kvType: i32; // KV_INT8 | KV_F32
   ropeTheta: f64;
-  ropeScale: f64; // positions are multiplied by this (linear scaling), 1 without
+  ropeScale: f64; // positions are multiplied by this, 1 without scaling
   normEpsilon: f32;
+  ropeMagnitude: f32; // of what is turned, 1 without YaRN
+  yarnContext: i32; // positions before YaRN stretched them, 0 without
   tied: bool; // the LM head is the embedding
   bos: i32; // token id, -1 when the file names none
   eos: i32;
@@ -77,19 +93,15 @@ export function readConfig(contextLength: u32, kvType: i32): i32 {
 
   config.layers = <i32>requiredInteger("llama.block_count", 1, MAX_LAYERS);
   config.hidden = <i32>requiredInteger("llama.embedding_length", GROUP, MAX_DIMENSION);
-  config.intermediate = <i32>requiredInteger("llama.feed_forward_length", GROUP, MAX_DIMENSION);
-  config.heads = <i32>requiredInteger("llama.attention.head_count", 1, MAX_HEADS);
-  config.kvHeads = <i32>integer("llama.attention.head_count_kv", 1, MAX_HEADS, config.heads);
+  config.intermediate = <i32>requiredLayerInteger("llama.feed_forward_length", config.layers, GROUP, MAX_DIMENSION);
+  config.heads = <i32>requiredLayerInteger("llama.attention.head_count", config.layers, 1, MAX_HEADS);
+  config.kvHeads = <i32>layerInteger("llama.attention.head_count_kv", config.layers, 1, MAX_HEADS, config.heads);
   config.trainedContext = <i32>requiredInteger("llama.context_length", 1, MAX_CONTEXT);
   config.headSize = <i32>integer("llama.attention.key_length", 1, MAX_HEAD_SIZE, config.hidden / config.heads);
   integer("llama.expert_count", 0, 0, 0);
   config.normEpsilon = <f32>float("llama.attention.layer_norm_rms_epsilon", 0, NaN);
-  config.ropeTheta = float("llama.rope.freq_base", 0, 10000);
-  config.ropeScale = 1 / float("llama.rope.scale_linear", 0, 1);
-  const scaling = text("llama.rope.scaling.type");
-  if (scaling && isText(scaling, "linear")) config.ropeScale = 1 / float("llama.rope.scaling.factor", 0, NaN);
-  else if (scaling && !isText(scaling, "none"))
-    return fail(UNSUPPORTED_ROPE_SCALING, scaling + 8, load<u32>(scaling), 0, 0);
+  const scaling = readRope();
+  if (scaling) return fail(UNSUPPORTED_ROPE_SCALING, scaling + 8, load<u32>(scaling), 0, 0);
   if (readingStatus() != OK) return readingStatus();
 
   if (config.hidden % GROUP != 0) return badMultiple("llama.embedding_length", config.hidden, GROUP);
@@ -112,6 +124,35 @@ export function readConfig(contextLength: u32, kvType: i32): i32 {
   config.kvType = kvType;
   config.context = contextLength ? contextLength : min(config.trainedContext, DEFAULT_CONTEXT);
   return OK;
+}
+
+/**
+ * Rotary embedding, as llama.cpp reads it (src/llama-model.cpp, llama-context.cpp): without a type the scaling is linear, without a factor
+ * or with 0 there is none, and the factor's old key counts where the new one is absent.
+ * @returns the type (`length u64 | bytes`) if it is not supported, else 0
+ */
+function readRope(): usize {
+  config.ropeTheta = float("llama.rope.freq_base", 0, 10000);
+  const stated = findValue("llama.rope.scaling.factor") != 0;
+  const factor = float(stated ? "llama.rope.scaling.factor" : "llama.rope.scale_linear", NEGATIVE, 0);
+  config.ropeScale = factor == 0 ? 1 : 1 / factor;
+  config.ropeMagnitude = <f32>float("llama.rope.scaling.attn_factor", 0, 1);
+  config.yarnContext = 0;
+  const type = text("llama.rope.scaling.type");
+  if (!type || isText(type, "linear")) return 0;
+  if (isText(type, "none")) {
+    config.ropeScale = 1;
+    return 0;
+  }
+  if (!isText(type, "yarn")) return type;
+  const original = "llama.rope.scaling.original_context_length";
+  config.yarnContext = <i32>integer(original, 1, MAX_CONTEXT, config.trainedContext);
+  config.ropeMagnitude *= <f32>(1 + 0.1 * log64(max(factor, 1)));
+  return 0;
+}
+
+function requiredLayerInteger(key: string, layers: i32, least: i64, most: i64): i64 {
+  return findValue(key) ? layerInteger(key, layers, least, most, least) : requiredInteger(key, least, most);
 }
 
 function badMultiple(key: string, value: i32, step: i32): i32 {

@@ -74,7 +74,14 @@ export function carveRunState(): void {
 
 /** What can be computed only when memory and weights are there. */
 export function prepareRunState(): void {
-  ropeFrequencies(run.frequencies, config.headSize, config.ropeTheta, config.ropeScale, weights.ropeFactors);
+  ropeFrequencies(
+    run.frequencies,
+    config.headSize,
+    config.ropeTheta,
+    config.ropeScale,
+    weights.ropeFactors,
+    config.yarnContext,
+  );
   prepareScratch(run.scratch);
 }
 

@@ -35,7 +35,8 @@ export function embedTokens(count: i32): void {
 /** The rotations of positions `first`... */
 export function prepareTurns(count: i32, first: i32): void {
   for (let t = 0; t < count; t++) {
-    ropeTurns(row(run.turns, t, 2 * config.headSize), run.frequencies, config.headSize, first + t);
+    const turns = row(run.turns, t, 2 * config.headSize);
+    ropeTurns(turns, run.frequencies, config.headSize, first + t, config.ropeMagnitude);
   }
 }
 

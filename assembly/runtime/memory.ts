@@ -28,7 +28,7 @@ const DECODED: usize = UNFINISHED + ((MAX_BLOCK_BYTES + 63) & ~63);
 const INFO: usize = DECODED + 4 * SUPERBLOCK;
 const SECTION_TABLE: usize = INFO + 8 * (INFO_SECTION + SECTIONS);
 const METADATA_INDEX: usize = SECTION_TABLE + 8 * (SECTIONS + 1);
-const ARENA: usize = METADATA_INDEX + 4 * MAX_METADATA;
+const ARENA: usize = METADATA_INDEX + 8 * MAX_METADATA;
 
 /** The I/O buffer: chunks of the file while loading, text afterwards. u8[IO_BYTES] */
 // @ts-ignore: decorator
@@ -108,7 +108,7 @@ export function infoTable(): usize {
 export function sectionTable(): usize {
   return failureText() + SECTION_TABLE;
 }
-/** Addresses of the metadata records. u32[MAX_METADATA] */
+/** Of each metadata record its address, and its key's hash. u32[MAX_METADATA][2] */
 // @ts-ignore: decorator
 @inline
 export function metadataIndex(): usize {

@@ -1,14 +1,14 @@
-// Builds the tokenizer in its section of the arena:
+// Builds the tokenizer in its section of the arena, step by step:
 //
 //     words (bpe.ts) | replaced text (encoder.ts) | vocabulary.ts | special.ts | merges.ts
 
 import { MAX_TOKEN_BYTES, TOKEN_BYTE, TOKEN_NORMAL } from "../layout/gguf";
-import { BAD_VOCABULARY, OK } from "../layout/status";
+import { BAD_VOCABULARY, HEADER_READY, OK } from "../layout/status";
 import { failAt } from "../runtime/failure";
 import { carveWords } from "./bpe";
 import { carveReplaced, replacedText } from "./encoder";
 import { addMerge, carveMerges, clearMerges } from "./merges";
-import { addSpecials, carveSpecials } from "./special";
+import { addSpecial, carveSpecials, clearSpecials, sortingSteps, sortSpecial } from "./special";
 import { addByteTokens, addToken, carveVocabulary, clearVocabulary } from "./vocabulary";
 
 /** Carves room for `vocabulary` tokens whose raw GGUF strings have `textBytes` in all, and `merges` merges. */
@@ -20,41 +20,99 @@ export function carveTokenizer(vocabulary: u32, textBytes: u32, merges: u32): vo
   carveMerges(merges);
 }
 
+/** Entries made in a step, and bytes of them: a few milliseconds. */
+const STEP_ENTRIES: u32 = 4096;
+const STEP_BYTES: usize = 262144;
+
+const TOKENS = 0;
+const SPECIALS = 1;
+const MERGES = 2;
+const DONE = 3;
+
+let part: i32 = DONE;
+let index: u32 = 0; // of the next token, step of sorting, or merge
+let count: u32 = 0; // of them
+let next: usize = 0; // the next token or merge
+let types: usize = 0;
+let merges: usize = 0;
+let mergeCount: u32 = 0;
+
 /**
- * Builds the tokenizer where carveTokenizer() has made room for it. `tokens` and `merges` are the elements of raw GGUF string arrays,
- * bounds-checked, each token of MAX_TOKEN_BYTES at most; `types` is i32[vocabulary], unaligned, or 0 when every token is a normal one.
- * OK or BAD_VOCABULARY: with the index of a token that is undecodable, a duplicate or of no known type, of a merge that is malformed, a
- * duplicate or has parts that are no tokens, or with a byte that is no token.
+ * Begins to build the tokenizer where carveTokenizer() has made room for it. The arguments must stay as they are until it is done.
+ * @param tokens, merges elements of raw GGUF string arrays, bounds-checked, each token of MAX_TOKEN_BYTES at most
+ * @param tokenTypes i32[vocabulary], unaligned, or 0 when every token is a normal one
  */
-export function buildTokenizer(tokens: usize, vocabulary: u32, types: usize, merges: usize, mergeCount: u32): i32 {
+export function beginTokenizer(
+  tokens: usize,
+  vocabulary: u32,
+  tokenTypes: usize,
+  mergesAt: usize,
+  mergesCount: u32,
+): void {
   clearVocabulary();
+  clearSpecials();
   clearMerges();
-  const status = addTokens(tokens, vocabulary, types);
-  return status == OK ? addMerges(merges, mergeCount) : status;
+  types = tokenTypes;
+  merges = mergesAt;
+  mergeCount = mergesCount;
+  beginPart(TOKENS, tokens, vocabulary);
 }
 
-function addTokens(tokens: usize, vocabulary: u32, types: usize): i32 {
-  let p = tokens;
-  for (let id: u32 = 0; id < vocabulary; id++) {
-    const length = <u32>load<u64>(p);
-    const type = types == 0 ? TOKEN_NORMAL : load<i32>(types + id * 4);
-    if (type < TOKEN_NORMAL || type > TOKEN_BYTE) return failAt(BAD_VOCABULARY, "tokenizer.ggml.token_type", id, 0);
-    if (!addToken(id, type, p + 8, length)) return failAt(BAD_VOCABULARY, "tokenizer.ggml.tokens", id, 0);
-    p += 8 + length;
+function beginPart(wanted: i32, elements: usize, elementCount: u32): void {
+  part = wanted;
+  next = elements;
+  index = 0;
+  count = elementCount;
+}
+
+/**
+ * Goes on with a step. HEADER_READY: there is more | OK | BAD_VOCABULARY: with the index of a token that is undecodable, a duplicate or
+ * of no known type, of a merge that is malformed, a duplicate or has parts that are no tokens, or with a byte that is no token.
+ */
+export function buildTokenizer(): i32 {
+  const end = index + min(STEP_ENTRIES, count - index);
+  const start = next;
+  for (; index < end && next - start < STEP_BYTES; index++) {
+    const status = part == TOKENS ? enterToken(index) : part == MERGES ? enterMerge(index) : sortStep(index);
+    if (status != OK) return status;
   }
-  const byte = addByteTokens(replacedText);
-  if (byte >= 0) return failAt(BAD_VOCABULARY, "tokenizer.ggml.tokens: single bytes", byte, 0);
-  addSpecials();
+  if (index < count) return HEADER_READY;
+  return finishPart();
+}
+
+function finishPart(): i32 {
+  if (part == TOKENS) {
+    const byte = addByteTokens(replacedText);
+    if (byte >= 0) return failAt(BAD_VOCABULARY, "tokenizer.ggml.tokens: single bytes", byte, 0);
+    beginPart(SPECIALS, 0, sortingSteps());
+  } else if (part == SPECIALS) {
+    beginPart(MERGES, merges, mergeCount);
+  } else {
+    part = DONE;
+    return OK;
+  }
+  return HEADER_READY;
+}
+
+function sortStep(step: u32): i32 {
+  sortSpecial(step);
   return OK;
 }
 
-function addMerges(merges: usize, count: u32): i32 {
-  let p = merges;
-  for (let rank: u32 = 0; rank < count; rank++) {
-    const length = <usize>load<u64>(p);
-    if (length > <usize>MAX_TOKEN_BYTES + 1 || !addMerge(rank, p + 8, <u32>length, replacedText))
-      return failAt(BAD_VOCABULARY, "tokenizer.ggml.merges", rank, 0);
-    p += 8 + length;
-  }
+function enterToken(id: u32): i32 {
+  const length = <u32>load<u64>(next);
+  const type = types == 0 ? TOKEN_NORMAL : load<i32>(types + id * 4);
+  if (type < TOKEN_NORMAL || type > TOKEN_BYTE) return failAt(BAD_VOCABULARY, "tokenizer.ggml.token_type", id, 0);
+  if (!addToken(id, type, next + 8, length)) return failAt(BAD_VOCABULARY, "tokenizer.ggml.tokens", id, 0);
+  addSpecial(id);
+  next += 8 + length;
+  return OK;
+}
+
+function enterMerge(rank: u32): i32 {
+  const length = <usize>load<u64>(next);
+  if (length > <usize>MAX_TOKEN_BYTES + 1 || !addMerge(rank, next + 8, <u32>length, replacedText))
+    return failAt(BAD_VOCABULARY, "tokenizer.ggml.merges", rank, 0);
+  next += 8 + length;
   return OK;
 }

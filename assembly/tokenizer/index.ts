@@ -1,6 +1,6 @@
 // What the core calls.
 
-export { buildTokenizer, carveTokenizer } from "./build";
+export { beginTokenizer, buildTokenizer, carveTokenizer } from "./build";
 export { Held, pieceAppend, pieceFlush, pieceReset } from "./detokenizer";
 export { encode, encodeConsumed } from "./encoder";
 export { chooseSplitter } from "./split/index";

@@ -6,7 +6,8 @@
 // 21 bits hold every id below MAX_VOCABULARY, and 12 bytes keep Llama-3's 280,147 merges in 4.9 MB.
 
 import { carve } from "../runtime/carve";
-import { firstGroup, groupCount, hashPair, slotsEmpty, slotsTagged, tagOf } from "./table";
+import { hashPair } from "../runtime/keyed_hash";
+import { firstGroup, groupCount, slotsEmpty, slotsTagged, tagOf } from "./table";
 import { decodeByteLevel, decodedEnd, findEntry } from "./vocabulary";
 
 const SLOT_BYTES: usize = 12;

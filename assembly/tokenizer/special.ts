@@ -2,7 +2,7 @@
 // are one range, which shrinks with each byte looked at.
 
 import { carve } from "../runtime/carve";
-import { specialKind, tokenBytesAt, tokenLength, vocabularySize } from "./vocabulary";
+import { specialKind, tokenBytesAt, tokenLength } from "./vocabulary";
 
 let sorted: usize = 0; // u32[count]
 let firstBytes: usize = 0; // u8[256]: the kinds of special tokens that start with a byte
@@ -26,27 +26,38 @@ function token(i: u32): u32 {
   return load<u32>(sorted + i * 4);
 }
 
-/** Collects the vocabulary's special tokens. */
-export function addSpecials(): void {
+/** Forgets the special tokens of another vocabulary. */
+export function clearSpecials(): void {
   memory.fill(firstBytes, 0, 256);
   count = 0;
   kinds = 0;
-  for (let id: u32 = 0; id < vocabularySize; id++) {
-    const kind = specialKind(id);
-    if (kind == 0 || tokenLength(id) == 0) continue;
-    store<u32>(sorted + count * 4, id);
-    count++;
-    kinds |= kind;
-    const filter = firstBytes + load<u8>(tokenBytesAt(id));
-    store<u8>(filter, load<u8>(filter) | kind);
-  }
-  for (let i = count >>> 1; i-- > 0; ) sift(i, count);
-  for (let n = count; n-- > 1; ) {
-    const last = token(n);
-    store<u32>(sorted + n * 4, token(0));
-    store<u32>(sorted, last);
-    sift(0, n);
-  }
+}
+
+/** Enters a token if it is a special one. */
+export function addSpecial(id: u32): void {
+  const kind = specialKind(id);
+  if (kind == 0 || tokenLength(id) == 0) return;
+  store<u32>(sorted + count * 4, id);
+  count++;
+  kinds |= kind;
+  const filter = firstBytes + load<u8>(tokenBytesAt(id));
+  store<u8>(filter, load<u8>(filter) | kind);
+}
+
+/** Steps that sorting all of them takes. */
+export function sortingSteps(): u32 {
+  return (count >>> 1) + max<u32>(count, 1) - 1;
+}
+
+/** Step number `step` of sorting: heapsort, which first makes the heap and then takes the largest off it. */
+export function sortSpecial(step: u32): void {
+  const heaped = count >>> 1;
+  if (step < heaped) return sift(heaped - 1 - step, count);
+  const n = count - 1 - (step - heaped);
+  const last = token(n);
+  store<u32>(sorted + n * 4, token(0));
+  store<u32>(sorted, last);
+  sift(0, n);
 }
 
 /** Heapsort's step: moves entry `i` down in the heap of the first `n`. */

@@ -1,4 +1,4 @@
-// Hash tables of 16-slot groups. A slot's tag is 0 while it is empty, else 0x80 | 7 bits of the hash; a group's tags
+// Hash tables of 16-slot groups, for keyed hashes (runtime/keyed_hash.ts). A slot's tag is 0 while it is empty, else 0x80 | 7 bits of the hash; a group's tags
 // are one vector, so that a look-up compares 16 of them at once and touches a slot only when its tag is right:
 //
 //     tags u8[16 * groups] | slots[16 * groups]
@@ -8,26 +8,6 @@
 /** Groups for a table of `entries`; there is always an empty slot. */
 export function groupCount(entries: u32): u32 {
   return entries / 12 + 1;
-}
-
-/** Hash of a pair of ids, or of eight bytes. */
-// @ts-ignore: decorator
-@inline
-export function hashPair(key: u64): u64 {
-  const h = key * 0x9e3779b97f4a7c15;
-  return (h ^ (h >>> 32)) * 0xd6e8feb86659fd93;
-}
-
-/** Hash of `length` > 0 bytes. Reads up to 7 bytes past them. */
-export function hashBytes(p: usize, length: u32): u64 {
-  let hash: u64 = length;
-  while (length > 8) {
-    hash = hashPair(hash ^ load<u64>(p));
-    hash ^= hash >>> 32;
-    p += 8;
-    length -= 8;
-  }
-  return hashPair(hash ^ (load<u64>(p) << ((8 - length) << 3)));
 }
 
 /** Whether two runs of `length` > 0 bytes are equal. Reads up to 7 bytes past them. */

@@ -6,7 +6,8 @@
 
 import { TOKEN_CONTROL, TOKEN_NORMAL, TOKEN_UNKNOWN, TOKEN_USER_DEFINED } from "../layout/gguf";
 import { carve } from "../runtime/carve";
-import { equalBytes, firstGroup, groupCount, hashBytes, slotsEmpty, slotsTagged, tagOf } from "./table";
+import { hashBytes } from "../runtime/keyed_hash";
+import { equalBytes, firstGroup, groupCount, slotsEmpty, slotsTagged, tagOf } from "./table";
 
 /** Entries of the vocabulary. */
 export let vocabularySize: u32 = 0;

@@ -1,6 +1,7 @@
 // Feeds a model to the core: header, plan, weights.
 
 #include <string.h>
+#include <wasi/api.h>
 
 #include "tables.h"
 #include "zagreus.h"
@@ -88,13 +89,15 @@ double load_model(const struct options *options) {
   }
   struct named_ends named = {0};
   int fd = open_input(options->model);
+  uint32_t secret[2] = {0};
+  if (!__wasi_random_get((uint8_t *)secret, sizeof secret)) core_seedHashes((int)secret[0], (int)secret[1]);
   check(core_begin((int)options->context, options->kv, memory_budget));
   for (;;) {
     size_t count = read_some(fd, options->model, at(core_buffer()), IO_BYTES);
     if (count == 0) break;
     if (check(core_feed((int)count)) != HEADER_READY) continue;
     read_named_ends(&named);
-    check(core_plan());
+    while (check(core_plan()) == HEADER_READY) continue;
   }
   check(core_end());
   model.vocabulary = info(INFO_VOCABULARY);

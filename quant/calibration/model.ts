@@ -70,7 +70,8 @@ export class CalibrationModel {
       for (let at = 0; at < bytes.length; at += IO_BYTES) {
         const piece = bytes.subarray(at, at + IO_BYTES);
         core.write(piece);
-        if (core.check(core.exports.feed(piece.length)) === HEADER_READY) core.check(core.exports.plan());
+        let status = core.check(core.exports.feed(piece.length));
+        while (status === HEADER_READY) status = core.check(core.exports.plan());
       }
     };
     await encodeGguf(checkpoint, feed, { type: "q8_0", rounding: plainRounding(quantizer), quantizer, signal });

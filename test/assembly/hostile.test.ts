@@ -56,7 +56,6 @@ import {
   MISSING_TENSOR,
   NON_FINITE_WEIGHT,
   OK,
-  TRAILING_BYTES,
   TRUNCATED,
   UNEXPECTED_TENSOR,
   UNSUPPORTED_ARCHITECTURE,
@@ -318,15 +317,9 @@ const CASES: Hostile[] = [
   },
   {
     name: "another RoPE scaling",
-    change: set("llama.rope.scaling.type", string("yarn")),
+    change: set("llama.rope.scaling.type", string("longrope")),
     codes: [UNSUPPORTED_ROPE_SCALING],
-    field: "yarn",
-  },
-  {
-    name: "linear scaling without a factor",
-    change: set("llama.rope.scaling.type", string("linear")),
-    codes: [MISSING_KEY],
-    field: "llama.rope.scaling.factor",
+    field: "longrope",
   },
   ...(
     [
@@ -370,15 +363,14 @@ const CASES: Hostile[] = [
     { name: `${key} is a float`, change: set(key, f32(64)), codes: [BAD_VALUE_TYPE], field: key, value: VALUE_F32 },
     {
       name: `${key} is an array`,
-      change: set(key, array(VALUE_U32, [64])),
-      codes: [BAD_VALUE_TYPE],
+      change: set(key, array(VALUE_U32, [64, 64])), // of two layers, where there is one
+      codes: [BAD_VALUE_TYPE, BAD_VALUE],
       field: key,
-      value: VALUE_ARRAY,
     },
   ]),
   { name: "heads that do not divide", change: set("llama.attention.head_count", u32(3)), codes: [BAD_VALUE] },
   { name: "a layer too many", change: set("llama.block_count", u32(2)), codes: [MISSING_TENSOR], field: /^blk\.1\./ },
-  ...["llama.attention.layer_norm_rms_epsilon", "llama.rope.freq_base", "llama.rope.scale_linear"].flatMap((key) => [
+  ...["llama.attention.layer_norm_rms_epsilon", "llama.rope.freq_base"].flatMap((key) => [
     ...[0, -1, Number.NaN, Number.POSITIVE_INFINITY].map((value) => ({
       name: `${key} ${value}`,
       change: set(key, f32(value)),
@@ -395,15 +387,27 @@ const CASES: Hostile[] = [
     },
   ]),
   {
-    name: "linear scaling by zero",
-    change: (f) =>
-      f.metadata.push(
-        { key: "llama.rope.scaling.type", value: string("linear") },
-        { key: "llama.rope.scaling.factor", value: f32(0) },
-      ),
+    name: "linear scaling by a negative number",
+    change: set("llama.rope.scaling.factor", f32(-2)),
     codes: [BAD_VALUE],
     field: "llama.rope.scaling.factor",
+    value: -2,
   },
+  ...[
+    { name: "of another length", value: array(VALUE_U32, [2]), got: 1 },
+    { name: "of different numbers", value: array(VALUE_U32, [2, 1]), got: 1 },
+    { name: "that is empty", value: array(VALUE_U32, []), got: 0 },
+    { name: "of text", value: array(VALUE_STRING, ["2", "2"]), got: 2 },
+  ].map(({ name, value, got }) => ({
+    name: `heads per layer: an array ${name}`,
+    change: (f: GgufFile) => {
+      set("llama.block_count", u32(2))(f);
+      set("llama.attention.head_count", value)(f);
+    },
+    codes: [BAD_VALUE],
+    field: "llama.attention.head_count",
+    value: got,
+  })),
 
   // Alignment and offsets
   ...[0, 3, 7, 4, 33, MAX_ALIGNMENT * 2, 2 ** 31, 0xffffffff].map((alignment) => ({
@@ -705,20 +709,6 @@ const CASES: Hostile[] = [
     change: poke("output_norm.weight", 0, 0, 0, 0x80, 0xff),
     codes: [NON_FINITE_WEIGHT],
     field: "output_norm.weight",
-  },
-
-  // After the file
-  ...[1, 31, 32, 5000].map((size) => ({
-    name: `${size} trailing bytes`,
-    change: (f: GgufFile) => (f.trailing = new Uint8Array(size)),
-    codes: [TRAILING_BYTES],
-    value: size,
-  })),
-  {
-    name: "trailing bytes in a chunk of their own",
-    change: (f) => (f.trailing = new Uint8Array(7)),
-    codes: [TRAILING_BYTES],
-    options: { chunks: [1] },
   },
 
   // Options

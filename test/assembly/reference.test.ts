@@ -14,7 +14,17 @@ import {
 } from "../../assembly/layout/blocks";
 import { VALUE_I32, VALUE_U16, VALUE_U64 } from "../../assembly/layout/gguf";
 import { Core, NANO, type NanoType } from "../support/core";
-import { type GgufFile, scalar, type TinyOptions, tinyModel, writeGguf } from "../support/models/gguf_writer";
+import {
+  array,
+  f32,
+  type GgufFile,
+  scalar,
+  string,
+  type TinyOptions,
+  tinyModel,
+  u32,
+  writeGguf,
+} from "../support/models/gguf_writer";
 import { cosine, divergence, readGguf, referenceLogits, roundMatrices } from "../support/models/reference";
 import { VARIANTS } from "../support/variants";
 
@@ -56,6 +66,7 @@ const SHAPES: [string, TinyOptions][] = [
   ["theta 1,000,000", { theta: 1e6 }],
   ["theta 500", { theta: 500 }],
   ["linear scaling 4", { linearScaling: 4 }],
+  ...ropeShapes(),
   ["RoPE factors", { ropeFreqs: Array.from({ length: 16 }, (_, i) => 1 + i / 2) }],
   ["a vocabulary of 266", { extraTokens: 1 }],
   ["a vocabulary of 267", { extraTokens: 2 }],
@@ -72,6 +83,30 @@ const SHAPES: [string, TinyOptions][] = [
   ["alignment 4096", { alignment: 4096, shuffleTensors: true }],
 ];
 
+/** Keys of RoPE scaling by their last part. */
+function rope(keys: Record<string, string | number>): GgufFile["metadata"] {
+  return Object.entries(keys).map(([name, value]) => ({
+    key: name === "scale_linear" ? "llama.rope.scale_linear" : `llama.rope.scaling.${name}`,
+    value: typeof value === "string" ? string(value) : name.endsWith("length") ? u32(value) : f32(value),
+  }));
+}
+
+/** Scalings that are whole, and such as lack something. */
+function ropeShapes(): [string, TinyOptions][] {
+  const cases: [string, Record<string, string | number>][] = [
+    ["a factor without a type is linear", { factor: 4 }],
+    ["the old key of the factor", { scale_linear: 3 }],
+    ["the new key before the old one", { type: "linear", factor: 2, scale_linear: 3 }],
+    ["a type without a factor, but the old key", { type: "linear", scale_linear: 3 }],
+    ["YaRN", { type: "yarn", factor: 4, original_context_length: 32 }],
+    ["YaRN without its context", { type: "yarn", factor: 8 }],
+    ["YaRN without a factor", { type: "yarn" }],
+    ["YaRN with the old key, and attention of its own", { type: "yarn", scale_linear: 2, attn_factor: 0.75 }],
+    ["attention's factor without YaRN", { attn_factor: 1.25 }],
+  ];
+  return cases.map(([name, keys]) => [`RoPE scaling: ${name}`, { more: rope(keys), theta: 500 }]);
+}
+
 /** What stands for the same model in other words. */
 const SPELLINGS: [string, (file: GgufFile) => void][] = [
   ["numbers of other integer types", (file) => rewrite(file, "llama.block_count", scalar(VALUE_U64, 2))],
@@ -81,6 +116,24 @@ const SPELLINGS: [string, (file: GgufFile) => void][] = [
   ["no rope.dimension_count", (file) => drop(file, "llama.rope.dimension_count")],
   ["no vocab_size", (file) => drop(file, "llama.vocab_size")],
   ["no padding at the end", (file) => Object.assign(file, { unpadded: true })],
+  ...[1, 31, 5000].map((size): [string, (file: GgufFile) => void] => [
+    `${size} bytes behind the last tensor`,
+    (file) => Object.assign(file, { trailing: new Uint8Array(size).fill(1) }),
+  ]),
+  ["numbers for each layer", (file) => LAYER_KEYS.forEach(([key, n]) => rewrite(file, key, array(VALUE_I32, [n, n])))],
+  ...["llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2", "jina-v5-nano"].map(
+    (name): [string, (file: GgufFile) => void] => [
+      `pre-tokenizer ${name}, which is Llama 3's`,
+      (file) => rewrite(file, "tokenizer.ggml.pre", string(name)),
+    ],
+  ),
+  ["linear scaling by 0, and without a factor", (file) => file.metadata.push(...rope({ type: "linear", factor: 0 }))],
+  ["a scaling that is none", (file) => file.metadata.push(...rope({ type: "none", factor: 4, scale_linear: 3 }))],
+];
+const LAYER_KEYS: [string, number][] = [
+  ["llama.attention.head_count", 2],
+  ["llama.attention.head_count_kv", 1],
+  ["llama.feed_forward_length", 96],
 ];
 const rewrite = (file: GgufFile, key: string, value: GgufFile["metadata"][number]["value"]) => {
   file.metadata.find((entry) => entry.key === key)!.value = value;

@@ -70,8 +70,9 @@ const ENTRY_SOURCE = `
 export { errorField, errorFieldLength, errorValue } from "../../assembly/runtime/failure";
 export { pretokenEnd, setFamily } from "../../assembly/tokenizer/split/gpt2";
 export { classOf } from "../../assembly/tokenizer/split/unicode";
-export { buildTokenizer, chooseSplitter, encode, encodeConsumed, findToken, tokenBytesAt, tokenLength, tokenType } from "../../assembly/tokenizer/index";
+export { chooseSplitter, encode, encodeConsumed, findToken, tokenBytesAt, tokenLength, tokenType } from "../../assembly/tokenizer/index";
 import { carvedEnd, carveFrom } from "../../assembly/runtime/carve";
+import { HEADER_READY } from "../../assembly/layout/status";
 import { arenaBase, ensure, io } from "../../assembly/runtime/memory";
 import * as tokenizer from "../../assembly/tokenizer/index";
 
@@ -84,6 +85,15 @@ export function pieceAppend(token: i32, out: usize): i32 {
 }
 export function pieceFlush(out: usize): i32 {
   return tokenizer.pieceFlush(held, out);
+}
+
+/** Builds it, all steps at once. */
+export function buildTokenizer(tokens: usize, vocabulary: u32, types: usize, merges: usize, mergeCount: u32): i32 {
+  tokenizer.beginTokenizer(tokens, vocabulary, types, merges, mergeCount);
+  let status: i32;
+  do status = tokenizer.buildTokenizer();
+  while (status == HEADER_READY);
+  return status;
 }
 
 /** Bytes of the tokenizer from \`section\` on. */

@@ -49,7 +49,8 @@ export function coreCommands(platform, { threads, context, prompt }) {
     check(core.begin(context, 0, 0));
     for await (const chunk of platform.chunks()) {
       new Uint8Array(core.memory.buffer, core.buffer(), IO_BYTES).set(chunk);
-      if (check(core.feed(chunk.length)) === HEADER_READY) check(core.plan());
+      let status = check(core.feed(chunk.length));
+      while (status === HEADER_READY) status = check(core.plan());
     }
     if (check(core.end()) !== LOADED) throw new Error("the file is incomplete");
     batch = new Uint32Array(core.memory.buffer, core.batch(), MAX_BATCH);

@@ -127,7 +127,7 @@ export class Core {
       if (code >= FIRST_ERROR) return code;
       this.bytes(e.buffer(), piece.length).set(piece);
       code = e.feed(piece.length);
-      if (code === HEADER_READY) code = e.plan();
+      while (code === HEADER_READY) code = e.plan();
     }
     return code < FIRST_ERROR ? e.end() : code;
   }

@@ -45,6 +45,7 @@ async function feed(
 ): Promise<ModelInfo> {
   const { exports } = core;
   const { contextLength = 0, kvType = "int8", memoryBudget = 0, signal, onProgress } = options;
+  seedHashes(core);
   core.check(exports.begin(contextLength, KV_TYPES[kvType], memoryBudget));
   let metadata: Metadata | undefined;
   let loadedBytes = 0;
@@ -56,7 +57,7 @@ async function feed(
       if (core.check(exports.feed(piece.length)) === HEADER_READY) {
         metadata = readMetadata(core);
         await refusePart(metadata);
-        core.check(exports.plan());
+        while (core.check(exports.plan()) === HEADER_READY) await pace.breathe();
         if (headerOnly) return readInfo(core, metadata, choice);
       }
       loadedBytes += piece.length;
@@ -70,6 +71,16 @@ async function feed(
   await pace.yield();
   core.check(exports.end());
   return readInfo(core, metadata as Metadata, choice);
+}
+
+/** Whoever made the file cannot know how its vocabulary will be hashed. */
+function seedHashes({ exports }: Core): void {
+  try {
+    const [low, high] = crypto.getRandomValues(new Uint32Array(2)) as Uint32Array & [number, number];
+    exports.seedHashes(low, high);
+  } catch {
+    // Outside of a request, Cloudflare's workers give no random numbers: the hashes are as they are without a secret.
+  }
 }
 
 /** @throws ZagreusError SOURCE_FAILED for one part of a split file */

@@ -102,7 +102,7 @@ test("bytes after the end", async () => {
     yield BYTES;
     yield Uint8Array.of(1, 2, 3);
   }
-  await expect(load(longer())).rejects.toMatchObject({ code: "TRAILING_BYTES" });
+  expect(await logitBits(longer())).toEqual(await logitBits(BYTES)); // as llama.cpp has it
 });
 
 test("not a GGUF file", async () => {

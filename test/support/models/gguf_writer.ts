@@ -337,6 +337,8 @@ export interface TinyOptions {
   theta?: number;
   /** llama.rope.scaling.type = linear with this factor. */
   linearScaling?: number;
+  /** Further metadata. */
+  more?: Entry[];
   /** rope_freqs.weight: one divisor per pair of a head. */
   ropeFreqs?: number[];
   /** One type for all matrices, or one by name (the rest Q8_0). */
@@ -423,6 +425,7 @@ export function tinyModel(options: TinyOptions = {}): GgufFile {
     add("llama.rope.scaling.type", string("linear"));
     add("llama.rope.scaling.factor", f32(options.linearScaling));
   }
+  metadata.push(...(options.more ?? []));
   if (alignment) add("general.alignment", u32(alignment));
   if (options.unknownKeys) {
     for (const type of Object.keys(SCALARS).map(Number)) add(`x.scalar.${type}`, scalar(type, type === 7 ? 1 : 42));

@@ -216,6 +216,26 @@ export function roundMatrices(file: ReadGguf): ReadGguf {
   return { metadata: file.metadata, tensors };
 }
 
+/** What llama.cpp makes of the keys: a factor for each pair's frequency, and one for the turned numbers (ggml's rope_yarn()). */
+function ropeScaling({ metadata }: ReadGguf, headSize: number, theta: number) {
+  const stated = Number(metadata.get("llama.rope.scaling.factor") ?? metadata.get("llama.rope.scale_linear") ?? 0);
+  const type = metadata.get("llama.rope.scaling.type") ?? "linear";
+  const factor = type === "none" || stated === 0 ? 1 : stated;
+  const attention = Number(metadata.get("llama.rope.scaling.attn_factor") ?? 1);
+  if (type !== "yarn") return { scale: () => 1 / factor, magnitude: attention };
+  const original = Number(
+    metadata.get("llama.rope.scaling.original_context_length") ?? metadata.get("llama.context_length"),
+  );
+  const dimension = (turns: number) => (headSize * Math.log(original / (turns * 2 * Math.PI))) / (2 * Math.log(theta));
+  const low = Math.max(0, Math.floor(dimension(32)));
+  const high = Math.min(headSize - 1, Math.ceil(dimension(1)));
+  const ramp = (pair: number) => 1 - Math.min(1, Math.max(0, (pair - low) / Math.max(0.001, high - low)));
+  return {
+    scale: (pair: number) => (1 - ramp(pair)) / factor + ramp(pair),
+    magnitude: attention * (factor > 1 ? 1 + 0.1 * Math.log(factor) : 1),
+  };
+}
+
 /**
  * Logits f64[tokens][vocabulary] of a whole prompt in double precision.
  * @param rounded whether activations are rounded to int8 before they meet matrices of blocks; everything else stays exact
@@ -237,7 +257,7 @@ export function referenceLogits(file: ReadGguf, tokens: readonly number[], round
   const headSize = number("llama.attention.key_length", hidden / heads);
   const theta = number("llama.rope.freq_base", 10000);
   const epsilon = number("llama.attention.layer_norm_rms_epsilon");
-  const linear = file.metadata.get("llama.rope.scaling.type") === "linear" ? number("llama.rope.scaling.factor") : 1;
+  const { scale, magnitude } = ropeScaling(file, headSize, theta);
   const divisors = file.tensors.get("rope_freqs.weight")?.values;
 
   const norm = (x: Float64Array, name: string) => {
@@ -262,8 +282,8 @@ export function referenceLogits(file: ReadGguf, tokens: readonly number[], round
   const rope = (x: Float64Array, position: number) => {
     for (let i = 0; i < x.length; i += 2) {
       const pair = (i % headSize) / 2;
-      const angle = ((position / linear) * theta ** ((-2 * pair) / headSize)) / (divisors?.[pair] ?? 1);
-      const [a, b] = [x[i]!, x[i + 1]!];
+      const angle = (position * scale(pair) * theta ** ((-2 * pair) / headSize)) / (divisors?.[pair] ?? 1);
+      const [a, b] = [magnitude * x[i]!, magnitude * x[i + 1]!];
       x[i] = a * Math.cos(angle) - b * Math.sin(angle);
       x[i + 1] = a * Math.sin(angle) + b * Math.cos(angle);
     }
