@@ -22,3 +22,25 @@ async function aboutFolder(path: string): Promise<string> {
   const models = names.filter((name) => /\.gguf$/i.test(name));
   return models.length > 0 ? `; GGUF files in it: ${models.join(", ")}` : ", and has no model";
 }
+
+/**
+ * A sentence to go on with where a proxy is named that fetch() did not ask, or nothing. Deno and Bun ask it; Node does from 22.21 and 24.5
+ * on, when it is told to at its start.
+ */
+export function proxyHint({ protocol, hostname, port }: URL, { versions, env } = process): string {
+  if (versions.bun ?? versions.deno ?? env.NODE_USE_ENV_PROXY) return "";
+  const names = [`${protocol.slice(0, -1)}_proxy`, "all_proxy"].flatMap((name) => [name, name.toUpperCase()]);
+  const name = names.find((name) => env[name]);
+  if (name === undefined || isExcepted(hostname, port, env.no_proxy ?? env.NO_PROXY ?? "")) return "";
+  return `; ${name} names a proxy, which Node asks only when NODE_USE_ENV_PROXY=1 is set (Node 22.21, 24.5 or newer)`;
+}
+
+/** Whether NO_PROXY lists a host: "*", names, ".domain", with or without a port. */
+function isExcepted(hostname: string, port: string, list: string): boolean {
+  return list.split(/[\s,]+/).some((entry) => {
+    const [, name = "", only] = /^(.*?)(?::(\d+))?$/.exec(entry.toLowerCase())!;
+    if (name === "" || (only !== undefined && only !== port)) return false;
+    const domain = name.replace(/^\*?\./, "");
+    return name === "*" || hostname === domain || hostname.endsWith(`.${domain}`);
+  });
+}

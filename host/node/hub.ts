@@ -39,6 +39,7 @@ import {
   removeCached,
 } from "../core/hub/index.js";
 import { hasEnded, OWNER, removeLeftovers, temporaryFor } from "./files/temporary.js";
+import { proxyHint } from "./hint.js";
 
 export {
   type CachedModel,
@@ -109,7 +110,7 @@ export async function hubPath(id: string): Promise<string | undefined> {
 async function platform(): Promise<HubPlatform> {
   const paths = hubPaths(process.env, homedir(), join);
   const stored = await nodeFiles.readText(paths.token).catch(() => undefined);
-  return { files: nodeFiles, fetch, settings: hubSettings(process.env, paths.cache, stored) };
+  return { files: nodeFiles, fetch, hint: proxyHint, settings: hubSettings(process.env, paths.cache, stored) };
 }
 
 export const nodeFiles: HubFiles = {

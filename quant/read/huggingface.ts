@@ -15,12 +15,14 @@ import type { Checkpoint, Directory, RandomAccess, SourceTensor } from "../check
 import { readFields } from "./json_file.js";
 import {
   interleavedRows,
+  type Llama3Scaling,
   type LlamaConfig,
   llamaMetadata,
   llamaTensors,
   type ReadRows,
   ropeFactorsTensor,
   type TensorShape,
+  type YarnScaling,
 } from "./llama.js";
 import { duplicateTensor, readSafetensors, type StoredTensor, weightType } from "./safetensors.js";
 import { readTokenizer, type SpecialIds } from "./tokenizer_json.js";
@@ -146,23 +148,47 @@ function readRope(fields: Fields): Pick<LlamaConfig, "ropeTheta" | "ropeScaling"
       return { ropeTheta };
     case "linear":
       return { ropeTheta, ropeScaling: { type, factor: rope!.positive("factor") } };
-    case "llama3": {
-      const lowFrequencyFactor = rope!.positive("low_freq_factor");
-      const highFrequencyFactor = rope!.positive("high_freq_factor");
-      if (highFrequencyFactor <= lowFrequencyFactor) {
-        throw rope!.bad("high_freq_factor", highFrequencyFactor, `above low_freq_factor, ${lowFrequencyFactor}`);
-      }
-      const originalContext = rope!.integer("original_max_position_embeddings", 1, MAX_CONTEXT);
-      const factor = rope!.positive("factor");
-      return { ropeTheta, ropeScaling: { type, factor, lowFrequencyFactor, highFrequencyFactor, originalContext } };
-    }
+    case "yarn":
+      return { ropeTheta, ropeScaling: yarn(fields, rope!) };
+    case "llama3":
+      return { ropeTheta, ropeScaling: llama3(rope!) };
     default: {
       const field = `${key}.rope_type`;
-      const message = `${fields.file}: "${field}" is ${JSON.stringify(type)}, must be default, linear or llama3`;
-      const expected = "default, linear or llama3";
+      const message = `${fields.file}: "${field}" is ${JSON.stringify(type)}, must be default, linear, yarn or llama3`;
+      const expected = "default, linear, yarn or llama3";
       throw new ZagreusError("UNSUPPORTED_ROPE_SCALING", message, { field, value: type, expected });
     }
   }
+}
+
+/** What is absent is what llama.cpp's conversion takes it for. */
+function llama3(rope: Fields): Llama3Scaling {
+  const lowFrequencyFactor = rope.positive("low_freq_factor", 1);
+  const highFrequencyFactor = rope.positive("high_freq_factor", 4);
+  if (highFrequencyFactor <= lowFrequencyFactor) {
+    throw rope.bad("high_freq_factor", highFrequencyFactor, `above low_freq_factor, ${lowFrequencyFactor}`);
+  }
+  const originalContext = rope.integer("original_max_position_embeddings", 1, MAX_CONTEXT, 8192);
+  const factor = rope.positive("factor", 8);
+  return { type: "llama3", factor, lowFrequencyFactor, highFrequencyFactor, originalContext };
+}
+
+/** Neither the file nor llama.cpp has a place for other betas, in a model of this architecture. */
+function yarn(fields: Fields, rope: Fields): YarnScaling {
+  for (const [key, expected] of [
+    ["beta_fast", 32],
+    ["beta_slow", 1],
+  ] as const) {
+    const value = rope.positive(key, expected);
+    if (value !== expected) throw rope.bad(key, value, expected);
+  }
+  for (const key of ["mscale", "mscale_all_dim"]) if (rope.has(key)) throw rope.bad(key, rope.get(key), "absent");
+  const factor = rope.positive("factor");
+  const original = "original_max_position_embeddings";
+  const trained = fields.integer(original, 1, MAX_CONTEXT, fields.integer("max_position_embeddings", 1, MAX_CONTEXT));
+  const usual = factor > 1 ? 1 + 0.1 * Math.log(factor) : 1;
+  const attentionFactor = rope.positive("attention_factor", usual) / usual;
+  return { type: "yarn", factor, originalContext: rope.integer(original, 1, MAX_CONTEXT, trained), attentionFactor };
 }
 
 /** The special tokens that config.json names, and the ends that generation_config.json adds. @throws ZagreusError BAD_VALUE */

@@ -21,12 +21,20 @@ export interface LlamaConfig extends LlamaDimensions {
   context: number;
   normEpsilon: number;
   ropeTheta: number;
-  ropeScaling?: LinearScaling | Llama3Scaling | undefined;
+  ropeScaling?: LinearScaling | YarnScaling | Llama3Scaling | undefined;
 }
 
 export interface LinearScaling {
   type: "linear";
   factor: number;
+}
+
+export interface YarnScaling {
+  type: "yarn";
+  factor: number;
+  originalContext: number;
+  /** Of what is turned, beside what YaRN itself says. */
+  attentionFactor: number;
 }
 
 export interface Llama3Scaling {
@@ -94,11 +102,20 @@ export function llamaMetadata(config: LlamaConfig, name: string): Metadata {
     metadata.set("llama.attention.key_length", u32(config.headSize));
     metadata.set("llama.attention.value_length", u32(config.headSize));
   }
-  if (config.ropeScaling?.type === "linear") {
-    metadata.set("llama.rope.scaling.type", text("linear"));
-    metadata.set("llama.rope.scaling.factor", f32(config.ropeScaling.factor));
-  }
+  for (const [name, value] of scalingKeys(config)) metadata.set(`llama.rope.scaling.${name}`, value);
   return metadata;
+}
+
+function scalingKeys({ ropeScaling }: LlamaConfig): [string, MetadataValue][] {
+  if (ropeScaling === undefined || ropeScaling.type === "llama3") return []; // which is a tensor
+  const keys: [string, MetadataValue][] = [
+    ["type", text(ropeScaling.type)],
+    ["factor", f32(ropeScaling.factor)],
+  ];
+  if (ropeScaling.type === "linear") return keys;
+  keys.push(["original_context_length", u32(ropeScaling.originalContext)]);
+  if (ropeScaling.attentionFactor !== 1) keys.push(["attn_factor", f32(ropeScaling.attentionFactor)]);
+  return keys;
 }
 
 /**

@@ -87,16 +87,22 @@ describe("config.json", () => {
     ],
     ["scaling that is text", () => config({ rope_scaling: "linear" }), "BAD_VALUE", "rope_scaling"],
     [
-      "yarn",
-      () => config({ rope_scaling: { rope_type: "yarn", factor: 4 } }),
+      "a scaling that llama.cpp does not have",
+      () => config({ rope_scaling: { rope_type: "dynamic", factor: 4 } }),
       "UNSUPPORTED_ROPE_SCALING",
       "rope_scaling.rope_type",
     ],
     [
-      "llama3 without its context",
-      () => config({ rope_scaling: { rope_type: "llama3", factor: 8, low_freq_factor: 1, high_freq_factor: 4 } }),
+      "YaRN without a factor",
+      () => config({ rope_scaling: { rope_type: "yarn" } }),
       "MISSING_KEY",
-      "rope_scaling.original_max_position_embeddings",
+      "rope_scaling.factor",
+    ],
+    [
+      "YaRN with betas that no file has a place for",
+      () => config({ rope_scaling: { rope_type: "yarn", factor: 4, beta_fast: 16 } }),
+      "BAD_VALUE",
+      "rope_scaling.beta_fast",
     ],
     ["tied is text", () => config({ tie_word_embeddings: "yes" }), "BAD_VALUE", "tie_word_embeddings"],
     ["bos beyond the vocabulary", () => config({ bos_token_id: 8192 }), "BAD_VALUE", "bos_token_id"],
@@ -471,7 +477,27 @@ test("JSON as editors on Windows write it, with a byte order mark", async () => 
   for (const [name, bytes] of plain) {
     if (name.endsWith(".json")) marked.set(name, Buffer.concat([Buffer.from("\uFEFF"), bytes]));
   }
-  expect(await gguf(await open(marked))).toEqual(await gguf(await open(plain)));
+  expect(Buffer.compare(await gguf(await open(marked)), await gguf(await open(plain)))).toBe(0);
+});
+
+test("RoPE scaling: llama.cpp's keys, and its conversion's defaults", async () => {
+  const scaled = async (rope_scaling: object, more: object = {}) => {
+    const { metadata, tensors } = await open(config({ rope_scaling, ...more }));
+    const keys = [...metadata].flatMap(
+      ([key, { value }]) => /rope\.scaling\.(.*)/.exec(key)?.slice(1).concat(String(value)) ?? [],
+    );
+    const factors = tensors.find(({ name }) => name === "rope_freqs.weight");
+    return { keys, factors: factors && new Float32Array((await factors.read(0, 1)).slice().buffer) };
+  };
+  expect((await scaled({ type: "yarn", factor: 4 }, { original_max_position_embeddings: 128 })).keys).toEqual([
+    ...["type", "yarn", "factor", "4", "original_context_length", "128"],
+  ]);
+  const own = await scaled({ rope_type: "yarn", factor: 2, original_max_position_embeddings: 64, attention_factor: 1 });
+  expect(Number(own.keys.at(-1))).toBeCloseTo(1 / (1 + 0.1 * Math.log(2)), 6);
+  const whole = { low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 8192, factor: 8 };
+  expect((await scaled({ rope_type: "llama3" })).factors).toEqual(
+    (await scaled({ rope_type: "llama3", ...whole })).factors,
+  );
 });
 
 test("a folder that is no checkpoint", async () => {

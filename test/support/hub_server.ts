@@ -38,6 +38,8 @@ export interface Fault {
   status?: number;
   headers?: Record<string, string>;
   ignoreRange?: boolean;
+  /** A range comes with status 200 and nothing that tells. */
+  rest?: boolean;
   /** The range begins so many bytes too late. */
   shift?: number;
   etag?: string;
@@ -200,11 +202,11 @@ async function send(
   if (fault.flip !== undefined && fault.flip >= begin) body[fault.flip - begin]! ^= 1;
   if (fault.extra) body = Buffer.concat([body, Buffer.alloc(fault.extra)]);
   if (fault.gzip) body = gzipSync(body);
-  response.writeHead(ranged ? 206 : 200, {
+  response.writeHead(ranged && !fault.rest ? 206 : 200, {
     etag,
     "accept-ranges": "bytes",
     ...(!fault.chunked && { "content-length": body.length }),
-    ...(ranged && { "content-range": `bytes ${begin}-${whole.length - 1}/${whole.length}` }),
+    ...(ranged && !fault.rest && { "content-range": `bytes ${begin}-${whole.length - 1}/${whole.length}` }),
     ...(fault.gzip && { "content-encoding": "gzip" }),
     ...more,
     ...fault.headers,

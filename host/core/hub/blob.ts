@@ -68,6 +68,8 @@ class Beginning {
   length: number;
   /** Of the answer that the last of them came from. */
   etag: string | undefined;
+  /** Whether to ask for what is missing only. Not of a mirror that has answered such a question with something else. */
+  ranges = true;
 
   private constructor(files: HubFiles, path: string, file: PartialFile) {
     this.#files = files;
@@ -122,7 +124,10 @@ async function receive(download: Download): Promise<void> {
           answer.cancel();
         }
       } catch (error) {
-        if (error instanceof Mismatch) await beginning.discard();
+        if (error instanceof Mismatch) {
+          beginning.ranges = false;
+          await beginning.discard();
+        }
         if (beginning.length > farthest && connection < MAX_CONNECTIONS) patience.progressed();
         farthest = Math.max(farthest, beginning.length);
         await patience.after(error);
@@ -137,7 +142,9 @@ async function receive(download: Download): Promise<void> {
 /** @throws Transient when the body is too short, Mismatch when it is too long */
 async function store(download: Download, { response, read }: Answer, beginning: Beginning): Promise<void> {
   const { entry, lock, onBytes } = download;
-  if (beginning.length > 0 && response.status !== 206) await beginning.discard();
+  const whole = response.status !== 206 && !isRest(response, entry.bytes - beginning.length);
+  const asked = beginning.length > 0 && beginning.ranges;
+  if (beginning.length > 0 && whole) await beginning.discard();
   if (response.status === 416) return; // the next request is for all of it
   beginning.etag = strongEtag(response);
   for (let bytes = await read(); bytes; bytes = await read()) {
@@ -153,6 +160,7 @@ async function store(download: Download, { response, read }: Answer, beginning: 
     onBytes(beginning.length);
   }
   if (beginning.length === entry.bytes) return;
+  if (asked && whole) beginning.ranges = false; // it was the rest, without a length that tells
   throw new Transient(contradiction(download, `it ends after ${beginning.length} of ${entry.bytes} bytes`));
 }
 
@@ -160,10 +168,11 @@ async function store(download: Download, { response, read }: Answer, beginning: 
  * An answer whose body goes on behind the beginning (status 206) or has all (200), or none (416).
  * @throws Mismatch for a 206 answer that does not continue what is there
  */
-async function ask(download: Download, { length: at, etag }: Beginning): Promise<Answer> {
+async function ask(download: Download, { length: at, etag, ranges }: Beginning): Promise<Answer> {
   const { http, repository, commit, entry } = download;
   const path = entry.path.split("/").map(encodeURIComponent).join("/");
-  const range = at > 0 ? { range: `bytes=${at}-`, ...(etag !== undefined && { "if-range": etag }) } : undefined;
+  const range =
+    at > 0 && ranges ? { range: `bytes=${at}-`, ...(etag !== undefined && { "if-range": etag }) } : undefined;
   const answer = await http.request(`/${repository}/resolve/${commit}/${path}`, range ? [200, 206, 416] : [200], range);
   const { response, hub } = answer;
   const stated = statedHash(hub);
@@ -181,6 +190,12 @@ async function ask(download: Download, { length: at, etag }: Beginning): Promise
 
 /** What has arrived so far cannot be continued. */
 class Mismatch extends Transient {}
+
+/** Whether a 200 answer to a range is what is missing, as some mirrors have it; the hash tells in the end. */
+function isRest({ status, headers }: Response, missing: number): boolean {
+  const coding = headers.get("content-encoding") ?? "identity";
+  return status === 200 && coding === "identity" && headers.get("content-length") === String(missing);
+}
 
 /** The first byte of a 206 answer, undefined if it is not of this file or coded. */
 function rangeBegin({ headers }: Response, size: number): number | undefined {

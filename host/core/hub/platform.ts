@@ -3,6 +3,8 @@
 export interface HubPlatform {
   files: HubFiles;
   fetch: typeof fetch;
+  /** What a person may have to know about a host that cannot be reached: a clause that begins with "; ", or nothing. */
+  hint?: ((url: URL) => string) | undefined;
   settings: HubSettings;
 }
 

@@ -118,7 +118,8 @@ export async function* readSource({ chunks }: ByteSource, signal?: AbortSignal):
   }
 }
 
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+/** A promise, or ABORTED as soon as the signal fires. */
+export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return promise;
   return new Promise((resolve, reject) => {
     const abort = () => reject(aborted(signal.reason));

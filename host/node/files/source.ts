@@ -31,17 +31,30 @@ export async function openSource(source: Source, { signal, onProgress, quantize 
 async function openPlace(place: string | URL, signal: AbortSignal | undefined): Promise<ByteSource> {
   try {
     if (typeof place === "string" || place.protocol === "file:") return await fileSource(place);
-    return byteSource(await fetch(place, { signal }));
+    const { openDownload } = await import("../../core/load/download.js");
+    return await openDownload(place.href, (headers) => request(place, { headers, signal }), { signal });
   } catch (error) {
     if (error instanceof ZagreusError) throw error;
     checkSignal(signal);
-    const hint = place instanceof URL ? "" : await (await import("../hint.js")).hintFor(place, error);
-    throw new ZagreusError("SOURCE_FAILED", `cannot read "${place}": ${reason(error)}${hint}`, {
-      field: "source",
-      value: String(place),
-      cause: error,
-    });
+    throw await unreadable(place, error);
   }
+}
+
+/** @throws ZagreusError SOURCE_FAILED, ABORTED */
+async function request(url: URL, init: { headers: Record<string, string>; signal: AbortSignal | undefined }) {
+  try {
+    return await fetch(url, init);
+  } catch (error) {
+    checkSignal(init.signal);
+    throw await unreadable(url, error);
+  }
+}
+
+async function unreadable(place: string | URL, cause: unknown): Promise<ZagreusError> {
+  const { hintFor, proxyHint } = await import("../hint.js");
+  const hint = place instanceof URL ? proxyHint(place) : await hintFor(place, cause);
+  const message = `cannot read "${place}": ${reason(cause)}${hint}`;
+  return new ZagreusError("SOURCE_FAILED", message, { field: "source", value: String(place), cause });
 }
 
 function locate(source: string | URL): string | URL {

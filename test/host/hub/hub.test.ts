@@ -222,6 +222,8 @@ describe("resuming", () => {
   const ODD: [name: string, faults: Fault[], connections: number][] = [
     ["the range is ignored", [{ cut: 300_000 }, { ignoreRange: true }], 2],
     ["the range is ignored and cut again", [{ cut: 300_000 }, { ignoreRange: true, cut: 200_000 }], 3],
+    ["the rest comes with status 200", [{ cut: 300_000 }, { rest: true }], 2],
+    ["the rest comes with status 200 and no length", [{ cut: 300_000 }, { rest: true, chunked: true }], 3],
     ["another etag in between, obeying If-Range", [{ cut: 300_000, etag: '"one"' }, { etag: '"two"' }], 2],
     ["another etag in between, ignoring If-Range", [{ cut: 300_000 }, { headers: { etag: '"two"' } }], 3],
     ["416", [{ cut: 300_000 }, { status: 416 }], 3],
