@@ -9,7 +9,7 @@
 //     pattern   the regular expression in tokenizer.json, which a checkpoint's is recognized by
 
 export const SPLITTERS = `
-llama-bpe llama3 llama-v3
+llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2 jina-v5-nano
 3 folded other own
 (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+
 `;

@@ -7,6 +7,9 @@ import { invalidOption } from "../api/errors.js";
 import { END_TOKENS } from "../api/names.js";
 import type { Core } from "../wasm/core.js";
 import type { Engine } from "./engine.js";
+import type { Pace } from "./pace.js";
+
+const TOKENS_A_STEP = 1024;
 
 const encoder = new TextEncoder();
 
@@ -52,9 +55,15 @@ export function endTokens(core: Core, named: readonly number[], vocabulary: numb
 }
 
 /** Ids of the tokens of a type (TOKEN_CONTROL, TOKEN_USER_DEFINED) by their text. */
-export function tokensOfType(core: Core, vocabulary: number, type: number): Record<string, number> {
+export async function tokensOfType(
+  core: Core,
+  vocabulary: number,
+  type: number,
+  pace: Pace,
+): Promise<Record<string, number>> {
   const found: [string, number][] = [];
   for (let token = 0; token < vocabulary; token++) {
+    if (token % TOKENS_A_STEP === 0) await pace.yield();
     if (core.exports.tokenType(token) === type) found.push([decode(core, [token], true), token]);
   }
   return Object.fromEntries(found);

@@ -57,7 +57,7 @@ async function feed(
       if (core.check(exports.feed(piece.length)) === HEADER_READY) {
         metadata = readMetadata(core);
         await refusePart(metadata);
-        while (core.check(exports.plan()) === HEADER_READY) await pace.breathe();
+        while (core.check(exports.plan()) === HEADER_READY) await pace.yield();
         if (headerOnly) return readInfo(core, metadata, choice);
       }
       loadedBytes += piece.length;

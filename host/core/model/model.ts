@@ -92,8 +92,8 @@ async function start(open: OpenSource, options: LoadOptions, platform: Platform,
     const pace = new Pace(platform.macrotask, () => checkSignal(signal));
     const info = await feedModel(core, source, choice, options, pace, headerOnly);
     info.tokenizer.end = endTokens(core, info.tokenizer.end, info.vocabulary);
-    info.tokenizer.special = tokensOfType(core, info.vocabulary, TOKEN_CONTROL);
-    info.tokenizer.userDefined = tokensOfType(core, info.vocabulary, TOKEN_USER_DEFINED);
+    info.tokenizer.special = await tokensOfType(core, info.vocabulary, TOKEN_CONTROL, pace);
+    info.tokenizer.userDefined = await tokensOfType(core, info.vocabulary, TOKEN_USER_DEFINED, pace);
     return { core, info, threads };
   } catch (error) {
     threads.stop();
