@@ -52,6 +52,7 @@ test("it has what it needs and nothing else", () => {
       "README.md",
       "dist/browser.js",
       "dist/browser-thread.js",
+      "dist/browser-hub.js",
       "dist/browser-worker.js",
       "dist/calibration.txt",
       "dist/compute_thread.js",

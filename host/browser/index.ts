@@ -19,6 +19,8 @@ export interface BrowserLoadOptions extends OffloadOptions {
    * it ended. Needs a secure context and a worker: on a page, `offload`. Default: false.
    */
   cache?: boolean | undefined;
+  /** The hub, or a mirror of it, for sources such as "hf:owner/repo", which are always kept. Default: https://huggingface.co */
+  hub?: string | URL | undefined;
 }
 
 /**
@@ -29,7 +31,7 @@ export const bundledModel = packageFile("../host/models/zagreus-nano-Q8_0.gguf")
 
 const host = createHost<Source, BrowserLoadOptions, PreparedSource>({
   ...platform,
-  prepare: (source, { cache, ...options }) => ({ source: prepareSource(source, cache), options }),
+  prepare: (source, { cache, hub, ...options }) => ({ source: prepareSource(source, cache, hub), options }),
   open: openSource,
   modelThread: { start: startWorker, opens: canBeOpenedElsewhere },
 });

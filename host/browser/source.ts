@@ -2,20 +2,29 @@
 
 import type { LoadOptions } from "../core/api/api.js";
 import { invalidOption } from "../core/api/errors.js";
+import { isHubId } from "../core/hub/names.js";
 import { openUrlParts } from "../core/load/open_parts.js";
 import { type ByteSource, byteSource, type WebSource } from "../core/load/source.js";
 import { cacheModel, distrustCachedModel } from "./cache.js";
 import { absoluteUrl, request } from "./request.js";
 
-/** Any URL that fetch() takes, as a string also relative to the page, or bytes in any form of the web's. */
+/**
+ * Any URL that fetch() takes, as a string also relative to the page, a model of the hub ("hf:owner/repo[@revision][/file]" or a short
+ * name), or bytes in any form of the web's.
+ */
 export type Source = string | URL | WebSource;
 
 /** A source whose form is right. */
-export type PreparedSource = { url: string; cache: boolean } | { bytes: WebSource };
+export type PreparedSource = { url: string; cache: boolean } | { hub: string; endpoint: string } | { bytes: WebSource };
+
+const HUB = "https://huggingface.co";
 
 /** @throws ZagreusError INVALID_OPTION */
-export function prepareSource(source: Source, cache = false): PreparedSource {
+export function prepareSource(source: Source, cache = false, hub: string | URL = HUB): PreparedSource {
   if (typeof cache !== "boolean") throw invalidOption("cache", cache, "true or false");
+  if (typeof source === "string" && isHubId(source)) {
+    return { hub: source, endpoint: absoluteUrl(hub, "hub").href.replace(/\/+$/, "") };
+  }
   if (typeof source === "string" || source instanceof URL) return { url: locate(source, cache), cache };
   if (cache) throw invalidOption("cache", cache, "false unless the source is a URL");
   return { bytes: source };
@@ -23,7 +32,7 @@ export function prepareSource(source: Source, cache = false): PreparedSource {
 
 /** Whether a copy of it can be opened in another thread. */
 export function canBeOpenedElsewhere(source: PreparedSource): boolean {
-  return "url" in source || source.bytes instanceof Blob;
+  return !("bytes" in source) || source.bytes instanceof Blob;
 }
 
 /** URLs that mean something else tomorrow, or are the bytes themselves. */
@@ -35,9 +44,13 @@ function locate(source: string | URL, cache: boolean): string {
   return href;
 }
 
-/** @throws ZagreusError SOURCE_FAILED with the cause, ABORTED, INVALID_OPTION, and those of cacheModel() */
+/** @throws ZagreusError SOURCE_FAILED with the cause, ABORTED, INVALID_OPTION, and those of cacheModel() and hubFile() */
 export async function openSource(source: PreparedSource, options: LoadOptions): Promise<ByteSource> {
   if ("bytes" in source) return byteSource(source.bytes);
+  if ("hub" in source) {
+    const { hubFile } = await import("./hub/client.js");
+    return byteSource(await hubFile(source.hub, source.endpoint, options));
+  }
   const open = async ({ href }: URL) => {
     if (!source.cache) return byteSource(await request(href, { signal: options.signal ?? null }));
     return { ...byteSource(await cacheModel(href, options)), refused: () => distrustCachedModel(href) };

@@ -117,6 +117,7 @@ function browserBundles() {
   return [
     build({ ...browser, ...split, chunkNames: "browser-[hash]", entryPoints: entry("browser", "index") }),
     build({ ...browser, entryPoints: entry("browser-worker", "model_thread"), outdir: "dist" }),
+    build({ ...browser, entryPoints: entry("browser-hub", "hub/thread"), outdir: "dist" }),
     build({ ...browser, entryPoints: entry("browser-thread", "compute_thread"), outdir: "dist" }),
     build({ ...browser, entryPoints: entry("bundled-model", "bundled_model"), outdir: "dist" }),
   ];

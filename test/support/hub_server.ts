@@ -74,6 +74,11 @@ export interface HubServer {
 }
 
 const PIECE = 16384;
+/** Pages may read everything, as at the hub. */
+const CORS = {
+  "access-control-allow-origin": "*",
+  "access-control-expose-headers": "ETag,Content-Range,X-Repo-Commit,X-Error-Code,X-Linked-Size,X-Linked-ETag",
+};
 
 export function sha256(bytes: Uint8Array | string): string {
   return createHash("sha256").update(bytes).digest("hex");
@@ -107,6 +112,7 @@ export async function startHub(repositories: HubRepository[]): Promise<HubServer
   };
 
   async function answer(host: "hub" | "cdn", incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    for (const [name, value] of Object.entries(CORS)) response.setHeader(name, value);
     const url = incoming.url ?? "/";
     const kind = url.startsWith("/api/") ? "api" : "file";
     const request: HubRequest = { host, kind, url, headers: incoming.headers };

@@ -72,7 +72,7 @@ async function isAlive(files: HubFiles, path: string): Promise<boolean> {
   if (age === undefined) return false;
   const owner = await files.readText(path);
   if (owner === undefined) return false;
-  if (age < LEASE_MS && !files.hasEnded(owner)) return true;
+  if (age < LEASE_MS && !(await files.hasEnded(owner))) return true;
   await files.remove(path);
   return false;
 }

@@ -63,7 +63,7 @@ export interface HubFiles {
   /** Names this process among all that may share the cache. */
   readonly owner: string;
   /** Whether an owner is a process of this machine that has ended; false if that cannot be known. */
-  hasEnded(owner: string): boolean;
+  hasEnded(owner: string): boolean | Promise<boolean>;
 }
 
 export interface PartialFile {
