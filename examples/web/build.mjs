@@ -11,8 +11,7 @@ const library = dirname(createRequire(import.meta.url).resolve("zagreus-edge/pac
 
 /** What the library loads at run time, beside the bundle. */
 const ASSETS = [
-  "browser-worker.js",
-  "browser-thread.js",
+  ...["browser-worker.js", "browser-thread.js", "browser-hub.js", "zagreus-quantizer.wasm"],
   ...["simd", "relaxed", "simd-mt", "relaxed-mt"].map((core) => `zagreus-${core}.wasm`),
 ];
 const MODEL = "host/models/zagreus-nano-Q8_0.gguf";

@@ -155,10 +155,10 @@ class Making {
     const result = source * SHRINKS[type]! + MARGIN;
     const seconds = source / (calibrate ? PACE.calibrated : PACE.plain);
     const { repository } = this.#model.id;
-    const download = missing.length > 0 ? `downloading ${megabytes(sum(missing))}, ` : "";
+    const download = missing.length > 0 ? `downloading ${megabytes(sum(missing))}, then ` : "";
     const pace = `${calibrate ? "calibrating, which takes" : "quantizing takes"} about ${duration(seconds)}`;
     this.#options.onNotice?.(
-      `${repository} has safetensors only: ${download}then making ${this.file}, once (${pace}, the file about ${megabytes(source * SHRINKS[type]!)})`,
+      `${repository} has safetensors only: ${download}making ${this.file}, once (${pace}, the file about ${megabytes(source * SHRINKS[type]!)})`,
     );
     const free = await this.#platform.files.freeBytes(this.cache.folder);
     const needed = sum(missing) + result;
