@@ -36,16 +36,28 @@ void write_bytes(struct writer *w, const char *bytes, size_t length) {
 
 // Text
 
-static void write_escaped(struct writer *w, char c) {
+/** Whether a character is a control or turns the direction of text: those of host/core/api/printable.ts. Its code goes to `code`. */
+static bool unprintable(const char *text, size_t size, uint32_t *code) {
+  const uint8_t *p = (const uint8_t *)text;
+  if (size == 1) *code = p[0];
+  else if (size == 2) *code = (p[0] & 0x1fu) << 6 | (p[1] & 0x3fu);
+  else if (size == 3) *code = (p[0] & 0x0fu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
+  else return false;
+  uint32_t c = *code;
+  return c < 0x20 || (c >= 0x7f && c <= 0x9f) || c == 0x61c || c == 0x200e || c == 0x200f ||
+         (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
+static void write_escaped(struct writer *w, uint32_t c) {
   static const char names[] = "\"\"\\\\\bb\ff\nn\rr\tt";
   for (const char *name = names; *name; name += 2) {
-    if (*name != c) continue;
+    if ((uint8_t)*name != c) continue;
     write_bytes(w, "\\", 1);
     write_bytes(w, name + 1, 1);
     return;
   }
-  write_bytes(w, c & 0x10 ? "\\u001" : "\\u000", 5);
-  write_bytes(w, &"0123456789abcdef"[c & 15], 1);
+  write_bytes(w, "\\u", 2);
+  for (int shift = 12; shift >= 0; shift -= 4) write_bytes(w, &"0123456789abcdef"[c >> shift & 15], 1);
 }
 
 static void write_characters(struct writer *w, const char *text, size_t length, bool json) {
@@ -53,8 +65,11 @@ static void write_characters(struct writer *w, const char *text, size_t length, 
     bool valid;
     size = character(text + at, length - at, &valid);
     char c = text[at];
-    if (!valid) write_bytes(w, REPLACEMENT, sizeof REPLACEMENT);
-    else if (json && ((uint8_t)c < 0x20 || c == '"' || c == '\\')) write_escaped(w, c);
+    uint32_t code;
+    bool odd = valid && unprintable(text + at, size, &code);
+    bool line_end = c == '\n' || c == '\r'; // in messages these become spaces
+    if (!valid || (odd && w == &err && !line_end)) write_bytes(w, REPLACEMENT, sizeof REPLACEMENT);
+    else if (json && (odd || c == '"' || c == '\\')) write_escaped(w, odd ? code : (uint8_t)c);
     else write_bytes(w, text + at, size);
   }
 }

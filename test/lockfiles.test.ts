@@ -1,0 +1,43 @@
+// What npm ci installs is what was tried: every entry of every lockfile has an integrity hash.
+
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const LOCKFILES = readdirSync(ROOT, { recursive: true, encoding: "utf8" }).filter(
+  (path) => path.endsWith("package-lock.json") && !/(^|\/)(node_modules|dist)\//.test(path),
+);
+
+interface Entry {
+  resolved?: string;
+  integrity?: string;
+  link?: boolean;
+  inBundle?: boolean;
+}
+
+/** Binaries of node-llama-cpp for other machines, optional: npm writes no hash for what the registry does not give it. */
+const WITHOUT = /^node_modules\/@node-llama-cpp\/(linux-riscv64|mac-arm64-metal|mac-x64|win-(arm64|x64(-cuda(-ext)?|-vulkan)?))$/;
+
+/** Why an entry has none. */
+function reason(path: string, { link, inBundle, resolved }: Entry): string | undefined {
+  if (WITHOUT.test(path)) return "never installed here";
+  if (path === "" || !/(^|\/)node_modules\//.test(path)) return "the package itself";
+  if (link) return "a link to a folder of this repository";
+  if (inBundle) return "comes inside another package, whose hash covers it";
+  if (resolved?.startsWith("file:")) return "a tarball that is packed here";
+  return undefined;
+}
+
+test("there are lockfiles", () => {
+  expect(LOCKFILES).toContain("package-lock.json");
+});
+
+test.each(LOCKFILES)("%s", (path) => {
+  const { lockfileVersion, packages } = JSON.parse(readFileSync(`${ROOT}${path}`, "utf8"));
+  expect(lockfileVersion).toBe(3);
+  for (const [name, entry] of Object.entries<Entry>(packages)) {
+    if (reason(name, entry)) continue;
+    expect(entry.integrity, name).toMatch(/^sha512-[\w+/]{86}==$/);
+  }
+});
