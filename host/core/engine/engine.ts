@@ -7,7 +7,7 @@ import { HERE, type Origin } from "../kv/kv_pool.js";
 import { BatchCosts } from "../speculation/batch_costs.js";
 import type { Core } from "../wasm/core.js";
 import type { Threads } from "../wasm/threads.js";
-import { checkSignal, type Macrotask, Pace } from "./pace.js";
+import { checkSignal, type Macrotask, Pace, type Slice } from "./pace.js";
 import { Queue } from "./queue.js";
 
 /** Salts whose KV is kept apart; that of the oldest is no longer found when there are more. */
@@ -21,6 +21,7 @@ export class Engine {
   tokenMs = 0;
   readonly #macrotask: Macrotask;
   readonly #threads: Threads;
+  readonly #slice: Slice = { since: 0 };
   readonly #origins = new Map<string, Origin>();
   #loaded: { core: Core; cache: KvCache } | undefined;
 
@@ -67,11 +68,12 @@ export class Engine {
 
   /** The pace of work that ends with the engine, with `signal`, or when `check` throws. */
   pace(signal: AbortSignal | undefined, check?: () => void): Pace {
-    return new Pace(this.#macrotask, () => {
+    const assertWanted = () => {
       this.assertOpen();
       checkSignal(signal);
       check?.();
-    });
+    };
+    return new Pace(this.#macrotask, assertWanted, this.#slice);
   }
 
   /** Lets go of the core and sends away whoever waits for it. */

@@ -8,24 +8,33 @@ const SLICE_MS = 12;
 /** Waits for the event loop to come round; supplied by the host. */
 export type Macrotask = () => Promise<unknown>;
 
+/** When the event loop came round last, as far as is known. */
+export interface Slice {
+  since: number;
+}
+
 export class Pace {
   readonly #macrotask: Macrotask;
   readonly #check: () => void;
-  #since = performance.now();
+  readonly #slice: Slice;
 
-  /** @param check throws when the work must not go on */
-  constructor(macrotask: Macrotask, check: () => void) {
+  /**
+   * @param check throws when the work must not go on
+   * @param slice shared by works that follow each other: many short ones are a long one
+   */
+  constructor(macrotask: Macrotask, check: () => void, slice: Slice = { since: performance.now() }) {
     this.#macrotask = macrotask;
     this.#check = check;
+    this.#slice = slice;
   }
 
   /** Call between two pieces of work, as scheduler.yield(). @throws what `check` throws */
   async yield(): Promise<void> {
-    const elapsed = performance.now() - this.#since;
+    const elapsed = performance.now() - this.#slice.since;
     // Cloudflare's clock stands still until the event loop comes round.
     if (elapsed >= SLICE_MS || elapsed === 0) {
       await this.#macrotask();
-      this.#since = performance.now();
+      this.#slice.since = performance.now();
     }
     this.#check();
   }

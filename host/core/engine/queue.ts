@@ -13,7 +13,9 @@ export type Release = () => void;
 /** A fair lock. Waiters whose signal fires leave the queue. */
 export class Queue {
   #busy = false;
-  /** By client; the client at the front is the next. */
+  /** Who has entered last. */
+  #current = "";
+  /** By client; the client at the front is the next, unless it was the last one too. */
   readonly #waiting = new Map<string, Waiter[]>();
 
   /** Whether somebody has entered. */
@@ -43,6 +45,7 @@ export class Queue {
       const waiter: Waiter = {
         enter: () => {
           signal?.removeEventListener("abort", leave);
+          this.#current = client;
           resolve(this.#release());
         },
         refuse: (error) => {
@@ -52,6 +55,7 @@ export class Queue {
       };
       if (!this.#busy) {
         this.#busy = true;
+        this.#current = client;
         return resolve(this.#release());
       }
       signal?.addEventListener("abort", leave, { once: true });
@@ -79,14 +83,15 @@ export class Queue {
     };
   }
 
-  /** Takes the next waiter out; its client goes to the back. */
+  /** Takes the next waiter out, of another client than the last if there is one; its client goes to the back. */
   #next(): Waiter | undefined {
-    for (const [client, [next, ...others]] of this.#waiting) {
-      this.#waiting.delete(client);
-      if (others.length > 0) this.#waiting.set(client, others);
-      return next;
-    }
-    return undefined;
+    const clients = [...this.#waiting.keys()];
+    const client = clients.find((client) => client !== this.#current) ?? clients[0];
+    if (client === undefined) return undefined;
+    const [next, ...others] = this.#waiting.get(client)!;
+    this.#waiting.delete(client);
+    if (others.length > 0) this.#waiting.set(client, others);
+    return next;
   }
 
   #remove(client: string, waiter: Waiter): void {

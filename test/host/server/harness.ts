@@ -60,6 +60,8 @@ export interface Talk {
   end(): void;
   fail(error: unknown): void;
   aborted: boolean;
+  /** How many tokens have been asked for. */
+  said: number;
   prompt: string;
 }
 
@@ -98,6 +100,7 @@ export function puppet(options: ServerOptions = {}) {
             end: () => put(undefined),
             fail: (error) => put(error as Error),
             aborted: false,
+            said: 0,
             prompt: String(prompt),
           };
           const abort = () => {
@@ -119,6 +122,7 @@ export function puppet(options: ServerOptions = {}) {
             if (item instanceof Error) throw item;
             if (item === undefined) break;
             tokens.push(1);
+            talk.said++;
             yield { text: item, token: 1 };
           }
           completion.finishReason = "stop";

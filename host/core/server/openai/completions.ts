@@ -120,9 +120,8 @@ async function* complete(
   const { served, request } = job;
   const { model } = served;
   const { logprobs, echo } = request;
-  const tokens = typeof prompt === "string" ? await model.tokenize(prompt) : prompt;
-  let echoed = echo ? await echoOf(job, prompt, tokens) : undefined;
-  const completion = model.complete(tokens, options);
+  let echoed = echo ? await echoOf(job, prompt) : undefined;
+  const completion = model.complete(prompt, options);
   let ended = false; // with its last piece: by a stop string, or because nothing may follow
   try {
     for await (const { text, token, logprob, topLogprobs = [] } of completion) {
@@ -145,14 +144,12 @@ async function* complete(
 }
 
 /** The prompt as the beginning of the text. */
-async function echoOf(job: Job<CompletionRequest>, prompt: string | number[], tokens: readonly number[]) {
-  const { served, request } = job;
+async function echoOf(job: Job<CompletionRequest>, prompt: string | number[]) {
+  const { served, request, call, cacheSalt } = job;
   const text = typeof prompt === "string" ? prompt : await served.model.detokenize(prompt);
-  const scored = request.logprobs === undefined ? [] : await score(job, tokens, request.logprobs);
-  return { text, scored: await nameTokens(served, scored) };
-}
-
-function score({ served, call, cacheSalt }: Job<unknown>, tokens: readonly number[], top: number) {
+  if (request.logprobs === undefined) return { text, scored: [] };
+  const tokens = typeof prompt === "string" ? await served.model.tokenize(prompt) : prompt;
   const { client, signal } = call;
-  return served.model.logprobs(tokens, { top, client, cacheSalt, signal });
+  const scored = await served.model.logprobs(tokens, { top: request.logprobs, client, cacheSalt, signal });
+  return { text, scored: await nameTokens(served, scored) };
 }
