@@ -17,7 +17,8 @@ interface Entry {
 }
 
 /** Binaries of node-llama-cpp for other machines, optional: npm writes no hash for what the registry does not give it. */
-const WITHOUT = /^node_modules\/@node-llama-cpp\/(linux-riscv64|mac-arm64-metal|mac-x64|win-(arm64|x64(-cuda(-ext)?|-vulkan)?))$/;
+const WITHOUT =
+  /^node_modules\/@node-llama-cpp\/(linux-riscv64|mac-arm64-metal|mac-x64|win-(arm64|x64(-cuda(-ext)?|-vulkan)?))$/;
 
 /** Why an entry has none. */
 function reason(path: string, { link, inBundle, resolved }: Entry): string | undefined {

@@ -120,7 +120,12 @@ const SPELLINGS: [string, (file: GgufFile) => void][] = [
     `${size} bytes behind the last tensor`,
     (file) => Object.assign(file, { trailing: new Uint8Array(size).fill(1) }),
   ]),
-  ["numbers for each layer", (file) => LAYER_KEYS.forEach(([key, n]) => rewrite(file, key, array(VALUE_I32, [n, n])))],
+  [
+    "numbers for each layer",
+    (file) => {
+      for (const [key, n] of LAYER_KEYS) rewrite(file, key, array(VALUE_I32, [n, n]));
+    },
+  ],
   ...["llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2", "jina-v5-nano"].map(
     (name): [string, (file: GgufFile) => void] => [
       `pre-tokenizer ${name}, which is Llama 3's`,

@@ -37,20 +37,6 @@ export interface ThreadPlatform extends Omit<Platform, "module"> {
 
 /** Serves one model to loadOffloaded() in another thread; returns what takes its messages. */
 export function serveModel(channel: Channel, platform: ThreadPlatform): (message: unknown) => void {
-  let model: LoadedModel;
-  const sessions = new Map<number, ModelSession>();
-  const session = (id: number): ModelSession => {
-    const found = sessions.get(id);
-    if (!found) throw closed("session");
-    return found;
-  };
-
-  /** Tells who watches how far a prompt is read. */
-  const onPrefill = (watch: number | undefined) =>
-    watch === undefined
-      ? undefined
-      : (progress: PrefillProgress) => void link.call("prefill", [watch, progress]).catch(() => {});
-
   const handlers: Record<string, Handler> = {
     async load(signal, source: { passed?: unknown }, options: LoadOptions) {
       const open = async (checked: LoadOptions): Promise<ByteSource> =>
@@ -61,10 +47,30 @@ export function serveModel(channel: Channel, platform: ThreadPlatform): (message
       const onProgress: LoadOptions["onProgress"] = (progress) => {
         link.call("progress", [progress]).catch(() => {}); // it has ended what it wanted to watch
       };
-      model = await loadModel(open, { ...options, signal, onProgress }, { ...platform, module });
+      const model = await loadModel(open, { ...options, signal, onProgress }, { ...platform, module });
+      Object.assign(handlers, modelHandlers(model, link));
       return model.info;
     },
-    // What these two are given has been checked on the other side.
+  };
+  const link = new Link(channel, handlers);
+  return (message) => link.receive(message);
+}
+
+/** What is asked of a loaded model. Options of generations and chats have been checked on the other side. */
+function modelHandlers(model: LoadedModel, link: Link): Record<string, Handler> {
+  const sessions = new Map<number, ModelSession>();
+  const session = (id: number): ModelSession => {
+    const found = sessions.get(id);
+    if (!found) throw closed("session");
+    return found;
+  };
+  /** Tells who watches how far a prompt is read. */
+  const onPrefill = (watch: number | undefined) =>
+    watch === undefined
+      ? undefined
+      : (progress: PrefillProgress) => void link.call("prefill", [watch, progress]).catch(() => {});
+
+  return {
     complete(signal, id: number | undefined, prompt: Prompt, generation: Generation, watch: number | undefined) {
       const target = id === undefined ? model : session(id);
       const completion = target.run(prompt, { ...generation, signal, onPrefill: onPrefill(watch) });
@@ -96,8 +102,6 @@ export function serveModel(channel: Channel, platform: ThreadPlatform): (message
       sessions.delete(id);
     },
   };
-  const link = new Link(channel, handlers);
-  return (message) => link.receive(message);
 }
 
 /** Pieces, and what `record` says of them. */

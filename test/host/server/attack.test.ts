@@ -88,7 +88,10 @@ test("under attack, /health answers and another client waits for one turn at mos
     const attack = Array.from({ length: REQUESTS }, (_, i) => {
       const [path, body] = [
         ["/v1/chat/completions", { messages: [{ role: "user", content: "cost" }] }] as const,
-        ["/v1/completions", { prompt: "a", response_format: { type: "json_schema", json_schema: { schema: SCHEMA } } }] as const,
+        [
+          "/v1/completions",
+          { prompt: "a", response_format: { type: "json_schema", json_schema: { schema: SCHEMA } } },
+        ] as const,
         ["/v1/completions", ENDLESS] as const,
       ][i % 3]!;
       const answer = ask(port, "127.0.0.2", path, body);
@@ -122,7 +125,9 @@ test("under attack, /health answers and another client waits for one turn at mos
     await watch;
     healthMs.sort((a, b) => a - b);
     const p99 = healthMs[Math.floor(0.99 * healthMs.length)]!;
-    console.log(`/health, ${healthMs.length} times: median ${healthMs[healthMs.length >> 1]!.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`);
+    console.log(
+      `/health, ${healthMs.length} times: median ${healthMs[healthMs.length >> 1]!.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`,
+    );
     expect(p99).toBeLessThanOrEqual(HEALTH_MS);
     for (const answer of attack) answer.hangUp();
   } finally {

@@ -33,7 +33,9 @@ describe("clients", () => {
     for (const apiKeys of [[], ["alice", "bob"]]) {
       const { server, talks } = puppet({ maxQueue: 1, apiKeys });
       const ask = (key: string) =>
-        server.fetch(request(PATH, { prompt: "a" }, { headers: { authorization: `Bearer ${key}` } }), { client: "10.0.0.1" });
+        server.fetch(request(PATH, { prompt: "a" }, { headers: { authorization: `Bearer ${key}` } }), {
+          client: "10.0.0.1",
+        });
       const answers = [ask("alice"), ask("alice")];
       await until(() => talks.length > 0);
       const late = ask("bob");
@@ -157,10 +159,18 @@ describe("names of the server", () => {
     const status = async (url: string) => (await server.fetch(new Request(`${url}/v1/models`))).status;
     for (const name of ["localhost:8080", "LOCALHOST.", "a.example.com", "127.0.0.1", "[::1]:80", "192.168.1.5"])
       expect([name, await status(`http://${name}`)]).toEqual([name, 200]);
-    for (const name of ["evil.example", "example.com", "localhost.evil.example", "127.0.0.1.evil.example", "xlocalhost"])
+    for (const name of [
+      "evil.example",
+      "example.com",
+      "localhost.evil.example",
+      "127.0.0.1.evil.example",
+      "xlocalhost",
+    ])
       expect([name, await status(`http://${name}`)]).toEqual([name, 403]);
     const error = await (await server.fetch(new Request("http://evil.example/health"))).json();
-    expect(error).toMatchObject({ error: { code: "unknown_host", message: 'this server is not called "evil.example"' } });
+    expect(error).toMatchObject({
+      error: { code: "unknown_host", message: 'this server is not called "evil.example"' },
+    });
     expect(isAllowedHost(["*.a"], "b.a")).toBe(true);
   });
 });
