@@ -122,6 +122,7 @@ const UNITS = ["k", "M", "G", "T", "P", "E", "Z", "Y"];
 function fileSize(value: Value, binary: boolean, runtime: Runtime): string {
   const bytes = toFloat(value, runtime);
   if (bytes === undefined) throw new TemplateError("filesizeformat takes a number");
+  if (!Number.isFinite(bytes)) throw unsupported("filesizeformat of such a number");
   const base = binary ? 1024 : 1000;
   if (bytes === 1) return "1 Byte";
   if (bytes < base) return `${Math.trunc(bytes)} Bytes`;
