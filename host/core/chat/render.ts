@@ -122,7 +122,7 @@ interface Call {
 }
 
 /** User-defined tokens that are as good as control tokens: those that the template writes, and those that look like some. */
-function turnMarkers({ tokenizer: { userDefined } }: ModelInfo, source: string): Record<string, number> {
+function turnMarkers({ tokenizer: { userDefined = {} } }: ModelInfo, source: string): Record<string, number> {
   const isMarker = (name: string) =>
     /[^\s\p{L}\p{N}]/u.test(name) && (/^<\|.*\|>$/.test(name) || source.includes(name));
   return Object.fromEntries(Object.entries(userDefined).filter(([name]) => [...name].length > 1 && isMarker(name)));

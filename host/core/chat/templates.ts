@@ -31,7 +31,7 @@ const TAUGHT = /nesso|open[-_ ]?zagreus|instruct|agentic|assistant|chat|\bsft\b/
  * @throws ZagreusError NO_CHAT_TEMPLATE, INVALID_OPTION
  */
 export function chooseTemplate(info: ModelInfo, wanted: unknown, hasTools: boolean): string {
-  const { chatTemplate, namedTemplates: named } = info;
+  const { chatTemplate, namedTemplates: named = {} } = info;
   if (wanted !== undefined) {
     if (typeof wanted !== "string" || wanted === "") {
       throw invalidOption("template", wanted, 'a Jinja template, the name of one in the file, "chatml" or "llama3"');
