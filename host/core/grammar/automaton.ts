@@ -152,15 +152,8 @@ function* determinize(
         paused = work;
         yield;
       }
-      const byClass = new Map<number, Set<number>>();
-      const byRule = new Map<number, Set<number>>();
       work += open[i]!.length;
-      for (const member of open[i]!) {
-        for (const { first, last, to } of states[member]!.bytes) {
-          for (let c = classOf[first]!; c <= classOf[last]!; c++) addTo(byClass, c, to);
-        }
-        for (const { rule, to } of states[member]!.calls) addTo(byRule, rule, to);
-      }
+      const { byClass, byRule } = moves(states, open[i]!, classOf);
       edges.push(targets(byClass, intern));
       calls.push(targets(byRule, intern));
       edgeCount += byClass.size + byRule.size;
@@ -169,6 +162,19 @@ function* determinize(
     }
   }
   return { edges, calls, accepts, starts };
+}
+
+/** Where the members of a subset lead, by class of bytes and by rule that is called. */
+function moves(states: Nfa["states"], members: readonly number[], classOf: Uint8Array) {
+  const byClass = new Map<number, Set<number>>();
+  const byRule = new Map<number, Set<number>>();
+  for (const member of members) {
+    for (const { first, last, to } of states[member]!.bytes) {
+      for (let c = classOf[first]!; c <= classOf[last]!; c++) addTo(byClass, c, to);
+    }
+    for (const { rule, to } of states[member]!.calls) addTo(byRule, rule, to);
+  }
+  return { byClass, byRule };
 }
 
 function addTo(map: Map<number, Set<number>>, key: number, value: number): void {

@@ -28,37 +28,54 @@ const STEP = 100;
 /** @throws ZagreusError BAD_GRAMMAR when it gets too large */
 export function* buildNfa(grammar: Grammar): Steps<Nfa> {
   const names = ruleNames(grammar);
-  const numbers = new Map(names.map((name, i) => [name, i]));
-  const states: NfaState[] = [];
-  const state = () => {
-    if (states.length >= MAX_STATES) throw badGrammar(`needs more than ${MAX_STATES} states`, MAX_STATES);
-    return states.push({ free: [], bytes: [], calls: [] }) - 1;
-  };
+  const builder = new Builder(names);
+  const rules: Nfa["rules"] = [];
+  for (const name of names) {
+    if (rules.length % STEP === 0) yield;
+    const end = builder.state();
+    rules.push({ start: builder.add(grammar.get(name)!, end), end });
+  }
+  return { states: builder.states, rules, nullable: nullableRules(names, grammar) };
+}
+
+class Builder {
+  readonly states: NfaState[] = [];
+  readonly #numbers: ReadonlyMap<string, number>;
+
+  constructor(names: readonly string[]) {
+    this.#numbers = new Map(names.map((name, i) => [name, i]));
+  }
+
+  state(): number {
+    if (this.states.length >= MAX_STATES) throw badGrammar(`needs more than ${MAX_STATES} states`, MAX_STATES);
+    return this.states.push({ free: [], bytes: [], calls: [] }) - 1;
+  }
 
   /** Adds paths for `node` that end in `to`, and returns where they start. */
-  function build(node: Node, to: number): number {
+  add(node: Node, to: number): number {
     switch (node.type) {
       case "chars":
-        return chars(node, to);
+        return this.#chars(node, to);
       case "rule": {
-        const from = state();
-        states[from]!.calls.push({ rule: numbers.get(node.name)!, to });
+        const from = this.state();
+        this.states[from]!.calls.push({ rule: this.#numbers.get(node.name)!, to });
         return from;
       }
       case "sequence":
-        return node.nodes.reduceRight((next, part) => build(part, next), to);
+        return node.nodes.reduceRight((next, part) => this.add(part, next), to);
       case "choice": {
-        const from = state();
-        for (const part of node.nodes) states[from]!.free.push(build(part, to));
+        const from = this.state();
+        for (const part of node.nodes) this.states[from]!.free.push(this.add(part, to));
         return from;
       }
       case "repeat":
-        return repeat(node, to);
+        return this.#repeat(node, to);
     }
   }
 
-  function chars({ ranges }: Node & { type: "chars" }, to: number): number {
-    const from = state();
+  #chars({ ranges }: Node & { type: "chars" }, to: number): number {
+    const { states } = this;
+    const from = this.state();
     const shared = new Map<string, number>(); // states by the bytes that lead from them to `to`
     for (const [first, last] of ranges) {
       for (const [head, ...tail] of utf8Sequences(first, last)) {
@@ -66,7 +83,7 @@ export function* buildNfa(grammar: Grammar): Steps<Nfa> {
         let key = "";
         for (const [low, high] of tail.reverse()) {
           key += `${low}-${high} `;
-          const before = shared.get(key) ?? state();
+          const before = shared.get(key) ?? this.state();
           if (!shared.has(key)) states[before]!.bytes.push({ first: low, last: high, to: next });
           shared.set(key, before);
           next = before;
@@ -77,33 +94,25 @@ export function* buildNfa(grammar: Grammar): Steps<Nfa> {
     return from;
   }
 
-  function repeat({ node, least, most }: Node & { type: "repeat" }, to: number): number {
+  #repeat({ node, least, most }: Node & { type: "repeat" }, to: number): number {
     let next = to;
     if (most === Number.POSITIVE_INFINITY) {
-      next = state();
-      states[next]!.free.push(to, build(node, next));
+      next = this.state();
+      this.states[next]!.free.push(to, this.add(node, next));
     } else {
       for (let i = least; i < most; i++) {
-        const optional = state();
-        states[optional]!.free.push(to, build(node, next));
+        const optional = this.state();
+        this.states[optional]!.free.push(to, this.add(node, next));
         next = optional;
       }
     }
     for (let i = 0; i < least; i++) {
-      const before = build(node, next);
+      const before = this.add(node, next);
       if (before === next) break; // the node is empty
       next = before;
     }
     return next;
   }
-
-  const rules: Nfa["rules"] = [];
-  for (const name of names) {
-    if (rules.length % STEP === 0) yield;
-    const end = state();
-    rules.push({ start: build(grammar.get(name)!, end), end });
-  }
-  return { states, rules, nullable: nullableRules(names, grammar) };
 }
 
 function nullableRules(names: readonly string[], grammar: Grammar): boolean[] {

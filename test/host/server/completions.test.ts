@@ -196,7 +196,7 @@ test.each([
   ["logit_bias", { prompt: PROMPT, logit_bias: { nix: 1 } }],
   ["logit_bias", { prompt: PROMPT, logit_bias: [1] }],
   ["stream", { prompt: PROMPT, stream: "yes" }],
-  ["response_format", { prompt: PROMPT, grammar: 'root ::= "a"', response_format: { type: "json_object" } }],
+  ["grammar", { prompt: PROMPT, grammar: 'root ::= "a"', response_format: { type: "json_object" } }],
   ["response_format.type", { prompt: PROMPT, response_format: { type: "yaml" } }],
   ["response_format.json_schema", { prompt: PROMPT, response_format: { type: "json_schema" } }],
   ["prompt", {}],

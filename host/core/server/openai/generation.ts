@@ -83,8 +83,8 @@ function responseFormats(request: TextRequest): Record<string, ResponseFormat | 
   const of = (schema: JsonSchema | undefined): ResponseFormat | undefined =>
     schema === undefined ? undefined : { type: "json_schema", schema };
   return {
-    response_format: openAiFormat(response_format),
     grammar: grammar === undefined ? undefined : { type: "grammar", grammar },
+    response_format: openAiFormat(response_format),
     json_schema: of(json_schema),
     format: format === "json" ? { type: "json_object" } : of(format),
     guided_json: of(guided_json),
