@@ -233,22 +233,26 @@ export type FinishReason = "stop" | "length" | "context";
 export interface Usage {
   /** Tokens of the whole prompt, in a session with all that went before; without those that overflow has dropped. */
   promptTokens: number;
-  /** Of these, tokens that were in the KV cache already, */
+  /** Tokens of the prompt that were in the KV cache already. */
   reusedTokens: number;
-  /** and tokens that were run. */
+  /** Tokens of the prompt that were run. */
   prefilledTokens: number;
+  /** Tokens generated, without the one that ended the text. */
   completionTokens: number;
 }
 
 export interface Timings {
+  /** Milliseconds until the prompt was read. */
   prefillMs: number;
+  /** Milliseconds of all tokens after that, without the time that the reader of the completion was away. */
   decodeMs: number;
+  /** Tokens of the prompt that were run, by prefillMs. */
   prefillTokensPerSecond: number;
-  /** Of the tokens after the first, which comes out of the prefill. 0 when there are none. */
+  /** Tokens after the first, which comes out of the prefill, by decodeMs. 0 when there are none. */
   decodeTokensPerSecond: number;
-  /** Tokens that promptLookup guessed, which depends on what the clock says guesses cost, */
+  /** Tokens that promptLookup guessed. How many depends on what the clock says that guesses cost. */
   proposedTokens: number;
-  /** and of these, tokens that came true. */
+  /** Tokens that promptLookup guessed and that came true. */
   acceptedTokens: number;
 }
 
