@@ -185,9 +185,18 @@ class RemoteModel implements OffloadedModel {
   ): AsyncGenerator<P> {
     const { link, watchers } = this.#thread;
     const watch = onPrefill && ++this.#watches;
-    if (watch !== undefined && onPrefill) watchers.set(watch, onPrefill);
+    let thrown: { error: unknown } | undefined;
+    const told = (progress: PrefillProgress) => {
+      try {
+        onPrefill?.(progress);
+      } catch (error) {
+        thrown ??= { error };
+      }
+    };
+    if (watch !== undefined) watchers.set(watch, told);
     try {
       for await (const step of link.iterate<Step<P, End>>(method, [...args, watch], signal, this)) {
+        if (thrown) throw thrown.error;
         record.tokens.push(...step.newTokens);
         Object.assign(record, step.state, { refusedTools: step.refusedTools.map(unpackRefused) });
         if (step.piece) yield step.piece;

@@ -36,6 +36,10 @@ test("the same with the model in another thread, in chats too", async () => {
   const { length } = progress;
   await model.chat([{ role: "user", content: "parola ".repeat(60) }], { ...options, template: "chatml" }).text();
   expect(progress.length).toBeGreaterThan(length);
+  const onPrefill = () => {
+    throw new Error("seen enough");
+  };
+  await expect(model.complete(long(90, 5), { maxTokens: 2, onPrefill }).text()).rejects.toThrow("seen enough");
   model.close();
 });
 
