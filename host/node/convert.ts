@@ -5,6 +5,7 @@ import { basename, dirname, join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { calibratedRounding } from "../../quant/calibration/calibrate.js";
 import type { Checkpoint, Directory } from "../../quant/checkpoint/checkpoint.js";
+import { checkHuggingface } from "../../quant/read/huggingface.js";
 import { openCheckpoint as openIn } from "../../quant/read/open.js";
 import { Quantizer } from "../../quant/round/quantizer.js";
 import { plainRounding, type Rounding } from "../../quant/round/rounding.js";
@@ -85,6 +86,11 @@ export async function convert(source: Place, out: string, options: QuantizeOptio
   } finally {
     await checkpoint.close();
   }
+}
+
+/** @throws ZagreusError what is wrong with a Hugging Face folder that has no weights yet */
+export function checkFolder(path: string): Promise<void> {
+  return checkHuggingface(openDirectory(path));
 }
 
 /** As openCheckpoint(), of files that are here. */

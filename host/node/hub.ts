@@ -22,6 +22,7 @@ import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import {
   type CachedModel,
+  type GgufMaker,
   type HubFiles,
   type HubListing,
   type HubOptions,
@@ -30,7 +31,6 @@ import {
   hubSettings,
   listCached,
   listModel,
-  type MakeGguf,
   type PartialFile,
   type Pulled,
   pullCheckpoint,
@@ -59,20 +59,25 @@ const READ_BYTES = 1 << 20;
 
 /** The path of a GGUF file of the hub, downloaded or made if need be. @throws as pullGguf() */
 export async function hubGguf(id: string, options?: HubOptions): Promise<string> {
-  return pullGguf(await platform(), id, options, makeGguf);
+  return pullGguf(await platform(), id, options, maker);
 }
 
-const makeGguf: MakeGguf = async ({ folder, name }, out, { type, calibrate, signal, onProgress }) => {
-  const { convert } = await import("./convert.js");
-  await mkdir(dirname(out), { recursive: true });
-  await convert({ path: folder, name }, out, {
-    type,
-    calibrate: calibrate || undefined,
-    signal,
-    onProgress({ phase, doneBytes, totalBytes }) {
-      if (phase !== "quantize" || !calibrate) onProgress({ phase, loadedBytes: doneBytes, totalBytes }); // calibration sets the pace
-    },
-  });
+const maker: GgufMaker = {
+  async check({ folder }) {
+    await (await import("./convert.js")).checkFolder(folder);
+  },
+  async make({ folder, name }, out, { type, calibrate, signal, onProgress }) {
+    const { convert } = await import("./convert.js");
+    await mkdir(dirname(out), { recursive: true });
+    await convert({ path: folder, name }, out, {
+      type,
+      calibrate: calibrate || undefined,
+      signal,
+      onProgress({ phase, doneBytes, totalBytes }) {
+        if (phase !== "quantize" || !calibrate) onProgress({ phase, loadedBytes: doneBytes, totalBytes }); // calibration sets the pace
+      },
+    });
+  },
 };
 
 /** The folder of a checkpoint of the hub (or the file that the id names) and the repository's name. @throws as pullCheckpoint() */

@@ -59,22 +59,11 @@ export interface HuggingfaceOptions {
 
 /**
  * Opens a model directory; reads everything but the weights.
- * @throws ZagreusError SOURCE_FAILED for a file that is not there; BAD_JSON, MISSING_KEY, BAD_VALUE, UNSUPPORTED_ARCHITECTURE,
- * UNSUPPORTED_ROPE_SCALING for config.json; those of readSafetensors() and readTokenizer(); MISSING_TENSOR, UNEXPECTED_TENSOR,
- * BAD_DIMENSION
+ * @throws ZagreusError those of checkHuggingface(); SOURCE_FAILED for a file that is not there; those of readSafetensors();
+ * MISSING_TENSOR, UNEXPECTED_TENSOR, BAD_DIMENSION
  */
 export async function openHuggingface(directory: Directory, options: HuggingfaceOptions = {}): Promise<Checkpoint> {
-  const fields = await readFields(directory, CONFIG);
-  checkArchitecture(fields);
-  const config = llamaConfig(fields);
-  const metadata = llamaMetadata(config, options.name ?? directory.name);
-  const generation = (await directory.has(GENERATION_CONFIG))
-    ? await readFields(directory, GENERATION_CONFIG)
-    : undefined;
-  const ids = specialIds(fields, config.vocabulary, generation);
-  const tokenizer = await readTokenizer(options.tokenizer ?? directory, config.vocabulary, ids);
-  for (const [key, value] of tokenizer) metadata.set(key, value);
-
+  const { config, metadata } = await readDescription(directory, options);
   const files: RandomAccess[] = [];
   const close = async () => {
     for (const file of files) await file.close();
@@ -86,6 +75,30 @@ export async function openHuggingface(directory: Directory, options: Huggingface
     await close();
     throw error;
   }
+}
+
+/**
+ * Checks what can be checked of a model directory whose weights are not here yet.
+ * @throws ZagreusError SOURCE_FAILED for a file that is not there; BAD_JSON, MISSING_KEY, BAD_VALUE, UNSUPPORTED_ARCHITECTURE,
+ * UNSUPPORTED_ROPE_SCALING for config.json; those of readTokenizer()
+ */
+export async function checkHuggingface(directory: Directory): Promise<void> {
+  await readDescription(directory, {});
+}
+
+/** All that is said beside the weights. */
+async function readDescription(directory: Directory, options: HuggingfaceOptions) {
+  const fields = await readFields(directory, CONFIG);
+  checkArchitecture(fields);
+  const config = llamaConfig(fields);
+  const metadata = llamaMetadata(config, options.name ?? directory.name);
+  const generation = (await directory.has(GENERATION_CONFIG))
+    ? await readFields(directory, GENERATION_CONFIG)
+    : undefined;
+  const ids = specialIds(fields, config.vocabulary, generation);
+  const tokenizer = await readTokenizer(options.tokenizer ?? directory, config.vocabulary, ids);
+  for (const [key, value] of tokenizer) metadata.set(key, value);
+  return { config, metadata };
 }
 
 function checkArchitecture(fields: Fields): void {

@@ -1,15 +1,15 @@
 // Bundled to dist/browser-hub.js, the worker that gets a model of the hub into the origin private file system. client.ts starts it.
 
 import type { Directory, RandomAccess } from "../../../quant/checkpoint/checkpoint.js";
-import { openHuggingface } from "../../../quant/read/huggingface.js";
+import { checkHuggingface, openHuggingface } from "../../../quant/read/huggingface.js";
 import { Quantizer } from "../../../quant/round/quantizer.js";
 import { plainRounding } from "../../../quant/round/rounding.js";
 import { encodeGguf } from "../../../quant/write/encode.js";
 import { invalidOption, ZagreusError } from "../../core/api/errors.js";
 import {
+  type GgufMaker,
   type HubPlatform,
   type HubProgress,
-  type MakeGguf,
   pullGguf,
   type QuantizeSettings,
 } from "../../core/hub/index.js";
@@ -25,7 +25,7 @@ const link = new Link(
     async file(signal, id: string, endpoint: string, quantize: QuantizeSettings | undefined): Promise<File> {
       if (quantize?.calibrate) throw invalidOption("quantize.calibrate", true, "false in a browser");
       const onProgress = (progress: HubProgress) => void link.call("progress", [progress]).catch(() => {});
-      const path = await pullGguf(await platform(endpoint), id, { signal, quantize, onProgress }, makeGguf);
+      const path = await pullGguf(await platform(endpoint), id, { signal, quantize, onProgress }, maker);
       return (await opfsFile(path))!;
     },
   },
@@ -73,35 +73,38 @@ const follow: typeof fetch = async (input, init) => {
   return new Response(response.body, { status, statusText, headers });
 };
 
-const makeGguf: MakeGguf = async ({ folder, name }, out, { type, signal, onProgress }) => {
-  const checkpoint = await openHuggingface(directory(folder, name), { name });
-  const wasm = await request(new URL("./zagreus-quantizer.wasm", import.meta.url).href, {});
-  const quantizer = new Quantizer(await WebAssembly.compile(await wasm.arrayBuffer()));
-  const files = opfsFiles("");
-  const cut = out.lastIndexOf("/") + 1;
-  const partial = `${out.slice(0, cut)}.${out.slice(cut)}.part`;
-  await files.remove(partial);
-  const file = await openPartial(partial);
-  let at = 0;
-  try {
-    const sink = async (bytes: Uint8Array) => {
-      await file.write(bytes, at);
-      at += bytes.length;
-    };
-    const rounding = plainRounding(quantizer);
-    await encodeGguf(checkpoint, sink, {
-      type,
-      rounding,
-      quantizer,
-      signal,
-      onProgress: ({ phase, doneBytes, totalBytes }) => onProgress({ phase, loadedBytes: doneBytes, totalBytes }),
-    });
-    await file.sync();
-  } finally {
-    await file.close();
-    await checkpoint.close();
-  }
-  await files.rename(partial, out);
+const maker: GgufMaker = {
+  check: ({ folder, name }) => checkHuggingface(directory(folder, name)),
+  async make({ folder, name }, out, { type, signal, onProgress }) {
+    const checkpoint = await openHuggingface(directory(folder, name), { name });
+    const wasm = await request(new URL("./zagreus-quantizer.wasm", import.meta.url).href, {});
+    const quantizer = new Quantizer(await WebAssembly.compile(await wasm.arrayBuffer()));
+    const files = opfsFiles("");
+    const cut = out.lastIndexOf("/") + 1;
+    const partial = `${out.slice(0, cut)}.${out.slice(cut)}.part`;
+    await files.remove(partial);
+    const file = await openPartial(partial);
+    let at = 0;
+    try {
+      const sink = async (bytes: Uint8Array) => {
+        await file.write(bytes, at);
+        at += bytes.length;
+      };
+      const rounding = plainRounding(quantizer);
+      await encodeGguf(checkpoint, sink, {
+        type,
+        rounding,
+        quantizer,
+        signal,
+        onProgress: ({ phase, doneBytes, totalBytes }) => onProgress({ phase, loadedBytes: doneBytes, totalBytes }),
+      });
+      await file.sync();
+    } finally {
+      await file.close();
+      await checkpoint.close();
+    }
+    await files.rename(partial, out);
+  },
 };
 
 /** A folder as quant/ reads it. */

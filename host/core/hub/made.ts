@@ -7,15 +7,26 @@ import { type Lock, withLock } from "./lock.js";
 import type { HubModel, HubOptions, HubProgress, QuantizeSettings } from "./model.js";
 import type { HubPlatform } from "./platform.js";
 
-/** What makes a file of a checkpoint's folder; the runtime supplies it. `out` appears when it is complete. */
-export type MakeGguf = (
-  checkpoint: { folder: string; name: string },
-  out: string,
-  options: Pick<Required<QuantizeSettings>, "type" | "calibrate"> & {
-    signal: AbortSignal | undefined;
-    onProgress: (progress: HubProgress) => void;
-  },
-) => Promise<unknown>;
+/** Where a checkpoint is, and what it is called. */
+export interface MadeFrom {
+  folder: string;
+  name: string;
+}
+
+/** What makes a file of a checkpoint; the runtime supplies it. */
+export interface GgufMaker {
+  /** Throws for one that cannot be taken, before its weights are here. */
+  check(checkpoint: MadeFrom): Promise<void>;
+  /** `out` appears when it is complete. */
+  make(
+    checkpoint: MadeFrom,
+    out: string,
+    options: Pick<Required<QuantizeSettings>, "type" | "calibrate"> & {
+      signal: AbortSignal | undefined;
+      onProgress: (progress: HubProgress) => void;
+    },
+  ): Promise<unknown>;
+}
 
 /** Bytes of the file for each of safetensors in BF16; those in F32 make half of it. */
 const SHRINKS: Record<string, number> = { q4_0: 18 / 64, q8_0: 34 / 64 };
@@ -28,23 +39,21 @@ const KEEP_ALIVE_MS = 20_000;
 /**
  * The path of the file that is made of the repository's safetensors, which are downloaded for that and then removed, unless they were
  * there before or are to stay. A second call, and other processes, use the same file.
- * @throws ZagreusError HUB_NOT_FOUND without `make`, INVALID_OPTION, DISK_FULL, those of HubModel.obtain(), and what is wrong with the checkpoint
+ * @throws ZagreusError HUB_NOT_FOUND without `maker`, INVALID_OPTION, DISK_FULL, those of HubModel.obtain(), and what is wrong with the checkpoint
  */
 export async function madeGguf(
   platform: HubPlatform,
   model: HubModel,
-  make: MakeGguf | undefined,
+  maker: GgufMaker | undefined,
   options: HubOptions,
 ): Promise<string> {
   const making = await Making.prepare(platform, model, options);
   const found = await making.existing();
   if (found !== undefined) return found;
-  if (!make) throw model.notFound("has no GGUF file, only safetensors");
-  const { cache, lockName, path } = making;
+  if (!maker) throw model.notFound("has no GGUF file, only safetensors");
   const waiting = () => options.onNotice?.(`another process is making ${making.file}: waiting for it`);
-  return withLock(platform.files, cache.locks, lockName, options.signal, waiting, async (lock) => {
-    if ((await making.existing()) === undefined) await keepingAlive(lock, () => making.run(make));
-    return path;
+  return withLock(platform.files, making.cache.locks, making.key, options.signal, waiting, async (lock) => {
+    return (await making.existing()) ?? keepingAlive(lock, () => making.run(maker));
   });
 }
 
@@ -53,7 +62,8 @@ class Making {
   readonly cache: RepositoryCache;
   readonly file: string;
   readonly path: string;
-  readonly lockName: string;
+  /** Also the lock's name: one file at a time is made of the same weights, which go when it is there. */
+  readonly key: string;
   readonly #platform: HubPlatform;
   readonly #model: HubModel;
   readonly #options: HubOptions;
@@ -77,7 +87,7 @@ class Making {
     this.cache = new RepositoryCache(platform, model.id.repository);
     this.file = nameOf(model, this.#settings);
     this.path = this.cache.made(key, this.file);
-    this.lockName = `${key}-${this.file}`;
+    this.key = key;
     const names = [this.file];
     if (calibrate === undefined) names.unshift(nameOf(model, { type, calibrate: true }));
     if (!calibrate && options.quantize?.type === undefined)
@@ -91,18 +101,21 @@ class Making {
   }
 
   /** Downloads, makes, and removes what was downloaded. */
-  async run(make: MakeGguf): Promise<void> {
+  async run(maker: GgufMaker): Promise<string> {
     const { signal, onProgress } = this.#options;
     const { type, calibrate, keepSource } = this.#settings;
     const begun = performance.now();
     const missing = await this.#missing();
     if (missing.length > 0) this.#model.assertOnline();
+    const checkpoint = { folder: this.#model.folder(), name: this.#model.name };
+    await this.#model.obtainDescription();
+    await maker.check(checkpoint);
     await this.#announce(missing);
     const ours = await this.#remember(missing);
     await this.#model.obtainCheckpoint();
     if (signal?.aborted) throw aborted(signal.reason);
     await this.#removeLeftovers();
-    await make({ folder: this.#model.folder(), name: this.#model.name }, this.path, {
+    await maker.make(checkpoint, this.path, {
       type,
       calibrate,
       signal,
@@ -114,6 +127,7 @@ class Making {
     const seconds = Math.round((performance.now() - begun) / 1000);
     const removed = !keepSource && ours.length > 0 ? "; its safetensors are removed again" : "";
     this.#options.onNotice?.(`made ${this.file}, ${megabytes(bytes)}, in ${seconds} s${removed}`);
+    return this.path;
   }
 
   /** Where it stands which weights are here for this file alone, in case this process does not get to its end. */

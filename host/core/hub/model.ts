@@ -192,6 +192,11 @@ export class HubModel {
     return weights.length;
   }
 
+  /** Gets what a checkpoint has beside its weights. */
+  obtainDescription(): Promise<void> {
+    return this.obtain(sideFiles(this.#paths));
+  }
+
   /** @throws ZagreusError those of fetchBlob() */
   async obtain(paths: readonly string[]): Promise<void> {
     const { commit, entries: all } = this.#listing;

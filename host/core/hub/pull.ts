@@ -3,7 +3,7 @@
 import { ZagreusError } from "../api/errors.js";
 
 import { isSafetensors } from "./choose.js";
-import { type MakeGguf, madeGguf } from "./made.js";
+import { type GgufMaker, madeGguf } from "./made.js";
 
 import { HubModel, type HubOptions, type PulledFile } from "./model.js";
 import type { HubPlatform } from "./platform.js";
@@ -36,7 +36,7 @@ export function pullGguf(
   platform: HubPlatform,
   id: string,
   options: HubOptions = {},
-  make?: MakeGguf,
+  maker?: GgufMaker,
 ): Promise<string> {
   return blamingCache(platform, async () => {
     const model = new HubModel(platform, id, options);
@@ -47,7 +47,7 @@ export function pullGguf(
     }
     await model.open();
     const path = file ?? model.chooseGguf(options.quantize?.type)?.path;
-    if (path === undefined) return madeGguf(platform, model, make, options);
+    if (path === undefined) return madeGguf(platform, model, maker, options);
     const parts = model.partsOf(path);
     await model.obtain(parts);
     return model.path(parts[0]!);

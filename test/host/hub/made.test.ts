@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import {
+  type GgufMaker,
   type HubOptions,
   type HubPlatform,
-  type MakeGguf,
   pullCheckpoint,
   pullGguf,
 } from "../../../host/core/hub/index";
@@ -41,12 +41,13 @@ function platform(settings: Partial<HubPlatform["settings"]> = {}, files = nodeF
   return { files, fetch, settings: { ...usual, timeoutMs: 2000, retryDelayMs: 1, ...settings } };
 }
 
-const make: MakeGguf = async ({ folder, name }, out, { type, calibrate }) => {
+const make: GgufMaker["make"] = async ({ folder, name }, out, { type, calibrate }) => {
   const weights = readFileSync(join(folder, WEIGHTS.path));
   await nodeFiles.writeText(out, `${name} ${type} ${calibrate} ${sha256(weights)}`);
   made.push(out);
 };
-const pull = (options: HubOptions = {}, on = platform(), id = ID) => pullGguf(on, id, options, make);
+const maker: GgufMaker = { check: async () => {}, make };
+const pull = (options: HubOptions = {}, on = platform(), id = ID) => pullGguf(on, id, options, maker);
 const at = (...parts: string[]) => join(cache, "models--mii-llm--test", ...parts);
 const blobs = () => readdirSync(at("blobs")).sort();
 const fetched = () => hub.requests.filter(({ host }) => host === "cdn").length;
@@ -139,11 +140,11 @@ test("two that want it at once make it once", async () => {
 });
 
 test("what failed goes on, remembers what is to be removed, and clears away what it left", async () => {
-  const failing: MakeGguf = async (_, out) => {
+  const failing: GgufMaker["make"] = async (_, out) => {
     writeFileSync(join(out, "..", ".test-Q4_0.gguf.0123.part"), "half");
     throw new Error("killed");
   };
-  await expect(pullGguf(platform(), ID, {}, failing)).rejects.toThrow("killed");
+  await expect(pullGguf(platform(), ID, {}, { ...maker, make: failing })).rejects.toThrow("killed");
   expect(blobs()).toContain(sha256(WEIGHTS.bytes));
   const path = await pull();
   expect(fetched()).toBe(1);
@@ -151,20 +152,27 @@ test("what failed goes on, remembers what is to be removed, and clears away what
   expect(readdirSync(join(path, ".."))).toEqual(["test-Q4_0.gguf"]);
 });
 
-test("a disk that is too full is told before anything is downloaded", async () => {
+test("a disk that is too full is told before the weights are downloaded", async () => {
   const files = { ...nodeFiles, freeBytes: async () => 10e6 };
   await expect(pull({}, platform({}, files))).rejects.toMatchObject({ code: "DISK_FULL", value: 10e6 });
   expect(fetched()).toBe(0);
-  expect(existsSync(at("blobs"))).toBe(false);
+});
+
+test("what cannot be taken is refused before its weights are downloaded", async () => {
+  const check = async () => {
+    throw new Error("no llama");
+  };
+  await expect(pullGguf(platform(), ID, {}, { check, make })).rejects.toThrow("no llama");
+  expect(fetched()).toBe(0);
 });
 
 test("an abort stops it, and nothing is there half", async () => {
   const controller = new AbortController();
-  const stop: MakeGguf = async (_, __, { signal }) => {
+  const stop: GgufMaker["make"] = async (_, __, { signal }) => {
     controller.abort();
     signal?.throwIfAborted();
   };
-  await expect(pullGguf(platform(), ID, { signal: controller.signal }, stop)).rejects.toThrow();
+  await expect(pullGguf(platform(), ID, { signal: controller.signal }, { ...maker, make: stop })).rejects.toThrow();
   expect(
     existsSync(at("zagreus")) &&
       readdirSync(at("zagreus"), { recursive: true }).some((name) => `${name}`.endsWith(".gguf")),
