@@ -1,17 +1,7 @@
 // The core once more, as its own build, with doors that calibration needs: layers run one by one, the inputs of their
 // matrices are there to be read, and matrices can be replaced. Other builds have none of this.
 
-import { dequantizeRow } from "./kernels/matmul/matmul";
-import { rmsNorm } from "./kernels/norm";
-import { ropeTurns } from "./kernels/rope";
-import {
-  SITE_ATTENDED,
-  SITE_ATTENTION,
-  SITE_FEED_FORWARD,
-  SITE_GATED,
-  SITE_HEAD,
-  STEP_FEED_FORWARD,
-} from "./layout/calibration";
+import { SITE_ATTENDED, SITE_ATTENTION, SITE_FEED_FORWARD, SITE_GATED, STEP_FEED_FORWARD } from "./layout/calibration";
 import { feedWeights, repackFrom } from "./load/pack";
 import { config, queryWidth } from "./model/config";
 import { run } from "./model/run_state";

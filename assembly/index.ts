@@ -1,11 +1,9 @@
 // The ABI: all that a host sees of the core. Addresses are bytes in the exported memory; a status is one of layout/status.ts,
-// and calls that return a count return -status when they fail. Sizes and identifiers: layout/ts.
+// and calls that return a count return -status when they fail. Sizes and identifiers: layout/abi.ts.
 
-import { header } from "./gguf/header";
 import { metadataCount as entries, metadataRecord } from "./gguf/metadata";
-import { dimension, tensorCount as tensors, tensorRecord } from "./gguf/tensors";
+import { tensorCount as tensors, tensorRecord } from "./gguf/tensors";
 import { ACTIVATION_LIMIT } from "./kernels/matmul/activations";
-import * as abi from "./layout/abi";
 import { INFO_KV_LENGTH, LOGIT_ROWS, MAX_BATCH, MAX_TOP } from "./layout/abi";
 import { ACTIVATION_OVERFLOW, BAD_OPTION, BAD_TOKEN, CONTEXT_OVERFLOW, OK, WRONG_STATE } from "./layout/status";
 import { tokenBuffer } from "./load/arena";

@@ -33,7 +33,7 @@ function headStride(): usize {
 /** Bytes of one head at one position. */
 // @ts-ignore: decorator
 @inline
-export function kvRowBytes(): usize {
+function kvRowBytes(): usize {
   return (<usize>config.headSize) << (config.kvType == KV_INT8 ? 0 : 2);
 }
 function dataSegments(): i32 {

@@ -10,7 +10,7 @@ import { MAX_THREADS } from "../layout/abi";
 import { poolAddress } from "./memory";
 
 /** Whether this build shares its memory. */
-export const THREADS: bool = ASC_FEATURE_THREADS;
+const THREADS: bool = ASC_FEATURE_THREADS;
 
 const GENERATION: usize = 0; // u32, counts jobs; workers sleep on it
 const SLEEPERS: usize = 4; // u32

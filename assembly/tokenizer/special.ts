@@ -12,7 +12,7 @@ let kinds: u32 = 0;
 /** Length of the special token that specialAt() found. */
 export let specialLength: u32 = 0;
 /** Whether the text ended before a longer special token could be told. */
-export let specialOpen: bool = false;
+let specialOpen: bool = false;
 
 /** Carves the list for a vocabulary of `vocabulary` tokens. */
 export function carveSpecials(vocabulary: u32): void {

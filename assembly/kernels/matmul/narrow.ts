@@ -8,7 +8,6 @@
 import { GROUP } from "../../layout/blocks";
 import {
   BAND_BYTES_INT8,
-  BAND_ROWS,
   GROUP_BYTES_INT4,
   GROUP_BYTES_INT8,
   SCALE_BYTES_INT4,

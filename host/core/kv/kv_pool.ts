@@ -2,8 +2,10 @@
 // RadixAttention, https://arxiv.org/abs/2312.07104). All buffers have one size and are used again: memory grows to the budget, and no
 // further.
 
-/** Tokens of a block, whose bytes lie together in every segment of the core's cache: a multiple of BLOCK (assembly/layout/kv.ts). */
-export const BLOCK_TOKENS = 32;
+import { BLOCK } from "../../../assembly/layout/kv.js";
+
+/** Tokens of a block, whose bytes lie together in every segment of the core's cache. */
+export const BLOCK_TOKENS = BLOCK;
 
 /** Who vouches for KV: what a snapshot says that it is concerns nobody but the session that came out of it. */
 export type Origin = object;
