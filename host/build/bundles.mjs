@@ -76,7 +76,7 @@ function edgeBundles() {
   });
 }
 
-/** dist/cli.js starts dist/command.js, unless Node is too old to read it. */
+/** dist/cli.js starts dist/main.js, unless Node is too old to read it. */
 function commandBundles(version) {
   const start = build({
     ...shared,
