@@ -39,7 +39,6 @@ import {
   removeCached,
 } from "../core/hub/index.js";
 import { hasEnded, OWNER, removeLeftovers, temporaryFor } from "./files/temporary.js";
-import { proxyHint } from "./hint.js";
 
 export {
   type CachedModel,
@@ -111,11 +110,13 @@ export async function hubPath(id: string): Promise<string | undefined> {
   return pullGguf({ ...rest, settings: { ...settings, offline: true } }, id, {}).catch(() => undefined);
 }
 
+const hint = async (url: URL) => (await import("./hint.js")).proxyHint(url);
+
 /** @throws ZagreusError INVALID_OPTION for an environment that makes no sense */
 async function platform(): Promise<HubPlatform> {
   const paths = hubPaths(process.env, homedir(), join);
   const stored = await nodeFiles.readText(paths.token).catch(() => undefined);
-  return { files: nodeFiles, fetch, hint: proxyHint, settings: hubSettings(process.env, paths.cache, stored) };
+  return { files: nodeFiles, fetch, hint, settings: hubSettings(process.env, paths.cache, stored) };
 }
 
 export const nodeFiles: HubFiles = {

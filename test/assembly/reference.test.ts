@@ -120,12 +120,7 @@ const SPELLINGS: [string, (file: GgufFile) => void][] = [
     `${size} bytes behind the last tensor`,
     (file) => Object.assign(file, { trailing: new Uint8Array(size).fill(1) }),
   ]),
-  [
-    "numbers for each layer",
-    (file) => {
-      for (const [key, n] of LAYER_KEYS) rewrite(file, key, array(VALUE_I32, [n, n]));
-    },
-  ],
+  ["numbers for each layer", (file) => perLayer(file)],
   ...["llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2", "jina-v5-nano"].map(
     (name): [string, (file: GgufFile) => void] => [
       `pre-tokenizer ${name}, which is Llama 3's`,
@@ -135,6 +130,9 @@ const SPELLINGS: [string, (file: GgufFile) => void][] = [
   ["linear scaling by 0, and without a factor", (file) => file.metadata.push(...rope({ type: "linear", factor: 0 }))],
   ["a scaling that is none", (file) => file.metadata.push(...rope({ type: "none", factor: 4, scale_linear: 3 }))],
 ];
+function perLayer(file: GgufFile): void {
+  for (const [key, n] of LAYER_KEYS) rewrite(file, key, array(VALUE_I32, [n, n]));
+}
 const LAYER_KEYS: [string, number][] = [
   ["llama.attention.head_count", 2],
   ["llama.attention.head_count_kv", 1],

@@ -132,7 +132,7 @@ export class Http {
       } catch (error) {
         cancel();
         checkAborted(signal);
-        const hint = this.#platform.hint?.(url) ?? "";
+        const hint = (await this.#platform.hint?.(url)) ?? "";
         const reason = stalled ? `no answer for ${settings.timeoutMs / 1000} s` : cause(error);
         throw new Transient(
           new ZagreusError("OFFLINE", `${this.#repository}: cannot reach ${url.host}: ${reason}${hint}`, {

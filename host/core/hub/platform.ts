@@ -4,7 +4,7 @@ export interface HubPlatform {
   files: HubFiles;
   fetch: typeof fetch;
   /** What a person may have to know about a host that cannot be reached: a clause that begins with "; ", or nothing. */
-  hint?: ((url: URL) => string) | undefined;
+  hint?: ((url: URL) => Promise<string>) | undefined;
   settings: HubSettings;
 }
 
