@@ -29,8 +29,12 @@ async function ask() {
     const answered = listen(client, topic, device);
     answered.catch(() => {}); // awaited below
     const request = JSON.stringify({ prompt, stream: true });
-    const { reasonCode } = (await client.publishAsync(topic("requests"), request, { qos: 1 })) ?? {};
-    if (reasonCode === NOBODY) throw new Mistake(`no service "${device}" takes requests at ${where}`);
+    let acknowledged;
+    client.on("packetreceive", (packet) => {
+      if (packet.cmd === "puback") acknowledged = packet.reasonCode;
+    });
+    await client.publishAsync(topic("requests"), request, { qos: 1 });
+    if (acknowledged === NOBODY) throw new Mistake(`no service "${device}" takes requests at ${where}`);
     await answered;
   } finally {
     client.end(true);
@@ -45,7 +49,7 @@ function listen(client, topic, device) {
     const waitOn = () => {
       clearTimeout(silence);
       const message = `no answer of "${device}" for ${PATIENCE} s: is the service running, and the request not too long?`;
-      silence = setTimeout(() => reject(new Mistake(message)), 1000 * PATIENCE);
+      silence = setTimeout(() => reject(new Mistake(message)), 1000 * PATIENCE).unref();
     };
     waitOn();
     client.on("close", () => reject(new Mistake("the broker has closed the connection")));

@@ -4,6 +4,7 @@ import { realpath, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { calibratedRounding } from "../../quant/calibration/calibrate.js";
+import { checkObject } from "../../quant/checkpoint/arguments.js";
 import type { Checkpoint, Directory } from "../../quant/checkpoint/checkpoint.js";
 import { checkHuggingface } from "../../quant/read/huggingface.js";
 import { openCheckpoint as openIn } from "../../quant/read/open.js";
@@ -59,7 +60,9 @@ export interface Place {
 }
 
 /** @throws ZagreusError INVALID_OPTION */
-export function checkQuantizeOptions({ type, embedding, calibrate }: QuantizeOptions): void {
+export function checkQuantizeOptions(options: QuantizeOptions): void {
+  checkObject("options", options);
+  const { type, embedding, calibrate } = options;
   if (!TYPES.includes(type)) throw invalidOption("type", type, `one of ${TYPES.join(", ")}`);
   if (embedding !== undefined && !TYPES.includes(embedding)) {
     throw invalidOption("embedding", embedding, `one of ${TYPES.join(", ")}`);

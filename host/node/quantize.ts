@@ -1,5 +1,6 @@
 // zagreus-edge/quantize for Node.
 
+import { checkObject, checkString } from "../../quant/checkpoint/arguments.js";
 import type { Checkpoint } from "../../quant/checkpoint/checkpoint.js";
 import type { QuantizeReport } from "../../quant/write/encode.js";
 import { isHubId } from "../core/hub/names.js";
@@ -24,6 +25,8 @@ export { type CheckpointOptions, loadQuantizer, type QuantizeOptions } from "./c
  * @throws ZagreusError INVALID_OPTION, SOURCE_FAILED, WRITE_FAILED, ABORTED, or what is wrong with the checkpoint
  */
 export async function quantize(source: string, out: string, options: QuantizeOptions): Promise<QuantizeReport> {
+  checkString("source", source);
+  checkString("out", out);
   checkQuantizeOptions(options);
   return convert(await place(source, options), out, options);
 }
@@ -33,6 +36,8 @@ export async function quantize(source: string, out: string, options: QuantizeOpt
  * @throws ZagreusError SOURCE_FAILED, or what is wrong with the checkpoint
  */
 export async function openCheckpoint(source: string, options: CheckpointOptions = {}): Promise<Checkpoint> {
+  checkString("source", source);
+  checkObject("options", options);
   return openPlace(await place(source, options), options);
 }
 

@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import type { Build, LoadOptions } from "../core/api/api.js";
+import { invalidOption } from "../core/api/errors.js";
 import { CACHE_BUDGET, checkLoadOptions } from "../core/api/options.js";
 import type { Load } from "../core/host/api.js";
 import { createHost } from "../core/host/create_host.js";
@@ -43,6 +44,7 @@ export function board(): Board {
  * @throws ZagreusError INVALID_OPTION, UNSUPPORTED_RUNTIME
  */
 export function preset(options: LoadOptions = {}, on: Board = board()): Preset {
+  if (on === null || typeof on !== "object") throw invalidOption("on", on, "a board");
   const { build, threads, memoryBudget, cacheBudget = cacheFor(on) } = checkLoadOptions(options);
   const single = build !== undefined && !build.endsWith("-mt");
   return {

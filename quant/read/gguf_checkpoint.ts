@@ -14,6 +14,7 @@ import {
   readGgufHeader,
 } from "../../host/core/gguf/header.js";
 import { SPLIT_KEYS } from "../../host/core/gguf/parts.js";
+import { checkObject } from "../checkpoint/arguments.js";
 import type { Checkpoint, RandomAccess, SourceTensor } from "../checkpoint/checkpoint.js";
 import type { Metadata } from "../checkpoint/metadata.js";
 import { typeBytes } from "../round/quantizer.js";
@@ -27,6 +28,7 @@ import { llamaTensors } from "./llama.js";
  */
 export async function openGguf(file: RandomAccess, ...others: RandomAccess[]): Promise<Checkpoint> {
   const files = [file, ...others];
+  for (const each of files) checkObject("file", each, ["read", "close"]);
   const close = async () => {
     for (const each of files) await each.close();
   };

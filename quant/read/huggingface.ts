@@ -11,6 +11,7 @@ import {
 } from "../../assembly/layout/gguf.js";
 import { ZagreusError } from "../../host/core/api/errors.js";
 import { badValue, type Fields } from "../../host/core/api/json.js";
+import { checkObject } from "../checkpoint/arguments.js";
 import type { Checkpoint, Directory, RandomAccess, SourceTensor } from "../checkpoint/checkpoint.js";
 import { readFields } from "./json_file.js";
 import {
@@ -63,6 +64,8 @@ export interface HuggingfaceOptions {
  * MISSING_TENSOR, UNEXPECTED_TENSOR, BAD_DIMENSION
  */
 export async function openHuggingface(directory: Directory, options: HuggingfaceOptions = {}): Promise<Checkpoint> {
+  checkObject("directory", directory, ["open", "has", "list"]);
+  checkObject("options", options);
   const { config, metadata } = await readDescription(directory, options);
   const files: RandomAccess[] = [];
   const close = async () => {

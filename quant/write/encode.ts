@@ -1,7 +1,8 @@
 // A checkpoint to a GGUF file, tensor by tensor: memory holds one piece of a tensor at a time.
 
 import { GROUP, TYPE_F32, TYPE_Q4_0, TYPE_Q8_0 } from "../../assembly/layout/blocks.js";
-import { aborted, ZagreusError } from "../../host/core/api/errors.js";
+import { aborted, invalidOption, ZagreusError } from "../../host/core/api/errors.js";
+import { checkObject } from "../checkpoint/arguments.js";
 import type { Checkpoint, SourceTensor } from "../checkpoint/checkpoint.js";
 import { type Metadata, u32 } from "../checkpoint/metadata.js";
 import { type Quantizer, type RoundedRows, typeBytes } from "../round/quantizer.js";
@@ -50,6 +51,11 @@ export type Sink = (bytes: Uint8Array) => Promise<void>;
  * @throws ZagreusError ABORTED, BAD_DIMENSION, UNSUPPORTED_TENSOR_TYPE, NON_FINITE_WEIGHT, and what reading, rounding and writing throw
  */
 export async function encodeGguf(checkpoint: Checkpoint, sink: Sink, options: EncodeOptions): Promise<QuantizeReport> {
+  checkObject("checkpoint", checkpoint);
+  checkObject("options", options);
+  checkObject("metadata", checkpoint.metadata);
+  if (!Array.isArray(checkpoint.tensors)) throw invalidOption("tensors", checkpoint.tensors, "a list");
+  if (typeof sink !== "function") throw invalidOption("sink", sink, "a function");
   const { signal, onProgress, rounding, quantizer } = options;
   const outputs = [...checkpoint.tensors].sort(inFileOrder).map((tensor) => plan(tensor, options));
   const header = encodeHeader(fileMetadata(checkpoint.metadata, TYPES[options.type].fileType), outputs);

@@ -68,6 +68,40 @@ test("starts with two commands, and answers the third", async () => {
   }
 });
 
+test("the asker says in a sentence what is wrong, and ends", async () => {
+  const ask = (env: NodeJS.ProcessEnv) =>
+    spawnSync(process.execPath, ["ask.mjs", "Ciao"], {
+      cwd: join(ROOT, "examples/iot"),
+      env: { ...site.environment, ...env },
+      encoding: "utf8",
+      timeout: 30_000,
+    });
+  const sentences: [NodeJS.ProcessEnv, RegExp][] = [
+    [{}, /^no service ".*" takes requests at .*\n$/],
+    [{ MQTT_URL: "127.0.0.1:1883" }, /^MQTT_URL is "127\.0\.0\.1:1883", must be a URL such as .*\n$/],
+    [{ MQTT_URL: "mqtt://127.0.0.1:1" }, /^no connection to the broker at 127\.0\.0\.1:1: .*ECONNREFUSED.*\n$/],
+    [{ MQTT_CA: "/no/such.pem" }, /^MQTT_CA names a certificate that cannot be read: .*\n$/],
+  ];
+  for (const [env, sentence] of sentences)
+    expect(ask(env)).toMatchObject({ status: 1, stderr: expect.stringMatching(sentence) });
+});
+
+test("a message that is too large does not reach the service", async () => {
+  const service = await site.startService();
+  const asker = await site.asker();
+  const before = memory(service.pid!);
+  await asker.ask("large", { prompt: "x".repeat(50_000_000) });
+  await asker.ask("0", request(0));
+  await until("the next answer", () => asker.answers.has("0"));
+  expect(asker.answers.has("large")).toBe(false);
+  expect(memory(service.pid!) - before).toBeLessThan(60e6);
+});
+
+/** Bytes that a process has had at most. */
+function memory(pid: number): number {
+  return 1024 * Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]);
+}
+
 test("answers are the library's; pieces make the text; errors are answers, too", async () => {
   await site.startService();
   const asker = await site.asker();

@@ -4,12 +4,13 @@
 import { bundledModel, load, ZagreusError } from "zagreus-edge";
 import { runSuite } from "./suite.mjs";
 
-const [url] = Deno.args;
+const [url, offload] = Deno.args;
 const report = await runSuite({
-  runtime: `Deno ${Deno.version.deno}`,
+  runtime: `Deno ${Deno.version.deno}${offload ? ", offload" : ""}`,
   load,
   ZagreusError,
   bytes: await Deno.readFile(bundledModel),
   sources: { path: () => bundledModel.pathname, URL: () => bundledModel, ...(url ? { http: () => url } : {}) },
+  options: offload ? { offload: true } : {},
 });
 console.log(JSON.stringify(report));

@@ -43,11 +43,9 @@ async function kill(options) {
 }
 
 const report = { cut: await codeOf(() => load(url, { threads: 1 })), threadKilled: await kill({ threads: 2 }) };
-if (!globalThis.Deno) {
-  report.modelKilled = await kill({ offload: true });
-  report.cutOffloaded = await codeOf(() => load(url, { offload: true }));
-  report.missing = await codeOf(() => load("no-such-file.gguf", { offload: true }));
-}
+report.modelKilled = await kill({ offload: true });
+report.cutOffloaded = await codeOf(() => load(url, { offload: true }));
+report.missing = await codeOf(() => load("no-such-file.gguf", { offload: true }));
 const again = await load(bundledModel);
 report.after = (await again.complete("C'era una volta", { maxTokens: 3 }).text()).length > 0;
 console.log(JSON.stringify(report)); // the open model does not keep the process alive

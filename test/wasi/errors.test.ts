@@ -1,6 +1,6 @@
 // Errors: exit code 1 for failures, 2 for wrong usage, and the line that the Node command prints.
 
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -67,7 +67,7 @@ test.each<[args: string[], code: number, stderr: RegExp]>([
   [["complete", "a"], 2, /^error: required option '-m, --model <model>' not specified\n$/],
   [["complete", "a", "-m", "no/such.gguf"], 1, /^zagreus: cannot read "no\/such\.gguf": No such file or directory\n$/],
   [["complete", "a", "-m", "../no.gguf"], 1, /^zagreus: cannot read "\.\.\/no\.gguf": .*\n$/],
-  [["complete", "a", "-m", "host"], 1, /^zagreus: cannot read "host": .*\n$/],
+  [["complete", "a", "-m", "docs"], 1, /^zagreus: cannot read "docs": it is a folder, and has no model\n$/],
   [["tokenize", "-m", MODEL, "-f", "no.txt"], 1, /^zagreus: cannot read "no\.txt": No such file or directory\n$/],
   [["complete", "-m", "-"], 2, /^error: the model and the text cannot both come from standard input\n$/],
   [
@@ -80,6 +80,17 @@ test.each<[args: string[], code: number, stderr: RegExp]>([
   [["complete", "a", "b\nc", "-m", MODEL, "--x\ny"], 2, /^error: unknown option '--x y'\n$/],
 ])("%j", (args, code, stderr) => {
   expect(wasi(args)).toEqual({ code, stdout: "", stderr: expect.stringMatching(stderr) });
+});
+
+test("a folder where a model was meant: its models, as the Node command lists them", () => {
+  const args = ["complete", "a", "-m", "test/fixtures/models"];
+  expect(outcome(wasi(args))).toEqual(outcome(node(args)));
+});
+
+test("a reader that goes away is no error", () => {
+  const run = `"${process.execPath}" --no-warnings test/wasi/run.mjs . complete "C'era" -n 2000 -m ${MODEL}`;
+  const script = `${run} 2>&1 | head -c 5; exit $\{PIPESTATUS[0]}`;
+  expect(spawnSync("bash", ["-c", script], { cwd: ROOT, encoding: "utf8" })).toMatchObject({ status: 0 });
 });
 
 test("over budget: the model, or what the text needs besides", () => {

@@ -171,7 +171,7 @@ export class LoadedModel implements Model {
   logits(tokens: ArrayLike<number>, options?: LogitsOptions & { all?: false | undefined }): Promise<Float32Array>;
   logits(tokens: ArrayLike<number>, options: LogitsOptions & { all: true }): AsyncIterable<Float32Array>;
   logits(tokens: ArrayLike<number>, options: LogitsOptions = {}): Promise<Float32Array> | AsyncIterable<Float32Array> {
-    return options.all ? this.#allLogits(tokens, options) : this.#lastLogits(tokens, options);
+    return options?.all ? this.#allLogits(tokens, options) : this.#lastLogits(tokens, options);
   }
 
   session(): ModelSession {
