@@ -116,6 +116,8 @@ function browserBundles() {
   const entry = (bundle, name) => ({ [bundle]: `host/browser/${name}.ts` });
   return [
     build({ ...browser, ...split, chunkNames: "browser-[hash]", entryPoints: entry("browser", "index") }),
+    // One file: service workers may not import() anything later.
+    build({ ...browser, entryPoints: entry("browser-service-worker", "index"), outdir: "dist" }),
     build({ ...browser, entryPoints: entry("browser-worker", "model_thread"), outdir: "dist" }),
     build({ ...browser, entryPoints: entry("browser-hub", "hub/thread"), outdir: "dist" }),
     build({ ...browser, entryPoints: entry("browser-thread", "compute_thread"), outdir: "dist" }),

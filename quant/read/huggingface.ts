@@ -64,7 +64,7 @@ export interface HuggingfaceOptions {
  * MISSING_TENSOR, UNEXPECTED_TENSOR, BAD_DIMENSION
  */
 export async function openHuggingface(directory: Directory, options: HuggingfaceOptions = {}): Promise<Checkpoint> {
-  checkObject("directory", directory, ["open", "has", "list"]);
+  checkObject("directory", directory, ["open", "has"]);
   checkObject("options", options);
   const { config, metadata } = await readDescription(directory, options);
   const files: RandomAccess[] = [];
