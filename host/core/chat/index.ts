@@ -1,10 +1,8 @@
 // Answers a conversation: the template makes a prompt of it, complete() continues it, and tool calls are taken out of
 // the text.
 
-import type { ChatFinishReason, ChatPiece, RefusedTool, Tool } from "../api/api.js";
-import { checkGenerateOptions } from "../api/options.js";
+import type { ChatFinishReason, ChatPiece, Completion, GenerateOptions, RefusedTool, Tool } from "../api/api.js";
 import type { GenerationRecord } from "../engine/completion.js";
-import type { Prepared } from "../engine/generate.js";
 import type { Pace } from "../engine/pace.js";
 import { finishInSlices } from "../grammar/index.js";
 import { CallParser, type Parsed } from "./calls.js";
@@ -24,32 +22,39 @@ export async function* answer(
   record: GenerationRecord<ChatFinishReason>,
 ): AsyncGenerator<ChatPiece> {
   const { client, signal } = request.generation;
-  const pieces = model.generate({ client, signal, prepare: (pace) => prepare(model, request, record, pace) }, record);
-  if (checkToolUse(request.chat).tools.length === 0) return yield* pieces;
-
-  const parser = new CallParser();
-  const noticeCalls = () => {
-    if (record.finishReason === "stop" && parser.complete) record.finishReason = "tool_calls";
-  };
+  const { prompt, options } = await model.prepare(client, signal, (pace) => prepare(model, request, record, pace));
+  const completion = model.complete(prompt, options);
+  const parser = checkToolUse(request.chat).tools.length > 0 ? new CallParser() : undefined;
   let last: ChatPiece | undefined;
-  for await (const piece of pieces) {
+  for await (const piece of completion) {
     last = piece;
-    const parsed = parser.push(piece.text);
-    noticeCalls();
-    yield { ...piece, ...shown(parsed) };
+    const parsed = parser?.push(piece.text);
+    note(record, completion, parser);
+    yield parsed ? { ...piece, ...shown(parsed) } : piece;
   }
-  const rest = parser.finish();
-  noticeCalls();
-  if (last && rest.text !== "") yield { token: last.token, text: rest.text };
+  const rest = parser?.finish();
+  note(record, completion, parser);
+  if (last && rest && rest.text !== "") yield { token: last.token, text: rest.text };
 }
 
-/** Tokens and options of the generation that makes a reply. */
+/** What is known of the reply by now. */
+function note(
+  record: GenerationRecord<ChatFinishReason>,
+  { tokens, endToken, finishReason, usage, timings }: Completion,
+  parser: CallParser | undefined,
+): void {
+  record.tokens.push(...tokens.slice(record.tokens.length));
+  const ended = finishReason === "stop" && parser?.complete ? "tool_calls" : finishReason;
+  Object.assign(record, { endToken, finishReason: ended, usage, timings });
+}
+
+/** Tokens and options of the completion that makes a reply. */
 async function prepare(
   model: ChatModel,
   { messages, chat, generation }: ChatRequest,
   record: GenerationRecord<ChatFinishReason>,
   pace: Pace,
-): Promise<Prepared> {
+): Promise<{ prompt: number[]; options: GenerateOptions }> {
   const { info } = model;
   let rendered = await renderChat(info, messages, chat, generation.signal);
   const steps = replyFormat(checkToolUse(chat), generation.responseFormat);
@@ -65,10 +70,7 @@ async function prepare(
     stop: [generation.stop ?? [], rendered.stop].flat(),
     responseFormat,
   };
-  return {
-    sequence: await encodeChat(model, rendered),
-    options: checkGenerateOptions(options, info.vocabulary, info.contextLength),
-  };
+  return { prompt: await encodeChat(model, rendered), options };
 }
 
 function offered({ tools = [] }: ChatOnly, refused: readonly RefusedTool[]): Tool[] {

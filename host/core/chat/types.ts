@@ -1,22 +1,23 @@
 // What a chat is made of.
 
 import type {
-  ChatFinishReason,
   ChatMessage,
   ChatOptions,
+  Completion,
   GenerateOptions,
   ModelInfo,
-  Piece,
+  Prompt,
   TokenizeOptions,
 } from "../api/api.js";
-import type { GenerationRecord } from "../engine/completion.js";
-import type { Job } from "../engine/generate.js";
+import type { Pace } from "../engine/pace.js";
 
 /** What a chat needs of a model. */
 export interface ChatModel {
   readonly info: ModelInfo;
   tokenize(text: string, options?: TokenizeOptions): number[] | Promise<number[]>;
-  generate(job: Job, record: GenerationRecord<ChatFinishReason>): AsyncGenerator<Piece>;
+  complete(prompt: Prompt, options: GenerateOptions): Completion;
+  /** Does `work` when it is the client's turn: one at a time, beside the generation that runs. */
+  prepare<T>(client: string | undefined, signal: AbortSignal | undefined, work: (pace: Pace) => Promise<T>): Promise<T>;
 }
 
 /** What is asked for, as plain data but for the signal. */

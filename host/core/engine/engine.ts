@@ -16,6 +16,7 @@ const MAX_SALTS = 4096;
 export class Engine {
   readonly info: ModelInfo;
   readonly queue = new Queue();
+  readonly #preparing = new Queue();
   readonly batchCosts = new BatchCosts();
   /** Milliseconds that a token of a prompt takes, as last measured. */
   tokenMs = 0;
@@ -66,6 +67,20 @@ export class Engine {
     return origin;
   }
 
+  /** Does what comes before a generation: one at a time, by turns of clients, beside the generation that runs. */
+  async prepare<T>(
+    client: string | undefined,
+    signal: AbortSignal | undefined,
+    work: (pace: Pace) => Promise<T>,
+  ): Promise<T> {
+    const release = await this.#preparing.enter(signal, client);
+    try {
+      return await work(this.pace(signal));
+    } finally {
+      release();
+    }
+  }
+
   /** The pace of work that ends with the engine, with `signal`, or when `check` throws. */
   pace(signal: AbortSignal | undefined, check?: () => void): Pace {
     const assertWanted = () => {
@@ -80,7 +95,7 @@ export class Engine {
   close(): void {
     this.#loaded = undefined;
     this.#threads.stop();
-    this.queue.refuseAll(closed("model"));
+    for (const queue of [this.queue, this.#preparing]) queue.refuseAll(closed("model"));
   }
 
   /** @throws ZagreusError CLOSED, THREAD_FAILED */

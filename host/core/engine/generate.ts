@@ -18,7 +18,7 @@ export interface Job {
   /** Ends it, and its wait. */
   signal: AbortSignal | undefined;
   /** Called when it is the job's turn, so that what is costly about a request waits as it does. */
-  prepare(pace: Pace): Prepared | Promise<Prepared>;
+  prepare(): Prepared;
   /** Told when the prompt has been run and `sequence` is going to grow. */
   started?(sequence: number[]): void;
   /** Throws when the job must not go on. */
@@ -54,7 +54,7 @@ export async function* generate(
 async function* run(engine: Engine, job: Job, record: GenerationRecord<ChatFinishReason>): AsyncGenerator<Piece> {
   const pace = engine.pace(job.signal, job.check);
   await pace.yield();
-  const { options, sequence } = await job.prepare(pace);
+  const { options, sequence } = job.prepare();
   const speculate = await speculator(options);
   const constraint = await constrain(engine, options, pace);
   await pace.yield();

@@ -113,7 +113,8 @@ export class LoadedModel implements Model {
     this.answer = answerBy({
       info: engine.info,
       tokenize: (text, options) => this.tokenize(text, options),
-      generate: (job, record) => generate(engine, job, record),
+      complete: (prompt, options) => this.complete(prompt, options),
+      prepare: (client, signal, work) => engine.prepare(client, signal, work),
     });
   }
 

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import type { ChatOptions } from "../../../host/core/api/api";
-import { GENERATE, type Generation } from "../../../host/core/api/options";
+import type { ChatOptions, GenerateOptions } from "../../../host/core/api/api";
+import { GENERATE } from "../../../host/core/api/options";
 import { PRESETS, presetFor, STRUCTURE } from "../../../host/core/chat/presets";
-import type { Job } from "../../../host/core/engine/generate";
+import { ModelCompletion } from "../../../host/core/engine/completion";
 import { Pace } from "../../../host/core/engine/pace";
 import { answerBy, startChat } from "../../../host/core/model/chat_completion";
 
@@ -36,20 +36,24 @@ test("every preset says where it comes from", () => {
 });
 
 /** What complete() is called with. */
-async function sampled(options: ChatOptions): Promise<Generation> {
-  let given: Generation | undefined;
+async function sampled(options: ChatOptions): Promise<GenerateOptions> {
+  let given: GenerateOptions | undefined;
   const model = {
     info: {
       name: "nesso-0.4B-instruct",
       metadata: {},
       chatTemplate: "{{ tools }}",
+      namedTemplates: {},
       vocabulary: 100,
-      tokenizer: { bos: undefined, eos: undefined, addBos: false, end: [], special: {} },
+      tokenizer: { bos: undefined, eos: undefined, addBos: false, end: [], special: {}, userDefined: {} },
     } as never,
     tokenize: () => [1],
-    async *generate({ prepare }: Job) {
-      given = (await prepare(PACE)).options;
-      yield { text: "", token: 1 };
+    prepare: <T>(_client: unknown, _signal: unknown, work: (pace: Pace) => Promise<T>) => work(PACE),
+    complete(_prompt: unknown, options: GenerateOptions) {
+      given = options;
+      return new ModelCompletion(0n, async function* () {
+        yield { text: "", token: 1 };
+      });
     },
   };
   await startChat(model.info, [{ role: "user", content: "" }], options, answerBy(model)).text();

@@ -37,7 +37,7 @@ function info(model: Model = {}): ModelInfo {
 /** A tokenizer of characters: ids of control tokens are small, those of text 1000 + its code. */
 function model(options: Model = {}): ChatModel {
   const tokenize = (text: string) => Array.from(text, (character) => 1000 + character.codePointAt(0)!);
-  return { info: info(options), tokenize, generate: () => expect.unreachable() };
+  return { info: info(options), tokenize, complete: () => expect.unreachable(), prepare: () => expect.unreachable() };
 }
 
 const textOf = (tokens: readonly number[]) =>

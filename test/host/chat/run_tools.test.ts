@@ -2,6 +2,7 @@ import { setTimeout } from "node:timers/promises";
 import { expect, test, vi } from "vitest";
 import type { ChatMessage, ChatOptions, RunnableTool, RunToolsOptions, ToolCall } from "../../../host/core/api/api";
 import type { ChatModel } from "../../../host/core/chat/types";
+import { ModelCompletion } from "../../../host/core/engine/completion";
 import { Pace } from "../../../host/core/engine/pace";
 import { answerBy, runTools, startChat } from "../../../host/core/model/chat_completion";
 import { caught } from "../../support/nano";
@@ -23,18 +24,21 @@ function scripted(replies: string[], finishReason: "stop" | "length" = "stop") {
       metadata: {},
       vocabulary: 100,
       contextLength: 64,
-      tokenizer: { bos: undefined, eos: 2, addBos: false, end: [], special },
+      chatTemplate: undefined,
+      namedTemplates: {},
+      tokenizer: { bos: undefined, eos: 2, addBos: false, end: [], special, userDefined: {} },
     } as never,
     tokenize: () => [3],
-    async *generate({ prepare }, record) {
-      await prepare(PACE);
-      const text = replies.shift()!;
-      for (let at = 0; at < text.length; at += 7) {
-        if (at + 7 >= text.length) record.finishReason = finishReason;
-        record.tokens.push(3);
-        yield { text: text.slice(at, at + 7), token: 3 };
-      }
-    },
+    prepare: (_client, _signal, work) => work(PACE),
+    complete: () =>
+      new ModelCompletion(0n, async function* (record) {
+        const text = replies.shift()!;
+        for (let at = 0; at < text.length; at += 7) {
+          if (at + 7 >= text.length) record.finishReason = finishReason;
+          record.tokens.push(3);
+          yield { text: text.slice(at, at + 7), token: 3 };
+        }
+      }),
   };
   const chat = (messages: readonly ChatMessage[], options: ChatOptions = {}) => {
     asked.push({ messages: [...messages], options });
