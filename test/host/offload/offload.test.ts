@@ -217,8 +217,8 @@ test("a thread that dies fails what runs and what comes", async () => {
   const model = await loadThere(start, new Blob([BYTES]), {});
   expect(state.busy).toBe(false);
   const running = model.complete(PROMPT, { maxTokens: 4000 })[Symbol.asyncIterator]();
-  const waiting = model.complete(PROMPT).text();
   await running.next();
+  const waiting = model.complete(PROMPT).text();
   const died = { code: "THREAD_FAILED", message: "the model's thread failed: killed" };
   const failures = Promise.all([caught(running.next()), caught(waiting)]);
   expect(state.busy).toBe(true);
