@@ -4,7 +4,7 @@
 import { BYTES, distances, OPEN_RULES } from "./distances.js";
 import { badGrammar, type Grammar, ruleNames } from "./gbnf.js";
 import { buildNfa, type Nfa } from "./nfa.js";
-import type { Steps } from "./slices.js";
+import type { Steps } from "./shared/slices.js";
 
 export interface Automaton {
   /** Class of every byte: the grammar treats all bytes of a class alike. */
@@ -102,66 +102,94 @@ function byteClasses({ states }: Nfa): { classOf: Uint8Array; classes: number } 
   return { classOf, classes: current + 1 };
 }
 
-/** The subset construction, rule by rule. Calls name the rule's number here. */
-function* determinize(
-  { states, rules, nullable }: Nfa,
-  classOf: Uint8Array,
-): Steps<{
+/** Deterministic automata of all rules. Calls name the rule's number here. */
+interface Subsets {
   edges: Int32Array[];
   calls: Int32Array[];
   accepts: boolean[];
   starts: number[];
-}> {
-  const edges: Int32Array[] = [];
-  const calls: Int32Array[] = [];
-  const accepts: boolean[] = [];
-  let edgeCount = 0;
-  let work = 0;
-  let paused = 0;
+}
 
-  const closure = (seeds: Iterable<number>): number[] => {
+/** The subset construction, rule by rule. */
+function* determinize(nfa: Nfa, classOf: Uint8Array): Steps<Subsets> {
+  const construction = new SubsetConstruction(nfa, classOf);
+  for (const rule of nfa.rules) yield* construction.addRule(rule);
+  return construction;
+}
+
+class SubsetConstruction implements Subsets {
+  readonly edges: Int32Array[] = [];
+  readonly calls: Int32Array[] = [];
+  readonly accepts: boolean[] = [];
+  readonly starts: number[] = [];
+  readonly #nfa: Nfa;
+  readonly #classOf: Uint8Array;
+  #edgeCount = 0;
+  #work = 0;
+  #paused = 0;
+
+  constructor(nfa: Nfa, classOf: Uint8Array) {
+    this.#nfa = nfa;
+    this.#classOf = classOf;
+  }
+
+  *addRule({ start, end }: Nfa["rules"][number]): Steps<void> {
+    const known = new Map<string, number>();
+    const open: number[][] = [];
+    const intern = (seeds: Iterable<number>): number => {
+      const members = this.#closure(seeds);
+      const key = members.join();
+      const found = known.get(key);
+      if (found !== undefined) return found;
+      const state = this.#addState(members.includes(end));
+      known.set(key, state);
+      open.push(members);
+      return state;
+    };
+    this.starts.push(intern([start]));
+    for (let i = 0; i < open.length; i++) {
+      if (this.#isTired()) yield;
+      this.#addMoves(open[i]!, intern);
+      open[i] = [];
+    }
+  }
+
+  /** What `seeds` reach without reading anything. */
+  #closure(seeds: Iterable<number>): number[] {
+    const { states, nullable } = this.#nfa;
     const seen = new Set(seeds);
     for (const state of seen) {
       const { free, calls } = states[state]!;
       for (const to of free) seen.add(to);
       for (const { rule, to } of calls) if (nullable[rule]) seen.add(to);
     }
-    work += seen.size;
-    if (work > MAX_WORK) throw badGrammar("is too ambiguous to be prepared", MAX_WORK);
+    this.#work += seen.size;
+    if (this.#work > MAX_WORK) throw badGrammar("is too ambiguous to be prepared", MAX_WORK);
     return [...seen].sort((a, b) => a - b);
-  };
-
-  const starts: number[] = [];
-  for (const { start, end } of rules) {
-    const known = new Map<string, number>();
-    const open: number[][] = [];
-    const intern = (seeds: Iterable<number>): number => {
-      const members = closure(seeds);
-      const key = members.join();
-      const found = known.get(key);
-      if (found !== undefined) return found;
-      const state = accepts.push(members.includes(end)) - 1;
-      if (state >= MAX_STATES) throw badGrammar(`needs more than ${MAX_STATES} states`, MAX_STATES);
-      known.set(key, state);
-      open.push(members);
-      return state;
-    };
-    starts.push(intern([start]));
-    for (let i = 0; i < open.length; i++) {
-      if (work > paused + PAUSE) {
-        paused = work;
-        yield;
-      }
-      work += open[i]!.length;
-      const { byClass, byRule } = moves(states, open[i]!, classOf);
-      edges.push(targets(byClass, intern));
-      calls.push(targets(byRule, intern));
-      edgeCount += byClass.size + byRule.size;
-      if (edgeCount > MAX_EDGES) throw badGrammar(`needs more than ${MAX_EDGES} edges`, MAX_EDGES);
-      open[i] = [];
-    }
   }
-  return { edges, calls, accepts, starts };
+
+  #addState(accepts: boolean): number {
+    const state = this.accepts.push(accepts) - 1;
+    if (state >= MAX_STATES) throw badGrammar(`needs more than ${MAX_STATES} states`, MAX_STATES);
+    return state;
+  }
+
+  /** The edges and calls of the next state. */
+  #addMoves(members: readonly number[], intern: (seeds: Iterable<number>) => number): void {
+    this.#work += members.length;
+    const { byClass, byRule } = moves(this.#nfa.states, members, this.#classOf);
+    this.edges.push(targets(byClass, intern));
+    this.calls.push(targets(byRule, intern));
+    this.#edgeCount += byClass.size + byRule.size;
+    if (this.#edgeCount > MAX_EDGES) throw badGrammar(`needs more than ${MAX_EDGES} edges`, MAX_EDGES);
+  }
+
+  /** Whether it is time for a step. */
+  #isTired(): boolean {
+    if (this.#work <= this.#paused + PAUSE) return false;
+    this.#paused = this.#work;
+    return true;
+  }
 }
 
 /** Where the members of a subset lead, by class of bytes and by rule that is called. */

@@ -1,7 +1,7 @@
 // What a rule needs at least to come to its end, from each of its states: Knuth's generalization of Dijkstra's algorithm
 // (https://doi.org/10.1016/0020-0190(77)90002-3).
 
-import type { Steps } from "./slices.js";
+import type { Steps } from "./shared/slices.js";
 
 /** What a byte costs, and a call of a rule of some cost when what follows has another. */
 interface Costs {

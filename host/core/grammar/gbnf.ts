@@ -2,8 +2,8 @@
 // classes, any character (.), groups, alternatives, repetition (* + ? {m} {m,} {m,n}) and comments.
 
 import { ZagreusError } from "../api/errors.js";
-import { complement, type Range } from "./ranges.js";
-import type { Steps } from "./slices.js";
+import { complement, type Range } from "./shared/ranges.js";
+import type { Steps } from "./shared/slices.js";
 
 /** What a rule may be made of. */
 export type Node =

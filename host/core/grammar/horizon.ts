@@ -1,7 +1,7 @@
 // States that cannot be told apart by short texts, such as those in the middle of a long repetition.
 
 import type { Automaton } from "./automaton.js";
-import type { Steps } from "./slices.js";
+import type { Steps } from "./shared/slices.js";
 
 /** States of automata that are not worth looking at. */
 const MAX_STATES = 50_000;

@@ -3,14 +3,14 @@
 import type { JsonSchema, ResponseFormat } from "../api/api.js";
 import { type Constraint, GrammarConstraint } from "./constraint.js";
 import { PreparedGrammar } from "./prepared.js";
-import { asSchema } from "./schema/errors.js";
 import { schemaToGrammar } from "./schema/index.js";
-import type { Steps } from "./slices.js";
+import { asSchema } from "./schema/read/errors.js";
+import type { Steps } from "./shared/slices.js";
 import type { Vocabulary } from "./vocabulary.js";
 
 export type { Constraint } from "./constraint.js";
 export { schemaToGrammar } from "./schema/index.js";
-export { finish, finishInSlices, type Steps } from "./slices.js";
+export { finish, finishInSlices, type Steps } from "./shared/slices.js";
 export { type Vocabulary, vocabularyOf } from "./vocabulary.js";
 
 /** Grammars that are kept for each vocabulary, and the most of them. */

@@ -1,7 +1,7 @@
 // A grammar's rules as automata over bytes and calls of rules, with choices still open.
 
 import { badGrammar, type Grammar, type Node, ruleNames } from "./gbnf.js";
-import type { Steps } from "./slices.js";
+import type { Steps } from "./shared/slices.js";
 import { utf8Sequences } from "./utf8.js";
 
 /** Edges of one state. */

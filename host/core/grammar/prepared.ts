@@ -6,8 +6,8 @@ import { badGrammar, parseGrammar } from "./gbnf.js";
 import { horizonClasses } from "./horizon.js";
 import { DEAD, END, Machine } from "./machine.js";
 import { Masks } from "./masks.js";
+import type { Steps } from "./shared/slices.js";
 import { shortestTokens } from "./shortest.js";
-import type { Steps } from "./slices.js";
 import { SHORT, type Vocabulary } from "./vocabulary.js";
 
 const encoder = new TextEncoder();

@@ -1,6 +1,6 @@
 // Ranges of code points as the bytes that UTF-8 writes them with.
 
-import type { Range } from "./ranges.js";
+import type { Range } from "./shared/ranges.js";
 
 /** One range per byte. */
 export type ByteRanges = readonly Range[];

@@ -4,7 +4,7 @@ import { TOKEN_BYTE, TOKEN_NORMAL, TOKEN_USER_DEFINED } from "../../../assembly/
 import type { ModelInfo } from "../api/api.js";
 import { ZagreusError } from "../api/errors.js";
 import type { Core } from "../wasm/core.js";
-import type { Steps } from "./slices.js";
+import type { Steps } from "./shared/slices.js";
 
 /** Tokens in a tree of their bytes, whose nodes stand in preorder; node 0 is the root. */
 export interface Trie {

@@ -37,7 +37,7 @@ export function createServer(models: Record<string, ServedModel> | ServedModel, 
     // Runtimes that hand on something else of their own as a visit do not matter.
     async fetch(request, { client = "" } = {}) {
       const { pathname } = new URL(request.url);
-      const call = service.begin(request, typeof client === "string" ? client : "", routeOf(pathname));
+      const call = service.begin(request, typeof client === "string" ? client : "", routeOf(pathname)?.path);
       const response = await app.fetch(request, { call });
       response.headers.set("x-request-id", call.id);
       if (!call.streams) call.end(response.status);

@@ -7,7 +7,6 @@ import { networkOf } from "./http/client.js";
 import { ApiError, apiError } from "./http/errors.js";
 import type { StreamOptions } from "./http/event_stream.js";
 import type { Job } from "./openai/generation.js";
-import type { Route } from "./routes.js";
 import { Metrics } from "./served/metrics.js";
 import { type CheckedServerOptions, checkModels, type ServedModel } from "./served/options.js";
 import { Served } from "./served/served.js";
@@ -38,10 +37,10 @@ export class Service {
     return this.#calls.closing;
   }
 
-  /** Counts a request until its answer ends. */
-  begin(request: Request, address: string, route: Route | undefined): Call {
+  /** Counts a request until its answer ends. @param path of its route, as metrics call it */
+  begin(request: Request, address: string, path = "other"): Call {
     const call = new Call(request, networkOf(address));
-    this.#calls.add(call, (status, seconds) => this.#metrics.request(route?.path ?? "other", status, seconds));
+    this.#calls.add(call, (status, seconds) => this.#metrics.request(path, status, seconds));
     return call;
   }
 

@@ -2,8 +2,8 @@
 // not all that is valid can be written, it is a part of it, as docs/assistant.md says.
 
 import type { JsonSchema } from "../../api/api.js";
-import type { Steps } from "../slices.js";
-import { checkSize } from "./errors.js";
+import type { Steps } from "../shared/slices.js";
+import { checkSize } from "./read/errors.js";
 import { Writer } from "./write/writer.js";
 
 /**

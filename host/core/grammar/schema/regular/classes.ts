@@ -1,6 +1,6 @@
 // Classes of characters that regular expressions name (ECMA-262, CharacterClassEscape).
 
-import { ANY_CHARACTER, complement, intersection, normalized, type Range } from "../../ranges.js";
+import { ANY_CHARACTER, complement, intersection, normalized, type Range } from "../../shared/ranges.js";
 
 const DIGITS: Range[] = [[0x30, 0x39]];
 export const WORD: readonly Range[] = [[0x30, 0x39], [0x41, 0x5a], [0x5f, 0x5f], [0x61, 0x7a]]; // biome-ignore format: a table

@@ -1,7 +1,7 @@
 // Patterns as languages. Lookaround and anchors are read from the outside in; what stands in a repetition has to do without.
 
-import { ANY_CHARACTER, type Range } from "../../ranges.js";
-import { badSchema } from "../errors.js";
+import { ANY_CHARACTER, type Range } from "../../shared/ranges.js";
+import { badSchema } from "../read/errors.js";
 import { ANY_TEXT, determinize, intersect, type Language, subtract } from "./language.js";
 import { Nfa } from "./nfa.js";
 import { type Expression, parsePattern } from "./pattern.js";

@@ -1,7 +1,7 @@
 // Regular languages of texts as deterministic automata over code points, and their algebra.
 
-import { ANY_CHARACTER, type Range } from "../../ranges.js";
-import { badSchema } from "../errors.js";
+import { ANY_CHARACTER, type Range } from "../../shared/ranges.js";
+import { badSchema } from "../read/errors.js";
 import { WORD } from "./classes.js";
 import type { Assertion, Nfa } from "./nfa.js";
 

@@ -1,7 +1,7 @@
 // Expressions as nondeterministic automata over code points.
 
-import type { Range } from "../../ranges.js";
-import { badSchema } from "../errors.js";
+import type { Range } from "../../shared/ranges.js";
+import { badSchema } from "../read/errors.js";
 import type { Expression } from "./pattern.js";
 
 /** What must hold where a state is passed. */

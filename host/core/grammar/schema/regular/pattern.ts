@@ -1,7 +1,7 @@
 // Regular expressions as JavaScript writes them (ECMA-262, Patterns), without references back.
 
-import { complement, normalized, type Range } from "../../ranges.js";
-import { badSchema } from "../errors.js";
+import { complement, normalized, type Range } from "../../shared/ranges.js";
+import { badSchema } from "../read/errors.js";
 import { CLASSES, NO_LINE_END, unicodeProperty } from "./classes.js";
 
 /** What a pattern is made of. */

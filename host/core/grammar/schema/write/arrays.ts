@@ -1,27 +1,19 @@
 // Arrays and tuples.
 
-import type { Cell } from "../cell.js";
-import { itemNodes } from "../validity.js";
-import { countedArray } from "./counted_arrays.js";
+import type { Cell } from "../read/node.js";
+import type { Context } from "./context.js";
+import { countedArray, type Places } from "./counted_arrays.js";
 import { repeat } from "./gbnf_text.js";
 import { COMMA } from "./rules.js";
-import type { Writer } from "./writer.js";
-
-/** What may stand at each place of an array. */
-export interface Places {
-  /** Places that differ from those behind them. */
-  prefix: number;
-  min: number;
-  max: number;
-}
+import { itemNodes } from "./validity.js";
 
 /** Undefined when there is no such array. */
-export function arrayGrammar(cell: Cell, path: string, writer: Writer): string | undefined {
+export function arrayGrammar(cell: Cell, path: string, context: Context): string | undefined {
   const places = placesOf(cell);
   const counts = (cell.contains ?? []).filter(({ min, max }) => min > 0 || max < Number.POSITIVE_INFINITY);
   const isUnique = cell.uniqueItems === true && places.max > 1;
-  if (counts.length > 0 || isUnique) return countedArray(cell, counts, isUnique, places, path, writer);
-  return simpleArray(cell, places, path, writer);
+  if (counts.length > 0 || isUnique) return countedArray(cell, counts, isUnique, places, path, context);
+  return simpleArray(cell, places, path, context);
 }
 
 function placesOf({ items = [], contains = [], minItems: min = 0, maxItems = Number.POSITIVE_INFINITY }: Cell): Places {
@@ -37,17 +29,17 @@ function simpleArray(
   { items = [] }: Cell,
   { prefix, min, max }: Places,
   path: string,
-  writer: Writer,
+  context: Context,
 ): string | undefined {
-  const { rules } = writer;
+  const { rules } = context;
   let most = max;
   const first: string[] = [];
   for (let place = 0; place < Math.min(prefix, most); place++) {
-    const grammar = writer.write(itemNodes(items, place), `${path}/prefixItems/${place}`);
+    const grammar = context.write(itemNodes(items, place), `${path}/prefixItems/${place}`);
     if (grammar === undefined) most = place;
     else first.push(grammar);
   }
-  const other = most > first.length ? writer.write(itemNodes(items, prefix), `${path}/items`) : undefined;
+  const other = most > first.length ? context.write(itemNodes(items, prefix), `${path}/items`) : undefined;
   if (other === undefined) most = Math.min(most, first.length);
   if (min > most) return undefined;
   // From the end: what follows when something stands before it, and when nothing does.

@@ -1,15 +1,13 @@
 // Arrays in which items of some kind are counted (contains), or may not come twice (uniqueItems): a rule for each place and what has
 // come before it.
 
-import type { Cell, ContainsFact } from "../cell.js";
-import { badSchema } from "../errors.js";
-import type { SchemaNode } from "../reader.js";
-import { BOOLEAN, canonical, NULL } from "../types.js";
-import { itemNodes } from "../validity.js";
-import type { Places } from "./arrays.js";
+import { badSchema } from "../read/errors.js";
+import type { Cell, ContainsFact, SchemaNode } from "../read/node.js";
+import { BOOLEAN, canonical, NULL } from "../read/types.js";
+import type { Context } from "./context.js";
 import { choice, literal } from "./gbnf_text.js";
 import { COMMA } from "./rules.js";
-import type { Writer } from "./writer.js";
+import { itemNodes } from "./validity.js";
 
 const MAX_STATES = 5000;
 const MAX_ITEMS = 20_000;
@@ -17,6 +15,14 @@ const MAX_CONTAINS = 4;
 /** Values of which any order may come; of more, they come in the order of the schema. */
 const MAX_SHUFFLED = 8;
 const MAX_VALUES = 200;
+
+/** What may stand at each place of an array. */
+export interface Places {
+  /** Places that differ from those behind them. */
+  prefix: number;
+  min: number;
+  max: number;
+}
 
 /** What has come: items, of each kind that is counted so many, and of the values that may come once these. */
 interface State {
@@ -37,13 +43,13 @@ export function countedArray(
   isUnique: boolean,
   places: Places,
   path: string,
-  writer: Writer,
+  context: Context,
 ): string | undefined {
   if (contains.length > MAX_CONTAINS)
     throw badSchema(`${path}/contains`, `more than ${MAX_CONTAINS} schemas`, contains.length);
   const after = isUnique
-    ? uniqueItems(cell, contains, places, path, writer)
-    : countedItems(cell, contains, places, path, writer);
+    ? uniqueItems(cell, contains, places, path, context)
+    : countedItems(cell, contains, places, path, context);
   const ends = ({ place, counts }: State) =>
     place >= places.min && counts.every((count, i) => count >= contains[i]!.min);
   const start: State = { place: 0, counts: contains.map(() => 0), used: 0 };
@@ -54,7 +60,7 @@ export function countedArray(
     let name = names.get(key);
     if (name === undefined) {
       if (names.size >= MAX_STATES) throw badSchema(path, `an array of more than ${MAX_STATES} states`, names.size);
-      name = writer.rules.reserve();
+      name = context.rules.reserve();
       names.set(key, name);
       open.push(state);
     }
@@ -69,7 +75,7 @@ export function countedArray(
     const comma = state.place > 0 ? `${COMMA} ` : "";
     const ways = items.map(({ grammar, next }) => `${comma}${grammar} ${nameOf(next)}`);
     const name = nameOf(state);
-    writer.rules.define(name, choice([...ways, ends(state) ? '""' : undefined]) ?? `"x" ${name}`);
+    context.rules.define(name, choice([...ways, ends(state) ? '""' : undefined]) ?? `"x" ${name}`);
   }
   return `"[" ${first} "]"`;
 }
@@ -92,7 +98,7 @@ function countedItems(
   contains: readonly ContainsFact[],
   places: Places,
   path: string,
-  writer: Writer,
+  context: Context,
 ) {
   const last = lastPlace(places);
   const kinds = Array.from({ length: 2 ** contains.length }, (_, bits) => (kind: number) => ((bits >> kind) & 1) === 1);
@@ -106,29 +112,29 @@ function countedItems(
       if (!next || isIdle) return [];
       const asked = contains.flatMap(({ schema, max }, kind): SchemaNode[] => {
         if (matched(kind)) return [schema];
-        return max < Number.POSITIVE_INFINITY ? [writer.reader.not(schema)] : [];
+        return max < Number.POSITIVE_INFINITY ? [context.reader.not(schema)] : [];
       });
-      const grammar = writer.write([...itemNodes(items, place), ...asked], `${path}/contains`);
+      const grammar = context.write([...itemNodes(items, place), ...asked], `${path}/contains`);
       if (grammar === undefined) return [];
       return [{ grammar, next: { place: Math.min(place + 1, last), counts: next, used: 0 } }];
     });
 }
 
-function uniqueItems(cell: Cell, contains: readonly ContainsFact[], places: Places, path: string, writer: Writer) {
+function uniqueItems(cell: Cell, contains: readonly ContainsFact[], places: Places, path: string, context: Context) {
   const { items = [] } = cell;
   const last = lastPlace(places);
   const listed = Array.from({ length: places.prefix + (places.max > places.prefix ? 1 : 0) }, (_, place) =>
-    finiteValues(itemNodes(items, place), `${path}/uniqueItems`, writer),
+    finiteValues(itemNodes(items, place), `${path}/uniqueItems`, context),
   );
   const universe = [...new Map(listed.flat().map((value) => [canonical(value), value])).values()];
   if (universe.length > MAX_VALUES)
     throw badSchema(`${path}/uniqueItems`, `more than ${MAX_VALUES} values`, universe.length);
   const isShuffled = universe.length <= MAX_SHUFFLED;
-  const kindsOf = universe.map((value) => contains.map(({ schema }) => kindOf(value, schema, writer)));
+  const kindsOf = universe.map((value) => contains.map(({ schema }) => kindOf(value, schema, context)));
   return ({ place, counts, used }: State): Item[] =>
     universe.flatMap((value, i): Item[] => {
       const isFree = isShuffled ? ((used >> i) & 1) === 0 : i >= used;
-      if (!isFree || !writer.validity.isValid(value, itemNodes(items, place))) return [];
+      if (!isFree || !context.validity.isValid(value, itemNodes(items, place))) return [];
       const kinds = kindsOf[i]!;
       const next = kinds.includes(undefined) ? undefined : counted(contains, counts, (kind) => kinds[kind] === true);
       if (!next) return [];
@@ -138,15 +144,15 @@ function uniqueItems(cell: Cell, contains: readonly ContainsFact[], places: Plac
 }
 
 /** Whether a value is valid; undefined: that is not sure. */
-function kindOf(value: unknown, schema: SchemaNode, writer: Writer): boolean | undefined {
-  if (writer.validity.isValid(value, [schema])) return true;
-  return writer.validity.isValid(value, [writer.reader.not(schema)]) ? false : undefined;
+function kindOf(value: unknown, schema: SchemaNode, context: Context): boolean | undefined {
+  if (context.validity.isValid(value, [schema])) return true;
+  return context.validity.isValid(value, [context.reader.not(schema)]) ? false : undefined;
 }
 
 /** All values that are valid. @throws ZagreusError BAD_SCHEMA where they are not listed */
-function finiteValues(nodes: readonly SchemaNode[], path: string, writer: Writer): unknown[] {
-  return writer.ways.ofAll(nodes).flatMap((cell) => {
-    if (cell.values) return cell.values.filter((value) => writer.validity.isOf(value, cell, path));
+function finiteValues(nodes: readonly SchemaNode[], path: string, context: Context): unknown[] {
+  return context.ways.ofAll(nodes).flatMap((cell) => {
+    if (cell.values) return cell.values.filter((value) => context.validity.isOf(value, cell, path));
     if ((cell.types & ~(NULL | BOOLEAN)) === 0)
       return [...(cell.types & BOOLEAN ? [true, false] : []), ...(cell.types & NULL ? [null] : [])];
     throw badSchema(path, "different items can be guaranteed only of listed values");

@@ -1,6 +1,6 @@
 // GBNF as text.
 
-import { intersection, type Range } from "../../ranges.js";
+import { intersection, type Range } from "../../shared/ranges.js";
 
 /** A literal. */
 export function literal(text: string): string {

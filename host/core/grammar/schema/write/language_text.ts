@@ -1,15 +1,23 @@
 // Texts of a regular language, as they stand between the quotes of a JSON string: a rule for each state that several lead to.
 
-import { ANY_CHARACTER, type Range } from "../../ranges.js";
+import { ANY_CHARACTER, type Range } from "../../shared/ranges.js";
 import type { Edge, Language } from "../regular/language.js";
 import type { Expression } from "../regular/pattern.js";
 import { choice, jsonChar, repeat } from "./gbnf_text.js";
-import type { Rules } from "./rules.js";
+
+/** Where rules are written. */
+interface RuleBook {
+  /** A new name for a rule that is going to be defined. */
+  reserve(): string;
+  define(name: string, body: string): void;
+  /** The name of a rule with this body. */
+  rule(body: string): string;
+}
 
 /** States in one rule behind each other. */
 const MAX_INLINE = 20;
 
-export function languageText({ edges, accepts }: Language, rules: Rules): string {
+export function languageText({ edges, accepts }: Language, rules: RuleBook): string {
   const entered = edges.map(() => 0);
   edges.forEach((list) => {
     for (const to of targetsOf(list)) entered[to]!++;
@@ -45,7 +53,7 @@ export function languageText({ edges, accepts }: Language, rules: Rules): string
 }
 
 const targetsOf = (list: readonly Edge[]): Set<number> => new Set(list.map(({ to }) => to));
-const charOf = (list: readonly Edge[], rules: Rules): string =>
+const charOf = (list: readonly Edge[], rules: RuleBook): string =>
   charText(
     list.map(({ first, last }): Range => [first, last]),
     rules,
@@ -54,7 +62,7 @@ const charOf = (list: readonly Edge[], rules: Rules): string =>
 /** Characters of a class that is written out; larger ones have a rule, as each takes many states. */
 const MAX_CLASS = 400;
 
-function charText(ranges: readonly Range[], rules: Rules): string | undefined {
+function charText(ranges: readonly Range[], rules: RuleBook): string | undefined {
   const char = jsonChar(ranges);
   return char !== undefined && char.length > MAX_CLASS ? rules.rule(char) : char;
 }
@@ -69,13 +77,13 @@ export interface Text {
 }
 
 /** The texts in which an expression is found, as one grammar; undefined where it takes a language to say it. */
-export function plainText(expression: Expression, rules: Rules): Text | undefined {
+export function plainText(expression: Expression, rules: RuleBook): Text | undefined {
   const options = expression.type === "choice" ? expression.options : [expression];
   const texts = options.map((option) => searched(option, rules));
   return texts.every((text) => text !== undefined) ? either(texts) : undefined;
 }
 
-function searched(expression: Expression, rules: Rules): Text | undefined {
+function searched(expression: Expression, rules: RuleBook): Text | undefined {
   const parts = expression.type === "sequence" ? expression.parts : [expression];
   const [fromStart, toEnd] = [parts[0]?.type === "start", parts.at(-1)?.type === "end"];
   const middle = parts.slice(fromStart ? 1 : 0, toEnd ? -1 : undefined);
@@ -86,7 +94,7 @@ function searched(expression: Expression, rules: Rules): Text | undefined {
   return { grammar, min: text.min, max: Number.POSITIVE_INFINITY };
 }
 
-function textOf(expression: Expression, rules: Rules): Text | undefined {
+function textOf(expression: Expression, rules: RuleBook): Text | undefined {
   switch (expression.type) {
     case "chars": {
       const grammar = charText(expression.ranges, rules);

@@ -1,8 +1,8 @@
 // Numbers of a range. They have at most 15 significant digits, or are safe integers, so that what they are read as is what they
 // say; those without bounds have as many on either side of the point.
 
-import type { Bound, Cell } from "../cell.js";
-import { INTEGER, NUMBER } from "../types.js";
+import type { Bound, Cell } from "../read/node.js";
+import { INTEGER, NUMBER } from "../read/types.js";
 import { digitsBetween } from "./digits.js";
 import { choice, literal } from "./gbnf_text.js";
 

@@ -1,12 +1,12 @@
 // Objects: properties that are spoken of come in the order of the schema, others behind them.
 
-import type { Cell } from "../cell.js";
-import { badSchema } from "../errors.js";
-import { escaped } from "../references.js";
+import { badSchema } from "../read/errors.js";
+import type { Cell } from "../read/node.js";
+import { escaped } from "../read/references.js";
+import type { Context } from "./context.js";
 import { choice, literal, repeat } from "./gbnf_text.js";
 import { differentMembers, listedNames, otherMember } from "./other_members.js";
 import { COMMA, SPACE } from "./rules.js";
-import type { Writer } from "./writer.js";
 
 interface Member {
   grammar: string;
@@ -24,27 +24,27 @@ interface Others {
 const MAX_COUNTED = 20_000;
 
 /** Undefined when there is no such object. */
-export function objectGrammar(cell: Cell, path: string, writer: Writer): string | undefined {
-  const declared = declaredMembers(cell, path, writer);
+export function objectGrammar(cell: Cell, path: string, context: Context): string | undefined {
+  const declared = declaredMembers(cell, path, context);
   if (!declared) return undefined;
   const { minProperties: min = 0, maxProperties: max = Number.POSITIVE_INFINITY } = cell;
-  const other = otherMember(cell, min > declared.length, path, writer);
+  const other = otherMember(cell, min > declared.length, path, context);
   const forced = Math.max(min - declared.filter(({ required }) => required).length, 0);
-  const others = { any: other, different: other && forced > 1 ? differentMembers(cell, forced, path, writer) : [] };
-  const members = chain(declared, others, { min, max }, path, writer);
+  const others = { any: other, different: other && forced > 1 ? differentMembers(cell, forced, path, context) : [] };
+  const members = chain(declared, others, { min, max }, path, context);
   return members && `"{" ${members} "}"`;
 }
 
 /** Undefined when one that is required cannot be. */
-function declaredMembers(cell: Cell, path: string, writer: Writer): Member[] | undefined {
+function declaredMembers(cell: Cell, path: string, context: Context): Member[] | undefined {
   const required = new Set(cell.required);
   const found: Member[] = [];
-  for (const name of memberNames(cell, writer)) {
+  for (const name of memberNames(cell, context)) {
     const where = `${path}/properties/${escaped(name)}`;
-    const grammar = writer.write(writer.validity.propertyNodes(cell, name), where);
+    const grammar = context.write(context.validity.propertyNodes(cell, name), where);
     if (grammar !== undefined) {
       const member = `${literal(`${JSON.stringify(name)}:`)} ${SPACE} ${grammar}`;
-      found.push({ grammar: writer.rules.rule(member), required: required.has(name) });
+      found.push({ grammar: context.rules.rule(member), required: required.has(name) });
     } else if (required.has(name)) return undefined;
     required.delete(name);
   }
@@ -52,11 +52,11 @@ function declaredMembers(cell: Cell, path: string, writer: Writer): Member[] | u
 }
 
 /** Names that are spoken of, those that are required, and those that propertyNames lists; without what that does not allow. */
-function memberNames(cell: Cell, writer: Writer): string[] {
+function memberNames(cell: Cell, context: Context): string[] {
   const { properties = [], required = [], propertyNames = [] } = cell;
   const names = [...properties.flatMap(({ name, hidden }) => (hidden ? [] : [name])), ...required];
-  const all = new Set([...names, ...(listedNames(cell, writer) ?? [])]);
-  return [...all].filter((name) => writer.validity.isValid(name, propertyNames));
+  const all = new Set([...names, ...(listedNames(cell, context) ?? [])]);
+  return [...all].filter((name) => context.validity.isValid(name, propertyNames));
 }
 
 /**
@@ -68,7 +68,7 @@ function chain(
   other: Others,
   { min, max }: { min: number; max: number },
   path: string,
-  { rules }: Writer,
+  { rules }: Context,
 ): string | undefined {
   // Beyond this, how many there are makes no difference.
   const enough = max < Number.POSITIVE_INFINITY ? Math.min(max, members.length + 1) : Math.max(min, 1);

@@ -1,15 +1,14 @@
 // Properties whose names nobody spells out: those that match patterns, and all others.
 
-import type { Cell } from "../cell.js";
-import { badSchema } from "../errors.js";
-import type { SchemaNode } from "../reader.js";
+import { badSchema } from "../read/errors.js";
+import type { Cell, SchemaNode } from "../read/node.js";
+import { STRING } from "../read/types.js";
 import { union } from "../regular/index.js";
 import { intersect, isEmpty, type Language, listed, subtract } from "../regular/language.js";
-import { STRING } from "../types.js";
+import type { Context } from "./context.js";
 import { choice } from "./gbnf_text.js";
 import { otherNames, SPACE } from "./rules.js";
 import { stringLanguage } from "./strings.js";
-import type { Writer } from "./writer.js";
 
 const MAX_PATTERNS = 8;
 const MAX_CLASSES = 32;
@@ -23,7 +22,7 @@ interface NameClass {
 const LETTERS = 26;
 
 /** As many properties as are wanted, of different names: each begins with letters of its own. */
-export function differentMembers(cell: Cell, count: number, path: string, writer: Writer): string[] {
+export function differentMembers(cell: Cell, count: number, path: string, context: Context): string[] {
   if (count > LETTERS)
     throw badSchema(
       `${path}/minProperties`,
@@ -32,8 +31,8 @@ export function differentMembers(cell: Cell, count: number, path: string, writer
     );
   const letter = (i: number) => String.fromCharCode(0x61 + Math.floor((i * LETTERS) / count));
   return Array.from({ length: count }, (_, i) => {
-    const begun = writer.languages.of(`^[${letter(i)}-${String.fromCharCode(letter(i + 1).charCodeAt(0) - 1)}]`, path);
-    return otherMember(cell, true, path, writer, begun);
+    const begun = context.languages.of(`^[${letter(i)}-${String.fromCharCode(letter(i + 1).charCodeAt(0) - 1)}]`, path);
+    return otherMember(cell, true, path, context, begun);
   }).filter((member) => member !== undefined);
 }
 
@@ -46,10 +45,10 @@ export function otherMember(
   cell: Cell,
   wanted: boolean,
   path: string,
-  writer: Writer,
+  context: Context,
   within?: Language,
 ): string | undefined {
-  if (listedNames(cell, writer)) return undefined;
+  if (listedNames(cell, context)) return undefined;
   const { properties = [], patternProperties = [], others = [], required = [], propertyNames = [] } = cell;
   const isDeclared = properties.some(({ hidden }) => !hidden) || cell.seenNames !== undefined;
   // Where properties are declared, others come only if the schema speaks of them, or cannot do without.
@@ -57,13 +56,16 @@ export function otherMember(
   if (!isOpen && patternProperties.length === 0) return undefined;
   const taken = [...properties.map(({ name }) => name), ...required, ...others.flatMap(({ names }) => names)];
   const isSimple = !within && taken.length + patternProperties.length + propertyNames.length === 0;
-  const members = nameClasses(cell, [...new Set(taken)], path, writer, within).map(({ language, matched }) => {
+  const members = nameClasses(cell, [...new Set(taken)], path, context, within).map(({ language, matched }) => {
     const asked = askedOf(cell, matched);
     if (matched.length === 0 && !isOpen) return undefined;
-    if (asked.includes(writer.reader.nothing)) return undefined;
-    const key = isSimple ? writer.rules.primitive("key") : writer.rules.text(language);
-    const grammar = writer.write(asked, `${path}/${matched.length > 0 ? "patternProperties" : "additionalProperties"}`);
-    return grammar && writer.rules.rule(`${key} ":" ${SPACE} ${grammar}`);
+    if (asked.includes(context.reader.nothing)) return undefined;
+    const key = isSimple ? context.rules.primitive("key") : context.rules.text(language);
+    const grammar = context.write(
+      asked,
+      `${path}/${matched.length > 0 ? "patternProperties" : "additionalProperties"}`,
+    );
+    return grammar && context.rules.rule(`${key} ":" ${SPACE} ${grammar}`);
   });
   return choice(members);
 }
@@ -73,13 +75,13 @@ function nameClasses(
   cell: Cell,
   taken: readonly string[],
   path: string,
-  writer: Writer,
+  context: Context,
   within?: Language,
 ): NameClass[] {
   const { patternProperties = [], others = [], propertyNames = [] } = cell;
   let names = otherNames(taken, path);
   if (within) names = intersect(names, within, path);
-  if (propertyNames.length > 0) names = intersect(names, nameLanguage(propertyNames, path, writer), path);
+  if (propertyNames.length > 0) names = intersect(names, nameLanguage(propertyNames, path, context), path);
   const patterns = new Set([
     ...patternProperties.map(({ pattern }) => pattern),
     ...others.flatMap(({ patterns }) => patterns),
@@ -88,7 +90,7 @@ function nameClasses(
     throw badSchema(`${path}/patternProperties`, `more than ${MAX_PATTERNS} patterns`, patterns.size);
   let classes: NameClass[] = [{ language: names, matched: [] }];
   for (const pattern of patterns) {
-    const matching = writer.languages.of(pattern, `${path}/patternProperties`);
+    const matching = context.languages.of(pattern, `${path}/patternProperties`);
     classes = classes.flatMap(({ language, matched }) => [
       { language: intersect(language, matching, path), matched: [...matched, pattern] },
       { language: subtract(language, matching, path), matched },
@@ -109,20 +111,20 @@ function askedOf({ patternProperties = [], others = [] }: Cell, matched: readonl
 }
 
 /** The names that propertyNames leaves, if it lists them. */
-export function listedNames({ propertyNames = [], others = [] }: Cell, writer: Writer): string[] | undefined {
-  const ways = writer.ways.ofAll(propertyNames).filter(({ types }) => (types & STRING) !== 0);
+export function listedNames({ propertyNames = [], others = [] }: Cell, context: Context): string[] | undefined {
+  const ways = context.ways.ofAll(propertyNames).filter(({ types }) => (types & STRING) !== 0);
   if (propertyNames.length === 0 || !ways.every(({ values }) => values !== undefined)) return undefined;
-  if (others.some(({ schema }) => schema === writer.reader.nothing)) return [];
+  if (others.some(({ schema }) => schema === context.reader.nothing)) return [];
   const values = ways.flatMap(({ values }) => values!);
   return values.filter((value) => typeof value === "string");
 }
 
-function nameLanguage(nodes: readonly SchemaNode[], path: string, writer: Writer): Language {
-  const ways = writer.ways.ofAll(nodes).filter(({ types }) => (types & STRING) !== 0);
+function nameLanguage(nodes: readonly SchemaNode[], path: string, context: Context): Language {
+  const ways = context.ways.ofAll(nodes).filter(({ types }) => (types & STRING) !== 0);
   const languages = ways.map((cell) => {
     const texts = cell.values?.filter((value) => typeof value === "string");
-    if (!texts) return stringLanguage(cell, `${path}/propertyNames`, writer.languages);
-    return listed(texts.filter((text) => writer.validity.isOf(text, cell, path)));
+    if (!texts) return stringLanguage(cell, `${path}/propertyNames`, context.languages);
+    return listed(texts.filter((text) => context.validity.isOf(text, cell, path)));
   });
   return languages.reduce((a, b) => union(a, b, path), listed([]));
 }

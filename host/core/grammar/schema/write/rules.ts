@@ -1,7 +1,7 @@
 // The rules of a grammar that is being written.
 
-import { ANY_CHARACTER } from "../../ranges.js";
-import { badSchema, MAX_RULE_TEXT } from "../errors.js";
+import { ANY_CHARACTER } from "../../shared/ranges.js";
+import { badSchema, MAX_RULE_TEXT } from "../read/errors.js";
 import { ANY_TEXT, type Language, listed, subtract } from "../regular/language.js";
 import { charClass, plainRanges } from "./gbnf_text.js";
 import { languageText } from "./language_text.js";

@@ -1,6 +1,6 @@
 // Strings: any, of a length, of formats, of patterns, and without those that are excluded.
 
-import type { Cell } from "../cell.js";
+import type { Cell } from "../read/node.js";
 import { patternLanguage } from "../regular/index.js";
 import {
   ANY_TEXT,

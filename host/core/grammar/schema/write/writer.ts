@@ -1,18 +1,19 @@
 // Writes the rules of a schema, one array or object after the other: what is in them waits for its turn, so that nothing recurses.
 
-import type { Steps } from "../../slices.js";
-import { Alternatives, keyOf, natural } from "../alternatives.js";
-import type { Cell } from "../cell.js";
-import { badSchema, MAX_VALUES } from "../errors.js";
-import { Reader, type SchemaNode } from "../reader.js";
-import { ALL_TYPES, ARRAY, BOOLEAN, NULL, NUMBER, OBJECT, STRING } from "../types.js";
-import { Validity } from "../validity.js";
+import type { Steps } from "../../shared/slices.js";
+import { badSchema, MAX_VALUES } from "../read/errors.js";
+import type { Cell, SchemaNode } from "../read/node.js";
+import { Reader } from "../read/reader.js";
+import { ALL_TYPES, ARRAY, BOOLEAN, NULL, NUMBER, OBJECT, STRING } from "../read/types.js";
+import { Alternatives, keyOf, natural } from "../ways/alternatives.js";
 import { arrayGrammar } from "./arrays.js";
+import type { Context } from "./context.js";
 import { choice, literal } from "./gbnf_text.js";
 import { numberGrammar } from "./numbers.js";
 import { objectGrammar } from "./objects.js";
 import { Rules } from "./rules.js";
 import { Languages, stringGrammar } from "./strings.js";
+import { Validity } from "./validity.js";
 
 /** A rule that is still to be written. */
 interface Task {
@@ -21,7 +22,7 @@ interface Task {
   path: string;
 }
 
-export class Writer {
+export class Writer implements Context {
   readonly reader: Reader;
   readonly ways: Alternatives;
   readonly languages = new Languages();

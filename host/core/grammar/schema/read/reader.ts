@@ -1,8 +1,17 @@
 // Reads a schema into nodes whose keywords are known to be what they must be. Equal schemas are one node.
 
-import { type Bound, type Cell, cellOf, type Facts, merge } from "./cell.js";
+import { cellOf, merge } from "./cell.js";
 import { badSchema } from "./errors.js";
 import { count, list, members, number, strings, text } from "./keywords.js";
+import {
+  type Applicators,
+  type Bound,
+  type Cell,
+  type Dependent,
+  type Facts,
+  type Reference,
+  SchemaNode,
+} from "./node.js";
 import { escaped, References } from "./references.js";
 import {
   ALL_TYPES,
@@ -16,47 +25,6 @@ import {
   STRING,
   TYPE_NAMES,
 } from "./types.js";
-
-export class SchemaNode {
-  readonly id: number;
-  /** Where it stands in the document, or the first of those that are equal. */
-  readonly path: string;
-  /** What it says itself; undefined: nothing is valid. */
-  readonly own: Cell | undefined;
-  readonly parts: Applicators;
-
-  constructor(id: number, path: string, own: Cell | undefined, parts: Applicators) {
-    this.id = id;
-    this.path = path;
-    this.own = own;
-    this.parts = parts;
-  }
-}
-
-/** Where a reference leads, and where it stands. */
-interface Reference {
-  pointer: string;
-  path: string;
-}
-
-/** Keywords that apply further schemas to the same value. */
-export interface Applicators {
-  references?: readonly Reference[];
-  allOf?: readonly SchemaNode[];
-  anyOf?: readonly SchemaNode[];
-  oneOf?: readonly SchemaNode[];
-  not?: SchemaNode;
-  condition?: { test: SchemaNode; yes: SchemaNode | undefined; no: SchemaNode | undefined };
-  dependents?: readonly Dependent[];
-  unevaluatedItems?: SchemaNode;
-  unevaluatedProperties?: SchemaNode;
-}
-
-/** What has to hold where a property is there. */
-export interface Dependent {
-  name: string;
-  schema: SchemaNode;
-}
 
 /** A place in the document. */
 interface Place {

@@ -1,11 +1,10 @@
 // Whether values that a schema lists are valid against the rest of it.
 
-import type { Alternatives } from "./alternatives.js";
-import type { Cell, ContainsFact } from "./cell.js";
-import type { SchemaNode } from "./reader.js";
-import { canonical, isObject, NUMBER, STRING, typeOf } from "./types.js";
-import { isNumberOf } from "./write/numbers.js";
-import { isStringOf, type Languages } from "./write/strings.js";
+import type { Cell, ContainsFact, SchemaNode } from "../read/node.js";
+import { canonical, isObject, NUMBER, STRING, typeOf } from "../read/types.js";
+import type { Alternatives } from "../ways/alternatives.js";
+import { isNumberOf } from "./numbers.js";
+import { isStringOf, type Languages } from "./strings.js";
 
 /** What a cell lists, to be found at once. */
 interface Index {

@@ -1,7 +1,7 @@
 // BAD_SCHEMA, and the limits.
 
-import { ZagreusError } from "../../api/errors.js";
-import type { Steps } from "../slices.js";
+import { ZagreusError } from "../../../api/errors.js";
+import type { Steps } from "../../shared/slices.js";
 
 /** Levels of a schema, and of schemas in schemas once references are followed. */
 export const MAX_DEPTH = 64;

@@ -1,12 +1,36 @@
 // What is not valid against a schema: each thing that it asks for can fail. What cannot be said of a text that way is left out.
 
-import type { Alternatives } from "./alternatives.js";
-import { ANY_CELL, type Cell, cellOf, type Facts, merge, unseen } from "./cell.js";
-import type { SchemaNode } from "./reader.js";
-import { ALL_TYPES, ARRAY, BOOLEAN, FRACTION, INTEGER, isObject, NUMBER, OBJECT, STRING, typeOf } from "./types.js";
+import { ANY_CELL, cellOf, merge, unseen } from "../read/cell.js";
+import type { Cell, Facts, SchemaNode } from "../read/node.js";
+import type { Reader } from "../read/reader.js";
+import {
+  ALL_TYPES,
+  ARRAY,
+  BOOLEAN,
+  FRACTION,
+  INTEGER,
+  isObject,
+  NUMBER,
+  OBJECT,
+  STRING,
+  typeOf,
+} from "../read/types.js";
+
+/** What negations need to know of other schemas. */
+export interface Ways {
+  readonly reader: Reader;
+  /** Reasons for which ways were left out, by place. */
+  readonly leftOut: Map<string, string>;
+  /** Ways in which a value is valid, */
+  of(node: SchemaNode): readonly Cell[];
+  /** and in which it is not. */
+  ofNot(node: SchemaNode): readonly Cell[];
+  /** Ways that go together. */
+  both(a: readonly Cell[], b: readonly Cell[], path: string): readonly Cell[];
+}
 
 /** Ways in which a value is not valid against a schema, or at least some of them. */
-export function negations(node: SchemaNode, ways: Alternatives): Cell[] {
+export function negations(node: SchemaNode, ways: Ways): Cell[] {
   const { own, parts } = node;
   if (!own) return [ANY_CELL];
   const found = negatedCell(own, node.path, ways);
@@ -31,15 +55,15 @@ export function negations(node: SchemaNode, ways: Alternatives): Cell[] {
   return found.map(unseen);
 }
 
-function noneOf(nodes: readonly SchemaNode[], ways: Alternatives, path: string): readonly Cell[] {
+function noneOf(nodes: readonly SchemaNode[], ways: Ways, path: string): readonly Cell[] {
   return nodes.reduce<readonly Cell[]>((all, node) => ways.both(all, ways.ofNot(node), path), [ANY_CELL]);
 }
 
-function twoOf(nodes: readonly SchemaNode[], ways: Alternatives, path: string): Cell[] {
+function twoOf(nodes: readonly SchemaNode[], ways: Ways, path: string): Cell[] {
   return nodes.flatMap((a, i) => nodes.slice(0, i).flatMap((b) => ways.both(ways.of(a), ways.of(b), path)));
 }
 
-type Negation<K extends keyof Facts> = (fact: Facts[K], path: string, ways: Alternatives) => Cell[];
+type Negation<K extends keyof Facts> = (fact: Facts[K], path: string, ways: Ways) => Cell[];
 
 /** The one fact of a negation, of values of a type. */
 const only = (type: number, facts: Partial<Facts>): Cell[] => [cellOf(type, facts)];
@@ -90,12 +114,12 @@ const NEGATIONS: { [K in keyof Facts]?: Negation<K> } = {
 
 const atLeast = (schema: SchemaNode, min: number) => ({ schema, min, max: Number.POSITIVE_INFINITY });
 
-function leave(what: string, path: string, ways: Alternatives): Cell[] {
+function leave(what: string, path: string, ways: Ways): Cell[] {
   ways.leftOut.set(path, what);
   return [];
 }
 
-function negatedCell(cell: Cell, path: string, ways: Alternatives): Cell[] {
+function negatedCell(cell: Cell, path: string, ways: Ways): Cell[] {
   const types = ALL_TYPES & ~cell.types;
   // Types that listed values leave out come with the values.
   const found = types !== 0 && !cell.values ? [cellOf(types)] : [];
@@ -103,13 +127,13 @@ function negatedCell(cell: Cell, path: string, ways: Alternatives): Cell[] {
   return found;
 }
 
-function negatedFact<K extends keyof Facts>(key: K, cell: Cell, path: string, ways: Alternatives): Cell[] {
+function negatedFact<K extends keyof Facts>(key: K, cell: Cell, path: string, ways: Ways): Cell[] {
   const fact = cell[key] as Facts[K] | undefined;
   return fact === undefined ? [] : NEGATIONS[key]!(fact, path, ways);
 }
 
 /** All values but these. */
-function otherValues(values: readonly unknown[], path: string, ways: Alternatives): Cell[] {
+function otherValues(values: readonly unknown[], path: string, ways: Ways): Cell[] {
   const listed = values.reduce<number>((types, value) => types | typeOf(value), 0);
   const types = ALL_TYPES & ~listed;
   const found = types !== 0 ? [cellOf(types)] : [];
@@ -149,7 +173,7 @@ function otherNumbers(numbers: readonly number[], apart: number): Cell[] {
 }
 
 /** Arrays, or objects, that differ from one in their size or in a part. */
-function otherStructure(value: unknown, path: string, ways: Alternatives): Cell[] {
+function otherStructure(value: unknown, path: string, ways: Ways): Cell[] {
   const { reader } = ways;
   const facts: Partial<Facts> = Array.isArray(value)
     ? {

@@ -1,11 +1,12 @@
 // The ways in which a value can be valid against a schema, each as facts that have to hold together. A way that is left out makes
 // fewer texts possible, never a wrong one.
 
-import { ANY_CELL, type Cell, cellOf, merge, naturalTypes, unseen } from "./cell.js";
-import { badSchema } from "./errors.js";
-import { negations } from "./negation.js";
-import type { Applicators, Dependent, Reader, SchemaNode } from "./reader.js";
-import { canonical, OBJECT } from "./types.js";
+import { ANY_CELL, cellOf, merge, naturalTypes, unseen } from "../read/cell.js";
+import { badSchema } from "../read/errors.js";
+import type { Applicators, Cell, Dependent, SchemaNode } from "../read/node.js";
+import type { Reader } from "../read/reader.js";
+import { canonical, OBJECT } from "../read/types.js";
+import { negations, type Ways } from "./negation.js";
 
 /** Ways of one schema. */
 const MAX_WAYS = 2000;
@@ -24,7 +25,7 @@ const MAX_LOOKED = 3;
 /** Thrown where a schema is looked at while its own ways are being found. */
 const UNFINISHED = Symbol("unfinished");
 
-export class Alternatives {
+export class Alternatives implements Ways {
   readonly reader: Reader;
   readonly #known = new Map<string, readonly Cell[]>();
   readonly #open = new Set<string>();
