@@ -48,7 +48,7 @@ function locate(source: string | URL, cache: boolean): string {
 export async function openSource(source: PreparedSource, options: LoadOptions): Promise<ByteSource> {
   if ("bytes" in source) return byteSource(source.bytes);
   if ("hub" in source) {
-    const { hubFile } = await import("./hub/client.js");
+    const { hubFile } = await import("./hub_client.js");
     return byteSource(await hubFile(source.hub, source.endpoint, options));
   }
   const open = async ({ href }: URL) => {

@@ -6,13 +6,13 @@ import { Worker } from "node:worker_threads";
 import type { Inspect, Load } from "../core/host/api.js";
 import { createHost } from "../core/host/create_host.js";
 import type { OffloadOptions } from "../core/offload/api.js";
-import { openSource, type Source } from "../node/files/source.js";
+import { openSource, type Source } from "../node/source.js";
 import { workerModelThread, workerThreads } from "../node/threads/worker_threads.js";
 import { cores } from "./cores.js";
 
 export type { OffloadedModel, OffloadedSession, OffloadOptions } from "../core/offload/api.js";
 export * from "../index.js";
-export type { Source } from "../node/files/source.js";
+export type { Source } from "../node/source.js";
 
 /** The model that comes with the package: zagreus-nano, int8. */
 export const bundledModel = new URL("../host/models/zagreus-nano-Q8_0.gguf", import.meta.url);

@@ -18,8 +18,8 @@ import {
 } from "../../quant/write/encode.js";
 import { invalidOption, ZagreusError } from "../core/api/errors.js";
 import { outputPath, writeAtomically } from "./files/output_file.js";
+import { fileAt, readPackageFile } from "./files/package_files.js";
 import { openDirectory } from "./files/random_access.js";
-import { fileAt, readPackageFile } from "./package_files.js";
 
 export interface CheckpointOptions {
   /** Name of the model; by default the directory's or the hub repository's, or what a GGUF file says. */

@@ -3,13 +3,13 @@
 import type { Inspect, Load } from "../core/host/api.js";
 import { createHost } from "../core/host/create_host.js";
 import type { OffloadOptions } from "../core/offload/api.js";
-import type { Source } from "./files/source.js";
-import { fileAt } from "./package_files.js";
+import { fileAt } from "./files/package_files.js";
 import { node } from "./platform.js";
+import type { Source } from "./source.js";
 
 export type { OffloadedModel, OffloadedSession, OffloadOptions } from "../core/offload/api.js";
 export * from "../index.js";
-export type { Source } from "./files/source.js";
+export type { Source } from "./source.js";
 
 /** The model that comes with the package: zagreus-nano, int8. */
 export const bundledModel = fileAt(

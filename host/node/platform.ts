@@ -5,8 +5,8 @@ import { Worker } from "node:worker_threads";
 import type { Build } from "../core/api/api.js";
 import type { Primitives } from "../core/host/create_host.js";
 import type { OffloadOptions } from "../core/offload/api.js";
-import { openSource, type Source } from "./files/source.js";
-import { fileAt, packageFile, readPackageFile, writtenUrlsAreFiles } from "./package_files.js";
+import { fileAt, packageFile, readPackageFile, writtenUrlsAreFiles } from "./files/package_files.js";
+import { openSource, type Source } from "./source.js";
 import { nodeThreads } from "./threads/threads.js";
 import { workerModelThread } from "./threads/worker_threads.js";
 

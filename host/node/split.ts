@@ -7,8 +7,8 @@ import { invalidOption, ZagreusError } from "../core/api/errors.js";
 import { MANIFEST, type Manifest, type Piece, parseManifest } from "../core/load/pieces.js";
 import { readSource } from "../core/load/source.js";
 import { writeAtomically } from "./files/output_file.js";
-import { openSource, type Source } from "./files/source.js";
 import { removeLeftovers } from "./files/temporary.js";
+import { openSource, type Source } from "./source.js";
 
 /** Holds the names of models while they are split. */
 const BEGUN = ".split";

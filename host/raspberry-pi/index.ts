@@ -9,8 +9,8 @@ import { createHost } from "../core/host/create_host.js";
 import type { OffloadOptions } from "../core/offload/api.js";
 import { chooseBuild } from "../core/wasm/builds.js";
 import { MAX_DEFAULT_THREADS } from "../core/wasm/threads.js";
-import type { Source } from "../node/files/source.js";
 import { node } from "../node/platform.js";
+import type { Source } from "../node/source.js";
 import { nodeThreads } from "../node/threads/threads.js";
 import { type Board, readBoard } from "./board.js";
 

@@ -1,6 +1,6 @@
 // Bundled to dist/cli.js: the `zagreus` command, in words that any Node understands, so that an old one can say what is wrong.
 
-import { oldNode } from "../old_node.js";
+import { oldNode } from "../files/old_node.js";
 
 const sentence = oldNode();
 if (sentence) {

@@ -2,7 +2,7 @@
 
 import * as os from "node:os";
 import { Worker } from "node:worker_threads";
-import { packageFile, writtenUrlsAreFiles } from "../package_files.js";
+import { packageFile, writtenUrlsAreFiles } from "../files/package_files.js";
 import { workerThreads } from "./worker_threads.js";
 
 export const nodeThreads = workerThreads(os.availableParallelism?.() ?? 1, (task) => {

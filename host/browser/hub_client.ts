@@ -1,10 +1,10 @@
 // Models of the hub, in the origin private file system. Loaded when one is wanted.
 
-import type { LoadOptions, LoadProgress } from "../../core/api/api.js";
-import { ZagreusError } from "../../core/api/errors.js";
-import { Link } from "../../core/offload/link.js";
-import { isModule, packageFile } from "../package_files.js";
-import { whatFailed } from "../threads.js";
+import type { LoadOptions, LoadProgress } from "../core/api/api.js";
+import { ZagreusError } from "../core/api/errors.js";
+import { Link } from "../core/offload/link.js";
+import { isModule, packageFile } from "./package_files.js";
+import { whatFailed } from "./threads.js";
 
 /**
  * The GGUF file that an id means, downloaded, or made of safetensors, if it is not here yet. A worker does that, and is gone then.

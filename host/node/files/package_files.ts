@@ -6,7 +6,7 @@
 
 import { readFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
-import { ZagreusError } from "../core/api/errors.js";
+import { ZagreusError } from "../../core/api/errors.js";
 import { oldNode } from "./old_node.js";
 
 /** As a variable, which no bundler follows. */

@@ -1,13 +1,13 @@
 // What load() takes in Node: everything the web has, paths, URLs, and models of the hub.
 
-import type { LoadOptions } from "../../core/api/api.js";
-import { ZagreusError } from "../../core/api/errors.js";
-import { checkSignal } from "../../core/engine/pace.js";
-import { isHubId } from "../../core/hub/names.js";
-import { openParts, openUrlParts } from "../../core/load/open_parts.js";
-import { type ByteSource, byteSource, type WebSource } from "../../core/load/source.js";
-import { fetchableUrl } from "../../core/load/url.js";
-import { fileSource } from "./file.js";
+import type { LoadOptions } from "../core/api/api.js";
+import { ZagreusError } from "../core/api/errors.js";
+import { checkSignal } from "../core/engine/pace.js";
+import { isHubId } from "../core/hub/names.js";
+import { openParts, openUrlParts } from "../core/load/open_parts.js";
+import { type ByteSource, byteSource, type WebSource } from "../core/load/source.js";
+import { fetchableUrl } from "../core/load/url.js";
+import { fileSource } from "./files/file.js";
 
 /**
  * A path, a URL (file: or what fetch() takes, also as a string), a model of the hub ("hf:owner/repo[@revision][/file]" or a short
@@ -18,7 +18,7 @@ export type Source = string | URL | WebSource;
 /** @throws ZagreusError SOURCE_FAILED with the cause, INVALID_OPTION; for models of the hub also those of pullGguf() */
 export async function openSource(source: Source, { signal, onProgress, quantize }: LoadOptions): Promise<ByteSource> {
   if (typeof source === "string" && isHubId(source)) {
-    const { hubGguf } = await import("../hub.js");
+    const { hubGguf } = await import("./hub.js");
     return openParts(await hubGguf(source, { signal, onProgress, quantize }), fileSource, signal);
   }
   if (typeof source !== "string" && !(source instanceof URL)) return byteSource(source);
@@ -31,7 +31,7 @@ export async function openSource(source: Source, { signal, onProgress, quantize 
 async function openPlace(place: string | URL, signal: AbortSignal | undefined): Promise<ByteSource> {
   try {
     if (typeof place === "string" || place.protocol === "file:") return await fileSource(place);
-    const { openDownload } = await import("../../core/load/download.js");
+    const { openDownload } = await import("../core/load/download.js");
     return await openDownload(place.href, (headers) => request(place, { headers, signal }), { signal });
   } catch (error) {
     if (error instanceof ZagreusError) throw error;
@@ -51,7 +51,7 @@ async function request(url: URL, init: { headers: Record<string, string>; signal
 }
 
 async function unreadable(place: string | URL, cause: unknown): Promise<ZagreusError> {
-  const { hintFor, proxyHint } = await import("../hint.js");
+  const { hintFor, proxyHint } = await import("./hint.js");
   const hint = place instanceof URL ? proxyHint(place) : await hintFor(place, cause);
   const message = `cannot read "${place}": ${reason(cause)}${hint}`;
   return new ZagreusError("SOURCE_FAILED", message, { field: "source", value: String(place), cause });
