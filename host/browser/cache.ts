@@ -4,6 +4,7 @@
 import type { LoadOptions } from "../core/api/api.js";
 import { aborted, ZagreusError } from "../core/api/errors.js";
 import { byteSource, readSource } from "../core/load/source.js";
+import type { SyncAccessHandle } from "./hub/opfs_files.js";
 import { absoluteUrl, request } from "./request.js";
 
 export interface CachedModel {
@@ -21,15 +22,6 @@ interface CacheRecord {
   version: string | undefined;
   totalBytes: number | undefined;
   complete: boolean;
-}
-
-/** lib.dom.d.ts lacks it: workers only. */
-interface SyncAccessHandle {
-  getSize(): number;
-  truncate(size: number): void;
-  write(bytes: Uint8Array, options: { at: number }): number;
-  flush(): void;
-  close(): void;
 }
 
 const MAGIC = [0x47, 0x47, 0x55, 0x46]; // "GGUF"
@@ -128,7 +120,7 @@ async function download(
   }
 }
 
-interface Answer {
+interface FileResponse {
   chunks: AsyncIterable<Uint8Array>;
   /** Where in the file they start. */
   start: number;
@@ -145,7 +137,7 @@ async function resume(
   had: number,
   record: CacheRecord | undefined,
   signal: AbortSignal | undefined,
-): Promise<Answer> {
+): Promise<FileResponse> {
   const init: RequestInit = { signal: signal ?? null, cache: "no-store" }; // this is the cache
   if (had > 0) {
     const response = await request(url, { ...init, headers: { range: `bytes=${had}-` } });
@@ -164,7 +156,7 @@ async function restOrWhole(
   had: number,
   version: string | undefined,
   signal: AbortSignal | undefined,
-): Promise<Answer | undefined> {
+): Promise<FileResponse | undefined> {
   const range = /^bytes (\d+)-\d+\/(\d+)$/.exec(response.headers.get("content-range") ?? "");
   const isRest = response.status === 206 && Number(range?.[1]) === had && versionOf(response) === version;
   if (!isRest && response.status !== 200) {
@@ -181,7 +173,7 @@ async function restOrWhole(
   return { ...answer, chunks: chain(first, iterator), ...(isRest ? { totalBytes: Number(range![2]) } : {}) };
 }
 
-function answerOf(response: Response, start: number, signal: AbortSignal | undefined): Answer {
+function answerOf(response: Response, start: number, signal: AbortSignal | undefined): FileResponse {
   const source = byteSource(response);
   const length = Number(response.headers.get("content-length")) || undefined;
   const likelyBytes = response.headers.has("content-encoding") ? undefined : length;

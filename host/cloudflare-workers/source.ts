@@ -2,7 +2,7 @@
 
 import { invalidOption, ZagreusError } from "../core/api/errors.js";
 import { openUrlParts } from "../core/load/open_parts.js";
-import { joinPieces, MANIFEST, parseManifest, type Sha256 } from "../core/load/pieces.js";
+import { joinPieces, MANIFEST, parseManifest, type Sha256Stream } from "../core/load/pieces.js";
 import { type ByteSource, byteSource, type WebSource } from "../core/load/source.js";
 import { largeChunks } from "./stream.js";
 
@@ -83,7 +83,7 @@ interface DigestStream extends WritableStream<Uint8Array> {
 }
 declare const crypto: { DigestStream: new (algorithm: string) => DigestStream };
 
-function sha256(): Sha256 {
+function sha256(): Sha256Stream {
   const stream = new crypto.DigestStream("SHA-256");
   const writer = stream.getWriter();
   return {

@@ -4,14 +4,14 @@
 const CHUNK_BYTES = 4 * 1024 * 1024;
 
 /** What workerd's readers have more than the web's. */
-interface Reader {
+interface ByobReader {
   readAtLeast(least: number, view: Uint8Array): Promise<{ done: boolean; value?: Uint8Array }>;
   cancel(): Promise<void>;
 }
 
 /** A chunk is overwritten when the next one is asked for. Leaving early cancels the stream, even while a read is pending. */
 export function largeChunks(stream: ReadableStream): AsyncIterable<Uint8Array> {
-  const reader = stream.getReader({ mode: "byob" }) as unknown as Reader;
+  const reader = stream.getReader({ mode: "byob" }) as unknown as ByobReader;
   let buffer: ArrayBufferLike = new ArrayBuffer(CHUNK_BYTES);
   return {
     [Symbol.asyncIterator]: () => ({

@@ -21,7 +21,6 @@ import {
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import {
-  type CachedModel,
   type GgufMaker,
   type HubFiles,
   type HubListing,
@@ -37,11 +36,11 @@ import {
   pullGguf,
   pullModel,
   removeCached,
+  type StoredModel,
 } from "../core/hub/index.js";
 import { hasEnded, OWNER, removeLeftovers, temporaryFor } from "./files/temporary.js";
 
 export {
-  type CachedModel,
   type HubListing,
   type HubOptions,
   type HubProgress,
@@ -51,6 +50,7 @@ export {
   parseHubId,
   type QuantizeSettings,
   SHORT_NAMES,
+  type StoredModel,
   suggestName,
 } from "../core/hub/index.js";
 
@@ -95,7 +95,7 @@ export async function hubList(id: string, options?: HubOptions): Promise<HubList
 }
 
 /** The models in the cache. */
-export async function hubCached(): Promise<CachedModel[]> {
+export async function hubCached(): Promise<StoredModel[]> {
   return listCached(await platform());
 }
 

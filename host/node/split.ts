@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { invalidOption, ZagreusError } from "../core/api/errors.js";
-import { MANIFEST, type Manifest, type Piece, parseManifest } from "../core/load/pieces.js";
+import { type FilePiece, MANIFEST, type Manifest, parseManifest } from "../core/load/pieces.js";
 import { readSource } from "../core/load/source.js";
 import { writeAtomically } from "./files/output_file.js";
 import { removeLeftovers } from "./files/temporary.js";
@@ -56,7 +56,7 @@ async function writePieces(
   onBytes: (loadedBytes: number) => void,
 ): Promise<Manifest> {
   const whole = createHash("sha256");
-  const pieces: Piece[] = [];
+  const pieces: FilePiece[] = [];
   let bytes = 0;
   let rest: Uint8Array = new Uint8Array();
   /** The next bytes, at most `max`; none at the end. */

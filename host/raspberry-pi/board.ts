@@ -33,14 +33,14 @@ export function readBoard(read: ReadText): Board {
 }
 
 /** What one control group leaves. */
-interface Limits {
+interface GroupLimits {
   cpus: number | undefined;
   /** Bytes. */
   left: number | undefined;
 }
 
 /** The groups of this process and all above them, each of which limits it; versions 1 and 2, and both at once. */
-function controlGroups(read: ReadText): Limits[] {
+function controlGroups(read: ReadText): GroupLimits[] {
   const memberships = read("/proc/self/cgroup")?.split("\n") ?? [];
   return memberships.flatMap((line) => {
     const [, controllers, path] = /^\d+:([^:]*):(\/.*)$/.exec(line) ?? [];
@@ -64,14 +64,14 @@ function upwards(root: string, path: string): string[] {
   );
 }
 
-function version2(folder: string, read: ReadText): Limits {
+function version2(folder: string, read: ReadText): GroupLimits {
   const [quota, period] = read(`${folder}/cpu.max`)?.split(" ").map(number) ?? [];
   const limit = least([number(read(`${folder}/memory.max`)), number(read(`${folder}/memory.high`))]);
   const cached = number(field(read(`${folder}/memory.stat`), "inactive_file"));
   return { cpus: ratio(quota, period), left: remaining(limit, number(read(`${folder}/memory.current`)), cached) };
 }
 
-function version1(folder: string, read: ReadText): Limits {
+function version1(folder: string, read: ReadText): GroupLimits {
   const quota = number(read(`${folder}/cpu.cfs_quota_us`)); // -1: none
   const limit = number(read(`${folder}/memory.limit_in_bytes`)); // about 2^63: none
   const cached = number(field(read(`${folder}/memory.stat`), "total_inactive_file"));

@@ -19,7 +19,7 @@ import { type Quantizer, type RoundedRows, typeBytes } from "../round/quantizer.
 import { plainRounding, type Rounding, readRows } from "../round/rounding.js";
 import { learnCentres, nearestCentre, sampleRows } from "./clusters.js";
 import { Compensator } from "./compensator.js";
-import { type Batch, CalibrationModel } from "./model.js";
+import { type CalibrationBatch, CalibrationModel } from "./model.js";
 
 /** Parts of a second moment's mean diagonal that are added to its diagonal, because the text is only a sample. */
 const DAMPING = 0.1;
@@ -67,7 +67,7 @@ interface Stage {
   /** Whether their outputs are added to the residual stream. */
   addsTo: boolean;
   /** Their inputs; where these come after the residual stream has changed, it keeps the change. */
-  read(model: CalibrationModel, layer: number, batch: Batch): Float32Array;
+  read(model: CalibrationModel, layer: number, batch: CalibrationBatch): Float32Array;
 }
 
 /** A layer's matrices by where they read, in the order of the data. */
@@ -99,16 +99,16 @@ const STAGES: Stage[] = [
 ];
 
 /** A model and what it makes of the text. */
-interface Stream {
+interface ModelStream {
   model: CalibrationModel;
-  batches: Batch[];
+  batches: CalibrationBatch[];
 }
 
 class Calibration {
   private readonly tensors: Map<string, SourceTensor>;
   private readonly compensator: Compensator;
   private readonly pace: Pace;
-  private readonly streams: readonly Stream[];
+  private readonly streams: readonly ModelStream[];
   private doneBytes = 0;
   private nextLayer = 0;
   /** Of the layer that is being written. */
@@ -116,9 +116,9 @@ class Calibration {
 
   private constructor(
     /** Its matrices are replaced as they are rounded. */
-    private readonly actual: Stream,
+    private readonly actual: ModelStream,
     /** As published. */
-    private readonly wanted: Stream,
+    private readonly wanted: ModelStream,
     checkpoint: Checkpoint,
     private readonly options: CalibrationOptions,
   ) {
@@ -156,7 +156,7 @@ class Calibration {
       const outputs = addsTo ? this.actual.model.hidden : 0;
       compensator.begin(this.actual.model.width(site), 1, outputs);
       await this.pass((i) => {
-        const [actual, wanted] = streams.map(({ batches }) => batches[i]!) as [Batch, Batch];
+        const [actual, wanted] = streams.map(({ batches }) => batches[i]!) as [CalibrationBatch, CalibrationBatch];
         const missing = wanted.residual.map((value, at) => value - actual.residual[at]!);
         const [inputs, wantedInputs] = streams.map(({ model, batches }) => stage.read(model, layer, batches[i]!));
         compensator.add(inputs!);

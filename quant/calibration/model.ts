@@ -28,7 +28,7 @@ import { encodeGguf } from "../write/encode.js";
 const WINDOW = 512; // tokens of a run at most
 
 /** Token ids of at most MAX_BATCH neighbours and the residual stream at them, f32[count][hidden]. */
-export interface Batch {
+export interface CalibrationBatch {
   tokens: readonly number[];
   /** Of the first token, in its run. */
   position: number;
@@ -83,11 +83,11 @@ export class CalibrationModel {
    * The text's first `most` tokens, in runs that begin with bos where the model has one. Residual streams are still
    * zero.
    */
-  batches(text: string | Uint8Array, most: number): Batch[] {
+  batches(text: string | Uint8Array, most: number): CalibrationBatch[] {
     const bos = this.exports.info(INFO_BOS);
     const tokens = encode(this.core, text, false).slice(0, most);
     const start = bos >= 0 ? [bos] : [];
-    const batches: Batch[] = [];
+    const batches: CalibrationBatch[] = [];
     for (let at = 0; at < tokens.length; at += WINDOW - start.length) {
       const run = [...start, ...tokens.slice(at, at + WINDOW - start.length)];
       for (let position = 0; position < run.length; position += MAX_BATCH) {
@@ -99,7 +99,7 @@ export class CalibrationModel {
   }
 
   /** Sets a batch's residual stream to its tokens' embeddings. */
-  embed({ tokens, residual }: Batch): void {
+  embed({ tokens, residual }: CalibrationBatch): void {
     this.core.words(this.exports.batch(), tokens.length).set(tokens);
     this.exports.embed(tokens.length);
     residual.set(this.core.floats(this.exports.residual(), residual.length));
@@ -109,7 +109,13 @@ export class CalibrationModel {
    * Runs half a layer, STEP_*, on a batch whose predecessors in its run have been through it; gives what matrices at
    * `site` read there.
    */
-  run(step: number, layer: number, { tokens, position, residual }: Batch, site: number, keep: boolean): Float32Array {
+  run(
+    step: number,
+    layer: number,
+    { tokens, position, residual }: CalibrationBatch,
+    site: number,
+    keep: boolean,
+  ): Float32Array {
     const stream = this.core.floats(this.exports.residual(), residual.length);
     stream.set(residual);
     this.exports.runStep(step, layer, tokens.length, position);
@@ -118,7 +124,7 @@ export class CalibrationModel {
   }
 
   /** What matrices at `site` read of a batch's residual stream. Valid until the next call. */
-  input(site: number, layer: number, { tokens, residual }: Batch): Float32Array {
+  input(site: number, layer: number, { tokens, residual }: CalibrationBatch): Float32Array {
     this.core.floats(this.exports.residual(), residual.length).set(residual);
     return this.read(site, layer, tokens.length);
   }
@@ -127,14 +133,14 @@ export class CalibrationModel {
    * Runs a batch, whose predecessors in its run have been, through the whole model; gives what the LM head reads,
    * f32[count][hidden].
    */
-  forward({ tokens, position }: Batch): Float32Array {
+  forward({ tokens, position }: CalibrationBatch): Float32Array {
     this.core.words(this.exports.batch(), tokens.length).set(tokens);
     this.core.check(this.exports.forward(tokens.length, position));
     return this.read(SITE_HEAD, 0, tokens.length).slice();
   }
 
   /** The logits of each token of a batch that forward() has just run; each is valid until the next is asked for. */
-  *logits({ tokens }: Batch): Generator<Float32Array> {
+  *logits({ tokens }: CalibrationBatch): Generator<Float32Array> {
     for (let first = 0; first < tokens.length; first += LOGIT_ROWS) {
       const count = Math.min(LOGIT_ROWS, tokens.length - first);
       const address = this.exports.logits(first, count);

@@ -24,8 +24,8 @@ import {
   checkVersion,
   openParameter,
   type Parameter,
-  type Part,
   partsByParameter,
+  type Shard,
   unexpectedPart,
   WEIGHTS,
 } from "./nanotron_parameter.js";
@@ -132,28 +132,28 @@ function noTokenizer(training: Fields | undefined): ZagreusError {
 // Weights
 
 /** Where a tensor's rows are. */
-interface Place {
+interface RowRange {
   parameter: string;
   /** Of the whole parameter. */
   rows: number;
   firstRow: number;
 }
 
-function place({ name, rows }: TensorShape, { heads, kvHeads, headSize, intermediate }: LlamaConfig): Place {
+function place({ name, rows }: TensorShape, { heads, kvHeads, headSize, intermediate }: LlamaConfig): RowRange {
   const [, layer, tensor] = /^(?:blk\.(\d+)\.)?(\w+)\.weight$/.exec(name)!;
   const block = `decoder.${layer}.pp_block.`;
-  const whole = (module: string): Place => ({ parameter: `${module}.weight`, rows, firstRow: 0 });
-  const qkv = (firstHead: number): Place => ({
+  const whole = (module: string): RowRange => ({ parameter: `${module}.weight`, rows, firstRow: 0 });
+  const qkv = (firstHead: number): RowRange => ({
     parameter: `${block}attn.qkv_proj.weight`,
     rows: (heads + 2 * kvHeads) * headSize,
     firstRow: firstHead * headSize,
   });
-  const gateUp = (firstRow: number): Place => ({
+  const gateUp = (firstRow: number): RowRange => ({
     parameter: `${block}mlp.gate_up_proj.weight`,
     rows: 2 * intermediate,
     firstRow,
   });
-  const places: Record<string, Place> = {
+  const places: Record<string, RowRange> = {
     token_embd: whole("token_position_embeddings.pp_block.token_embedding"),
     output_norm: whole("final_layer_norm.pp_block"),
     output: whole(LM_HEAD),
@@ -175,7 +175,7 @@ async function bind(
   config: LlamaConfig,
   interleaved: boolean,
   directory: Directory,
-  parts: Map<string, Part[]>,
+  parts: Map<string, Shard[]>,
 ): Promise<SourceTensor[]> {
   const opened = new Map<string, Parameter>();
   const tensors: SourceTensor[] = [];

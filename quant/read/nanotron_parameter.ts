@@ -26,7 +26,7 @@ const MAX_SLICES = 64;
 const VERSIONS = ["1.2", "1.3", "1.4", "1.5"];
 
 /** A file: one rank's part, or all of the parameter. */
-export interface Part {
+export interface Shard {
   path: string;
   rank: number;
   ranks: number;
@@ -40,7 +40,7 @@ export interface Parameter {
 }
 
 /** A rectangle of a file that is one of the parameter. */
-interface Piece {
+interface ShardBlock {
   path: string;
   /** Of the file's first element. */
   offset: number;
@@ -73,8 +73,8 @@ export function unexpectedPart(path: string): ZagreusError {
 }
 
 /** Files by parameter, such as "decoder.0.pp_block.attn.o_proj.weight". @throws ZagreusError UNEXPECTED_TENSOR */
-export function partsByParameter(paths: readonly string[]): Map<string, Part[]> {
-  const parameters = new Map<string, Part[]>();
+export function partsByParameter(paths: readonly string[]): Map<string, Shard[]> {
+  const parameters = new Map<string, Shard[]>();
   for (const path of paths) {
     if (!path.startsWith(WEIGHTS)) continue;
     const name = /^(.+\/)model_([a-z]+)(?:_pp-rank-\d+-of-\d+_tp-rank-(\d+)-of-(\d+))?\.safetensors$/.exec(
@@ -99,11 +99,11 @@ export function partsByParameter(paths: readonly string[]): Map<string, Part[]> 
 export async function openParameter(
   directory: Directory,
   name: string,
-  parts: readonly Part[],
+  parts: readonly Shard[],
   shape: readonly number[],
 ): Promise<Parameter> {
   checkRanks(name, parts);
-  const pieces: Piece[] = [];
+  const pieces: ShardBlock[] = [];
   let first: StoredTensor | undefined;
   for (const { path, ranks } of parts) {
     const { tensor, metadata } = await readPart(directory, path);
@@ -127,7 +127,7 @@ export async function openParameter(
 }
 
 /** Every rank has one file. */
-function checkRanks(parameter: string, parts: readonly Part[]): void {
+function checkRanks(parameter: string, parts: readonly Shard[]): void {
   const ranks = parts[0]?.ranks ?? 1;
   const seen = new Set<number>();
   for (const part of parts) {
@@ -153,7 +153,7 @@ async function readPart(directory: Directory, path: string) {
   }
 }
 
-function whole(path: string, { shape, offset }: StoredTensor, expected: readonly number[]): Piece {
+function whole(path: string, { shape, offset }: StoredTensor, expected: readonly number[]): ShardBlock {
   if (shape.join() !== expected.join()) throw badShape(path, `${DATA}.shape`, shape, expected);
   const [rows, columns] = matrix(shape);
   return { path, offset, width: columns, row: 0, column: 0, target: { row: 0, column: 0, rows, columns } };
@@ -164,7 +164,7 @@ function slices(
   { shape, offset }: StoredTensor,
   metadata: ReadonlyMap<string, string>,
   expected: readonly number[],
-): Piece[] {
+): ShardBlock[] {
   checkVersion(path, metadata.get("version"));
   const unsharded = metadata.get("unsharded_shape");
   // NumPy 2 prints its integers as np.int64(320).
@@ -205,7 +205,7 @@ function rectangle(text: string | undefined, shape: readonly number[]): Rectangl
 }
 
 /** The pieces are the parameter: none of it twice, and all of it. */
-function checkCover(parameter: string, pieces: readonly Piece[], shape: readonly number[]): void {
+function checkCover(parameter: string, pieces: readonly ShardBlock[], shape: readonly number[]): void {
   const [rows, columns] = matrix(shape);
   let area = 0;
   for (const [i, { path, target }] of pieces.entries()) {
@@ -232,7 +232,7 @@ function overlap(a: Rectangle, b: Rectangle): boolean {
 /** Copies what `piece` has of the parameter's rows from `row` on, whose bytes are `rows`. */
 async function copyRows(
   directory: Directory,
-  { path, offset, width, row: firstRow, column, target }: Piece,
+  { path, offset, width, row: firstRow, column, target }: ShardBlock,
   elementBytes: number,
   row: number,
   rows: Uint8Array,

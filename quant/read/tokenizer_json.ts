@@ -112,7 +112,7 @@ function badVocabulary(field: string, value: unknown, reason: string): ZagreusEr
   return new ZagreusError("BAD_VOCABULARY", `${TOKENIZER}: "${field}": ${shown} ${reason}`, { field, value });
 }
 
-interface Vocabulary {
+interface TokenList {
   tokens: string[];
   types: number[];
 }
@@ -125,7 +125,7 @@ interface Vocabulary {
 function endKeys(
   ids: readonly number[],
   usual: number | undefined,
-  { tokens, types }: Vocabulary,
+  { tokens, types }: TokenList,
 ): [string, MetadataValue][] {
   const isKnown = (id: number) => types[id] === TOKEN_CONTROL && END_TOKENS.includes(tokens[id]!);
   const unknown = [...new Set(ids)].filter((id) => id !== usual && !isKnown(id));
@@ -138,7 +138,7 @@ function endKeys(
   return more.length > 0 ? [...single, [MORE_ENDS_KEY, u32s(more)]] : single;
 }
 
-function readVocabulary(tokenizer: Fields, vocabulary: number): Vocabulary {
+function readVocabulary(tokenizer: Fields, vocabulary: number): TokenList {
   const { values } = tokenizer.object("model").object("vocab");
   const tokens = new Array<string | undefined>(Math.min(vocabulary, MAX_VOCABULARY)).fill(undefined);
   const types = new Array<number>(tokens.length).fill(TOKEN_UNUSED);

@@ -7,7 +7,7 @@ import type { Checkpoint, SourceTensor } from "../checkpoint/checkpoint.js";
 import { type Metadata, u32 } from "../checkpoint/metadata.js";
 import { type Quantizer, type RoundedRows, typeBytes } from "../round/quantizer.js";
 import { type Rounding, readRows, requireReadable } from "../round/rounding.js";
-import { aligned, encodeHeader, type TensorInfo } from "./gguf_writer.js";
+import { aligned, encodeHeader, type TensorEntry } from "./gguf_writer.js";
 
 export type QuantizedType = "q8_0" | "q4_0";
 
@@ -85,12 +85,12 @@ export async function encodeGguf(checkpoint: Checkpoint, sink: Sink, options: En
   return { bytes: writtenBytes, tensors: outputs.length, meanSquaredError: elements > 0 ? squaredError / elements : 0 };
 }
 
-interface Output extends TensorInfo {
+interface OutputTensor extends TensorEntry {
   tensor: SourceTensor;
 }
 
 /** @throws ZagreusError BAD_DIMENSION, UNSUPPORTED_TENSOR_TYPE */
-function plan(tensor: SourceTensor, { type: wanted, embedding = wanted }: EncodeOptions): Output {
+function plan(tensor: SourceTensor, { type: wanted, embedding = wanted }: EncodeOptions): OutputTensor {
   const { name, rows, columns, vector } = tensor;
   const outside = name === "token_embd.weight" || name === "output.weight";
   const { type } = vector ? { type: TYPE_F32 } : TYPES[outside ? embedding : wanted];

@@ -13,7 +13,7 @@ import { NUMBERS, type Scalar } from "../../host/core/gguf/numbers.js";
 import type { MetadataValue } from "../checkpoint/checkpoint.js";
 import type { Metadata } from "../checkpoint/metadata.js";
 
-export interface TensorInfo {
+export interface TensorEntry {
   name: string;
   type: number;
   /** Columns first. */
@@ -27,8 +27,8 @@ export function aligned(bytes: number): number {
 }
 
 /** Everything before the first tensor's data, padding included; the tensors follow in order, each padded to aligned(). */
-export function encodeHeader(metadata: Metadata, tensors: readonly TensorInfo[]): Uint8Array {
-  const out = new Writer();
+export function encodeHeader(metadata: Metadata, tensors: readonly TensorEntry[]): Uint8Array {
+  const out = new ByteWriter();
   out.u32(GGUF_MAGIC);
   out.u32(GGUF_VERSION_MAX);
   out.u64(tensors.length);
@@ -52,7 +52,7 @@ export function encodeHeader(metadata: Metadata, tensors: readonly TensorInfo[])
 }
 
 /** A growing little-endian byte string. */
-class Writer {
+class ByteWriter {
   private bytes = new Uint8Array(1 << 16);
   private view = new DataView(this.bytes.buffer);
   private length = 0;

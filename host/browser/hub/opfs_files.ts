@@ -3,14 +3,15 @@
 import type { HubFiles, PartialFile } from "../../core/hub/platform.js";
 import { Sha256 } from "./sha256.js";
 
-/** lib.dom.d.ts lacks both. */
-interface SyncAccessHandle {
+/** lib.dom.d.ts lacks it: workers only. */
+export interface SyncAccessHandle {
   getSize(): number;
   truncate(size: number): void;
   write(bytes: Uint8Array, options: { at: number }): number;
   flush(): void;
   close(): void;
 }
+/** lib.dom.d.ts lacks both methods. */
 type OpfsFile = FileSystemFileHandle & {
   createSyncAccessHandle(): Promise<SyncAccessHandle>;
   move(folder: FileSystemDirectoryHandle, name: string): Promise<void>;

@@ -20,10 +20,10 @@ export interface Parsed {
   toolCalls: ToolCallDelta[];
 }
 
-type State = "text" | "head" | "arguments" | "tail";
+type CallState = "text" | "head" | "arguments" | "tail";
 
 export class CallParser {
-  #state: State = "text";
+  #state: CallState = "text";
   /** What has come and is not passed on yet. */
   #held = "";
   #scanner = new ObjectScanner();
@@ -115,7 +115,7 @@ export class CallParser {
     return !mayBeTail(this.#held) && this.#go("text", 0);
   }
 
-  #go(state: State, consumed: number): true {
+  #go(state: CallState, consumed: number): true {
     this.#state = state;
     this.#held = this.#held.slice(consumed);
     return true;

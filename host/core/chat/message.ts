@@ -2,10 +2,10 @@
 
 import type { ChatCompletion, ChatPiece, ToolCall, ToolCallDelta } from "../api/api.js";
 
-export type Reply = Awaited<ReturnType<ChatCompletion["message"]>>;
+export type AssistantMessage = Awaited<ReturnType<ChatCompletion["message"]>>;
 
 /** Ready to be appended to the messages; content is null when there are only calls. */
-export async function collectReply(pieces: AsyncIterable<ChatPiece>): Promise<Reply> {
+export async function collectReply(pieces: AsyncIterable<ChatPiece>): Promise<AssistantMessage> {
   let text = "";
   const calls: ToolCall[] = [];
   for await (const piece of pieces) {

@@ -5,7 +5,7 @@ import { modelName } from "./templates.js";
 
 export type Sampling = Pick<GenerateOptions, "temperature" | "repetitionPenalty" | "noRepeatNgram">;
 
-export interface Preset {
+export interface SamplingPreset {
   /** In what the file says about the model's name. */
   name: RegExp;
   sampling: Sampling;
@@ -15,7 +15,7 @@ export interface Preset {
 const REPORT = "https://github.com/mii-llm/zagreus-nesso-slm";
 
 /** For conversations; the first that fits. */
-export const PRESETS: readonly Preset[] = [
+export const PRESETS: readonly SamplingPreset[] = [
   {
     name: /nesso2/i,
     sampling: { temperature: 0, repetitionPenalty: 1.15, noRepeatNgram: 6 },
@@ -39,7 +39,7 @@ export const PRESETS: readonly Preset[] = [
 ];
 
 /** For tool calls and other structure, where a penalty would suppress quotes, braces and names. */
-export const STRUCTURE: Omit<Preset, "name"> = {
+export const STRUCTURE: Omit<SamplingPreset, "name"> = {
   sampling: { temperature: 0, repetitionPenalty: 1, noRepeatNgram: 0 },
   source: `${REPORT}/blob/main/nesso2/MODEL_CARD.md, "For function calling and structured output"`,
 };

@@ -9,7 +9,7 @@ import { Intake, mapText } from "./json.js";
 import { Shield } from "./shield.js";
 import { renderTemplate } from "./template.js";
 import { chooseTemplate } from "./templates.js";
-import { withToolText } from "./tool_text.js";
+import { type TemplateCall, withToolText } from "./tool_text.js";
 import type { ChatModel, ChatOnly, Json, TemplateMessage } from "./types.js";
 
 /** What templates are given anyway. */
@@ -105,7 +105,7 @@ function messageValue(message: TemplateMessage, source: string, shield: Shield, 
   if (tool_calls === undefined) return fromJson(mapText(rest, protect), runtime);
   // A template that reads arguments from text itself does so with a filter that Jinja does not have.
   const isText = !/\bfrom_?json\b/.test(source);
-  const calls = (tool_calls as unknown as Call[]).map(({ function: { name, arguments: text }, ...call }) => {
+  const calls = (tool_calls as unknown as TemplateCall[]).map(({ function: { name, arguments: text }, ...call }) => {
     const entries = parseJson(text, protect, runtime).entries();
     const written = new CallArguments(runtime, entries, protect(text), isText);
     return fromJson(
@@ -114,11 +114,6 @@ function messageValue(message: TemplateMessage, source: string, shield: Shield, 
     );
   });
   return fromJson({ ...(mapText(rest, protect) as object), tool_calls: calls }, runtime);
-}
-
-interface Call {
-  [key: string]: Json;
-  function: { name: string; arguments: string };
 }
 
 /** User-defined tokens that are as good as control tokens: those that the template writes, and those that look like some. */

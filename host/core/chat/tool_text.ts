@@ -20,7 +20,7 @@ export function withToolText(messages: readonly TemplateMessage[], tools: readon
       if (rest[i - 1]?.role === "tool") previous.content += `\n${result}`;
       else written.push({ role: "user", content: result });
     } else if ((calls as Json[]).length > 0) {
-      const blocks = (calls as unknown as Call[]).map(writeCall);
+      const blocks = (calls as unknown as TemplateCall[]).map(writeCall);
       written.push({ role, content: [...(content ? [content] : []), ...blocks].join("\n") });
     } else {
       written.push(message);
@@ -29,11 +29,13 @@ export function withToolText(messages: readonly TemplateMessage[], tools: readon
   return written;
 }
 
-interface Call {
+/** A call in an assistant's message; its arguments are JSON. */
+export interface TemplateCall {
+  [key: string]: Json;
   function: { name: string; arguments: string };
 }
 
-function writeCall({ function: { name, arguments: text } }: Call): string {
+function writeCall({ function: { name, arguments: text } }: TemplateCall): string {
   return `<tool_call>\n{"name": "${name}", "arguments": ${text}}\n</tool_call>`;
 }
 

@@ -12,7 +12,7 @@ import { slide } from "./overflow.js";
 import type { Pace } from "./pace.js";
 import { prefill, runBatch } from "./prefill.js";
 
-export interface Job {
+export interface GenerationJob {
   /** Whose turn it takes. */
   client: string | undefined;
   /** Ends it, and its wait. */
@@ -36,7 +36,7 @@ export interface Prepared {
 /** @throws ZagreusError ABORTED, CLOSED, CONTEXT_OVERFLOW, what job.prepare() throws, ... */
 export async function* generate(
   engine: Engine,
-  job: Job,
+  job: GenerationJob,
   record: GenerationRecord<ChatFinishReason>,
 ): AsyncGenerator<Piece> {
   const { signal } = job;
@@ -51,7 +51,11 @@ export async function* generate(
   }
 }
 
-async function* run(engine: Engine, job: Job, record: GenerationRecord<ChatFinishReason>): AsyncGenerator<Piece> {
+async function* run(
+  engine: Engine,
+  job: GenerationJob,
+  record: GenerationRecord<ChatFinishReason>,
+): AsyncGenerator<Piece> {
   const pace = engine.pace(job.signal, job.check);
   await pace.yield();
   const { options, sequence } = job.prepare();

@@ -14,7 +14,7 @@ export interface CacheUse {
 }
 
 /** Tokens start..start + count - 1 have just been run; logits() takes their index in the batch. */
-export interface Batch {
+export interface PrefillBatch {
   start: number;
   count: number;
 }
@@ -38,7 +38,7 @@ export async function* prefill(
   from: number,
   use: CacheUse,
   pace: Pace,
-): AsyncGenerator<Batch> {
+): AsyncGenerator<PrefillBatch> {
   const { contextLength } = engine.info;
   if (tokens.length > contextLength) throw failure("CONTEXT_OVERFLOW", tokens.length, contextLength, "prompt");
   const known = engine.cache.restorePrefix(tokens, from, use);

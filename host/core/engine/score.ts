@@ -8,7 +8,7 @@ import type { Engine } from "./engine.js";
 import { prefill } from "./prefill.js";
 
 /** Logits after tokens[0..position]: row `row` of the core's last logits() call, f32[vocabulary] in its memory. */
-interface Row {
+interface LogitRow {
   position: number;
   row: number;
   logits: Float32Array;
@@ -20,7 +20,7 @@ async function* logitRows(
   tokens: readonly number[],
   from: number,
   { client, cacheSalt, signal }: Embedding,
-): AsyncGenerator<Row> {
+): AsyncGenerator<LogitRow> {
   const release = await engine.queue.enter(signal, client);
   try {
     const { vocabulary } = engine.info;

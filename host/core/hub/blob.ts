@@ -3,7 +3,7 @@
 import type { Lock } from "../../../host/core/hub/lock.js";
 import { ZagreusError } from "../api/errors.js";
 import type { RepositoryCache } from "./cache.js";
-import { type Answer, checkAborted, type Http, Transient } from "./http.js";
+import { checkAborted, type Http, type HubResponse, Transient } from "./http.js";
 import { type HubEntry, isSha256 } from "./listing.js";
 import type { HubFiles, HubPlatform, PartialFile } from "./platform.js";
 
@@ -140,7 +140,7 @@ async function receive(download: Download): Promise<void> {
 }
 
 /** @throws Transient when the body is too short, Mismatch when it is too long */
-async function store(download: Download, { response, read }: Answer, beginning: Beginning): Promise<void> {
+async function store(download: Download, { response, read }: HubResponse, beginning: Beginning): Promise<void> {
   const { entry, lock, onBytes } = download;
   const whole = response.status !== 206 && !isRest(response, entry.bytes - beginning.length);
   const asked = beginning.length > 0 && beginning.ranges;
@@ -168,7 +168,7 @@ async function store(download: Download, { response, read }: Answer, beginning: 
  * An answer whose body goes on behind the beginning (status 206) or has all (200), or none (416).
  * @throws Mismatch for a 206 answer that does not continue what is there
  */
-async function ask(download: Download, { length: at, etag, ranges }: Beginning): Promise<Answer> {
+async function ask(download: Download, { length: at, etag, ranges }: Beginning): Promise<HubResponse> {
   const { http, repository, commit, entry } = download;
   const path = entry.path.split("/").map(encodeURIComponent).join("/");
   const range =

@@ -25,7 +25,7 @@ export interface GgufChoice {
   type: string | undefined;
 }
 
-type Named = Pick<HubEntry, "path" | "bytes">;
+type NamedFile = Pick<HubEntry, "path" | "bytes">;
 
 /** The quantization in a file's name: "zagreus-Q4_0.gguf" is Q4_0. */
 export function typeInName(path: string): string | undefined {
@@ -37,7 +37,7 @@ export function typeInName(path: string): string | undefined {
 }
 
 /** The GGUF files that are models in one piece, the one to take first. */
-export function rankGguf(entries: readonly Named[]): GgufChoice[] {
+export function rankGguf(entries: readonly NamedFile[]): GgufChoice[] {
   const rank = (type: string | undefined) => {
     const index = PREFERENCE.indexOf(type ?? "");
     return index < 0 ? PREFERENCE.length + (type === undefined ? 0 : 1) : index;

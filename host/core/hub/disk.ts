@@ -6,7 +6,7 @@ import { isGguf, isSafetensors, typeInName } from "./choose.js";
 import { parseHubId } from "./id.js";
 import type { HubFiles, HubPlatform } from "./platform.js";
 
-export interface CachedModel {
+export interface StoredModel {
   repository: string;
   /** "gguf": a file of the repository; "made": one that was made of its safetensors; "safetensors": a checkpoint. */
   kind: "gguf" | "made" | "safetensors";
@@ -18,9 +18,9 @@ export interface CachedModel {
 }
 
 /** The models that load() and quantize() could take without a download, by repository. */
-export async function listCached(platform: HubPlatform): Promise<CachedModel[]> {
+export async function listCached(platform: HubPlatform): Promise<StoredModel[]> {
   const { files, settings } = platform;
-  const models: CachedModel[] = [];
+  const models: StoredModel[] = [];
   for (const folder of (await files.list(settings.cache)).sort()) {
     const repository = repositoryOf(folder);
     if (repository === undefined) continue;
@@ -58,8 +58,8 @@ function repositoryOf(folder: string): string | undefined {
   return match ? `${match[1]}/${match[2]}` : undefined;
 }
 
-async function madeFiles({ files }: HubPlatform, cache: RepositoryCache, repository: string): Promise<CachedModel[]> {
-  const models: CachedModel[] = [];
+async function madeFiles({ files }: HubPlatform, cache: RepositoryCache, repository: string): Promise<StoredModel[]> {
+  const models: StoredModel[] = [];
   const folder = files.join(cache.folder, MADE);
   for (const key of await files.list(folder)) {
     for (const file of (await files.list(files.join(folder, key))).filter(isGguf)) {
@@ -70,9 +70,9 @@ async function madeFiles({ files }: HubPlatform, cache: RepositoryCache, reposit
   return models;
 }
 
-async function snapshotModels(cache: RepositoryCache, repository: string, commit: string): Promise<CachedModel[]> {
+async function snapshotModels(cache: RepositoryCache, repository: string, commit: string): Promise<StoredModel[]> {
   const entries = await cache.walk(commit);
-  const models: CachedModel[] = entries
+  const models: StoredModel[] = entries
     .filter(({ path }) => isGguf(path))
     .map(({ path, bytes }) => ({
       repository,

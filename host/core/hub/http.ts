@@ -22,7 +22,7 @@ export class Transient extends Error {
 }
 
 /** The last of a chain of redirects, and what the hub itself said on the way. */
-export interface Answer {
+export interface HubResponse {
   response: Response;
   /** The headers of the hub's own answers; the CDN has no say in them. */
   hub: Headers;
@@ -49,7 +49,7 @@ export class Http {
    * @param accept statuses that are no failure
    * @throws Transient, ZagreusError ABORTED, HUB_DENIED, HUB_NOT_FOUND, HUB_FAILED
    */
-  async request(path: string, accept: readonly number[], headers: Record<string, string> = {}): Promise<Answer> {
+  async request(path: string, accept: readonly number[], headers: Record<string, string> = {}): Promise<HubResponse> {
     const { endpoint, token } = this.#platform.settings;
     const { origin } = new URL(endpoint);
     const hub = new Headers();
@@ -108,7 +108,7 @@ export class Http {
     return new ZagreusError("HUB_FAILED", `${this.#repository}: ${what}`, { field: this.#repository, value: status });
   }
 
-  async #fetch(url: URL, headers: Record<string, string>): Promise<Omit<Answer, "hub">> {
+  async #fetch(url: URL, headers: Record<string, string>): Promise<Omit<HubResponse, "hub">> {
     const { fetch, settings } = this.#platform;
     const { signal } = this;
     checkAborted(signal);

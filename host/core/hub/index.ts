@@ -1,7 +1,7 @@
 // Models of the Hugging Face hub, in the hub's own cache: https://huggingface.co/docs/hub/local-cache
 
 export { PREFERENCE } from "./choose.js";
-export { type CachedModel, listCached, removeCached } from "./disk.js";
+export { listCached, removeCached, type StoredModel } from "./disk.js";
 export { type HubId, isCommit, isPath, parseHubId, showHubId, suggestName } from "./id.js";
 export type { GgufMaker, MadeFrom } from "./made.js";
 export type { HubOptions, HubProgress, PulledFile, QuantizeSettings } from "./model.js";

@@ -18,7 +18,7 @@ export interface DownloadOptions {
 type Request = (headers: Record<string, string>) => Promise<Response>;
 
 /** What the first answer says of the file. */
-interface File {
+interface RemoteFile {
   url: string;
   bytes: number;
   /** Its ETag or date, if the server tells. */
@@ -41,7 +41,7 @@ export async function openDownload(url: string, request: Request, options: Downl
 }
 
 async function* download(
-  file: File,
+  file: RemoteFile,
   first: ByteSource,
   request: Request,
   { signal, delayMs = DELAY_MS }: DownloadOptions,
@@ -76,7 +76,7 @@ async function* download(
  * @returns an answer, and how many of its bytes are here already
  * @throws ZagreusError SOURCE_FAILED for an error, and about VERSION where the server has another file by now
  */
-async function goOn(file: File, at: number, request: Request): Promise<[ByteSource, number]> {
+async function goOn(file: RemoteFile, at: number, request: Request): Promise<[ByteSource, number]> {
   const isStrong = file.version?.startsWith('"');
   const response = await request({ range: `bytes=${at}-`, ...(isStrong && { "if-range": file.version }) });
   const skip = overlap(response, file.bytes, at);
@@ -100,7 +100,7 @@ function versionOf({ headers }: Response): string | undefined {
   return headers.get("etag") ?? headers.get("last-modified") ?? undefined;
 }
 
-function failed({ url, bytes }: File, field: string, what: string): ZagreusError {
+function failed({ url, bytes }: RemoteFile, field: string, what: string): ZagreusError {
   const message = `the download of "${url}" ${what}`;
   return new ZagreusError("SOURCE_FAILED", message, { field, value: url, expected: bytes });
 }

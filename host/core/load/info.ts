@@ -3,12 +3,12 @@
 import * as abi from "../../../assembly/layout/abi.js";
 import type { ModelInfo, Plan, TensorInfo } from "../api/api.js";
 import { kvTypeName, mixName, tensorTypeName } from "../api/names.js";
-import type { Choice } from "../wasm/builds.js";
+import type { BuildChoice } from "../wasm/builds.js";
 import type { Core } from "../wasm/core.js";
-import type { Metadata } from "./metadata.js";
+import type { ModelMetadata } from "./metadata.js";
 
 /** Reads everything after plan() but control tokens, and ends known by their text (engine/tokenizer.ts). */
-export function readInfo(core: Core, metadata: Metadata, { build, threads }: Choice): ModelInfo {
+export function readInfo(core: Core, metadata: ModelMetadata, { build, threads }: BuildChoice): ModelInfo {
   const info = (id: number) => core.exports.info(id);
   const token = (id: number) => (info(id) >= 0 ? info(id) : undefined);
   const tensors = readTensors(core);

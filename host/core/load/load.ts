@@ -6,10 +6,10 @@ import type { LoadOptions, ModelInfo } from "../api/api.js";
 import { type ErrorCode, ZagreusError } from "../api/errors.js";
 import { KV_TYPES } from "../api/names.js";
 import type { Pace } from "../engine/pace.js";
-import type { Choice } from "../wasm/builds.js";
+import type { BuildChoice } from "../wasm/builds.js";
 import type { Core } from "../wasm/core.js";
 import { readInfo } from "./info.js";
-import { type Metadata, readMetadata } from "./metadata.js";
+import { type ModelMetadata, readMetadata } from "./metadata.js";
 import { type ByteSource, readSource } from "./source.js";
 
 /** What is wrong with a file that was cut off on its way, or is another. */
@@ -22,7 +22,7 @@ const INCOMPLETE: readonly ErrorCode[] = ["BAD_MAGIC", "TRUNCATED", "TRAILING_BY
 export async function feedModel(
   core: Core,
   source: ByteSource,
-  choice: Choice,
+  choice: BuildChoice,
   options: LoadOptions,
   pace: Pace,
   headerOnly = false,
@@ -38,7 +38,7 @@ export async function feedModel(
 async function feed(
   core: Core,
   source: ByteSource,
-  choice: Choice,
+  choice: BuildChoice,
   options: LoadOptions,
   pace: Pace,
   headerOnly: boolean,
@@ -47,7 +47,7 @@ async function feed(
   const { contextLength = 0, kvType = "int8", memoryBudget = 0, signal, onProgress } = options;
   seedHashes(core);
   core.check(exports.begin(contextLength, KV_TYPES[kvType], memoryBudget));
-  let metadata: Metadata | undefined;
+  let metadata: ModelMetadata | undefined;
   let loadedBytes = 0;
   for await (const chunk of readSource(source, signal)) {
     for (let at = 0; at < chunk.length; at += IO_BYTES) {
@@ -70,7 +70,7 @@ async function feed(
   }
   await pace.yield();
   core.check(exports.end());
-  return readInfo(core, metadata as Metadata, choice);
+  return readInfo(core, metadata as ModelMetadata, choice);
 }
 
 /** Whoever made the file cannot know how its vocabulary will be hashed. */
@@ -84,7 +84,7 @@ function seedHashes({ exports }: Core): void {
 }
 
 /** @throws ZagreusError SOURCE_FAILED for one part of a split file */
-async function refusePart({ values }: Metadata): Promise<void> {
+async function refusePart({ values }: ModelMetadata): Promise<void> {
   if (!(Number(values["split.count"]) > 1)) return;
   const { partAlone } = await import("../gguf/parts.js");
   throw partAlone(Number(values["split.no"] ?? 0), Number(values["split.count"]));

@@ -19,7 +19,7 @@ import type { MetadataValue } from "../api/api.js";
 import { END_KEYS, MAX_MORE_ENDS, MORE_ENDS_KEY, valueTypeName } from "../api/names.js";
 import type { Core } from "../wasm/core.js";
 
-export interface Metadata {
+export interface ModelMetadata {
   values: Record<string, MetadataValue>;
   chatTemplate: string | undefined;
   /** Under keys that go on behind that of the chat template. */
@@ -32,7 +32,7 @@ const SHORT_STRING_BYTES = 1024;
 const CHAT_TEMPLATE = "tokenizer.chat_template";
 
 /** All metadata of the file; to be called between HEADER_READY and plan(). */
-export function readMetadata(core: Core): Metadata {
+export function readMetadata(core: Core): ModelMetadata {
   const entries: [string, MetadataValue][] = [];
   const templates = new Map<string, string>();
   let moreEnds: number[] = [];

@@ -6,7 +6,7 @@ import type { ByteSource } from "./source.js";
 
 export const MANIFEST = "manifest.json";
 
-export interface Piece {
+export interface FilePiece {
   /** Beside the manifest. */
   file: string;
   bytes: number;
@@ -20,17 +20,17 @@ export interface Manifest {
   bytes: number;
   sha256: string;
   /** In order. */
-  pieces: Piece[];
+  pieces: FilePiece[];
 }
 
 /** What a runtime supplies. */
 export interface PieceReader {
   /** Opens a file beside the manifest. @throws ZagreusError SOURCE_FAILED */
   open(file: string): Promise<AsyncIterable<Uint8Array>>;
-  sha256(): Sha256;
+  sha256(): Sha256Stream;
 }
 
-export interface Sha256 {
+export interface Sha256Stream {
   /** Resolves when the bytes may be overwritten. */
   write(bytes: Uint8Array): Promise<void> | void;
   /** In hexadecimal, lower case. */
@@ -45,7 +45,7 @@ export function joinPieces(manifest: Manifest, reader: PieceReader): ByteSource 
   return { size: manifest.bytes, chunks: walk(manifest.pieces, reader) };
 }
 
-async function* walk(pieces: readonly Piece[], reader: PieceReader): AsyncGenerator<Uint8Array> {
+async function* walk(pieces: readonly FilePiece[], reader: PieceReader): AsyncGenerator<Uint8Array> {
   for (const piece of pieces) {
     const { file, bytes, sha256 } = piece;
     const hash = reader.sha256();
@@ -65,7 +65,7 @@ async function* walk(pieces: readonly Piece[], reader: PieceReader): AsyncGenera
   }
 }
 
-function wrongLength({ file, bytes }: Piece, length: number): ZagreusError {
+function wrongLength({ file, bytes }: FilePiece, length: number): ZagreusError {
   const message = `piece "${file}" has ${length < bytes ? "only" : "at least"} ${length} bytes, must have ${bytes}`;
   return new ZagreusError("SOURCE_FAILED", message, { field: file, value: length, expected: bytes });
 }
@@ -103,7 +103,7 @@ function parse(text: string): Manifest {
   return value as Manifest;
 }
 
-function checkSizeAndHash(where: string, { bytes, sha256 }: Pick<Piece, "bytes" | "sha256">): void {
+function checkSizeAndHash(where: string, { bytes, sha256 }: Pick<FilePiece, "bytes" | "sha256">): void {
   check(`${where}bytes`, bytes, Number.isSafeInteger(bytes) && bytes > 0, "an integer of at least 1");
   const isHash = typeof sha256 === "string" && /^[0-9a-f]{64}$/.test(sha256);
   check(`${where}sha256`, sha256, isHash, "64 hexadecimal digits");

@@ -11,7 +11,7 @@ import { type ByteSource, readSource } from "./source.js";
 /** Opens a part from its first byte on; called twice for each. */
 export type OpenPart = (name: string) => Promise<ByteSource>;
 
-interface Part {
+interface SplitPart {
   name: string;
   /** Where its tensors' data begins in it. */
   dataStart: number;
@@ -41,7 +41,7 @@ export async function joinSplitGguf(
 ): Promise<ByteSource> {
   const first = await readHead(names[0]!, open, signal);
   if (partCount(first) < 2) return open(names[0]!);
-  const parts: Part[] = [];
+  const parts: SplitPart[] = [];
   const infos: Uint8Array[] = [];
   let infoBytes = 0;
   let dataBytes = 0;
@@ -125,7 +125,7 @@ function mergedHeader({ bytes, entries, version, alignment }: GgufHeader, infos:
 
 async function* walk(
   header: Uint8Array,
-  parts: readonly Part[],
+  parts: readonly SplitPart[],
   alignment: number,
   open: OpenPart,
   signal: AbortSignal | undefined,

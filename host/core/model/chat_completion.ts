@@ -15,7 +15,7 @@ import type {
 import { object } from "../api/check.js";
 import { invalidOption } from "../api/errors.js";
 import { checkGenerateOptions } from "../api/options.js";
-import type { Reply } from "../chat/message.js";
+import type { AssistantMessage } from "../chat/message.js";
 import type { ChatModel, ChatOnly, ChatRequest } from "../chat/types.js";
 import { type GenerationRecord, ReadOnce } from "../engine/completion.js";
 
@@ -67,7 +67,7 @@ class ModelChat extends ReadOnce<ChatPiece, ChatFinishReason> implements ChatCom
     return this.record.refusedTools;
   }
 
-  async message(): Promise<Reply> {
+  async message(): Promise<AssistantMessage> {
     return (await import("../chat/message.js")).collectReply(this);
   }
 }

@@ -1,12 +1,12 @@
 import type { ChatFinishReason, Piece } from "../api/api.js";
 import type { GenerationRecord } from "../engine/completion.js";
 import type { Engine } from "../engine/engine.js";
-import type { Job } from "../engine/generate.js";
+import type { GenerationJob } from "../engine/generate.js";
 
 /** Does a job. What it takes is loaded when the pieces are asked for. @throws as engine/generate.ts does */
 export async function* generate(
   engine: Engine,
-  job: Job,
+  job: GenerationJob,
   record: GenerationRecord<ChatFinishReason>,
 ): AsyncGenerator<Piece> {
   yield* (await import("../engine/generate.js")).generate(engine, job, record);

@@ -5,7 +5,7 @@ import { closed } from "../api/errors.js";
 import { checkGenerateOptions, checkPrompt, type Generation } from "../api/options.js";
 import { ModelCompletion } from "../engine/completion.js";
 import type { Engine } from "../engine/engine.js";
-import type { Job } from "../engine/generate.js";
+import type { GenerationJob } from "../engine/generate.js";
 import { promptTokens } from "../engine/tokenizer.js";
 import { HERE, type Origin } from "../kv/kv_pool.js";
 import { generate } from "./generate.js";
@@ -35,7 +35,7 @@ export class ModelSession implements Session {
 
   /** complete() with arguments that have been checked. @internal */
   run(prompt: Prompt, options: Generation): ModelCompletion {
-    const job: Job = {
+    const job: GenerationJob = {
       client: options.client,
       signal: options.signal,
       prepare: () => ({ options, sequence: promptTokens(this.#engine, prompt, this.#tokens) }),

@@ -45,7 +45,7 @@ import { startChat } from "../model/chat_completion.js";
 import type { OffloadedModel } from "./api.js";
 import { type Channel, type Handler, Link } from "./link.js";
 import { unpackError } from "./packed_error.js";
-import type { Step } from "./serve.js";
+import type { CompletionStep } from "./serve.js";
 
 /** What a runtime supplies: a thread that calls serveModel(). */
 export interface OffloadThread extends Channel {
@@ -195,7 +195,7 @@ class RemoteModel implements OffloadedModel {
     };
     if (watch !== undefined) watchers.set(watch, told);
     try {
-      for await (const step of link.iterate<Step<P, End>>(method, [...args, watch], signal, this)) {
+      for await (const step of link.iterate<CompletionStep<P, End>>(method, [...args, watch], signal, this)) {
         if (thrown) throw thrown.error;
         record.tokens.push(...step.newTokens);
         Object.assign(record, step.state, { refusedTools: step.refusedTools.map(unpackRefused) });
@@ -338,7 +338,7 @@ function closeSession(link: Link, id: number): void {
   link.call("closeSession", [id]).catch(() => {}); // it is closed already, or the model is
 }
 
-function unpackRefused({ name, error }: Step["refusedTools"][number]): RefusedTool {
+function unpackRefused({ name, error }: CompletionStep["refusedTools"][number]): RefusedTool {
   return { name, error: unpackError(error) };
 }
 

@@ -22,7 +22,7 @@ import { type Channel, type Handler, Link } from "./link.js";
 import { type PackedError, packError } from "./packed_error.js";
 
 /** What is new of a completion: a piece, or without one its end. */
-export interface Step<P extends Piece = ChatPiece, End extends ChatFinishReason = ChatFinishReason> {
+export interface CompletionStep<P extends Piece = ChatPiece, End extends ChatFinishReason = ChatFinishReason> {
   piece?: P;
   newTokens: number[];
   state: Omit<GenerationRecord<End>, "tokens" | "refusedTools">;
@@ -111,9 +111,9 @@ async function* steps(
     finishReason: ChatFinishReason | undefined;
     refusedTools?: readonly RefusedTool[];
   },
-): AsyncGenerator<Step> {
+): AsyncGenerator<CompletionStep> {
   let sent = 0;
-  const step = (): Step => {
+  const step = (): CompletionStep => {
     const { tokens, endToken, finishReason, usage, timings, refusedTools = [] } = record;
     const newTokens = tokens.slice(sent);
     sent = tokens.length;

@@ -7,7 +7,7 @@ import { eventStream } from "./http/event_stream.js";
 import { chatChunks, chatCompletion } from "./openai/chat.js";
 import { textChunks, textCompletion } from "./openai/completions.js";
 import { embeddings } from "./openai/embeddings.js";
-import type { Job } from "./openai/generation.js";
+import type { RequestJob } from "./openai/generation.js";
 import { parseChat, parseCompletion, parseEmbedding } from "./openai/schemas.js";
 import type { Served } from "./served/served.js";
 import type { Service } from "./service.js";
@@ -64,8 +64,8 @@ export function routeOf(path: string): Route | undefined {
 /** Answers with a whole text or, if the request says so, a stream of events. */
 function generation<T extends { model?: string | undefined; stream?: boolean | undefined }>(
   parse: (body: unknown) => T,
-  whole: (job: Job<T>) => Promise<object>,
-  chunks: (job: Job<T>) => AsyncGenerator<object>,
+  whole: (job: RequestJob<T>) => Promise<object>,
+  chunks: (job: RequestJob<T>) => AsyncGenerator<object>,
 ): Route["answer"] {
   return async (service, c) => {
     const job = await service.job(c.req.raw, c.env.call, parse);

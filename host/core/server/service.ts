@@ -6,7 +6,8 @@ import { Call, Calls } from "./http/call.js";
 import { networkOf } from "./http/client.js";
 import { ApiError, apiError } from "./http/errors.js";
 import type { StreamOptions } from "./http/event_stream.js";
-import type { Job } from "./openai/generation.js";
+
+import type { RequestJob } from "./openai/generation.js";
 import { Metrics } from "./served/metrics.js";
 import { type CheckedServerOptions, checkModels, type ServedModel } from "./served/options.js";
 import { Served } from "./served/served.js";
@@ -51,7 +52,7 @@ export class Service {
   }
 
   /** @throws ApiError 404; 400, 408, 413, 415 or 429 for the body */
-  async job<T extends ModelRequest>(request: Request, call: Call, parse: (body: unknown) => T): Promise<Job<T>> {
+  async job<T extends ModelRequest>(request: Request, call: Call, parse: (body: unknown) => T): Promise<RequestJob<T>> {
     const body = parse(await this.#bodies.readJson(request, call));
     return {
       served: this.model(body.model),
@@ -70,7 +71,7 @@ export class Service {
     throw new ApiError(404, `there is no model ${JSON.stringify(name)}`, { code: "model_not_found", param: "model" });
   }
 
-  streamOptions({ call, served }: Job<unknown>): StreamOptions {
+  streamOptions({ call, served }: RequestJob<unknown>): StreamOptions {
     const { heartbeat, readTimeout } = this.options;
     const othersWait = () => served.admission.waiting > 0;
     return { call, heartbeat, readTimeout, othersWait, describe: (error) => this.describe(error) };

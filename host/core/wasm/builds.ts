@@ -5,7 +5,7 @@ import { invalidOption, ZagreusError } from "../api/errors.js";
 import { type Probes, relaxedSimd, requireSimd, sharesMemory } from "./capabilities.js";
 import type { ThreadSupport } from "./threads.js";
 
-export interface Choice {
+export interface BuildChoice {
   build: Build;
   threads: number;
 }
@@ -18,7 +18,7 @@ export function chooseBuild(
   { build, threads }: LoadOptions,
   support: ThreadSupport | undefined,
   probes?: Probes,
-): Choice {
+): BuildChoice {
   requireSimd(probes?.simd);
   const unshared = whyNoThreads(support);
   const most = support && !unshared ? (threads ?? support.defaultCount) : 1;

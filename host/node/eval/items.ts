@@ -1,10 +1,10 @@
 // A JSONL file of multiple-choice questions.
 
 import { ZagreusError } from "../../core/api/errors.js";
-import { type Question, question, type Row, type Task } from "./tasks.js";
+import { type DatasetRow, type EvalTask, type Question, question } from "./tasks.js";
 
 /** A question with the number of its line, from 1. */
-export interface Item extends Question {
+export interface EvalItem extends Question {
   line: number;
 }
 
@@ -15,9 +15,14 @@ const SPACE = /^[ \t\r]*$/;
  * @param limit only the first so many
  * @throws ZagreusError BAD_JSON with the line's number for bytes that are no UTF-8, lines that are no object, and rows that lack something
  */
-export function readItems(file: string, bytes: Uint8Array, task?: Task, limit = Number.POSITIVE_INFINITY): Item[] {
+export function readItems(
+  file: string,
+  bytes: Uint8Array,
+  task?: EvalTask,
+  limit = Number.POSITIVE_INFINITY,
+): EvalItem[] {
   const utf8 = new TextDecoder("utf-8", { fatal: true });
-  const items: Item[] = [];
+  const items: EvalItem[] = [];
   let line = 0;
   for (let start = 0; start < bytes.length && items.length < limit; ) {
     const newline = bytes.indexOf(0x0a, start);
@@ -36,14 +41,14 @@ export function readItems(file: string, bytes: Uint8Array, task?: Task, limit = 
   return items;
 }
 
-function row(text: string): Row {
+function row(text: string): DatasetRow {
   const value: unknown = JSON.parse(text);
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Row;
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as DatasetRow;
   throw new Error("it must be a JSON object");
 }
 
 /** The item's context behind its description and the first `count` examples of its subject, answered. */
-export function withExamples(item: Item, examples: readonly Item[], count: number): string {
+export function withExamples(item: EvalItem, examples: readonly EvalItem[], count: number): string {
   const shown = examples.filter(({ subject }) => subject === item.subject).slice(0, count);
   if (shown.length < count) {
     const of = item.subject === undefined ? "" : ` of "${item.subject}"`;

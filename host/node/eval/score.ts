@@ -2,10 +2,10 @@
 
 import type { Model } from "../../core/api/api.js";
 import { ZagreusError } from "../../core/api/errors.js";
-import type { Item } from "./items.js";
+import type { EvalItem } from "./items.js";
 import { trailingSpace } from "./tasks.js";
 
-export interface Answer {
+export interface ItemResult {
   line: number;
   gold: number;
   /** Index of the choice with the largest log-likelihood, */
@@ -19,7 +19,7 @@ export interface Answer {
 }
 
 /** Scores the choices of a question. `context` is the item's, or longer by what stands before it. */
-export async function answer(model: Model, item: Item, context: string, signal?: AbortSignal): Promise<Answer> {
+export async function answer(model: Model, item: EvalItem, context: string, signal?: AbortSignal): Promise<ItemResult> {
   const logprobs: number[] = [];
   let truncated = 0;
   for (const choice of item.choices) {
@@ -61,7 +61,7 @@ function largest(values: readonly number[]): number {
   return values.reduce((best, value, i) => (value > values[best]! ? i : best), 0);
 }
 
-function doesNotFit(item: Item, choice: string, tokens: number, { info }: Model): ZagreusError {
+function doesNotFit(item: EvalItem, choice: string, tokens: number, { info }: Model): ZagreusError {
   const what = `line ${item.line}: choice "${choice.slice(0, 40)}" makes ${tokens} tokens`;
   return new ZagreusError("CONTEXT_OVERFLOW", `${what}, must be 1 to the context's ${info.contextLength}`, {
     field: "choice",
@@ -76,7 +76,7 @@ export class Accuracy {
   #right = 0;
   #rightNorm = 0;
 
-  add({ gold, prediction, predictionNorm }: Answer): void {
+  add({ gold, prediction, predictionNorm }: ItemResult): void {
     this.items++;
     if (prediction === gold) this.#right++;
     if (predictionNorm === gold) this.#rightNorm++;

@@ -15,16 +15,16 @@ export interface Question {
 }
 
 export const TASKS = ["query", "arc", "hellaswag", "mmlu"] as const;
-export type Task = (typeof TASKS)[number];
+export type EvalTask = (typeof TASKS)[number];
 
-export type Row = Readonly<Record<string, unknown>>;
+export type DatasetRow = Readonly<Record<string, unknown>>;
 
 const LETTERS = ["A", "B", "C", "D", "E", "F", "G", "H", "I", "J"];
 const MMLU_CHOICES = 4;
 const OPTIONS = ["option_a", "option_b", "option_c", "option_d", "option_e"];
 
 /** @throws Error saying what is wrong with the row */
-export function question(row: Row, task: Task | undefined): Question {
+export function question(row: DatasetRow, task: EvalTask | undefined): Question {
   const asked = MAKERS[task ?? taskOf(row)](row);
   if (asked.choices.length < 2) throw new Error(`there must be at least two choices, not ${asked.choices.length}`);
   const empty = asked.choices.indexOf("");
@@ -33,7 +33,7 @@ export function question(row: Row, task: Task | undefined): Question {
 }
 
 /** The task whose data set has such rows. */
-function taskOf(row: Row): Task {
+function taskOf(row: DatasetRow): EvalTask {
   if ("query" in row) return "query";
   if ("endings" in row) return "hellaswag";
   if ("question" in row) return "subject" in row ? "mmlu" : "arc";
@@ -43,7 +43,7 @@ function taskOf(row: Row): Task {
 
 type Asked = Pick<Question, "context" | "choices" | "gold"> & Partial<Question>;
 
-const MAKERS: Record<Task, (row: Row) => Asked> = {
+const MAKERS: Record<EvalTask, (row: DatasetRow) => Asked> = {
   /** What the harness has made of a row already: nothing is added. */
   query(row) {
     const choices = texts(row, "choices");
@@ -99,7 +99,7 @@ const MAKERS: Record<Task, (row: Row) => Asked> = {
 };
 
 /** "gold", "answer" or "label": the index of a choice, its text, or its letter. */
-function anyGold(row: Row, choices: readonly string[]): number {
+function anyGold(row: DatasetRow, choices: readonly string[]): number {
   const name = ["gold", "answer", "label", "answerKey"].find((name) => name in row);
   if (name === undefined) throw new Error('it has none of "gold", "answer" and "label"');
   const value = row[name];
@@ -117,19 +117,19 @@ function index(value: unknown, name: string, choices: readonly string[]): number
 }
 
 /** Where the text of field `name` stands among the labels of the choices. */
-function place(labels: readonly string[], row: Row, name: string, choices: number): number {
+function place(labels: readonly string[], row: DatasetRow, name: string, choices: number): number {
   const at = labels.indexOf(text(row, name));
   if (at >= 0 && at < choices) return at;
   throw new Error(`"${name}" must be one of ${labels.slice(0, choices).join(", ")}, not ${JSON.stringify(row[name])}`);
 }
 
-function text(row: Row, name: string): string {
+function text(row: DatasetRow, name: string): string {
   const value = row[name];
   if (typeof value !== "string") throw new Error(`"${name}" must be a string`);
   return value;
 }
 
-function texts(row: Row, name: string): string[] {
+function texts(row: DatasetRow, name: string): string[] {
   const value = row[name];
   if (!Array.isArray(value) || value.some((item) => typeof item !== "string")) {
     throw new Error(`"${name}" must be an array of strings`);
@@ -137,10 +137,10 @@ function texts(row: Row, name: string): string[] {
   return value;
 }
 
-function object(row: Row, name: string): Row {
+function object(row: DatasetRow, name: string): DatasetRow {
   const value = row[name];
   if (typeof value !== "object" || value === null) throw new Error(`"${name}" must be an array or an object`);
-  return value as Row;
+  return value as DatasetRow;
 }
 
 // Python's whitespace is not JavaScript's: str.strip() leaves U+FEFF, and takes the separators U+001C to U+001F and U+0085.

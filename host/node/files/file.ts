@@ -1,6 +1,6 @@
 // A file as a ByteSource: the next chunk is read while the core packs the last one.
 
-import { open } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { IO_BYTES } from "../../../assembly/layout/abi.js";
 import type { ByteSource } from "../../core/load/source.js";
 
@@ -17,9 +17,7 @@ export async function fileSource(path: string | URL): Promise<ByteSource> {
   }
 }
 
-type File = Awaited<ReturnType<typeof open>>;
-
-async function* readAhead(file: File): AsyncGenerator<Uint8Array> {
+async function* readAhead(file: FileHandle): AsyncGenerator<Uint8Array> {
   const read = (buffer: Uint8Array) => file.read(buffer, 0, IO_BYTES, null);
   let ready = new Uint8Array(IO_BYTES);
   let filling = new Uint8Array(IO_BYTES);

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Model } from "zagreus-edge";
 import { readItems, withExamples } from "../../../host/node/eval/items";
 import { Accuracy, answer, encodePair } from "../../../host/node/eval/score";
-import { type Question, question, type Row, type Task } from "../../../host/node/eval/tasks";
+import { type DatasetRow, type EvalTask, type Question, question } from "../../../host/node/eval/tasks";
 import { finish, json, start, zagreus } from "../../support/command";
 import { loadNano } from "../../support/nano";
 
@@ -25,7 +25,7 @@ function file(name: string, ...rows: unknown[]): string {
 
 const ROW = { query: "C'era una volta un", choices: ["re", "regina bella"], gold: 0 };
 
-type Golden = Pick<Question, "context" | "choices" | "gold"> & { task: Task; row: Row };
+type Golden = Pick<Question, "context" | "choices" | "gold"> & { task: EvalTask; row: DatasetRow };
 const golden: Golden[] = JSON.parse(readFileSync(new URL("../../fixtures/eval.json", import.meta.url), "utf8"));
 test.each(golden.map((row) => [row.task, row] as const))(
   "%s is asked as lm-evaluation-harness asks it",

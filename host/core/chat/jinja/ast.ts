@@ -13,7 +13,7 @@ export interface Arguments {
 }
 
 /** What may follow a value. */
-export type Step = { line: number } & (
+export type ChainStep = { line: number } & (
   | { kind: "attribute"; name: string }
   | { kind: "item"; index: Expression }
   | { kind: "slice"; bounds: (Expression | undefined)[] }
@@ -27,7 +27,7 @@ export type Expression = { line: number } & (
   | { kind: "name"; name: string }
   | { kind: "list" | "tuple" | "concat"; items: Expression[] }
   | { kind: "dict"; entries: [key: Expression, value: Expression][] }
-  | { kind: "chain"; base: Expression; steps: Step[] }
+  | { kind: "chain"; base: Expression; steps: ChainStep[] }
   | { kind: "binary"; first: Expression; rest: [operator: BinaryOperator, operand: Expression][] }
   | { kind: "compare"; first: Expression; rest: [operator: Comparison, operand: Expression][] }
   | { kind: "and" | "or"; operands: Expression[] }
@@ -43,9 +43,9 @@ export type Target = { line: number } & (
 );
 
 /** Where a scope takes a name from when it is entered (scope.ts). */
-export type Load = "parameter" | "context" | "outer" | "nothing";
+export type NameOrigin = "parameter" | "context" | "outer" | "nothing";
 /** The names that a scope has of its own. */
-export type Names = Map<string, Load>;
+export type Names = Map<string, NameOrigin>;
 
 export interface MacroParts {
   name: string | undefined;
@@ -74,9 +74,9 @@ export type Statement = { line: number } & (
       testNames: Names;
     }
   | { kind: "set"; target: Target; value: Expression }
-  | { kind: "capture"; target: Target; filters: Step[]; body: Statement[]; names: Names }
+  | { kind: "capture"; target: Target; filters: ChainStep[]; body: Statement[]; names: Names }
   | { kind: "with"; targets: Target[]; values: Expression[]; body: Statement[]; names: Names }
-  | { kind: "filter"; filters: Step[]; body: Statement[]; names: Names }
+  | { kind: "filter"; filters: ChainStep[]; body: Statement[]; names: Names }
   | { kind: "macro"; macro: MacroParts }
   | { kind: "call"; call: Expression & { kind: "chain" }; macro: MacroParts }
   | { kind: "generation"; macro: MacroParts }

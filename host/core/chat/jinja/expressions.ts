@@ -1,6 +1,6 @@
 // Jinja's expressions, after jinja2/parser.py.
 
-import type { Arguments, Expression, Step, Target } from "./ast.js";
+import type { Arguments, ChainStep, Expression, Target } from "./ast.js";
 import type { Token } from "./lexer.js";
 import type { BinaryOperator, Comparison } from "./python/operators.js";
 import { TemplateError } from "./python/runtime.js";
@@ -195,7 +195,7 @@ export class ExpressionParser {
   #unary(filters: boolean): Expression {
     const { line } = this.current;
     const base = this.is("operator", "+", "-") ? this.#signed() : this.#primary();
-    const steps: Step[] = [];
+    const steps: ChainStep[] = [];
     while (this.is("operator", ".", "[", "(")) steps.push(this.#postfix());
     while (filters && (this.is("operator", "|", "(") || this.is("name", "is"))) {
       if (this.is("operator", "|")) steps.push(...this.filters());
@@ -251,7 +251,7 @@ export class ExpressionParser {
     return [key, this.expression()];
   }
 
-  #postfix(): Step {
+  #postfix(): ChainStep {
     const { line } = this.current;
     if (this.is("operator", "(")) return { kind: "call", with: this.#arguments(), line };
     if (this.skip("operator", "[")) return this.#subscript(line);
@@ -262,7 +262,7 @@ export class ExpressionParser {
     throw this.fail("expected name or number", line);
   }
 
-  #subscript(line: number): Step {
+  #subscript(line: number): ChainStep {
     const items = this.#list("]", () => this.#bounds());
     const [only] = items;
     if (items.length === 1 && Array.isArray(only)) return { kind: "slice", bounds: only, line };
@@ -311,8 +311,8 @@ export class ExpressionParser {
   }
 
   /** `| name(...)`, as often as it comes; the first without `|` if it stands at the start of a block. */
-  filters(atStart = false): Step[] {
-    const steps: Step[] = [];
+  filters(atStart = false): ChainStep[] {
+    const steps: ChainStep[] = [];
     while ((atStart && steps.length === 0) || this.is("operator", "|")) {
       if (!atStart || steps.length > 0) this.next();
       const { line } = this.current;
@@ -331,7 +331,7 @@ export class ExpressionParser {
     return this.is("operator", "(") ? this.#arguments() : { args: [], named: [], list: undefined, dict: undefined };
   }
 
-  #test(): Step {
+  #test(): ChainStep {
     const { line } = this.next();
     const negated = this.skip("name", "not");
     const name = this.#dotted();
@@ -348,7 +348,7 @@ export class ExpressionParser {
   #bareArgument(): Expression {
     const { line } = this.current;
     const base = this.#primary();
-    const steps: Step[] = [];
+    const steps: ChainStep[] = [];
     while (this.is("operator", ".", "[", "(")) steps.push(this.#postfix());
     return steps.length === 0 ? base : { kind: "chain", base, steps, line };
   }

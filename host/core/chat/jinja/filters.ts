@@ -3,7 +3,17 @@
 import { percent } from "./python/format.js";
 import { type Runtime, TemplateError, unsupported } from "./python/runtime.js";
 import { bind, type Filter } from "./python/signature.js";
-import { Dict, isTrue, iterate, Lazy, type Named, needText, SafeText, Tuple, type Value } from "./python/values.js";
+import {
+  Dict,
+  isTrue,
+  iterate,
+  Lazy,
+  type NamedArguments,
+  needText,
+  SafeText,
+  Tuple,
+  type Value,
+} from "./python/values.js";
 import { str } from "./python/write.js";
 import { type Getter, getter, SEQUENCE_FILTERS } from "./sequences.js";
 import { holds, isTest } from "./tests.js";
@@ -15,15 +25,16 @@ const LEFT_OUT = ["pprint", "random", "striptags", "urlize", "wordwrap", "xmlatt
 const FILTERS: Readonly<Record<string, Filter>> = { ...TEXT_FILTERS, ...SEQUENCE_FILTERS };
 
 /** Filters that take any arguments. */
-const OPEN: Readonly<Record<string, (value: Value, args: readonly Value[], named: Named, runtime: Runtime) => Value>> =
-  {
-    format,
-    map: (value, args, named, runtime) => new Lazy(mapped(value, args, named, runtime)),
-    reject: chosen({ byAttribute: false, wanted: false }),
-    rejectattr: chosen({ byAttribute: true, wanted: false }),
-    select: chosen({ byAttribute: false, wanted: true }),
-    selectattr: chosen({ byAttribute: true, wanted: true }),
-  };
+const OPEN: Readonly<
+  Record<string, (value: Value, args: readonly Value[], named: NamedArguments, runtime: Runtime) => Value>
+> = {
+  format,
+  map: (value, args, named, runtime) => new Lazy(mapped(value, args, named, runtime)),
+  reject: chosen({ byAttribute: false, wanted: false }),
+  rejectattr: chosen({ byAttribute: true, wanted: false }),
+  select: chosen({ byAttribute: false, wanted: true }),
+  selectattr: chosen({ byAttribute: true, wanted: true }),
+};
 
 /** Whether Jinja has it. */
 export function isFilter(name: string): boolean {
@@ -31,7 +42,13 @@ export function isFilter(name: string): boolean {
 }
 
 /** @throws TemplateError for a filter that is not supported, arguments that it does not take, and where Python raises */
-export function applyFilter(name: string, value: Value, args: readonly Value[], named: Named, runtime: Runtime): Value {
+export function applyFilter(
+  name: string,
+  value: Value,
+  args: readonly Value[],
+  named: NamedArguments,
+  runtime: Runtime,
+): Value {
   if (Object.hasOwn(OPEN, name)) return OPEN[name]!(value, args, named, runtime);
   if (LEFT_OUT.includes(name)) throw unsupported(`the filter "${name}"`);
   if (!Object.hasOwn(FILTERS, name)) throw new TemplateError(`no filter named '${name.slice(0, 80)}'`);
@@ -40,7 +57,7 @@ export function applyFilter(name: string, value: Value, args: readonly Value[], 
   return apply(runtime, first!, ...rest);
 }
 
-function format(value: Value, args: readonly Value[], named: Named, runtime: Runtime): Value {
+function format(value: Value, args: readonly Value[], named: NamedArguments, runtime: Runtime): Value {
   if (value instanceof SafeText) throw unsupported("the filter format of safe text");
   if (args.length > 0 && named.size > 0) {
     throw new TemplateError("can't handle positional and keyword arguments at the same time");
@@ -48,17 +65,19 @@ function format(value: Value, args: readonly Value[], named: Named, runtime: Run
   return percent(str(value, runtime), named.size > 0 ? new Dict(runtime, named) : new Tuple(args), runtime);
 }
 
-function chosen(choice: Choice): (value: Value, args: readonly Value[], named: Named, runtime: Runtime) => Value {
+function chosen(
+  choice: Selection,
+): (value: Value, args: readonly Value[], named: NamedArguments, runtime: Runtime) => Value {
   return (value, args, named, runtime) => new Lazy(choices(value, args, named, choice, runtime));
 }
 
-function* mapped(value: Value, args: readonly Value[], named: Named, runtime: Runtime): Generator<Value> {
+function* mapped(value: Value, args: readonly Value[], named: NamedArguments, runtime: Runtime): Generator<Value> {
   if (!isTrue(value)) return;
   const change = mapper(args, named, runtime);
   for (const item of iterate(value, runtime)) yield change(item);
 }
 
-function mapper(args: readonly Value[], named: Named, runtime: Runtime): Getter {
+function mapper(args: readonly Value[], named: NamedArguments, runtime: Runtime): Getter {
   if (args.length === 0 && named.has("attribute")) {
     const [attribute, otherwise] = bind("map", "attribute default?", [], named);
     return getter(attribute!, false, runtime, otherwise ?? null);
@@ -68,7 +87,7 @@ function mapper(args: readonly Value[], named: Named, runtime: Runtime): Getter 
   return (item) => applyFilter(runtime.plain(needText(name, "a filter's name")), item, rest, named, runtime);
 }
 
-interface Choice {
+interface Selection {
   byAttribute: boolean;
   wanted: boolean;
 }
@@ -76,8 +95,8 @@ interface Choice {
 function* choices(
   value: Value,
   args: readonly Value[],
-  named: Named,
-  { byAttribute, wanted }: Choice,
+  named: NamedArguments,
+  { byAttribute, wanted }: Selection,
   runtime: Runtime,
 ): Generator<Value> {
   if (!isTrue(value)) return;
@@ -90,7 +109,13 @@ function* choices(
   }
 }
 
-function passes(test: Value | undefined, value: Value, args: Value[], named: Named, runtime: Runtime): boolean {
+function passes(
+  test: Value | undefined,
+  value: Value,
+  args: Value[],
+  named: NamedArguments,
+  runtime: Runtime,
+): boolean {
   if (test === undefined) return isTrue(value);
   const name = runtime.plain(needText(test, "a test's name"));
   if (!isTest(name)) throw new TemplateError(`no test named '${name.slice(0, 80)}'`);

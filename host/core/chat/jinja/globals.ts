@@ -7,12 +7,12 @@ import {
   Callable,
   Dict,
   iterate,
-  type Named,
+  type NamedArguments,
   Namespace,
   needInteger,
   needText,
   PyObject,
-  Range,
+  PyRange,
   toList,
   type Value,
 } from "./python/values.js";
@@ -88,7 +88,7 @@ function cycler(items: Value[]): Cycler {
   return new Cycler(items);
 }
 
-function dict(args: Value[], named: Named, runtime: Runtime): Dict {
+function dict(args: Value[], named: NamedArguments, runtime: Runtime): Dict {
   if (args.length > 1) throw new TemplateError("dict expected at most 1 argument");
   const [given] = args;
   const entries = given instanceof Dict ? given.entries() : given === undefined ? [] : pairs(given, runtime);
@@ -103,7 +103,7 @@ function* pairs(value: Value, runtime: Runtime): Generator<[Value, Value]> {
   }
 }
 
-function namespace(args: Value[], named: Named, runtime: Runtime): Namespace {
+function namespace(args: Value[], named: NamedArguments, runtime: Runtime): Namespace {
   const attributes = dict(args, named, runtime);
   for (const [name] of attributes.entries()) checkAttribute(name);
   return new Namespace(attributes);
@@ -115,11 +115,11 @@ export function checkAttribute(name: Value): void {
   throw new TemplateError(`a namespace cannot have the attribute '${name.slice(0, 80)}'`);
 }
 
-function range(args: Value[]): Range {
+function range(args: Value[]): PyRange {
   const [first, second, step = 1] = args.map((value) => needInteger(value, "a limit of range()"));
   if (first === undefined || args.length > 3) throw new TemplateError("range() takes 1 to 3 integers");
   if (step === 0) throw new TemplateError("range() arg 3 must not be zero");
-  const made = second === undefined ? new Range(0, first, 1) : new Range(first, second, step);
+  const made = second === undefined ? new PyRange(0, first, 1) : new PyRange(first, second, step);
   if (made.length > MAX_RANGE) throw new TemplateError(`range() has more than ${MAX_RANGE} numbers`);
   return made;
 }

@@ -1,10 +1,10 @@
 // Runs a template. Everything that a template can repeat is a generator that stops now and then, so that whoever drives
 // it may do something else meanwhile, or give up.
 
-import type { Arguments, Expression, MacroParts, Names, Program, Statement, Step, Target } from "./ast.js";
+import type { Arguments, ChainStep, Expression, MacroParts, Names, Program, Statement, Target } from "./ast.js";
 import { applyFilter } from "./filters.js";
 import { Cycler, checkAttribute, globals, Joiner } from "./globals.js";
-import { LoopContext, type LoopItems } from "./loop.js";
+import { LoopContext, type LoopItems, type Run } from "./loop.js";
 import { attribute, subscript } from "./python/attributes.js";
 import { binary, compare, slice, unary } from "./python/operators.js";
 import { type Runtime, TemplateError, unsupported } from "./python/runtime.js";
@@ -13,7 +13,7 @@ import {
   Dict,
   isTrue,
   iterate,
-  type Named,
+  type NamedArguments,
   Namespace,
   PyObject,
   Tuple,
@@ -30,8 +30,6 @@ const SLICE = 2 ** 15;
 /** Statements, expressions and macros within each other while it runs. */
 const MAX_DEPTH = 400;
 
-/** Stops without a value. */
-type Run<T> = Generator<undefined, T>;
 /** How a statement ended, if not at its end. */
 type Leave = "break" | "continue" | undefined;
 
@@ -383,7 +381,7 @@ export class Interpreter {
   }
 
   /** What becomes of a value by all that follows it; the last call is given `caller`. */
-  *#steps(base: Value, steps: Step[], scope: Scope, caller?: Macro): Run<Value> {
+  *#steps(base: Value, steps: ChainStep[], scope: Scope, caller?: Macro): Run<Value> {
     let value = base;
     for (const step of steps) {
       yield* this.#step(step.line);
@@ -393,7 +391,7 @@ export class Interpreter {
     return value;
   }
 
-  *#follow(value: Value, step: Step, scope: Scope, caller: Macro | undefined): Run<Value> {
+  *#follow(value: Value, step: ChainStep, scope: Scope, caller: Macro | undefined): Run<Value> {
     switch (step.kind) {
       case "attribute":
         return yield* this.#attribute(value, step.name);
@@ -462,7 +460,7 @@ export class Interpreter {
     throw new TemplateError(`'${typeName(callee)}' object is not callable`);
   }
 
-  *#recurse(loop: LoopContext, args: Value[], named: Named): Run<Value> {
+  *#recurse(loop: LoopContext, args: Value[], named: NamedArguments): Run<Value> {
     const recursion = loop.recursion as Recursion | undefined;
     if (!recursion) throw new TemplateError("The loop must have the 'recursive' marker to be called recursively.");
     if (args.length !== 1 || named.size > 0) throw new TemplateError("loop() takes what is looped over");

@@ -6,7 +6,8 @@ import { Callable, lengthOf, PyObject, Tuple, Undefined, type Value } from "./py
 
 /** Items of a loop; without one where the template's run may stop. */
 export type LoopItems = Generator<{ item: Value } | undefined, void>;
-type Run<T> = Generator<undefined, T>;
+/** A computation that may stop without a value. */
+export type Run<T> = Generator<undefined, T>;
 
 export class LoopContext extends PyObject {
   readonly type = "LoopContext";

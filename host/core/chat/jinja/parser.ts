@@ -12,10 +12,10 @@ const MAX_LOOPS = 20;
 
 /** The names of scopes are not filled in. @throws TemplateError with the line of the mistake, or of what is not supported */
 export function parse(tokens: Token[]): Program {
-  return { body: new Parser(tokens).template(), names: new Map() };
+  return { body: new TemplateParser(tokens).template(), names: new Map() };
 }
 
-class Parser extends ExpressionParser {
+class TemplateParser extends ExpressionParser {
   /** Loops around, within the innermost macro. */
   #loops = 0;
 

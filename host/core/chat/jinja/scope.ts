@@ -1,7 +1,7 @@
 // Which names belong to which scope, after jinja2/idtracking.py. A name that a scope stores anywhere is its own from the
 // start, so a loop before `{% set x %}` does not see the x that was passed to the template.
 
-import type { Arguments, Expression, MacroParts, Names, Program, Statement, Step, Target } from "./ast.js";
+import type { Arguments, ChainStep, Expression, MacroParts, Names, Program, Statement, Target } from "./ast.js";
 import { isFilter } from "./filters.js";
 import { type Runtime, TemplateError } from "./python/runtime.js";
 import { isTest } from "./tests.js";
@@ -140,7 +140,7 @@ function load(expression: Expression, symbols: Symbols): void {
   eachName(expression, (name) => symbols.load(name));
 }
 
-function loadSteps(steps: Step[], symbols: Symbols): void {
+function loadSteps(steps: ChainStep[], symbols: Symbols): void {
   for (const step of steps) for (const part of stepParts(step)) load(part, symbols);
 }
 
@@ -176,7 +176,7 @@ function parts(expression: Expression): Expression[] {
   }
 }
 
-function stepParts(step: Step): Expression[] {
+function stepParts(step: ChainStep): Expression[] {
   if (step.kind === "item") return [step.index];
   if (step.kind === "slice") return step.bounds.filter((bound) => bound !== undefined);
   return step.kind === "attribute" ? [] : argumentParts(step.with);
@@ -219,7 +219,7 @@ function enter(statement: Statement, symbols: Symbols, soft: boolean): void {
   }
 }
 
-function scope(body: Statement[], symbols: Symbols, filters: Step[] = []): void {
+function scope(body: Statement[], symbols: Symbols, filters: ChainStep[] = []): void {
   visitAll(body, symbols);
   loadSteps(filters, symbols);
   nest(body, symbols, false);
@@ -342,7 +342,7 @@ function checkExpression(expression: Expression, soft: boolean): void {
   for (const part of parts(expression)) checkExpression(part, soft || expression.kind === "condition");
 }
 
-function checkSteps(steps: Step[], soft: boolean): void {
+function checkSteps(steps: ChainStep[], soft: boolean): void {
   for (const step of steps) {
     if (step.kind !== "filter" && step.kind !== "test") continue;
     const known = step.kind === "filter" ? isFilter(step.name) : isTest(step.name);

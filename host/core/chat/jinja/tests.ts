@@ -10,10 +10,10 @@ import {
   Callable,
   Dict,
   isIterable,
-  type Named,
+  type NamedArguments,
   needText,
   PyObject,
-  Range,
+  PyRange,
   SafeText,
   Tuple,
   Undefined,
@@ -82,7 +82,13 @@ export function isTest(name: string): boolean {
 }
 
 /** @throws TemplateError for arguments that the test does not take, and where Python raises */
-export function holds(name: string, value: Value, args: readonly Value[], named: Named, runtime: Runtime): boolean {
+export function holds(
+  name: string,
+  value: Value,
+  args: readonly Value[],
+  named: NamedArguments,
+  runtime: Runtime,
+): boolean {
   const [signature, test] = TESTS[name]!;
   const [first, other] = bind(name, signature, [value, ...args], named);
   return test(runtime, first!, other === undefined ? null : other);
@@ -99,5 +105,5 @@ function isSame(value: Value, other: Value): boolean {
 
 function isSequence(value: Value): boolean {
   if (asText(value) !== undefined || Array.isArray(value)) return true;
-  return value instanceof Tuple || value instanceof Dict || value instanceof Range || value instanceof Undefined;
+  return value instanceof Tuple || value instanceof Dict || value instanceof PyRange || value instanceof Undefined;
 }

@@ -4,47 +4,56 @@ import type { ChatCompletion, ChatOptions, ChatPiece, ToolCall } from "../../api
 import { addDelta } from "../../chat/message.js";
 import { badRequest } from "../http/errors.js";
 import type { Served } from "../served/served.js";
-import { type ApiUsage, admitted, envelope, finishReason, generateOptions, type Job, UsageSum } from "./generation.js";
-import type { ChatRequest } from "./schemas.js";
+import {
+  type ApiFinishReason,
+  type ApiUsage,
+  admitted,
+  envelope,
+  finishReason,
+  generateOptions,
+  type RequestJob,
+  UsageSum,
+} from "./generation.js";
+import type { ChatBody } from "./schemas.js";
 
 /** Tokens of a reply where the request sets no limit. */
 const DEFAULT_MAX_TOKENS = 1024;
 
-type Reason = ReturnType<typeof finishReason>;
-
-interface TokenLogprob {
+interface OpenAiLogprob {
   token: string;
   logprob: number;
   /** Of UTF-8; null for a part of a character. */
   bytes: number[] | null;
 }
-type ContentLogprob = TokenLogprob & { top_logprobs: TokenLogprob[] };
+type ContentLogprob = OpenAiLogprob & { top_logprobs: OpenAiLogprob[] };
 
 /** What a choice has to say: something new, or its end. */
-type ChoiceEvent = { index: number; piece: ChatPiece; logprobs: ContentLogprob[] } | { index: number; reason: Reason };
-type Event = ChoiceEvent | { refused: RefusedTools };
+type ChatChoiceEvent =
+  | { index: number; piece: ChatPiece; logprobs: ContentLogprob[] }
+  | { index: number; reason: ApiFinishReason };
+type ChatEvent = ChatChoiceEvent | { refused: RefusedTools };
 
 /** Tools that were not offered to the model; an extension. */
 type RefusedTools = { refused_tools?: { name: string; message: string }[] };
 
 /** The whole answer. */
-export async function chatCompletion(job: Job<ChatRequest>): Promise<object> {
+export async function chatCompletion(job: RequestJob<ChatBody>): Promise<object> {
   const usage = new UsageSum(job);
-  const choices: Reply[] = [];
+  const choices: ChatChoice[] = [];
   let refused: RefusedTools = {};
   for await (const event of events(job, usage)) {
     if ("refused" in event) {
       ({ refused } = event);
       continue;
     }
-    choices[event.index] ??= new Reply(event.index, job.request.logprobs === true);
+    choices[event.index] ??= new ChatChoice(event.index, job.request.logprobs === true);
     choices[event.index]!.add(event);
   }
   return { ...envelope("chatcmpl", "chat.completion", job.served), choices, usage, ...refused };
 }
 
 /** The answer in chunks. */
-export async function* chatChunks(job: Job<ChatRequest>): AsyncGenerator<object> {
+export async function* chatChunks(job: RequestJob<ChatBody>): AsyncGenerator<object> {
   const usage = new UsageSum(job);
   const { logprobs: wanted, stream_options } = job.request;
   const withUsage = stream_options?.include_usage === true;
@@ -54,7 +63,12 @@ export async function* chatChunks(job: Job<ChatRequest>): AsyncGenerator<object>
     choices,
     ...(withUsage && { usage }),
   });
-  const choice = (index: number, delta: object, finish_reason: Reason | null, logprobs: ContentLogprob[] = []) =>
+  const choice = (
+    index: number,
+    delta: object,
+    finish_reason: ApiFinishReason | null,
+    logprobs: ContentLogprob[] = [],
+  ) =>
     chunk([
       {
         index,
@@ -83,7 +97,7 @@ export async function* chatChunks(job: Job<ChatRequest>): AsyncGenerator<object>
 }
 
 /** Runs one choice after the other; each takes its turn. */
-function events(job: Job<ChatRequest>, usage: UsageSum): AsyncGenerator<Event> {
+function events(job: RequestJob<ChatBody>, usage: UsageSum): AsyncGenerator<ChatEvent> {
   return admitted(job, async function* () {
     const { served, request } = job;
     const base = chatOptions(job);
@@ -110,7 +124,7 @@ const refusedTools = ({ refusedTools }: ChatCompletion): RefusedTools => ({
   refused_tools: refusedTools.map(({ name, error }) => ({ name, message: error.message })),
 });
 
-function chatOptions({ served, request, template }: Job<ChatRequest>): ChatOptions {
+function chatOptions({ served, request, template }: RequestJob<ChatBody>): ChatOptions {
   const { max_completion_tokens, max_tokens, logprobs, top_logprobs, tools, tool_choice } = request;
   const limit = max_completion_tokens ?? max_tokens;
   const param = max_completion_tokens === undefined ? "max_tokens" : "max_completion_tokens";
@@ -130,7 +144,7 @@ function chatOptions({ served, request, template }: Job<ChatRequest>): ChatOptio
 async function logprobsOf(served: Served, piece: ChatPiece): Promise<ContentLogprob[]> {
   const { token, logprob, topLogprobs = [] } = piece;
   if (logprob === undefined || served.info.tokenizer.end.includes(token)) return [];
-  const entry = async (id: number, value: number): Promise<TokenLogprob> => {
+  const entry = async (id: number, value: number): Promise<OpenAiLogprob> => {
     const { name } = await served.tokenText(id);
     const bytes = name.includes("\ufffd") ? null : [...new TextEncoder().encode(name)];
     return { token: name, logprob: value, bytes };
@@ -140,19 +154,19 @@ async function logprobsOf(served: Served, piece: ChatPiece): Promise<ContentLogp
 }
 
 /** A choice of a whole answer, put together from its events. */
-class Reply {
+class ChatChoice {
   readonly #index: number;
   readonly #logprobs: ContentLogprob[] | undefined;
   readonly #calls: ToolCall[] = [];
   #text = "";
-  #reason: Reason | null = null;
+  #reason: ApiFinishReason | null = null;
 
   constructor(index: number, logprobs: boolean) {
     this.#index = index;
     this.#logprobs = logprobs ? [] : undefined;
   }
 
-  add(event: ChoiceEvent): void {
+  add(event: ChatChoiceEvent): void {
     if ("reason" in event) {
       this.#reason = event.reason;
       return;

@@ -2,32 +2,41 @@
 
 import type { Completion, GenerateOptions } from "../../api/api.js";
 import { badRequest } from "../http/errors.js";
-import { type ApiUsage, admitted, envelope, finishReason, generateOptions, type Job, UsageSum } from "./generation.js";
+import {
+  type ApiFinishReason,
+  type ApiUsage,
+  admitted,
+  envelope,
+  finishReason,
+  generateOptions,
+  type RequestJob,
+  UsageSum,
+} from "./generation.js";
 import { LegacyLogprobs, type NamedToken, nameTokens } from "./legacy_logprobs.js";
-import { type CompletionRequest, textsOf } from "./schemas.js";
+import { type CompletionBody, textsOf } from "./schemas.js";
 
 /** As in OpenAI's API. */
 const DEFAULT_MAX_TOKENS = 16;
 /** Log-probabilities that an answer has at most: they are kept until it is whole. */
 const MAX_LOGPROBS = 2 ** 20;
 
-type Reason = ReturnType<typeof finishReason>;
-
 /** What is new of a choice, or its end. */
-type Event = { index: number; text: string; scored: NamedToken[] } | { index: number; reason: Reason };
+type CompletionEvent =
+  | { index: number; text: string; scored: NamedToken[] }
+  | { index: number; reason: ApiFinishReason };
 
 /** A choice of an answer, put together from its events. */
-interface Choice {
+interface CompletionChoice {
   text: string;
   index: number;
   logprobs: LegacyLogprobs | null;
-  finish_reason: Reason | null;
+  finish_reason: ApiFinishReason | null;
 }
 
 /** The whole answer. */
-export async function textCompletion(job: Job<CompletionRequest>): Promise<object> {
+export async function textCompletion(job: RequestJob<CompletionBody>): Promise<object> {
   const usage = new UsageSum(job);
-  const choices: Choice[] = [];
+  const choices: CompletionChoice[] = [];
   for await (const event of events(job, usage)) {
     const { index } = event;
     choices[index] ??= { text: "", index, logprobs: newLogprobs(job), finish_reason: null };
@@ -42,11 +51,11 @@ export async function textCompletion(job: Job<CompletionRequest>): Promise<objec
 }
 
 /** The answer in chunks. */
-export async function* textChunks(job: Job<CompletionRequest>): AsyncGenerator<object> {
+export async function* textChunks(job: RequestJob<CompletionBody>): AsyncGenerator<object> {
   const usage = new UsageSum(job);
   const withUsage = job.request.stream_options?.include_usage === true;
   const start = envelope("cmpl", "text_completion", job.served);
-  const chunk = (choices: Choice[], usage: ApiUsage | null = null) => ({
+  const chunk = (choices: CompletionChoice[], usage: ApiUsage | null = null) => ({
     ...start,
     choices,
     ...(withUsage && { usage }),
@@ -68,12 +77,12 @@ export async function* textChunks(job: Job<CompletionRequest>): AsyncGenerator<o
   if (withUsage) yield chunk([], usage.toJSON());
 }
 
-function newLogprobs({ request }: Job<CompletionRequest>, offset = 0): LegacyLogprobs | null {
+function newLogprobs({ request }: RequestJob<CompletionBody>, offset = 0): LegacyLogprobs | null {
   return request.logprobs === undefined ? null : new LegacyLogprobs(offset);
 }
 
 /** Runs prompt after prompt, choice after choice; each takes its turn. */
-function events(job: Job<CompletionRequest>, usage: UsageSum): AsyncGenerator<Event> {
+function events(job: RequestJob<CompletionBody>, usage: UsageSum): AsyncGenerator<CompletionEvent> {
   const { served, request } = job;
   const maxTokens = request.max_tokens ?? Math.min(DEFAULT_MAX_TOKENS, served.maxTokens);
   return admitted(job, async function* () {
@@ -95,7 +104,7 @@ function events(job: Job<CompletionRequest>, usage: UsageSum): AsyncGenerator<Ev
 
 /** Takes a text for as many tokens as it has characters. @throws ApiError 400 */
 function checkLogprobs(
-  { echo, n = 1, logprobs }: CompletionRequest,
+  { echo, n = 1, logprobs }: CompletionBody,
   prompts: readonly (string | number[])[],
   maxTokens: number,
 ): void {
@@ -109,14 +118,14 @@ function checkLogprobs(
   );
 }
 
-type ChoiceEvent = { text: string; scored: NamedToken[] } | { reason: Reason };
+type CompletionChoiceEvent = { text: string; scored: NamedToken[] } | { reason: ApiFinishReason };
 
 async function* complete(
-  job: Job<CompletionRequest>,
+  job: RequestJob<CompletionBody>,
   prompt: string | number[],
   options: GenerateOptions,
   done: (completion: Completion) => void,
-): AsyncGenerator<ChoiceEvent> {
+): AsyncGenerator<CompletionChoiceEvent> {
   const { served, request } = job;
   const { model } = served;
   const { logprobs, echo } = request;
@@ -144,7 +153,7 @@ async function* complete(
 }
 
 /** The prompt as the beginning of the text. */
-async function echoOf(job: Job<CompletionRequest>, prompt: string | number[]) {
+async function echoOf(job: RequestJob<CompletionBody>, prompt: string | number[]) {
   const { served, request, call, cacheSalt } = job;
   const text = typeof prompt === "string" ? prompt : await served.model.detokenize(prompt);
   if (request.logprobs === undefined) return { text, scored: [] };

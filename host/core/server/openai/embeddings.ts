@@ -1,12 +1,12 @@
 // POST /v1/embeddings
 
 import { badRequest } from "../http/errors.js";
-import { admitted, type Job } from "./generation.js";
-import { type EmbeddingRequest, textsOf } from "./schemas.js";
+import { admitted, type RequestJob } from "./generation.js";
+import { type EmbeddingBody, textsOf } from "./schemas.js";
 
 const CHUNK = 8192;
 
-export async function embeddings(job: Job<EmbeddingRequest>): Promise<object> {
+export async function embeddings(job: RequestJob<EmbeddingBody>): Promise<object> {
   const { served, request, metrics } = job;
   const data: object[] = [];
   let promptTokens = 0;
@@ -20,7 +20,7 @@ export async function embeddings(job: Job<EmbeddingRequest>): Promise<object> {
   return { object: "list", data, model: served.name, usage };
 }
 
-async function* vectors({ served, request, call, cacheSalt }: Job<EmbeddingRequest>) {
+async function* vectors({ served, request, call, cacheSalt }: RequestJob<EmbeddingBody>) {
   const { client, signal } = call;
   for (const text of textsOf("input", request.input, served.info.vocabulary)) {
     if (text.length === 0) throw badRequest("input: a text is empty", "input");
@@ -31,7 +31,7 @@ async function* vectors({ served, request, call, cacheSalt }: Job<EmbeddingReque
 }
 
 /** A list of numbers, or base64 of f32, little-endian. */
-function encode(vector: Float32Array, format: EmbeddingRequest["encoding_format"] = "float"): number[] | string {
+function encode(vector: Float32Array, format: EmbeddingBody["encoding_format"] = "float"): number[] | string {
   if (format === "float") return Array.from(vector);
   const bytes = new Uint8Array(4 * vector.length);
   const view = new DataView(bytes.buffer);

@@ -5,10 +5,10 @@ import type { Call } from "../http/call.js";
 import { badRequest } from "../http/errors.js";
 import type { Metrics } from "../served/metrics.js";
 import type { Served } from "../served/served.js";
-import type { TextRequest } from "./schemas.js";
+import type { TextBody } from "./schemas.js";
 
 /** A request on its way through a model. */
-export interface Job<Request> {
+export interface RequestJob<Request> {
   served: Served;
   request: Request;
   call: Call;
@@ -20,7 +20,10 @@ export interface Job<Request> {
 }
 
 /** Does the work of a job, if its model has room for it. @throws ApiError 429 */
-export async function* admitted<Event>(job: Job<unknown>, work: () => AsyncGenerator<Event>): AsyncGenerator<Event> {
+export async function* admitted<Event>(
+  job: RequestJob<unknown>,
+  work: () => AsyncGenerator<Event>,
+): AsyncGenerator<Event> {
   const leave = job.served.admission.enter(job.call);
   try {
     yield* work();
@@ -45,7 +48,7 @@ interface Progress {
 
 /** @throws ApiError 400 */
 export function generateOptions(
-  { served, request, call, cacheSalt }: Job<TextRequest>,
+  { served, request, call, cacheSalt }: RequestJob<TextBody>,
   choice: number,
 ): GenerateOptions {
   const { temperature, top_p, top_k, min_p, repetition_penalty, logit_bias, stop, seed } = request;
@@ -67,7 +70,7 @@ export function generateOptions(
 }
 
 /** However a request says what its text has to be; it may say it once. */
-function responseFormat(request: TextRequest): ResponseFormat | undefined {
+function responseFormat(request: TextBody): ResponseFormat | undefined {
   const given = Object.entries(responseFormats(request)).flatMap(([name, format]) =>
     format ? [{ name, format }] : [],
   );
@@ -78,7 +81,7 @@ function responseFormat(request: TextRequest): ResponseFormat | undefined {
   return given[0]?.format;
 }
 
-function responseFormats(request: TextRequest): Record<string, ResponseFormat | undefined> {
+function responseFormats(request: TextBody): Record<string, ResponseFormat | undefined> {
   const { response_format, grammar, json_schema, format, guided_json } = request;
   const of = (schema: JsonSchema | undefined): ResponseFormat | undefined =>
     schema === undefined ? undefined : { type: "json_schema", schema };
@@ -91,7 +94,7 @@ function responseFormats(request: TextRequest): Record<string, ResponseFormat | 
   };
 }
 
-function openAiFormat(format: TextRequest["response_format"]): ResponseFormat | undefined {
+function openAiFormat(format: TextBody["response_format"]): ResponseFormat | undefined {
   if (!format || format.type === "text") return undefined;
   const schema = format.schema ?? (format.type === "json_schema" ? format.json_schema?.schema : undefined);
   return schema === undefined ? { type: "json_object" } : { type: "json_schema", schema };
@@ -99,12 +102,12 @@ function openAiFormat(format: TextRequest["response_format"]): ResponseFormat | 
 
 /** Adds up the usage of a request's generations; a prompt counts once, however many choices it has. */
 export class UsageSum {
-  readonly #job: Job<unknown>;
+  readonly #job: RequestJob<unknown>;
   #prompt = 0;
   #reused = 0;
   #completion = 0;
 
-  constructor(job: Job<unknown>) {
+  constructor(job: RequestJob<unknown>) {
     this.#job = job;
   }
 
@@ -136,6 +139,9 @@ export function envelope(prefix: string, object: string, served: Served) {
   return { id, object, created: Math.floor(Date.now() / 1000), model: served.name };
 }
 
-export function finishReason(reason: ChatFinishReason | undefined): "stop" | "length" | "tool_calls" {
+/** Why a text ended, in OpenAI's words: a full context is "length" too. */
+export type ApiFinishReason = "stop" | "length" | "tool_calls";
+
+export function finishReason(reason: ChatFinishReason | undefined): ApiFinishReason {
   return reason === "stop" || reason === "tool_calls" ? reason : "length";
 }

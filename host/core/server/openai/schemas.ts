@@ -184,15 +184,15 @@ const embeddingRequest = z.object({
   dimensions: refused("is not supported"),
 });
 
-export type ChatRequest = z.infer<typeof chatRequest>;
-export type CompletionRequest = z.infer<typeof completionRequest>;
-export type EmbeddingRequest = z.infer<typeof embeddingRequest>;
+export type ChatBody = z.infer<typeof chatRequest>;
+export type CompletionBody = z.infer<typeof completionRequest>;
+export type EmbeddingBody = z.infer<typeof embeddingRequest>;
 /** What requests for text have in common. */
-export type TextRequest = Omit<ChatRequest | CompletionRequest, "logprobs">;
+export type TextBody = Omit<ChatBody | CompletionBody, "logprobs">;
 
-export const parseChat = (body: unknown): ChatRequest => parse(chatRequest, body);
-export const parseCompletion = (body: unknown): CompletionRequest => parse(completionRequest, body);
-export const parseEmbedding = (body: unknown): EmbeddingRequest => parse(embeddingRequest, body);
+export const parseChat = (body: unknown): ChatBody => parse(chatRequest, body);
+export const parseCompletion = (body: unknown): CompletionBody => parse(completionRequest, body);
+export const parseEmbedding = (body: unknown): EmbeddingBody => parse(embeddingRequest, body);
 
 /** @throws ApiError 400 naming the first field that is wrong */
 function parse<T>(type: z.ZodType<T>, body: unknown): T {

@@ -7,7 +7,7 @@ import { hubCached } from "../../hub.js";
 import { styled } from "../shared/colour.js";
 import { FAMILY, FAMILY_BYTES, idOf, megabytes } from "../shared/family.js";
 
-interface Choice {
+interface ModelChoice {
   /** For -m. */
   id: string;
   about: string;
@@ -32,7 +32,7 @@ export async function pickModel(command: Command): Promise<string | undefined> {
 }
 
 /** What answers: what is on the disk first. */
-async function chooseFrom(): Promise<Choice[]> {
+async function chooseFrom(): Promise<ModelChoice[]> {
   const here = new Map<string, number>();
   for (const { repository, kind, bytes } of await hubCached()) {
     if (kind !== "safetensors" && !here.has(repository)) here.set(repository, bytes);
@@ -46,12 +46,12 @@ async function chooseFrom(): Promise<Choice[]> {
   const others = [...here]
     .filter(([repository]) => !known.has(repository))
     .map(([repository, bytes]) => ({ id: idOf(repository), about: "", bytes }));
-  const isHere = ({ bytes }: Choice) => bytes !== undefined;
+  const isHere = ({ bytes }: ModelChoice) => bytes !== undefined;
   return [...family.filter(isHere), ...others, ...family.filter((choice) => !isHere(choice))];
 }
 
 /** Until a number or a name comes; an empty line is the first, an end of the input or Ctrl-C none. */
-async function ask(choices: readonly Choice[]): Promise<string | undefined> {
+async function ask(choices: readonly ModelChoice[]): Promise<string | undefined> {
   const readline = createInterface({ input: process.stdin, output: process.stderr });
   const left = new Promise<undefined>((resolve) => readline.once("close", () => resolve(undefined)));
   readline.on("SIGINT", () => readline.close());

@@ -4,7 +4,7 @@ import { integer } from "../shared/arguments.js";
 import { loadModel, type ModelFlags, withModel } from "../shared/model.js";
 import { print, printJson } from "../shared/output.js";
 
-interface Flags extends ModelFlags {
+interface BenchFlags extends ModelFlags {
   prompt: number;
   tokens: number;
   repetitions: number;
@@ -22,7 +22,7 @@ export function benchCommand(): Command {
     .action(run);
 }
 
-async function run(flags: Flags): Promise<void> {
+async function run(flags: BenchFlags): Promise<void> {
   const { model, loadMs, signal } = await loadModel(flags);
   const runs: Timings[] = [];
   for (let i = 0; i < flags.repetitions; i++) runs.push(await measure(model, flags, i, signal));
@@ -57,7 +57,7 @@ async function run(flags: Flags): Promise<void> {
 }
 
 /** One prefill and one greedy decode; the prompt differs from the last one's so that nothing of it is in the cache. */
-async function measure(model: Model, flags: Flags, repetition: number, signal: AbortSignal): Promise<Timings> {
+async function measure(model: Model, flags: BenchFlags, repetition: number, signal: AbortSignal): Promise<Timings> {
   const { vocabulary, tokenizer } = model.info;
   const prompt = Array.from({ length: flags.prompt }, (_, i) => (1 + repetition + i * 31) % Math.min(vocabulary, 4096));
   const completion = model.complete(prompt, {

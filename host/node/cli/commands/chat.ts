@@ -16,7 +16,7 @@ import { printJson, shown } from "../shared/output.js";
 import { prefillBar } from "../shared/progress.js";
 import { type SamplingFlags, samplingOptions, withSampling } from "../shared/sampling.js";
 
-interface Flags extends ModelFlags, SamplingFlags, FormatFlags {
+interface ChatFlags extends ModelFlags, SamplingFlags, FormatFlags {
   verbose?: boolean;
   system?: string;
   tools?: string;
@@ -57,7 +57,7 @@ Examples:
   zagreus chat -m nesso2-agentic --tools examples/assistant/tools.mjs
   echo "Ciao, chi sei?" | zagreus chat -m nesso-instruct --json`;
 
-async function run(flags: Flags, command: Command): Promise<void> {
+async function run(flags: ChatFlags, command: Command): Promise<void> {
   const tools = flags.tools === undefined ? [] : await loadTools(flags.tools);
   const template = await readTemplate(flags.template);
   const format = await responseFormat(flags);
@@ -154,13 +154,13 @@ async function turn(line: string, terminal: Terminal, conversation: Conversation
 /** Replies on standard output, unless that is for JSON; all else on standard error. */
 class Screen implements Partner {
   readonly #terminal: Terminal;
-  readonly #flags: Flags;
+  readonly #flags: ChatFlags;
   readonly #context: number;
   /** Whether a reply stands in the current line. */
   #inLine = false;
   #bar: ReturnType<typeof prefillBar> | undefined;
 
-  constructor(terminal: Terminal, flags: Flags, { contextLength }: ModelInfo) {
+  constructor(terminal: Terminal, flags: ChatFlags, { contextLength }: ModelInfo) {
     this.#terminal = terminal;
     this.#flags = flags;
     this.#context = contextLength;

@@ -9,7 +9,7 @@ import { notice, printJson, write } from "../shared/output.js";
 import { prefillBar } from "../shared/progress.js";
 import { type SamplingFlags, samplingOptions, withSampling } from "../shared/sampling.js";
 
-interface Flags extends ModelFlags, SamplingFlags, FormatFlags {
+interface CompleteFlags extends ModelFlags, SamplingFlags, FormatFlags {
   file?: string;
   verbose?: boolean;
   logprobs?: number;
@@ -35,7 +35,7 @@ Examples:
   zagreus complete -f prompt.txt --temp 0 --json
   zagreus complete "Roma: " -m nesso-instruct --json-schema city.json`;
 
-async function run(argument: string | undefined, flags: Flags, command: Command): Promise<void> {
+async function run(argument: string | undefined, flags: CompleteFlags, command: Command): Promise<void> {
   if (argument !== undefined && flags.file !== undefined) command.error("error: give PROMPT or --file, not both");
   const prompt = argument ?? (await promptFromInput(flags.file, command));
   const format = await responseFormat(flags);

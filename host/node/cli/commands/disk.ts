@@ -1,18 +1,18 @@
 // list, show and rm: the models that are here.
 
 import { Command } from "commander";
-import { type CachedModel, hubCached, hubPath, hubRemove, isHubId, parseHubId } from "../../hub.js";
+import { hubCached, hubPath, hubRemove, isHubId, parseHubId, type StoredModel } from "../../hub.js";
 import { bundledModel, inspect, type ModelInfo } from "../../index.js";
 import { styled } from "../shared/colour.js";
 import { BUNDLED, FAMILY, FAMILY_BYTES, idOf, megabytes } from "../shared/family.js";
 import { print, printJson } from "../shared/output.js";
 import { vocabularyLines } from "../shared/vocabulary.js";
 
-interface Flags {
+interface DiskFlags {
   json?: boolean;
 }
 
-const WHAT: Record<CachedModel["kind"], string> = {
+const WHAT: Record<StoredModel["kind"], string> = {
   gguf: "GGUF file of the hub",
   made: "made of the hub's safetensors",
   safetensors: "safetensors, for zagreus quantize",
@@ -23,7 +23,7 @@ export function listCommand(): Command {
     .description("show the models that are on this machine, and those that a short name gets")
     .option("--json", "print one JSON object")
     .addHelpText("after", "\nExamples:\n  zagreus list")
-    .action(async ({ json }: Flags) => {
+    .action(async ({ json }: DiskFlags) => {
       const models = (await hubCached()).map((model) => ({ id: idOf(model.repository), ...model }));
       if (json) return printJson({ models });
       print("On this machine:");
@@ -44,7 +44,7 @@ export function rmCommand(): Command {
     .argument("<model>", "hf:OWNER/REPO or a short name")
     .option("--json", "print one JSON object")
     .addHelpText("after", "\nExamples:\n  zagreus rm nesso-instruct")
-    .action(async (model: string, { json }: Flags) => {
+    .action(async (model: string, { json }: DiskFlags) => {
       const removed = await hubRemove(model);
       if (json) printJson(removed);
       else print(`${removed.repository}: ${megabytes(removed.bytes)} are free again`);
@@ -60,7 +60,7 @@ export function showCommand(): Command {
     .action(show);
 }
 
-async function show(model: string = BUNDLED, { json }: Flags): Promise<void> {
+async function show(model: string = BUNDLED, { json }: DiskFlags): Promise<void> {
   const source = model === BUNDLED ? bundledModel : isHubId(model) ? await hubPath(model) : model;
   const member = FAMILY.find(({ name }) => name === model);
   if (source === undefined) {

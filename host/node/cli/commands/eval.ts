@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import { readItems, withExamples } from "../../eval/items.js";
-import { Accuracy, type Answer, answer } from "../../eval/score.js";
-import { TASKS, type Task } from "../../eval/tasks.js";
+import { Accuracy, answer, type ItemResult } from "../../eval/score.js";
+import { type EvalTask, TASKS } from "../../eval/tasks.js";
 import { outputPath, writeAtomically } from "../../files/output_file.js";
 import { integer } from "../shared/arguments.js";
 import { readInput } from "../shared/input.js";
@@ -9,8 +9,8 @@ import { loadModel, type ModelFlags, withModel } from "../shared/model.js";
 import { print, printJson } from "../shared/output.js";
 import { countBar } from "../shared/progress.js";
 
-interface Flags extends ModelFlags {
-  task?: Task;
+interface EvalFlags extends ModelFlags {
+  task?: EvalTask;
   limit?: number;
   shots?: number;
   examples?: string;
@@ -32,7 +32,7 @@ export function evalCommand(): Command {
     .action(run);
 }
 
-async function run(file: string, flags: Flags, command: Command): Promise<void> {
+async function run(file: string, flags: EvalFlags, command: Command): Promise<void> {
   if (flags.shots !== undefined && flags.examples === undefined) command.error("error: --shots needs --examples");
   const { task, limit, shots = 5 } = flags;
   const items = readItems(file, await readInput(file), task, limit);
@@ -44,7 +44,7 @@ async function run(file: string, flags: Flags, command: Command): Promise<void> 
   const accuracy = new Accuracy();
   let truncated = 0;
   const bar = countBar("question", items.length, flags.json === true);
-  const score = async (each: (answer: Answer) => Promise<void>) => {
+  const score = async (each: (answer: ItemResult) => Promise<void>) => {
     for (const [i, item] of items.entries()) {
       const answered = await answer(model, item, contexts[i]!, signal);
       accuracy.add(answered);

@@ -7,7 +7,7 @@ import { integer, tokenList } from "../shared/arguments.js";
 import { loadModel, type ModelFlags, withModel } from "../shared/model.js";
 import { print, printJson } from "../shared/output.js";
 
-interface Flags extends ModelFlags {
+interface LogitsFlags extends ModelFlags {
   tokens: number[];
   top: number;
   all?: boolean;
@@ -25,7 +25,7 @@ export function logitsCommand(): Command {
     .action(run);
 }
 
-async function run(flags: Flags, command: Command): Promise<void> {
+async function run(flags: LogitsFlags, command: Command): Promise<void> {
   if (flags.all !== (flags.out !== undefined || undefined)) command.error("error: --all and --out belong together");
   const { model, signal } = await loadModel(flags);
   const last = flags.out

@@ -5,7 +5,7 @@ import { loadModel, type ModelFlags, withModel } from "../shared/model.js";
 import { print, printJson } from "../shared/output.js";
 import { countBar } from "../shared/progress.js";
 
-interface Flags extends ModelFlags {
+interface PerplexityFlags extends ModelFlags {
   file: string;
   windows?: number;
 }
@@ -26,7 +26,7 @@ export function perplexityCommand(): Command {
 // What llama-perplexity does (tools/perplexity/perplexity.cpp, and -f in common/arg.cpp): one newline at the end of the file is not part of
 // the text; runs of `context` tokens side by side, the first token of each replaced by bos; only the second half is scored, so
 // every scored token has half a context before it. The remainder is dropped.
-async function run(flags: Flags): Promise<void> {
+async function run(flags: PerplexityFlags): Promise<void> {
   const file = await readInput(flags.file);
   const text = file.at(-1) === NEWLINE ? file.subarray(0, -1) : file;
   const { model, signal } = await loadModel({ ...flags, context: flags.context ?? DEFAULT_WINDOW });

@@ -3,7 +3,7 @@ import { type HubListing, hubList, hubPull, PREFERENCE, type Pulled, SHORT_NAMES
 import { interruptSignal, notice, print, printJson } from "../shared/output.js";
 import { progressBar } from "../shared/progress.js";
 
-interface Flags {
+interface PullFlags {
   list?: boolean;
   json?: boolean;
 }
@@ -34,7 +34,7 @@ export function pullCommand(): Command {
     .action(run);
 }
 
-async function run(model: string, { list, json }: Flags): Promise<void> {
+async function run(model: string, { list, json }: PullFlags): Promise<void> {
   const signal = interruptSignal();
   const bar = progressBar("downloading");
   try {

@@ -5,7 +5,7 @@ import { readInput } from "../shared/input.js";
 import { interruptSignal, notice, print, printJson } from "../shared/output.js";
 import { phaseBar } from "../shared/progress.js";
 
-interface Flags {
+interface QuantizeFlags {
   type: QuantizedType;
   out: string;
   embedding?: QuantizedType;
@@ -40,7 +40,7 @@ Examples:
   zagreus quantize nesso-instruct -t q4_0 -o nesso-instruct-Q4_0.gguf
   zagreus quantize model/ -t q4_0 --embedding q8_0 -o model-mixed.gguf`;
 
-async function run(source: string, { out, json, calibrate, ...options }: Flags): Promise<void> {
+async function run(source: string, { out, json, calibrate, ...options }: QuantizeFlags): Promise<void> {
   const bar = phaseBar();
   try {
     const report = await quantize(source, out, {

@@ -12,7 +12,7 @@ import { integer, list } from "../shared/arguments.js";
 import { loadOffloaded, type ModelFlags, withCacheBudget, withModel } from "../shared/model.js";
 import { notice, printJson } from "../shared/output.js";
 
-interface Flags extends ModelFlags, OptionValues {
+interface ServeFlags extends ModelFlags, OptionValues {
   name?: string;
   port: number;
   host: string;
@@ -65,7 +65,7 @@ export function serveCommand(): Command {
     .action(run);
 }
 
-async function run(flags: Flags): Promise<void> {
+async function run(flags: ServeFlags): Promise<void> {
   const template = await readTemplate(flags.template);
   const { model, signal } = await loadOffloaded(flags);
   const apiKeys = flags.apiKey ?? keysFromEnvironment();

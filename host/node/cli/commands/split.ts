@@ -5,7 +5,7 @@ import { split } from "../../split.js";
 import { interruptSignal, print, printJson } from "../shared/output.js";
 import { progressBar } from "../shared/progress.js";
 
-interface Flags {
+interface SplitFlags {
   out: string;
   piece: number;
   json?: boolean;
@@ -30,7 +30,7 @@ function size(text: string): number {
   return bytes;
 }
 
-async function run(model: string | undefined, { out, piece, json }: Flags): Promise<void> {
+async function run(model: string | undefined, { out, piece, json }: SplitFlags): Promise<void> {
   const bar = progressBar("splitting");
   try {
     const name = basename(model ?? bundledModel.pathname).replace(/[^\w.-]/g, "_");

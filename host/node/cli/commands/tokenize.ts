@@ -4,7 +4,7 @@ import { hasStandardInput, readInput } from "../shared/input.js";
 import { loadModel, type ModelFlags, withModel } from "../shared/model.js";
 import { print, printJson } from "../shared/output.js";
 
-interface Flags extends ModelFlags {
+interface TokenizeFlags extends ModelFlags {
   file?: string;
   special?: boolean;
   bos: boolean;
@@ -21,7 +21,7 @@ export function tokenizeCommand(): Command {
     .action(run);
 }
 
-async function run(text: string | undefined, flags: Flags, command: Command): Promise<void> {
+async function run(text: string | undefined, flags: TokenizeFlags, command: Command): Promise<void> {
   if (text !== undefined && flags.file !== undefined) command.error("error: give TEXT or --file, not both");
   if (text === undefined && flags.file === undefined && !hasStandardInput()) command.error("error: no text");
   const input = text ?? (await readInput(flags.file ?? "-"));

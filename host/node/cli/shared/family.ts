@@ -2,7 +2,7 @@
 
 import { SHORT_NAMES } from "../../hub.js";
 
-export interface Member {
+export interface FamilyModel {
   name: string;
   repository: string;
   languages: string;
@@ -29,7 +29,7 @@ const ABOUT: [name: string, languages: string, purpose: string, chats: boolean][
   ["zagreus-fra", "French, English", "base model: continues texts", false],
 ];
 
-export const FAMILY: readonly Member[] = ABOUT.map(([name, languages, purpose, chats]) => ({
+export const FAMILY: readonly FamilyModel[] = ABOUT.map(([name, languages, purpose, chats]) => ({
   name,
   repository: SHORT_NAMES[name]!,
   languages,

@@ -56,7 +56,7 @@ export function withCacheBudget(command: Command): Command {
   return command.option("--cache-budget <mib>", help, integer(0));
 }
 
-export interface LoadedModel<T = Model> {
+export interface CommandModel<T = Model> {
   model: T;
   loadMs: number;
   /** Fires on Ctrl-C. */
@@ -68,12 +68,12 @@ export function loadOptions({ build, threads, context, kv, cacheBudget }: ModelF
   return { build, threads, contextLength: context, kvType: kv, ...budget };
 }
 
-export function loadModel(flags: ModelFlags): Promise<LoadedModel> {
+export function loadModel(flags: ModelFlags): Promise<CommandModel> {
   return withProgress(flags, load);
 }
 
 /** The same in a thread of its own. */
-export function loadOffloaded(flags: ModelFlags): Promise<LoadedModel<OffloadedModel>> {
+export function loadOffloaded(flags: ModelFlags): Promise<CommandModel<OffloadedModel>> {
   return withProgress(flags, (source, options) => load(source, { ...options, offload: true }));
 }
 
@@ -92,7 +92,7 @@ export async function openModel(
 async function withProgress<T>(
   flags: ModelFlags,
   loadWith: (source: Source, options: LoadOptions) => Promise<T>,
-): Promise<LoadedModel<T>> {
+): Promise<CommandModel<T>> {
   const signal = interruptSignal();
   const bar = phaseBar();
   try {

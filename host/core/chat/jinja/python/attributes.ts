@@ -11,9 +11,9 @@ import {
   Dict,
   DictView,
   Group,
-  type Named,
+  type NamedArguments,
   Namespace,
-  Range,
+  PyRange,
   SafeText,
   Tuple,
   typeName,
@@ -114,7 +114,7 @@ function stringMethod(value: Value, text: string, name: string, runtime: Runtime
   });
 }
 
-function format(text: string, args: Value[], named: Named, runtime: Runtime): string {
+function format(text: string, args: Value[], named: NamedArguments, runtime: Runtime): string {
   const fields = {
     args,
     named,
@@ -129,7 +129,7 @@ function objectMethod(value: Value, name: string, runtime: Runtime): Value | und
   if (value instanceof Group && name === "grouper") return value.items[0];
   if (value instanceof Group && name === "list") return value.items[1];
   if (Array.isArray(value) || value instanceof Tuple) return listMethod(value, name, runtime);
-  if (value instanceof Range) return rangeAttribute(value, name);
+  if (value instanceof PyRange) return rangeAttribute(value, name);
   if (typeof value === "number" && name === "is_integer") return method(name, "/", () => Number.isInteger(value));
   return undefined;
 }
@@ -170,7 +170,7 @@ function listMethod(value: Value[] | Tuple, name: string, runtime: Runtime): Val
   });
 }
 
-function rangeAttribute(range: Range, name: string): Value | undefined {
+function rangeAttribute(range: PyRange, name: string): Value | undefined {
   if (name === "start" || name === "stop" || name === "step") return BigInt(range[name]);
   if (name === "count" || name === "index") throw unsupported(`range.${name}`);
   return undefined;

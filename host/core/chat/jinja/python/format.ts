@@ -246,7 +246,7 @@ function grouped(digits: string, separator: string): string {
 }
 
 /** How str.format() looks things up. */
-export interface Fields {
+export interface FieldLookup {
   args: readonly Value[];
   named: ReadonlyMap<string, Value>;
   attribute(value: Value, name: string): Value;
@@ -256,7 +256,7 @@ export interface Fields {
 const FIELD = /^([^.[\]!:]*)((?:\.[^.[\]!:]+|\[[^\]]+\])*)(?:!([rs]))?(?::([\s\S]*))?$/;
 
 /** `template.format(...)`. @throws TemplateError where Python raises */
-export function formatTemplate(template: string, fields: Fields, runtime: Runtime): string {
+export function formatTemplate(template: string, fields: FieldLookup, runtime: Runtime): string {
   const parts: string[] = [];
   let automatic = 0;
   let manual = false;
@@ -284,13 +284,13 @@ export function formatTemplate(template: string, fields: Fields, runtime: Runtim
   return joined(parts, runtime);
 }
 
-function named(name: string, { args, named }: Fields): Value {
+function named(name: string, { args, named }: FieldLookup): Value {
   const value = /^\d+$/.test(name) ? args[Number(name)] : named.get(name);
   if (value === undefined) throw new TemplateError(`a format has no argument for {${name.slice(0, 80)}}`);
   return value;
 }
 
-function follow(base: Value, path: string, fields: Fields): Value {
+function follow(base: Value, path: string, fields: FieldLookup): Value {
   let value = base;
   for (const [, attribute, index] of path.matchAll(/\.([^.[]+)|\[([^\]]+)\]/g)) {
     if (attribute !== undefined) value = fields.attribute(value, attribute);

@@ -15,7 +15,7 @@ import {
   iterate,
   lengthOf,
   needInteger,
-  Range,
+  PyRange,
   SafeText,
   SURROGATES,
   Tuple,
@@ -222,7 +222,7 @@ export function equal(left: Value, right: Value, runtime: Runtime, depth = 0): b
   }
   if (left instanceof Dict && right instanceof Dict) return equalDicts(left, right, runtime, depth);
   if (left instanceof Undefined) return right instanceof Undefined;
-  if (left instanceof Range && right instanceof Range) {
+  if (left instanceof PyRange && right instanceof PyRange) {
     return repr([left.at(0), BigInt(left.length)], runtime) === repr([right.at(0), BigInt(right.length)], runtime);
   }
   if (left instanceof DictView && right instanceof DictView) throw unsupported("a comparison of dict views");
@@ -317,7 +317,7 @@ export function item(value: Value, index: Value, runtime: Runtime): Value | unde
   if (text !== undefined) return wrapLike(value, element(characters(text, runtime), at) as string | undefined);
   const items = sequence(value);
   if (items !== undefined) return element(items, at);
-  if (!(value instanceof Range)) return undefined;
+  if (!(value instanceof PyRange)) return undefined;
   const position = at < 0 ? at + value.length : at;
   return position >= 0 && position < value.length ? value.at(position) : undefined;
 }
@@ -336,7 +336,7 @@ export function slice(value: Value, bounds: readonly (Value | undefined)[], runt
   const text = asText(value);
   const source = text === undefined ? sequence(value) : characters(text, runtime);
   if (source === undefined) {
-    if (value instanceof Range) throw unsupported("a slice of a range");
+    if (value instanceof PyRange) throw unsupported("a slice of a range");
     throw new TemplateError(`'${typeName(value)}' object is not subscriptable by a slice`);
   }
   const [start, stop, step] = bounds.map((bound) =>

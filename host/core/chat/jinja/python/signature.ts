@@ -1,7 +1,7 @@
 // Arguments by position and by name, as Python's functions take them.
 
 import { type Runtime, TemplateError } from "./runtime.js";
-import type { Named, Value } from "./values.js";
+import type { NamedArguments, Value } from "./values.js";
 
 /** Names of parameters, `?` behind those that may be left out, and a last `/` if they have no names for callers. */
 export type Signature = string;
@@ -33,7 +33,12 @@ function parameters(signature: Signature): Parameters {
 }
 
 /** The arguments in the order of the parameters, undefined where none is given. @throws TemplateError as Python raises */
-export function bind(name: string, signature: Signature, args: readonly Value[], named: Named): (Value | undefined)[] {
+export function bind(
+  name: string,
+  signature: Signature,
+  args: readonly Value[],
+  named: NamedArguments,
+): (Value | undefined)[] {
   const { names, required, positional } = parameters(signature);
   if (args.length > names.length) {
     throw new TemplateError(`${name}() takes at most ${names.length} arguments (${args.length} given)`);

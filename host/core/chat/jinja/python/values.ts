@@ -4,7 +4,7 @@ import { MAX_NESTING, type Runtime, TemplateError, unsupported } from "./runtime
 
 export type Value = null | boolean | bigint | number | string | Value[] | PyObject;
 /** Arguments of a call by their names. */
-export type Named = ReadonlyMap<string, Value>;
+export type NamedArguments = ReadonlyMap<string, Value>;
 
 export abstract class PyObject {
   /** As Python's type(x).__name__ has it. */
@@ -119,7 +119,7 @@ export class DictView extends PyObject {
   }
 }
 
-export class Range extends PyObject {
+export class PyRange extends PyObject {
   readonly type = "range";
   readonly start: number;
   readonly stop: number;
@@ -179,7 +179,7 @@ export class Namespace extends PyObject {
 export class Callable extends PyObject {
   readonly type: string;
   readonly name: string;
-  readonly call: (args: Value[], named: Named) => Value;
+  readonly call: (args: Value[], named: NamedArguments) => Value;
 
   constructor(name: string, call: Callable["call"], type = "builtin_function_or_method") {
     super();
@@ -225,7 +225,7 @@ export function isTrue(value: Value): boolean {
   if (value instanceof Tuple) return value.items.length > 0;
   if (value instanceof SafeText) return value.text !== "";
   if (value instanceof DictView) return value.dict.size > 0;
-  if (value instanceof Range) return value.length > 0;
+  if (value instanceof PyRange) return value.length > 0;
   return value instanceof PyObject || Boolean(value);
 }
 
@@ -254,7 +254,7 @@ export function lengthOf(value: Value, runtime: Runtime): number {
   if (text !== undefined) return countCharacters(text, runtime);
   if (value instanceof Dict) return value.size;
   if (value instanceof Tuple) return value.items.length;
-  if (value instanceof Range) return value.length;
+  if (value instanceof PyRange) return value.length;
   if (value instanceof DictView) return value.dict.size;
   if (value instanceof Undefined) return 0;
   throw new TemplateError(`object of type '${typeName(value)}' has no len()`);
@@ -263,7 +263,7 @@ export function lengthOf(value: Value, runtime: Runtime): number {
 /** Whether iter() takes it. */
 export function isIterable(value: Value): boolean {
   if (asText(value) !== undefined || Array.isArray(value)) return true;
-  const types = [Dict, Tuple, Range, DictView, Lazy, Undefined];
+  const types = [Dict, Tuple, PyRange, DictView, Lazy, Undefined];
   return types.some((type) => value instanceof type);
 }
 
@@ -282,13 +282,13 @@ function plainItems(value: Value, runtime: Runtime): Iterable<Value> {
   if (value instanceof Tuple) return value.items;
   if (value instanceof Dict) return new DictView("keys", value).items();
   if (value instanceof DictView) return value.items();
-  if (value instanceof Range) return rangeItems(value);
+  if (value instanceof PyRange) return rangeItems(value);
   if (value instanceof Lazy) return { [Symbol.iterator]: () => ({ next: () => value.items.next() }) };
   if (value instanceof Undefined) return [];
   throw new TemplateError(`'${typeName(value)}' object is not iterable`);
 }
 
-function* rangeItems(range: Range): Generator<Value> {
+function* rangeItems(range: PyRange): Generator<Value> {
   for (let i = 0; i < range.length; i++) yield range.at(i);
 }
 

@@ -9,7 +9,7 @@ import {
   Dict,
   DictView,
   Namespace,
-  Range,
+  PyRange,
   SafeText,
   Tuple,
   typeName,
@@ -29,7 +29,7 @@ export function str(value: Value, runtime: Runtime): string {
 /** repr(value). @throws TemplateError as str() does */
 export function repr(value: Value, runtime: Runtime): string {
   const parts: string[] = [];
-  new Writer(parts, runtime).write(value, 0);
+  new PyWriter(parts, runtime).write(value, 0);
   return joined(parts, runtime);
 }
 
@@ -41,7 +41,7 @@ export function joined(parts: readonly string[], runtime: Runtime, separator = "
   return parts.join(separator);
 }
 
-class Writer {
+class PyWriter {
   readonly #parts: string[];
   readonly #runtime: Runtime;
 
@@ -68,7 +68,7 @@ class Writer {
     else if (value instanceof SafeText) this.#parts.push("Markup(", quote(value.text, this.#runtime), ")");
     else if (value instanceof Undefined) this.#parts.push("Undefined");
     else if (value instanceof DictView) this.#list(value.items(), `${value.type}([`, "])", depth);
-    else if (value instanceof Range) this.#parts.push(rangeText(value));
+    else if (value instanceof PyRange) this.#parts.push(rangeText(value));
     else if (value instanceof Namespace) {
       this.#parts.push("<Namespace ");
       this.write(value.attributes, depth + 1);
@@ -101,7 +101,7 @@ class Writer {
   }
 }
 
-function rangeText({ start, stop, step }: Range): string {
+function rangeText({ start, stop, step }: PyRange): string {
   return `range(${start}, ${stop}${step === 1 ? "" : `, ${step}`})`;
 }
 
