@@ -5,7 +5,7 @@ import type { LoadOptions } from "../core/api/api.js";
 import { aborted, ZagreusError } from "../core/api/errors.js";
 import { byteSource, readSource } from "../core/load/source.js";
 import type { SyncAccessHandle } from "./hub/opfs_files.js";
-import { absoluteUrl, request } from "./request.js";
+import { absoluteUrl, request } from "./net/request.js";
 
 export interface CachedModel {
   url: string;

@@ -3,8 +3,8 @@
 import type { Build } from "../core/api/api.js";
 import type { Platform } from "../core/model/model.js";
 import { macrotask } from "./macrotask.js";
+import { request } from "./net/request.js";
 import { isModule, packageFile } from "./package_files.js";
-import { request } from "./request.js";
 import { threads } from "./threads.js";
 
 /** Written out, so that bundlers find the files. */

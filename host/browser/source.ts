@@ -6,7 +6,7 @@ import { isHubId } from "../core/hub/names.js";
 import { openUrlParts } from "../core/load/open_parts.js";
 import { type ByteSource, byteSource, type WebSource } from "../core/load/source.js";
 import { cacheModel, distrustCachedModel } from "./cache.js";
-import { absoluteUrl, request } from "./request.js";
+import { absoluteUrl, request } from "./net/request.js";
 
 /**
  * Any URL that fetch() takes, as a string also relative to the page, a model of the hub ("hf:owner/repo[@revision][/file]" or a short

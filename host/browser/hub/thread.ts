@@ -14,7 +14,7 @@ import {
   type QuantizeSettings,
 } from "../../core/hub/index.js";
 import { Link } from "../../core/offload/link.js";
-import { request } from "../request.js";
+import { request } from "../net/request.js";
 import { openPartial, opfsFile, opfsFiles } from "./opfs_files.js";
 
 const CACHE = "zagreus-hub";

@@ -22,9 +22,22 @@ export async function* answer(
   record: GenerationRecord<ChatFinishReason>,
 ): AsyncGenerator<ChatPiece> {
   const { client, signal } = request.generation;
-  const { prompt, options } = await model.prepare(client, signal, (pace) => prepare(model, request, record, pace));
-  const completion = model.complete(prompt, options);
-  const parser = checkToolUse(request.chat).tools.length > 0 ? new CallParser() : undefined;
+  const turn = await model.takeTurn(client, signal);
+  try {
+    const { prompt, options } = await prepare(model, request, record, turn.pace);
+    turn.goesWith(prompt);
+    yield* reply(model.complete(prompt, options), checkToolUse(request.chat).tools.length > 0, record);
+  } finally {
+    turn.release();
+  }
+}
+
+async function* reply(
+  completion: Completion,
+  mayCall: boolean,
+  record: GenerationRecord<ChatFinishReason>,
+): AsyncGenerator<ChatPiece> {
+  const parser = mayCall ? new CallParser() : undefined;
   let last: ChatPiece | undefined;
   for await (const piece of completion) {
     last = piece;

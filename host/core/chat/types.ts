@@ -9,15 +9,15 @@ import type {
   Prompt,
   TokenizeOptions,
 } from "../api/api.js";
-import type { Pace } from "../engine/pace.js";
+import type { Turn } from "../engine/engine.js";
 
 /** What a chat needs of a model. */
 export interface ChatModel {
   readonly info: ModelInfo;
   tokenize(text: string, options?: TokenizeOptions): number[] | Promise<number[]>;
   complete(prompt: Prompt, options: GenerateOptions): Completion;
-  /** Does `work` when it is the client's turn: one at a time, beside the generation that runs. */
-  prepare<T>(client: string | undefined, signal: AbortSignal | undefined, work: (pace: Pace) => Promise<T>): Promise<T>;
+  /** Resolves when it is the client's turn. */
+  takeTurn(client: string | undefined, signal: AbortSignal | undefined): Promise<Turn>;
 }
 
 /** What is asked for, as plain data but for the signal. */

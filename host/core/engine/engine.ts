@@ -1,6 +1,6 @@
 // A loaded core and what shares it: the queue, the KV cache, the event loop.
 
-import type { ModelInfo } from "../api/api.js";
+import type { ModelInfo, Prompt } from "../api/api.js";
 import { closed } from "../api/errors.js";
 import { KvCache } from "../kv/kv_cache.js";
 import { HERE, type Origin } from "../kv/kv_pool.js";
@@ -8,21 +8,29 @@ import { BatchCosts } from "../speculation/batch_costs.js";
 import type { Core } from "../wasm/core.js";
 import type { Threads } from "../wasm/threads.js";
 import { checkSignal, type Macrotask, Pace, type Slice } from "./pace.js";
-import { Queue } from "./queue.js";
+import { Queue, type Release } from "./queue.js";
 
 /** Salts whose KV is kept apart; that of the oldest is no longer found when there are more. */
 const MAX_SALTS = 4096;
 
+/** A place at the head of the queue. */
+export interface Turn {
+  readonly pace: Pace;
+  readonly release: Release;
+  /** Whoever completes this prompt has the turn. */
+  goesWith(prompt: readonly number[]): void;
+}
+
 export class Engine {
   readonly info: ModelInfo;
   readonly queue = new Queue();
-  readonly #preparing = new Queue();
   readonly batchCosts = new BatchCosts();
   /** Milliseconds that a token of a prompt takes, as last measured. */
   tokenMs = 0;
   readonly #macrotask: Macrotask;
   readonly #threads: Threads;
   readonly #slice: Slice = { since: 0 };
+  readonly #turns = new WeakMap<object, Release>();
   readonly #origins = new Map<string, Origin>();
   #loaded: { core: Core; cache: KvCache } | undefined;
 
@@ -67,18 +75,18 @@ export class Engine {
     return origin;
   }
 
-  /** Does what comes before a generation: one at a time, by turns of clients, beside the generation that runs. */
-  async prepare<T>(
-    client: string | undefined,
-    signal: AbortSignal | undefined,
-    work: (pace: Pace) => Promise<T>,
-  ): Promise<T> {
-    const release = await this.#preparing.enter(signal, client);
-    try {
-      return await work(this.pace(signal));
-    } finally {
-      release();
-    }
+  /** Waits for a turn in which a prompt is made, and then completed: what is costly about a request waits as it does. */
+  async takeTurn(client: string | undefined, signal: AbortSignal | undefined): Promise<Turn> {
+    const release = await this.queue.enter(signal, client);
+    return { pace: this.pace(signal), release, goesWith: (prompt) => void this.#turns.set(prompt, release) };
+  }
+
+  /** The turn that goes with this very prompt, once, if it was made in one. */
+  turnOf(prompt: Prompt): Release | undefined {
+    if (typeof prompt !== "object" || prompt === null) return undefined;
+    const turn = this.#turns.get(prompt);
+    this.#turns.delete(prompt);
+    return turn;
   }
 
   /** The pace of work that ends with the engine, with `signal`, or when `check` throws. */
@@ -95,7 +103,7 @@ export class Engine {
   close(): void {
     this.#loaded = undefined;
     this.#threads.stop();
-    for (const queue of [this.queue, this.#preparing]) queue.refuseAll(closed("model"));
+    this.queue.refuseAll(closed("model"));
   }
 
   /** @throws ZagreusError CLOSED, THREAD_FAILED */

@@ -11,12 +11,15 @@ import type { Engine } from "./engine.js";
 import { slide } from "./overflow.js";
 import type { Pace } from "./pace.js";
 import { prefill, runBatch } from "./prefill.js";
+import type { Release } from "./queue.js";
 
 export interface GenerationJob {
   /** Whose turn it takes. */
   client: string | undefined;
   /** Ends it, and its wait. */
   signal: AbortSignal | undefined;
+  /** The turn, if it has been taken already. */
+  turn?: Release | undefined;
   /** Called when it is the job's turn, so that what is costly about a request waits as it does. */
   prepare(): Prepared;
   /** Told when the prompt has been run and `sequence` is going to grow. */
@@ -40,7 +43,7 @@ export async function* generate(
   record: GenerationRecord<ChatFinishReason>,
 ): AsyncGenerator<Piece> {
   const { signal } = job;
-  const release = await engine.queue.enter(signal, job.client);
+  const release = job.turn ?? (await engine.queue.enter(signal, job.client));
   // Aborted while its reader is away, a generation must not keep others waiting; on return it finds the signal first.
   signal?.addEventListener("abort", release, { once: true });
   try {

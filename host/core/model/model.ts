@@ -36,6 +36,7 @@ import { ModelCompletion } from "../engine/completion.js";
 import { embed } from "../engine/embed.js";
 import { Engine } from "../engine/engine.js";
 import { checkSignal, type Macrotask, Pace } from "../engine/pace.js";
+import type { Release } from "../engine/queue.js";
 import { logitsFrom, scoreTokens } from "../engine/score.js";
 import { decode, encode, endTokens, promptTokens, tokensOfType } from "../engine/tokenizer.js";
 import { feedModel } from "../load/load.js";
@@ -114,7 +115,7 @@ export class LoadedModel implements Model {
       info: engine.info,
       tokenize: (text, options) => this.tokenize(text, options),
       complete: (prompt, options) => this.complete(prompt, options),
-      prepare: (client, signal, work) => engine.prepare(client, signal, work),
+      takeTurn: (client, signal) => engine.takeTurn(client, signal),
     });
   }
 
@@ -126,15 +127,15 @@ export class LoadedModel implements Model {
     const engine = this.#open();
     const { vocabulary, contextLength } = engine.info;
     const checked = checkPrompt(prompt, vocabulary);
-    return this.run(checked, checkGenerateOptions(options, vocabulary, contextLength));
+    return this.run(checked, checkGenerateOptions(options, vocabulary, contextLength), engine.turnOf(prompt));
   }
 
   /** complete() with arguments that have been checked. @internal */
-  run(prompt: Prompt, options: Generation): ModelCompletion {
+  run(prompt: Prompt, options: Generation, turn?: Release): ModelCompletion {
     const engine = this.#engine;
     const { client, signal } = options;
     const prepare = () => ({ options, sequence: promptTokens(engine, prompt) });
-    return new ModelCompletion(options.seed, (record) => generate(engine, { client, signal, prepare }, record));
+    return new ModelCompletion(options.seed, (record) => generate(engine, { client, signal, turn, prepare }, record));
   }
 
   async embed(prompt: Prompt, options: EmbedOptions = {}): Promise<Float32Array> {

@@ -48,7 +48,7 @@ async function sampled(options: ChatOptions): Promise<GenerateOptions> {
       tokenizer: { bos: undefined, eos: undefined, addBos: false, end: [], special: {}, userDefined: {} },
     } as never,
     tokenize: () => [1],
-    prepare: <T>(_client: unknown, _signal: unknown, work: (pace: Pace) => Promise<T>) => work(PACE),
+    takeTurn: async () => ({ pace: PACE, release() {}, goesWith() {} }),
     complete(_prompt: unknown, options: GenerateOptions) {
       given = options;
       return new ModelCompletion(0n, async function* () {

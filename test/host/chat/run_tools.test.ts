@@ -29,7 +29,7 @@ function scripted(replies: string[], finishReason: "stop" | "length" = "stop") {
       tokenizer: { bos: undefined, eos: 2, addBos: false, end: [], special, userDefined: {} },
     } as never,
     tokenize: () => [3],
-    prepare: (_client, _signal, work) => work(PACE),
+    takeTurn: async () => ({ pace: PACE, release() {}, goesWith() {} }),
     complete: () =>
       new ModelCompletion(0n, async function* (record) {
         const text = replies.shift()!;

@@ -1,8 +1,8 @@
 // URLs and fetch(), with their failures typed.
 
-import { ZagreusError } from "../core/api/errors.js";
-import { checkSignal } from "../core/engine/pace.js";
-import { fetchableUrl } from "../core/load/url.js";
+import { ZagreusError } from "../../core/api/errors.js";
+import { checkSignal } from "../../core/engine/pace.js";
+import { fetchableUrl } from "../../core/load/url.js";
 
 /** @throws ZagreusError SOURCE_FAILED, ABORTED */
 export async function request(url: string, init: RequestInit): Promise<Response> {
