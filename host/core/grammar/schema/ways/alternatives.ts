@@ -5,8 +5,9 @@ import { ANY_CELL, cellOf, merge, naturalTypes, unseen } from "../read/cell.js";
 import { badSchema } from "../read/errors.js";
 import type { Applicators, Cell, Dependent, SchemaNode } from "../read/node.js";
 import type { Reader } from "../read/reader.js";
-import { canonical, OBJECT } from "../read/types.js";
+import { OBJECT } from "../read/types.js";
 import { negations, type Ways } from "./negation.js";
+import { Signatures } from "./signature.js";
 
 /** Ways of one schema. */
 const MAX_WAYS = 2000;
@@ -31,6 +32,7 @@ export class Alternatives implements Ways {
   readonly #open = new Set<string>();
   /** Reasons for which ways were left out, by place. */
   readonly leftOut = new Map<string, string>();
+  readonly #signatures = new Signatures();
   #merges = 0;
   #looking = 0;
 
@@ -91,13 +93,22 @@ export class Alternatives implements Ways {
       throw badSchema(path, `more than ${MAX_LINKS} schemas apply to one value`, MAX_LINKS);
     this.#open.add(key);
     try {
-      const ways = unique(find());
+      const ways = this.#unique(find());
       if (ways.length > MAX_WAYS) throw tooMany(path);
       this.#known.set(key, ways);
       return ways;
     } finally {
       this.#open.delete(key);
     }
+  }
+
+  #unique(ways: readonly Cell[]): readonly Cell[] {
+    if (ways.length < 2) return ways;
+    const seen = new Set<number>();
+    return ways.filter((cell) => {
+      const signature = this.#signatures.of(cell);
+      return seen.has(signature) ? false : seen.add(signature);
+    });
   }
 
   #expand({ own, parts, path }: SchemaNode): readonly Cell[] {
@@ -225,21 +236,3 @@ const tooMany = (path: string) => badSchema(path, `more than ${MAX_WAYS} ways to
 /** A name for what all of some schemas ask. */
 export const keyOf = (nodes: readonly SchemaNode[]): string =>
   [...new Set(nodes.map(({ id }) => id))].sort((a, b) => a - b).join();
-
-function unique(ways: readonly Cell[]): readonly Cell[] {
-  if (ways.length < 2) return ways;
-  const seen = new Set<string>();
-  return ways.filter((cell) => {
-    const key = signature(cell);
-    return seen.has(key) ? false : seen.add(key);
-  });
-}
-
-function signature(cell: Cell): string {
-  return JSON.stringify(cell, (key, value) => {
-    if (key === "path") return undefined;
-    if (key === "values") return canonical(value);
-    if (value === Number.POSITIVE_INFINITY) return "Infinity";
-    return value !== null && typeof value === "object" && "parts" in value ? value.id : value;
-  });
-}
