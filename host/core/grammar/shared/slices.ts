@@ -3,6 +3,42 @@
 /** Work that stops at every `yield`, which costs nothing where nobody waits. */
 export type Steps<T> = Generator<void, T>;
 
+/** Counts work, and stops when there was enough for a step. */
+export class Rest {
+  readonly #enough: number;
+  #work = 0;
+
+  constructor(enough: number) {
+    this.#enough = enough;
+  }
+
+  *after(work: number): Steps<void> {
+    this.#work += work;
+    if (this.#work < this.#enough) return;
+    this.#work = 0;
+    yield;
+  }
+}
+
+/** Items that are kept, each asked in steps. */
+export function* filterInSteps<T>(items: Iterable<T>, keep: (item: T) => Steps<boolean>): Steps<T[]> {
+  const kept: T[] = [];
+  for (const item of items) if (yield* keep(item)) kept.push(item);
+  return kept;
+}
+
+/** Whether all items are as they should be; those behind the first that is not are not asked. */
+export function* everyInSteps<T>(items: Iterable<T>, holds: (item: T) => Steps<boolean>): Steps<boolean> {
+  for (const item of items) if (!(yield* holds(item))) return false;
+  return true;
+}
+
+export function* mapInSteps<T, U>(items: Iterable<T>, map: (item: T) => Steps<U>): Steps<U[]> {
+  const mapped: U[] = [];
+  for (const item of items) mapped.push(yield* map(item));
+  return mapped;
+}
+
 /** Does it all at once. */
 export function finish<T>(steps: Steps<T>): T {
   for (;;) {

@@ -7,9 +7,12 @@ export const ANY_CELL: Cell = { types: ALL_TYPES, said: false, spoken: 0 };
 
 type Merger<K extends keyof Facts> = (a: Facts[K], b: Facts[K]) => Facts[K];
 
+/** Items that are looked for one by one. */
+const FEW = 4;
+
 function joined<T>(a: readonly T[], b: readonly T[]): readonly T[] {
-  const known = new Set(a);
-  return [...a, ...b.filter((item) => !known.has(item))];
+  const known = b.length > FEW ? new Set(a) : undefined;
+  return [...a, ...b.filter((item) => !(known ? known.has(item) : a.includes(item)))];
 }
 const larger = (a: number, b: number) => Math.max(a, b);
 const smaller = (a: number, b: number) => Math.min(a, b);

@@ -1,5 +1,6 @@
 // What is not valid against a schema: each thing that it asks for can fail. What cannot be said of a text that way is left out.
 
+import type { Steps } from "../../shared/slices.js";
 import { ANY_CELL, cellOf, merge, unseen } from "../read/cell.js";
 import type { Cell, Facts, SchemaNode } from "../read/node.js";
 import type { Reader } from "../read/reader.js";
@@ -22,31 +23,32 @@ export interface Ways {
   /** Reasons for which ways were left out, by place. */
   readonly leftOut: Map<string, string>;
   /** Ways in which a value is valid, */
-  of(node: SchemaNode): readonly Cell[];
+  of(node: SchemaNode): Steps<readonly Cell[]>;
   /** and in which it is not. */
-  ofNot(node: SchemaNode): readonly Cell[];
+  ofNot(node: SchemaNode): Steps<readonly Cell[]>;
   /** Ways that go together. */
-  both(a: readonly Cell[], b: readonly Cell[], path: string): readonly Cell[];
+  both(a: readonly Cell[], b: readonly Cell[], path: string): Steps<readonly Cell[]>;
 }
 
 /** Ways in which a value is not valid against a schema, or at least some of them. */
-export function negations(node: SchemaNode, ways: Ways): Cell[] {
+export function* negations(node: SchemaNode, ways: Ways): Steps<Cell[]> {
   const { own, parts } = node;
   if (!own) return [ANY_CELL];
-  const found = negatedCell(own, node.path, ways);
+  const found = yield* negatedCell(own, node.path, ways);
   const { references = [], allOf = [], anyOf, oneOf, not, condition, dependents = [] } = parts;
-  for (const reference of references) found.push(...ways.ofNot(ways.reader.target(reference)));
-  for (const part of allOf) found.push(...ways.ofNot(part));
-  if (anyOf) found.push(...noneOf(anyOf, ways, node.path));
-  if (oneOf) found.push(...noneOf(oneOf, ways, node.path), ...twoOf(oneOf, ways, node.path));
-  if (not) found.push(...ways.of(not));
+  for (const reference of references) found.push(...(yield* ways.ofNot(ways.reader.target(reference))));
+  for (const part of allOf) found.push(...(yield* ways.ofNot(part)));
+  if (anyOf) found.push(...(yield* noneOf(anyOf, ways, node.path)));
+  if (oneOf) found.push(...(yield* noneOf(oneOf, ways, node.path)), ...(yield* twoOf(oneOf, ways, node.path)));
+  if (not) found.push(...(yield* ways.of(not)));
   if (condition) {
     const { test, yes = ways.reader.anything, no = ways.reader.anything } = condition;
-    found.push(...ways.both(ways.of(test), ways.ofNot(yes), node.path));
-    found.push(...ways.both(ways.ofNot(test), ways.ofNot(no), node.path));
+    found.push(...(yield* ways.both(yield* ways.of(test), yield* ways.ofNot(yes), node.path)));
+    found.push(...(yield* ways.both(yield* ways.ofNot(test), yield* ways.ofNot(no), node.path)));
   }
   for (const { name, schema } of dependents) {
-    found.push(...ways.both([cellOf(OBJECT, { required: [name] })], ways.ofNot(schema), node.path));
+    const present = cellOf(OBJECT, { required: [name] });
+    found.push(...(yield* ways.both([present], yield* ways.ofNot(schema), node.path)));
   }
   for (const keyword of ["unevaluatedItems", "unevaluatedProperties"] as const) {
     if (parts[keyword] && parts[keyword] !== ways.reader.anything)
@@ -55,12 +57,18 @@ export function negations(node: SchemaNode, ways: Ways): Cell[] {
   return found.map(unseen);
 }
 
-function noneOf(nodes: readonly SchemaNode[], ways: Ways, path: string): readonly Cell[] {
-  return nodes.reduce<readonly Cell[]>((all, node) => ways.both(all, ways.ofNot(node), path), [ANY_CELL]);
+function* noneOf(nodes: readonly SchemaNode[], ways: Ways, path: string): Steps<readonly Cell[]> {
+  let all: readonly Cell[] = [ANY_CELL];
+  for (const node of nodes) all = yield* ways.both(all, yield* ways.ofNot(node), path);
+  return all;
 }
 
-function twoOf(nodes: readonly SchemaNode[], ways: Ways, path: string): Cell[] {
-  return nodes.flatMap((a, i) => nodes.slice(0, i).flatMap((b) => ways.both(ways.of(a), ways.of(b), path)));
+function* twoOf(nodes: readonly SchemaNode[], ways: Ways, path: string): Steps<Cell[]> {
+  const found: Cell[] = [];
+  for (const [i, a] of nodes.entries()) {
+    for (const b of nodes.slice(0, i)) found.push(...(yield* ways.both(yield* ways.of(a), yield* ways.of(b), path)));
+  }
+  return found;
 }
 
 type Negation<K extends keyof Facts> = (fact: Facts[K], path: string, ways: Ways) => Cell[];
@@ -68,9 +76,8 @@ type Negation<K extends keyof Facts> = (fact: Facts[K], path: string, ways: Ways
 /** The one fact of a negation, of values of a type. */
 const only = (type: number, facts: Partial<Facts>): Cell[] => [cellOf(type, facts)];
 
-/** How each fact fails. */
+/** How each fact fails; how listed values do takes steps. */
 const NEGATIONS: { [K in keyof Facts]?: Negation<K> } = {
-  values: (values, path, ways) => otherValues(values, path, ways),
   minimum: ({ value, exclusive }) => only(NUMBER, { maximum: { value, exclusive: !exclusive } }),
   maximum: ({ value, exclusive }) => only(NUMBER, { minimum: { value, exclusive: !exclusive } }),
   multipleOf: (steps) => steps.flatMap((step) => only(NUMBER, { notMultipleOf: [step] })),
@@ -119,10 +126,11 @@ function leave(what: string, path: string, ways: Ways): Cell[] {
   return [];
 }
 
-function negatedCell(cell: Cell, path: string, ways: Ways): Cell[] {
+function* negatedCell(cell: Cell, path: string, ways: Ways): Steps<Cell[]> {
   const types = ALL_TYPES & ~cell.types;
   // Types that listed values leave out come with the values.
   const found = types !== 0 && !cell.values ? [cellOf(types)] : [];
+  if (cell.values) found.push(...(yield* otherValues(cell.values, path, ways)));
   for (const key of Object.keys(NEGATIONS) as (keyof Facts)[]) found.push(...negatedFact(key, cell, path, ways));
   return found;
 }
@@ -133,7 +141,7 @@ function negatedFact<K extends keyof Facts>(key: K, cell: Cell, path: string, wa
 }
 
 /** All values but these. */
-function otherValues(values: readonly unknown[], path: string, ways: Ways): Cell[] {
+function* otherValues(values: readonly unknown[], path: string, ways: Ways): Steps<Cell[]> {
   const listed = values.reduce<number>((types, value) => types | typeOf(value), 0);
   const types = ALL_TYPES & ~listed;
   const found = types !== 0 ? [cellOf(types)] : [];
@@ -147,12 +155,9 @@ function otherValues(values: readonly unknown[], path: string, ways: Ways): Cell
   for (const type of [ARRAY, OBJECT]) {
     const structures = values.filter((value) => typeOf(value) === type);
     if (structures.length === 0) continue;
-    found.push(
-      ...structures.reduce<readonly Cell[]>(
-        (all, value) => ways.both(all, otherStructure(value, path, ways), path),
-        [cellOf(type)],
-      ),
-    );
+    let others: readonly Cell[] = [cellOf(type)];
+    for (const value of structures) others = yield* ways.both(others, yield* otherStructure(value, path, ways), path);
+    found.push(...others);
   }
   return found;
 }
@@ -173,7 +178,7 @@ function otherNumbers(numbers: readonly number[], apart: number): Cell[] {
 }
 
 /** Arrays, or objects, that differ from one in their size or in a part. */
-function otherStructure(value: unknown, path: string, ways: Ways): Cell[] {
+function* otherStructure(value: unknown, path: string, ways: Ways): Steps<Cell[]> {
   const { reader } = ways;
   const facts: Partial<Facts> = Array.isArray(value)
     ? {
@@ -188,7 +193,8 @@ function otherStructure(value: unknown, path: string, ways: Ways): Cell[] {
           ? Object.keys(value).map((name) => ({ name, schema: reader.constant(value[name], path), hidden: true }))
           : [],
       };
-  return negatedCell({ ...cellOf(Array.isArray(value) ? ARRAY : OBJECT, facts) }, path, ways).filter(
+  const found = yield* negatedCell({ ...cellOf(Array.isArray(value) ? ARRAY : OBJECT, facts) }, path, ways);
+  return found.filter(
     ({ types }) =>
       (types & (ARRAY | OBJECT)) !== 0 && types !== (ALL_TYPES & ~ARRAY) && types !== (ALL_TYPES & ~OBJECT),
   );

@@ -1,5 +1,6 @@
 // Arrays and tuples.
 
+import type { Steps } from "../../shared/slices.js";
 import type { Cell } from "../read/node.js";
 import type { Context } from "./context.js";
 import { countedArray, type Places } from "./counted_arrays.js";
@@ -7,13 +8,16 @@ import { repeat } from "./gbnf_text.js";
 import { COMMA } from "./rules.js";
 import { itemNodes } from "./validity.js";
 
+/** Items that are looked through in the time of a property. */
+const ITEMS_PER_PROPERTY = 100;
+
 /** Undefined when there is no such array. */
-export function arrayGrammar(cell: Cell, path: string, context: Context): string | undefined {
+export function* arrayGrammar(cell: Cell, path: string, context: Context): Steps<string | undefined> {
   const places = placesOf(cell);
   const counts = (cell.contains ?? []).filter(({ min, max }) => min > 0 || max < Number.POSITIVE_INFINITY);
   const isUnique = cell.uniqueItems === true && places.max > 1;
-  if (counts.length > 0 || isUnique) return countedArray(cell, counts, isUnique, places, path, context);
-  return simpleArray(cell, places, path, context);
+  if (counts.length > 0 || isUnique) return yield* countedArray(cell, counts, isUnique, places, path, context);
+  return yield* simpleArray(cell, places, path, context);
 }
 
 function placesOf({ items = [], contains = [], minItems: min = 0, maxItems = Number.POSITIVE_INFINITY }: Cell): Places {
@@ -25,21 +29,22 @@ function placesOf({ items = [], contains = [], minItems: min = 0, maxItems = Num
   return { prefix, min, max: isOpen ? maxItems : Math.min(maxItems, prefix) };
 }
 
-function simpleArray(
+function* simpleArray(
   { items = [] }: Cell,
   { prefix, min, max }: Places,
   path: string,
   context: Context,
-): string | undefined {
+): Steps<string | undefined> {
   const { rules } = context;
   let most = max;
   const first: string[] = [];
   for (let place = 0; place < Math.min(prefix, most); place++) {
-    const grammar = context.write(itemNodes(items, place), `${path}/prefixItems/${place}`);
+    const grammar = yield* context.write(itemNodes(items, place), `${path}/prefixItems/${place}`);
+    yield* context.rest.after(1 + items.length / ITEMS_PER_PROPERTY);
     if (grammar === undefined) most = place;
     else first.push(grammar);
   }
-  const other = most > first.length ? context.write(itemNodes(items, prefix), `${path}/items`) : undefined;
+  const other = most > first.length ? yield* context.write(itemNodes(items, prefix), `${path}/items`) : undefined;
   if (other === undefined) most = Math.min(most, first.length);
   if (min > most) return undefined;
   // From the end: what follows when something stands before it, and when nothing does.
@@ -53,6 +58,7 @@ function simpleArray(
   for (let place = first.length - 1; place > 0; place--) {
     const item = `${COMMA} ${first[place]} ${rules.rule(behind)}`;
     behind = place < min ? item : `(${item})?`;
+    yield* context.rest.after(1);
   }
   return `"[" (${first[0]} ${rules.rule(behind)})${min > 0 ? "" : "?"} "]"`;
 }

@@ -1,5 +1,6 @@
 // What writing one kind of value needs of the writer of all.
 
+import type { Rest, Steps } from "../../shared/slices.js";
 import type { SchemaNode } from "../read/node.js";
 import type { Reader } from "../read/reader.js";
 import type { Alternatives } from "../ways/alternatives.js";
@@ -13,6 +14,8 @@ export interface Context {
   readonly languages: Languages;
   readonly validity: Validity;
   readonly rules: Rules;
+  /** Stops after so many properties, items or values. */
+  readonly rest: Rest;
   /** A grammar of the values that are valid against all of some schemas; undefined when there is none. */
-  write(nodes: readonly SchemaNode[], path: string): string | undefined;
+  write(nodes: readonly SchemaNode[], path: string): Steps<string | undefined>;
 }

@@ -1,9 +1,10 @@
 // Arrays in which items of some kind are counted (contains), or may not come twice (uniqueItems): a rule for each place and what has
 // come before it.
 
+import { filterInSteps, mapInSteps, type Steps } from "../../shared/slices.js";
 import { badSchema } from "../read/errors.js";
 import type { Cell, ContainsFact, SchemaNode } from "../read/node.js";
-import { BOOLEAN, canonical, NULL } from "../read/types.js";
+import { BOOLEAN, canonical, INTEGER, NULL } from "../read/types.js";
 import type { Context } from "./context.js";
 import { choice, literal } from "./gbnf_text.js";
 import { COMMA } from "./rules.js";
@@ -37,18 +38,18 @@ interface Item {
   next: State;
 }
 
-export function countedArray(
+export function* countedArray(
   cell: Cell,
   contains: readonly ContainsFact[],
   isUnique: boolean,
   places: Places,
   path: string,
   context: Context,
-): string | undefined {
+): Steps<string | undefined> {
   if (contains.length > MAX_CONTAINS)
     throw badSchema(`${path}/contains`, `more than ${MAX_CONTAINS} schemas`, contains.length);
   const after = isUnique
-    ? uniqueItems(cell, contains, places, path, context)
+    ? yield* uniqueItems(cell, contains, places, path, context)
     : countedItems(cell, contains, places, path, context);
   const ends = ({ place, counts }: State) =>
     place >= places.min && counts.every((count, i) => count >= contains[i]!.min);
@@ -69,8 +70,9 @@ export function countedArray(
   const first = nameOf(start);
   let count = 0;
   for (let state = open.pop(); state; state = open.pop()) {
-    const items = state.place < places.max ? after(state) : [];
+    const items = state.place < places.max ? yield* after(state) : [];
     count += items.length;
+    yield* context.rest.after(1 + items.length);
     if (count > MAX_ITEMS) throw badSchema(path, `an array of more than ${MAX_ITEMS} choices`, count);
     const comma = state.place > 0 ? `${COMMA} ` : "";
     const ways = items.map(({ grammar, next }) => `${comma}${grammar} ${nameOf(next)}`);
@@ -102,59 +104,81 @@ function countedItems(
 ) {
   const last = lastPlace(places);
   const kinds = Array.from({ length: 2 ** contains.length }, (_, bits) => (kind: number) => ((bits >> kind) & 1) === 1);
-  return ({ place, counts }: State): Item[] =>
-    kinds.flatMap((matched): Item[] => {
+  return function* ({ place, counts }: State): Steps<Item[]> {
+    const found: Item[] = [];
+    for (const matched of kinds) {
       const next = counted(contains, counts, matched);
       // One more where enough have come is as good as any item.
       const isIdle = contains.some(
         ({ min, max }, kind) => matched(kind) && max === Number.POSITIVE_INFINITY && counts[kind]! >= min,
       );
-      if (!next || isIdle) return [];
+      if (!next || isIdle) continue;
       const asked = contains.flatMap(({ schema, max }, kind): SchemaNode[] => {
         if (matched(kind)) return [schema];
         return max < Number.POSITIVE_INFINITY ? [context.reader.not(schema)] : [];
       });
-      const grammar = context.write([...itemNodes(items, place), ...asked], `${path}/contains`);
-      if (grammar === undefined) return [];
-      return [{ grammar, next: { place: Math.min(place + 1, last), counts: next, used: 0 } }];
-    });
+      const grammar = yield* context.write([...itemNodes(items, place), ...asked], `${path}/contains`);
+      if (grammar === undefined) continue;
+      found.push({ grammar, next: { place: Math.min(place + 1, last), counts: next, used: 0 } });
+    }
+    return found;
+  };
 }
 
-function uniqueItems(cell: Cell, contains: readonly ContainsFact[], places: Places, path: string, context: Context) {
+function* uniqueItems(cell: Cell, contains: readonly ContainsFact[], places: Places, path: string, context: Context) {
   const { items = [] } = cell;
   const last = lastPlace(places);
-  const listed = Array.from({ length: places.prefix + (places.max > places.prefix ? 1 : 0) }, (_, place) =>
+  const different = Array.from({ length: places.prefix + (places.max > places.prefix ? 1 : 0) }, (_, place) => place);
+  const listed = yield* mapInSteps(different, (place) =>
     finiteValues(itemNodes(items, place), `${path}/uniqueItems`, context),
   );
   const universe = [...new Map(listed.flat().map((value) => [canonical(value), value])).values()];
   if (universe.length > MAX_VALUES)
     throw badSchema(`${path}/uniqueItems`, `more than ${MAX_VALUES} values`, universe.length);
   const isShuffled = universe.length <= MAX_SHUFFLED;
-  const kindsOf = universe.map((value) => contains.map(({ schema }) => kindOf(value, schema, context)));
-  return ({ place, counts, used }: State): Item[] =>
-    universe.flatMap((value, i): Item[] => {
+  const kindsOf = yield* mapInSteps(universe, (value) =>
+    mapInSteps(contains, ({ schema }) => kindOf(value, schema, context)),
+  );
+  return function* ({ place, counts, used }: State): Steps<Item[]> {
+    const found: Item[] = [];
+    for (const [i, value] of universe.entries()) {
       const isFree = isShuffled ? ((used >> i) & 1) === 0 : i >= used;
-      if (!isFree || !context.validity.isValid(value, itemNodes(items, place))) return [];
+      if (!isFree || !(yield* context.validity.isValid(value, itemNodes(items, place)))) continue;
       const kinds = kindsOf[i]!;
       const next = kinds.includes(undefined) ? undefined : counted(contains, counts, (kind) => kinds[kind] === true);
-      if (!next) return [];
+      if (!next) continue;
       const state = { place: Math.min(place + 1, last), counts: next, used: isShuffled ? used | (1 << i) : i + 1 };
-      return [{ grammar: literal(JSON.stringify(value)), next: state }];
-    });
+      found.push({ grammar: literal(JSON.stringify(value)), next: state });
+    }
+    return found;
+  };
 }
 
 /** Whether a value is valid; undefined: that is not sure. */
-function kindOf(value: unknown, schema: SchemaNode, context: Context): boolean | undefined {
-  if (context.validity.isValid(value, [schema])) return true;
-  return context.validity.isValid(value, [context.reader.not(schema)]) ? false : undefined;
+function* kindOf(value: unknown, schema: SchemaNode, context: Context): Steps<boolean | undefined> {
+  if (yield* context.validity.isValid(value, [schema])) return true;
+  return (yield* context.validity.isValid(value, [context.reader.not(schema)])) ? false : undefined;
 }
 
 /** All values that are valid. @throws ZagreusError BAD_SCHEMA where they are not listed */
-function finiteValues(nodes: readonly SchemaNode[], path: string, context: Context): unknown[] {
-  return context.ways.ofAll(nodes).flatMap((cell) => {
-    if (cell.values) return cell.values.filter((value) => context.validity.isOf(value, cell, path));
-    if ((cell.types & ~(NULL | BOOLEAN)) === 0)
-      return [...(cell.types & BOOLEAN ? [true, false] : []), ...(cell.types & NULL ? [null] : [])];
-    throw badSchema(path, "different items can be guaranteed only of listed values");
-  });
+function* finiteValues(nodes: readonly SchemaNode[], path: string, context: Context): Steps<unknown[]> {
+  const found: unknown[] = [];
+  for (const cell of yield* context.ways.ofAll(nodes)) {
+    const listed = listedValues(cell);
+    if (!listed) throw badSchema(path, "different items can be guaranteed only of listed values");
+    found.push(...(yield* filterInSteps(listed, (value) => context.validity.isOf(value, cell, path))));
+  }
+  return found;
+}
+
+/** All values that a cell may have, and perhaps more; undefined where they are not listed, and no few. */
+function listedValues({ types, values, minimum, maximum }: Cell): readonly unknown[] | undefined {
+  if (values) return values;
+  if ((types & ~(NULL | BOOLEAN | INTEGER)) !== 0) return undefined;
+  const found: unknown[] = types & BOOLEAN ? [true, false] : [];
+  if (types & NULL) found.push(null);
+  if ((types & INTEGER) === 0) return found;
+  if (!minimum || !maximum || maximum.value - minimum.value > MAX_VALUES) return undefined;
+  for (let value = Math.ceil(minimum.value); value <= maximum.value; value++) found.push(value);
+  return found;
 }

@@ -1,5 +1,6 @@
 // Properties whose names nobody spells out: those that match patterns, and all others.
 
+import { filterInSteps, mapInSteps, type Steps } from "../../shared/slices.js";
 import { badSchema } from "../read/errors.js";
 import type { Cell, SchemaNode } from "../read/node.js";
 import { STRING } from "../read/types.js";
@@ -22,7 +23,7 @@ interface NameClass {
 const LETTERS = 26;
 
 /** As many properties as are wanted, of different names: each begins with letters of its own. */
-export function differentMembers(cell: Cell, count: number, path: string, context: Context): string[] {
+export function* differentMembers(cell: Cell, count: number, path: string, context: Context): Steps<string[]> {
   if (count > LETTERS)
     throw badSchema(
       `${path}/minProperties`,
@@ -30,10 +31,12 @@ export function differentMembers(cell: Cell, count: number, path: string, contex
       count,
     );
   const letter = (i: number) => String.fromCharCode(0x61 + Math.floor((i * LETTERS) / count));
-  return Array.from({ length: count }, (_, i) => {
+  const places = Array.from({ length: count }, (_, i) => i);
+  const members = yield* mapInSteps(places, (i) => {
     const begun = context.languages.of(`^[${letter(i)}-${String.fromCharCode(letter(i + 1).charCodeAt(0) - 1)}]`, path);
     return otherMember(cell, true, path, context, begun);
-  }).filter((member) => member !== undefined);
+  });
+  return members.filter((member) => member !== undefined);
 }
 
 /**
@@ -41,14 +44,14 @@ export function differentMembers(cell: Cell, count: number, path: string, contex
  * @param wanted whether it takes one to be valid
  * @param within what its name must be
  */
-export function otherMember(
+export function* otherMember(
   cell: Cell,
   wanted: boolean,
   path: string,
   context: Context,
   within?: Language,
-): string | undefined {
-  if (listedNames(cell, context)) return undefined;
+): Steps<string | undefined> {
+  if (yield* listedNames(cell, context)) return undefined;
   const { properties = [], patternProperties = [], others = [], required = [], propertyNames = [] } = cell;
   const isDeclared = properties.some(({ hidden }) => !hidden) || cell.seenNames !== undefined;
   // Where properties are declared, others come only if the schema speaks of them, or cannot do without.
@@ -56,12 +59,13 @@ export function otherMember(
   if (!isOpen && patternProperties.length === 0) return undefined;
   const taken = [...properties.map(({ name }) => name), ...required, ...others.flatMap(({ names }) => names)];
   const isSimple = !within && taken.length + patternProperties.length + propertyNames.length === 0;
-  const members = nameClasses(cell, [...new Set(taken)], path, context, within).map(({ language, matched }) => {
+  const classes = yield* nameClasses(cell, [...new Set(taken)], path, context, within);
+  const members = yield* mapInSteps(classes, function* ({ language, matched }) {
     const asked = askedOf(cell, matched);
     if (matched.length === 0 && !isOpen) return undefined;
     if (asked.includes(context.reader.nothing)) return undefined;
     const key = isSimple ? context.rules.primitive("key") : context.rules.text(language);
-    const grammar = context.write(
+    const grammar = yield* context.write(
       asked,
       `${path}/${matched.length > 0 ? "patternProperties" : "additionalProperties"}`,
     );
@@ -71,17 +75,17 @@ export function otherMember(
 }
 
 /** All names but those that are taken, by the patterns that they match. */
-function nameClasses(
+function* nameClasses(
   cell: Cell,
   taken: readonly string[],
   path: string,
   context: Context,
   within?: Language,
-): NameClass[] {
+): Steps<NameClass[]> {
   const { patternProperties = [], others = [], propertyNames = [] } = cell;
   let names = otherNames(taken, path);
   if (within) names = intersect(names, within, path);
-  if (propertyNames.length > 0) names = intersect(names, nameLanguage(propertyNames, path, context), path);
+  if (propertyNames.length > 0) names = intersect(names, yield* nameLanguage(propertyNames, path, context), path);
   const patterns = new Set([
     ...patternProperties.map(({ pattern }) => pattern),
     ...others.flatMap(({ patterns }) => patterns),
@@ -96,6 +100,7 @@ function nameClasses(
       { language: subtract(language, matching, path), matched },
     ]);
     classes = classes.filter(({ language }) => !isEmpty(language));
+    yield;
     if (classes.length > MAX_CLASSES)
       throw badSchema(`${path}/patternProperties`, `more than ${MAX_CLASSES} kinds of names`, classes.length);
   }
@@ -111,20 +116,20 @@ function askedOf({ patternProperties = [], others = [] }: Cell, matched: readonl
 }
 
 /** The names that propertyNames leaves, if it lists them. */
-export function listedNames({ propertyNames = [], others = [] }: Cell, context: Context): string[] | undefined {
-  const ways = context.ways.ofAll(propertyNames).filter(({ types }) => (types & STRING) !== 0);
+export function* listedNames({ propertyNames = [], others = [] }: Cell, context: Context): Steps<string[] | undefined> {
+  const ways = (yield* context.ways.ofAll(propertyNames)).filter(({ types }) => (types & STRING) !== 0);
   if (propertyNames.length === 0 || !ways.every(({ values }) => values !== undefined)) return undefined;
   if (others.some(({ schema }) => schema === context.reader.nothing)) return [];
   const values = ways.flatMap(({ values }) => values!);
   return values.filter((value) => typeof value === "string");
 }
 
-function nameLanguage(nodes: readonly SchemaNode[], path: string, context: Context): Language {
-  const ways = context.ways.ofAll(nodes).filter(({ types }) => (types & STRING) !== 0);
-  const languages = ways.map((cell) => {
+function* nameLanguage(nodes: readonly SchemaNode[], path: string, context: Context): Steps<Language> {
+  const ways = (yield* context.ways.ofAll(nodes)).filter(({ types }) => (types & STRING) !== 0);
+  const languages = yield* mapInSteps(ways, function* (cell) {
     const texts = cell.values?.filter((value) => typeof value === "string");
     if (!texts) return stringLanguage(cell, `${path}/propertyNames`, context.languages);
-    return listed(texts.filter((text) => context.validity.isOf(text, cell, path)));
+    return listed(yield* filterInSteps(texts, (text) => context.validity.isOf(text, cell, path)));
   });
   return languages.reduce((a, b) => union(a, b, path), listed([]));
 }

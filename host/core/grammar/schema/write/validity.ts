@@ -1,5 +1,6 @@
 // Whether values that a schema lists are valid against the rest of it.
 
+import { everyInSteps, filterInSteps, Rest, type Steps } from "../../shared/slices.js";
 import type { Cell, ContainsFact, SchemaNode } from "../read/node.js";
 import { canonical, isObject, NUMBER, STRING, typeOf } from "../read/types.js";
 import type { Alternatives } from "../ways/alternatives.js";
@@ -13,8 +14,12 @@ interface Index {
   others: readonly { names: ReadonlySet<string>; patterns: readonly string[]; schema: SchemaNode }[];
 }
 
+/** Values that are held against a cell between two steps. */
+const VALUES_PER_STEP = 1000;
+
 export class Validity {
   readonly #indexes = new WeakMap<Cell, Index>();
+  readonly #rest = new Rest(VALUES_PER_STEP);
   readonly #ways: Alternatives;
   readonly #languages: Languages;
 
@@ -24,47 +29,51 @@ export class Validity {
   }
 
   /** Whether a value is sure to be valid against all of some schemas. */
-  isValid(value: unknown, nodes: readonly SchemaNode[]): boolean {
-    return this.#ways.ofAll(nodes).some((cell) => this.isOf(value, cell, nodes[0]?.path ?? "#"));
+  *isValid(value: unknown, nodes: readonly SchemaNode[]): Steps<boolean> {
+    for (const cell of yield* this.#ways.ofAll(nodes)) {
+      if (yield* this.isOf(value, cell, nodes[0]?.path ?? "#")) return true;
+    }
+    return false;
   }
 
-  isOf(value: unknown, cell: Cell, path: string): boolean {
+  *isOf(value: unknown, cell: Cell, path: string): Steps<boolean> {
+    yield* this.#rest.after(1);
     const type = typeOf(value);
     if ((type & cell.types) === 0) return false;
     if (cell.values && !this.#indexOf(cell).values.has(canonical(value))) return false;
     if (type & NUMBER) return isNumberOf(cell, value as number);
     if (type & STRING) return isStringOf(cell, value as string, path, this.#languages);
-    if (Array.isArray(value)) return this.#isArrayOf(value, cell);
-    return isObject(value) ? this.#isObjectOf(value, cell) : true;
+    if (Array.isArray(value)) return yield* this.#isArrayOf(value, cell);
+    return isObject(value) ? yield* this.#isObjectOf(value, cell) : true;
   }
 
-  #isArrayOf(value: readonly unknown[], cell: Cell): boolean {
+  *#isArrayOf(value: readonly unknown[], cell: Cell): Steps<boolean> {
     const { minItems = 0, maxItems = Number.POSITIVE_INFINITY, items = [], contains = [] } = cell;
     return (
       value.length >= minItems &&
       value.length <= maxItems &&
-      value.every((item, i) => this.isValid(item, itemNodes(items, i))) &&
-      contains.every((fact) => this.#contains(value, fact)) &&
+      (yield* everyInSteps(value.entries(), ([i, item]) => this.isValid(item, itemNodes(items, i)))) &&
+      (yield* everyInSteps(contains, (fact) => this.#contains(value, fact))) &&
       !(cell.uniqueItems && new Set(value.map(canonical)).size < value.length)
     );
   }
 
   /** Both what is sure to be valid and what is sure not to be are counted: what is neither counts against it. */
-  #contains(value: readonly unknown[], { schema, min, max }: ContainsFact): boolean {
-    const valid = value.filter((item) => this.isValid(item, [schema])).length;
-    const invalid = value.filter((item) => this.isValid(item, [this.#ways.reader.not(schema)])).length;
-    return valid >= min && value.length - invalid <= max;
+  *#contains(value: readonly unknown[], { schema, min, max }: ContainsFact): Steps<boolean> {
+    const valid = yield* filterInSteps(value, (item) => this.isValid(item, [schema]));
+    const invalid = yield* filterInSteps(value, (item) => this.isValid(item, [this.#ways.reader.not(schema)]));
+    return valid.length >= min && value.length - invalid.length <= max;
   }
 
-  #isObjectOf(value: Readonly<Record<string, unknown>>, cell: Cell): boolean {
+  *#isObjectOf(value: Readonly<Record<string, unknown>>, cell: Cell): Steps<boolean> {
     const names = Object.keys(value);
     const { minProperties = 0, maxProperties = Number.POSITIVE_INFINITY, required = [], propertyNames = [] } = cell;
     return (
       names.length >= minProperties &&
       names.length <= maxProperties &&
       required.every((name) => Object.hasOwn(value, name)) &&
-      names.every((name) => this.isValid(name, propertyNames)) &&
-      names.every((name) => this.isValid(value[name], this.propertyNodes(cell, name)))
+      (yield* everyInSteps(names, (name) => this.isValid(name, propertyNames))) &&
+      (yield* everyInSteps(names, (name) => this.isValid(value[name], this.propertyNodes(cell, name))))
     );
   }
 

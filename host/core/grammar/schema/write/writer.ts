@@ -1,6 +1,6 @@
 // Writes the rules of a schema, one array or object after the other: what is in them waits for its turn, so that nothing recurses.
 
-import type { Steps } from "../../shared/slices.js";
+import { filterInSteps, mapInSteps, Rest, type Steps } from "../../shared/slices.js";
 import { badSchema, MAX_VALUES } from "../read/errors.js";
 import type { Cell, SchemaNode } from "../read/node.js";
 import { Reader } from "../read/reader.js";
@@ -15,6 +15,9 @@ import { Rules } from "./rules.js";
 import { Languages, stringGrammar } from "./strings.js";
 import { Validity } from "./validity.js";
 
+/** Properties, items or values that are written between two steps. */
+const PROPERTIES_PER_STEP = 300;
+
 /** A rule that is still to be written. */
 interface Task {
   name: string;
@@ -28,6 +31,7 @@ export class Writer implements Context {
   readonly languages = new Languages();
   readonly validity: Validity;
   readonly rules: Rules;
+  readonly rest = new Rest(PROPERTIES_PER_STEP);
   readonly #name: string;
   readonly #open: Task[] = [];
   /** What write() returned, by what was asked. */
@@ -45,15 +49,15 @@ export class Writer implements Context {
   /** Writes a rule at every step. @returns all rules, the root first */
   *run(): Steps<string> {
     const schema = this.reader.root();
-    const root = this.write([schema], "#");
-    if (root === undefined) throw badSchema(this.#blame(schema), this.#nothing());
+    const root = yield* this.write([schema], "#");
+    if (root === undefined) throw badSchema(yield* this.#blame(schema), this.#nothing());
     this.rules.define(this.#name, root);
     for (let task = this.#open.pop(); task; task = this.#open.pop()) {
       const { name, ways, path } = task;
       const grammars: (string | undefined)[] = [];
       for (const cell of ways) {
         yield;
-        grammars.push(this.#writeCell(cell, path));
+        grammars.push(yield* this.#writeCell(cell, path));
       }
       const grammar = choice(grammars);
       this.rules.define(name, grammar ?? `"x" ${name}`); // which has no end
@@ -62,38 +66,38 @@ export class Writer implements Context {
   }
 
   /** A grammar of the values that are valid against all of some schemas; undefined when there is none. */
-  write(nodes: readonly SchemaNode[], path: string): string | undefined {
+  *write(nodes: readonly SchemaNode[], path: string): Steps<string | undefined> {
     const key = keyOf(nodes);
     if (this.#known.has(key)) return this.#known.get(key);
     if (this.#known.size >= MAX_VALUES)
       throw badSchema(path, `more than ${MAX_VALUES} schemas with what they refer to`);
-    const ways = natural(this.ways.ofAll(nodes)).filter((cell) => !this.ways.contradicts(cell));
-    const grammar = this.#begin(ways, path);
+    const ways = yield* this.ways.possible(natural(yield* this.ways.ofAll(nodes)));
+    const grammar = yield* this.#begin(ways, path);
     this.#known.set(key, grammar);
     return grammar;
   }
 
-  #begin(ways: readonly Cell[], path: string): string | undefined {
+  *#begin(ways: readonly Cell[], path: string): Steps<string | undefined> {
     if (ways.length === 0) return undefined;
     if (ways.some(isAnything)) return this.rules.primitive("value");
     if (ways.every((cell) => cell.values !== undefined || isLight(cell)))
-      return choice(ways.map((cell) => this.#writeCell(cell, path)));
+      return choice(yield* mapInSteps(ways, (cell) => this.#writeCell(cell, path)));
     const name = this.rules.reserve();
     this.#open.push({ name, ways, path });
     return name;
   }
 
-  #writeCell(cell: Cell, path: string): string | undefined {
+  *#writeCell(cell: Cell, path: string): Steps<string | undefined> {
     const { types, values } = cell;
     if (values) {
-      const fitting = values.filter((value) => this.validity.isOf(value, cell, path));
+      const fitting = yield* filterInSteps(values, (value) => this.validity.isOf(value, cell, path));
       return choice(fitting.map((value) => literal(JSON.stringify(value))));
     }
     if (isAnything(cell)) return this.rules.primitive("value");
     const shared = (grammar: string | undefined) => grammar && this.rules.rule(grammar);
     return choice([
-      types & OBJECT ? shared(objectGrammar(cell, path, this)) : undefined,
-      types & ARRAY ? shared(arrayGrammar(cell, path, this)) : undefined,
+      types & OBJECT ? shared(yield* objectGrammar(cell, path, this)) : undefined,
+      types & ARRAY ? shared(yield* arrayGrammar(cell, path, this)) : undefined,
       types & STRING ? shared(stringGrammar(cell, path, this.rules, this.languages)) : undefined,
       types & NUMBER ? shared(numberGrammar(cell)) : undefined,
       types & BOOLEAN ? '("true" | "false")' : undefined,
@@ -102,13 +106,12 @@ export class Writer implements Context {
   }
 
   /** Where it lies that nothing is valid: the keyword, or the schema. */
-  #blame({ path, parts }: SchemaNode): string {
+  *#blame({ path, parts }: SchemaNode): Steps<string> {
     const { ways, reader } = this;
     const { allOf = [], references = [], not, anyOf, oneOf } = parts;
     const inner = [...allOf, ...references.map((reference) => reader.target(reference))];
-    const empty = inner.find((node) => ways.of(node).length === 0);
-    if (empty) return this.#blame(empty);
-    if (not && ways.ofNot(not).length === 0) return `${path}/not`;
+    for (const node of inner) if ((yield* ways.of(node)).length === 0) return yield* this.#blame(node);
+    if (not && (yield* ways.ofNot(not)).length === 0) return `${path}/not`;
     if (anyOf) return `${path}/anyOf`;
     return oneOf ? `${path}/oneOf` : path;
   }
