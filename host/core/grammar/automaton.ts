@@ -34,6 +34,7 @@ const MAX_EDGES = 1_000_000;
 const MAX_WORK = 3_000_000;
 /** Work between two steps. */
 const PAUSE = 10_000;
+const STATES_PER_STEP = 10_000;
 
 /** @throws ZagreusError BAD_GRAMMAR when it is left-recursive, has no text at all, or gets too large */
 export function* compile(grammar: Grammar, trigger: Uint8Array): Steps<Automaton> {
@@ -45,7 +46,7 @@ export function* compile(grammar: Grammar, trigger: Uint8Array): Steps<Automaton
   yield;
   const names = ruleNames(grammar);
   refuseLeftRecursion(names, starts, calls);
-  const byStart = calls.map((list) => list.map((value, i) => (i % 2 === 0 ? starts[value]! : value)));
+  const byStart = yield* mapLists(calls, (list) => list.map((value, i) => (i % 2 === 0 ? starts[value]! : value)));
   const distance = yield* distances(edges, byStart, accepts, BYTES);
   yield;
   if (distance[starts[0]!] === Number.POSITIVE_INFINITY) throw badGrammar("no text of it ever ends", "root");
@@ -57,14 +58,23 @@ export function* compile(grammar: Grammar, trigger: Uint8Array): Steps<Automaton
   return {
     classOf,
     classes,
-    edges: edges.map((list) => alive(list, false)),
-    calls: byStart.map((list) => alive(list, true)),
+    edges: yield* mapLists(edges, (list) => alive(list, false)),
+    calls: yield* mapLists(byStart, (list) => alive(list, true)),
     accepts,
     distance,
     nesting: yield* distances(edges, byStart, accepts, OPEN_RULES),
     start: starts[0]!,
     free,
   };
+}
+
+function* mapLists(lists: readonly Int32Array[], map: (list: Int32Array) => Int32Array): Steps<Int32Array[]> {
+  const mapped: Int32Array[] = [];
+  for (const list of lists) {
+    if (mapped.length % STATES_PER_STEP === 0) yield;
+    mapped.push(map(list));
+  }
+  return mapped;
 }
 
 /** Adds a rule that reads any text up to the end of the trigger (Knuth, Morris, Pratt: https://doi.org/10.1137/0206024). */

@@ -28,15 +28,8 @@ export function* distances(
 ): Steps<Float64Array> {
   const distance = new Float64Array(accepts.length).fill(Number.POSITIVE_INFINITY);
   const settled = new Uint8Array(accepts.length);
-  const before: number[][] = accepts.map(() => []); // states with an edge to this one
-  const callers: number[][] = accepts.map(() => []); // calls that need this state, to call or to go on: state and index in turn
-  edges.forEach((list, state) => {
-    for (let i = 1; i < list.length; i += 2) before[list[i]!]!.push(state);
-  });
-  calls.forEach((list, state) => {
-    for (let i = 0; i < list.length; i++) callers[list[i]!]!.push(state, i & ~1);
-  });
-
+  const before = yield* statesBefore(edges);
+  const callers = yield* callersOf(calls);
   const heap = new Heap();
   accepts.forEach((accept, state) => {
     if (accept) heap.push(0, state);
@@ -59,6 +52,26 @@ export function* distances(
     }
   }
   return distance;
+}
+
+/** For every state, those with an edge to it. */
+function* statesBefore(edges: readonly Int32Array[]): Steps<number[][]> {
+  const before: number[][] = edges.map(() => []);
+  for (const [state, list] of edges.entries()) {
+    if (state % STEP === 0) yield;
+    for (let i = 1; i < list.length; i += 2) before[list[i]!]!.push(state);
+  }
+  return before;
+}
+
+/** For every state, the calls that need it, to call or to go on: state and index in turn. */
+function* callersOf(calls: readonly Int32Array[]): Steps<number[][]> {
+  const callers: number[][] = calls.map(() => []);
+  for (const [state, list] of calls.entries()) {
+    if (state % STEP === 0) yield;
+    for (let i = 0; i < list.length; i++) callers[list[i]!]!.push(state, i & ~1);
+  }
+  return callers;
 }
 
 /** A binary heap, the least key first. */

@@ -1,5 +1,6 @@
 // Reads a schema into nodes whose keywords are known to be what they must be. Equal schemas are one node.
 
+import { mapInSteps, Rest, type Steps } from "../../shared/slices.js";
 import { cellOf, merge } from "./cell.js";
 import { badSchema } from "./errors.js";
 import { count, list, members, number, strings, text } from "./keywords.js";
@@ -103,11 +104,15 @@ function required(place: Place): Partial<Facts> {
   return { required: [...new Set(strings(place.schema, "required", where(place)))] };
 }
 
+/** Schemas that are read between two steps. */
+const SCHEMAS_PER_STEP = 300;
+
 export class Reader {
   readonly references: References;
   readonly anything: SchemaNode;
   readonly nothing: SchemaNode;
   readonly #root: unknown;
+  readonly #rest = new Rest(SCHEMAS_PER_STEP);
   readonly #known = new Map<string, SchemaNode>();
   readonly #byPointer = new Map<string, SchemaNode>();
 
@@ -118,15 +123,16 @@ export class Reader {
     this.nothing = this.#intern("false", "#", undefined, {});
   }
 
-  root(): SchemaNode {
-    return this.#read(this.#root, "");
+  *root(): Steps<SchemaNode> {
+    yield* this.references.find();
+    return yield* this.#read(this.#root, "");
   }
 
   /** What a reference leads to. */
-  target({ pointer, path }: Reference): SchemaNode {
+  *target({ pointer, path }: Reference): Steps<SchemaNode> {
     const known = this.#byPointer.get(pointer);
     if (known) return known;
-    return this.#read(this.references.at(pointer, path, pointer), pointer);
+    return yield* this.#read(this.references.at(pointer, path, pointer), pointer);
   }
 
   /** What is not valid against a schema. */
@@ -147,13 +153,14 @@ export class Reader {
     return this.#intern(`const ${canonical(value)}`, path, cell, {});
   }
 
-  #read(schema: unknown, pointer: string): SchemaNode {
-    const node = this.#readNew(schema, pointer);
+  *#read(schema: unknown, pointer: string): Steps<SchemaNode> {
+    yield* this.#rest.after(1);
+    const node = yield* this.#readNew(schema, pointer);
     this.#byPointer.set(pointer, node);
     return node;
   }
 
-  #readNew(schema: unknown, pointer: string): SchemaNode {
+  *#readNew(schema: unknown, pointer: string): Steps<SchemaNode> {
     if (schema === true || schema === undefined) return this.anything;
     if (schema === false) return this.nothing;
     if (!isObject(schema)) {
@@ -161,12 +168,12 @@ export class Reader {
       throw badSchema(`#${pointer}`, what, schema);
     }
     const place: Place = { schema, pointer };
-    const parts = this.#applicators(place);
+    const parts = yield* this.#applicators(place);
     if (this.references.referencesStandAlone && parts.references) {
       const alone = { references: parts.references };
       return this.#intern(keyOf(cellOf(ALL_TYPES), alone), where(place), cellOf(ALL_TYPES), alone);
     }
-    const facts = [this.#itemFacts(place), this.#propertyFacts(place)];
+    const facts = [yield* this.#itemFacts(place), yield* this.#propertyFacts(place)];
     const cell = this.#ownCell(place, facts);
     return this.#intern(cell ? keyOf(cell, parts) : `nothing ${pointer}`, where(place), cell, parts);
   }
@@ -195,42 +202,46 @@ export class Reader {
     return cell;
   }
 
-  #inner({ schema, pointer }: Place, keyword: string): SchemaNode | undefined {
+  *#inner({ schema, pointer }: Place, keyword: string): Steps<SchemaNode | undefined> {
     const value = own(schema, keyword);
-    return value === undefined ? undefined : this.#read(value, `${pointer}/${keyword}`);
+    return value === undefined ? undefined : yield* this.#read(value, `${pointer}/${keyword}`);
   }
 
-  #listed(place: Place, keyword: string): SchemaNode[] | undefined {
+  *#listed(place: Place, keyword: string): Steps<SchemaNode[] | undefined> {
     const schemas = list(place.schema, keyword, where(place));
-    return schemas?.map((schema, i) => this.#read(schema, `${place.pointer}/${keyword}/${i}`));
+    if (!schemas) return undefined;
+    return yield* mapInSteps(schemas.entries(), ([i, schema]) =>
+      this.#read(schema, `${place.pointer}/${keyword}/${i}`),
+    );
   }
 
-  #named(place: Place, keyword: string): [name: string, schema: SchemaNode][] {
+  *#named(place: Place, keyword: string): Steps<[name: string, schema: SchemaNode][]> {
     const inner = members(place.schema, keyword, where(place));
-    return Object.keys(inner).map((name) => [
-      name,
-      this.#read(inner[name], `${place.pointer}/${keyword}/${escaped(name)}`),
-    ]);
+    const found: [string, SchemaNode][] = [];
+    for (const name of Object.keys(inner)) {
+      found.push([name, yield* this.#read(inner[name], `${place.pointer}/${keyword}/${escaped(name)}`)]);
+    }
+    return found;
   }
 
-  #applicators(place: Place): Applicators {
-    const test = this.#inner(place, "if");
-    const [yes, no] = [this.#inner(place, "then"), this.#inner(place, "else")];
+  *#applicators(place: Place): Steps<Applicators> {
+    const test = yield* this.#inner(place, "if");
+    const [yes, no] = [yield* this.#inner(place, "then"), yield* this.#inner(place, "else")];
     const dependents = [
-      ...this.#dependents(place, "dependentSchemas"),
-      ...this.#dependents(place, "dependentRequired"),
-      ...this.#dependents(place, "dependencies"),
+      ...(yield* this.#dependents(place, "dependentSchemas")),
+      ...(yield* this.#dependents(place, "dependentRequired")),
+      ...(yield* this.#dependents(place, "dependencies")),
     ];
     const parts: Applicators = {
       references: this.#references(place),
-      allOf: this.#listed(place, "allOf"),
-      anyOf: this.#listed(place, "anyOf"),
-      oneOf: this.#listed(place, "oneOf"),
-      not: this.#inner(place, "not"),
+      allOf: yield* this.#listed(place, "allOf"),
+      anyOf: yield* this.#listed(place, "anyOf"),
+      oneOf: yield* this.#listed(place, "oneOf"),
+      not: yield* this.#inner(place, "not"),
       condition: test && (yes || no || test !== this.anything) ? { test, yes, no } : undefined,
       dependents: dependents.length > 0 ? dependents : undefined,
-      unevaluatedItems: this.#inner(place, "unevaluatedItems"),
-      unevaluatedProperties: this.#inner(place, "unevaluatedProperties"),
+      unevaluatedItems: yield* this.#inner(place, "unevaluatedItems"),
+      unevaluatedProperties: yield* this.#inner(place, "unevaluatedProperties"),
     } as Applicators;
     return Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined));
   }
@@ -254,34 +265,33 @@ export class Reader {
   }
 
   /** Either schemas or lists of further names; `dependencies`, of draft 7, has both. */
-  #dependents(place: Place, keyword: string): Dependent[] {
+  *#dependents(place: Place, keyword: string): Steps<Dependent[]> {
     const inner = members(place.schema, keyword, where(place));
-    return Object.keys(inner).map((name) => {
+    const found: Dependent[] = [];
+    for (const name of Object.keys(inner)) {
       const pointer = `${place.pointer}/${keyword}/${escaped(name)}`;
-      if (keyword === "dependentSchemas" || !Array.isArray(inner[name]))
-        return { name, schema: this.#read(inner[name], pointer) };
-      const required = [...new Set(strings(inner, name, `${where(place)}/${keyword}`))];
-      return {
-        name,
-        schema: this.#intern(
-          `required ${JSON.stringify(required)}`,
-          `#${pointer}`,
-          cellOf(ALL_TYPES, { required }),
-          {},
-        ),
-      };
-    });
+      const isList = keyword !== "dependentSchemas" && Array.isArray(inner[name]);
+      const names = isList ? strings(inner, name, `${where(place)}/${keyword}`) : [];
+      const schema = isList ? this.#requiring(names, pointer) : yield* this.#read(inner[name], pointer);
+      found.push({ name, schema });
+    }
+    return found;
   }
 
-  #itemFacts(place: Place): Partial<Facts> {
+  #requiring(names: readonly string[], pointer: string): SchemaNode {
+    const required = [...new Set(names)];
+    return this.#intern(`required ${JSON.stringify(required)}`, `#${pointer}`, cellOf(ALL_TYPES, { required }), {});
+  }
+
+  *#itemFacts(place: Place): Steps<Partial<Facts>> {
     const { schema } = place;
     // Before draft 2020-12, items could be what is prefixItems now.
     const isTuple = Array.isArray(own(schema, "items"));
-    const prefix = this.#listed(place, isTuple ? "items" : "prefixItems") ?? [];
-    const rest = this.#inner(place, isTuple ? "additionalItems" : "items");
+    const prefix = (yield* this.#listed(place, isTuple ? "items" : "prefixItems")) ?? [];
+    const rest = yield* this.#inner(place, isTuple ? "additionalItems" : "items");
     const items = prefix.map((inner, i) => ({ from: i, to: i + 1, schema: inner }));
     if (rest) items.push({ from: prefix.length, to: Number.POSITIVE_INFINITY, schema: rest });
-    const contains = this.#inner(place, "contains");
+    const contains = yield* this.#inner(place, "contains");
     const min = count(schema, "minContains", where(place)) ?? 1;
     const max = count(schema, "maxContains", where(place)) ?? Number.POSITIVE_INFINITY;
     return {
@@ -291,11 +301,15 @@ export class Reader {
     };
   }
 
-  #propertyFacts(place: Place): Partial<Facts> {
-    const properties = this.#named(place, "properties").map(([name, schema]) => ({ name, schema, hidden: false }));
-    const patterns = this.#named(place, "patternProperties").map(([pattern, schema]) => ({ pattern, schema }));
-    const rest = this.#inner(place, "additionalProperties");
-    const names = this.#inner(place, "propertyNames");
+  *#propertyFacts(place: Place): Steps<Partial<Facts>> {
+    const properties = (yield* this.#named(place, "properties")).map(([name, schema]) => ({
+      name,
+      schema,
+      hidden: false,
+    }));
+    const patterns = (yield* this.#named(place, "patternProperties")).map(([pattern, schema]) => ({ pattern, schema }));
+    const rest = yield* this.#inner(place, "additionalProperties");
+    const names = yield* this.#inner(place, "propertyNames");
     const [seenNames, seenPatterns] = [properties.map(({ name }) => name), patterns.map(({ pattern }) => pattern)];
     return {
       ...(own(place.schema, "properties") !== undefined && { properties, seenNames }),

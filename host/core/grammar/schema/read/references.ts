@@ -1,5 +1,6 @@
 // Where references of a schema lead: $id, $anchor and $dynamicAnchor within it (JSON Schema 2020-12, Core, sections 8.2 and 9.2).
 
+import { Rest, type Steps } from "../../shared/slices.js";
 import { badSchema } from "./errors.js";
 import { isObject, type JsonObject, own } from "./types.js";
 
@@ -10,12 +11,16 @@ const SCHEMAS = ["not", "if", "then", "else", "items", "additionalItems", "uneva
 const LISTS = ["allOf", "anyOf", "oneOf", "prefixItems", "items"];
 const OBJECTS = ["properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies"];
 
+/** Schemas between two steps. */
+const SCHEMAS_PER_STEP = 1000;
+
 /** The URI of a schema that has none. */
 const NO_URI = "schema:/root";
 
 /** Places in a schema by JSON pointer: "" is the schema itself, "/items" what is in its `items`. */
 export class References {
   readonly #root: unknown;
+  readonly #rest = new Rest(SCHEMAS_PER_STEP);
   /** Pointers by URI, with and without the fragment of an anchor. */
   readonly #targets = new Map<string, string>();
   /** URIs that references of a place are relative to, by pointer. */
@@ -30,7 +35,11 @@ export class References {
     const draft = isObject(root) ? own(root, "$schema") : undefined;
     this.referencesStandAlone = typeof draft === "string" && /\/draft-0[3-7]\//.test(draft);
     this.#targets.set(NO_URI, "");
-    this.#visit(root, "", NO_URI);
+  }
+
+  /** Finds the names of all schemas, before they can be resolved. */
+  find(): Steps<void> {
+    return this.#visit(this.#root, "", NO_URI);
   }
 
   /** The value at a pointer. @throws ZagreusError BAD_SCHEMA */
@@ -98,20 +107,22 @@ export class References {
     }
   }
 
-  #visit(schema: unknown, pointer: string, outer: string): void {
+  *#visit(schema: unknown, pointer: string, outer: string): Steps<void> {
     if (!isObject(schema)) return;
+    yield* this.#rest.after(1);
     const base = this.#name(schema, pointer, outer);
     this.#bases.set(pointer, base);
-    for (const keyword of SCHEMAS) this.#visit(own(schema, keyword), `${pointer}/${keyword}`, base);
+    for (const keyword of SCHEMAS) yield* this.#visit(own(schema, keyword), `${pointer}/${keyword}`, base);
     for (const keyword of LISTS) {
       const list = own(schema, keyword);
       if (!Array.isArray(list)) continue;
-      for (const [i, item] of list.entries()) this.#visit(item, `${pointer}/${keyword}/${i}`, base);
+      for (const [i, item] of list.entries()) yield* this.#visit(item, `${pointer}/${keyword}/${i}`, base);
     }
     for (const keyword of OBJECTS) {
       const inner = own(schema, keyword);
       if (!isObject(inner)) continue;
-      for (const key of Object.keys(inner)) this.#visit(inner[key], `${pointer}/${keyword}/${escaped(key)}`, base);
+      for (const key of Object.keys(inner))
+        yield* this.#visit(inner[key], `${pointer}/${keyword}/${escaped(key)}`, base);
     }
   }
 

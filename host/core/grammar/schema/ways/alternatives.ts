@@ -148,7 +148,8 @@ export class Alternatives implements Ways {
     function* add(more: readonly Cell[]): Steps<void> {
       ways = fewer(yield* both(ways, more, path), MANY_WAYS);
     }
-    for (const reference of references) yield* add(yield* this.of(this.reader.target(reference), reference.path));
+    for (const reference of references)
+      yield* add(yield* this.of(yield* this.reader.target(reference), reference.path));
     for (const part of allOf) yield* add(yield* this.of(part));
     if (anyOf) yield* add((yield* this.#ofAny(anyOf)).map(forgetItems));
     if (oneOf) ways = yield* this.#oneOf(ways, oneOf, path);

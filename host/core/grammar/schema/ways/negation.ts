@@ -36,7 +36,7 @@ export function* negations(node: SchemaNode, ways: Ways): Steps<Cell[]> {
   if (!own) return [ANY_CELL];
   const found = yield* negatedCell(own, node.path, ways);
   const { references = [], allOf = [], anyOf, oneOf, not, condition, dependents = [] } = parts;
-  for (const reference of references) found.push(...(yield* ways.ofNot(ways.reader.target(reference))));
+  for (const reference of references) found.push(...(yield* ways.ofNot(yield* ways.reader.target(reference))));
   for (const part of allOf) found.push(...(yield* ways.ofNot(part)));
   if (anyOf) found.push(...(yield* noneOf(anyOf, ways, node.path)));
   if (oneOf) found.push(...(yield* noneOf(oneOf, ways, node.path)), ...(yield* twoOf(oneOf, ways, node.path)));

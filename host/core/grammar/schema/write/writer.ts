@@ -48,7 +48,7 @@ export class Writer implements Context {
 
   /** Writes a rule at every step. @returns all rules, the root first */
   *run(): Steps<string> {
-    const schema = this.reader.root();
+    const schema = yield* this.reader.root();
     const root = yield* this.write([schema], "#");
     if (root === undefined) throw badSchema(yield* this.#blame(schema), this.#nothing());
     this.rules.define(this.#name, root);
@@ -109,7 +109,7 @@ export class Writer implements Context {
   *#blame({ path, parts }: SchemaNode): Steps<string> {
     const { ways, reader } = this;
     const { allOf = [], references = [], not, anyOf, oneOf } = parts;
-    const inner = [...allOf, ...references.map((reference) => reader.target(reference))];
+    const inner = [...allOf, ...(yield* mapInSteps(references, (reference) => reader.target(reference)))];
     for (const node of inner) if ((yield* ways.of(node)).length === 0) return yield* this.#blame(node);
     if (not && (yield* ways.ofNot(not)).length === 0) return `${path}/not`;
     if (anyOf) return `${path}/anyOf`;
