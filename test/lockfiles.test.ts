@@ -34,6 +34,12 @@ test("there are lockfiles", () => {
   expect(LOCKFILES).toContain("package-lock.json");
 });
 
+test("binaryen, which the WASI build uses, is the one that asc brings", () => {
+  const { packages } = JSON.parse(readFileSync(`${ROOT}package-lock.json`, "utf8"));
+  const { binaryen } = packages["node_modules/assemblyscript"].dependencies;
+  expect(packages["node_modules/binaryen"].version).toBe(binaryen);
+});
+
 test.each(LOCKFILES)("%s", (path) => {
   const { lockfileVersion, packages } = JSON.parse(readFileSync(`${ROOT}${path}`, "utf8"));
   expect(lockfileVersion).toBe(3);
