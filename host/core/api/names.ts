@@ -7,13 +7,26 @@ import type { KvType } from "./api.js";
 
 const CONSTANTS: Record<string, number> = blocks;
 
+interface BlockType {
+  name: string;
+  type: number;
+  /** Of a block. */
+  elements: number;
+  bytes: number;
+}
+
 /** The types that can be loaded, by number. */
-const LOADABLE = Object.entries(CONSTANTS)
-  .flatMap(([name, value]) => (name.startsWith("TYPE_") ? [{ name: name.slice(5), type: value }] : []))
+export const LOADABLE: readonly BlockType[] = Object.keys(CONSTANTS)
+  .filter((constant) => constant.startsWith("TYPE_"))
+  .map((constant) => {
+    const name = constant.slice("TYPE_".length);
+    const of = (kind: string) => CONSTANTS[`${kind}_${name}`]!;
+    return { name, type: of("TYPE"), elements: of("ELEMENTS"), bytes: of("BYTES") };
+  })
   .sort((a, b) => a.type - b.type);
 
-const isPlain = ({ name }: { name: string }) => CONSTANTS[`ELEMENTS_${name}`] === 1;
-const nameOf = ({ name }: { name: string }) => name;
+const isPlain = ({ elements }: BlockType) => elements === 1;
+const nameOf = ({ name }: BlockType) => name;
 
 /** Names of the types of floats, and of those in blocks. */
 export const PLAIN_TYPES: readonly string[] = LOADABLE.filter(isPlain).map(nameOf);

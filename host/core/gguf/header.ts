@@ -1,31 +1,6 @@
 // The header of a GGUF file (assembly/layout/gguf.ts draws it), for whoever does not load it into the core.
 
 import {
-  BYTES_F16,
-  BYTES_F32,
-  BYTES_Q4_0,
-  BYTES_Q4_1,
-  BYTES_Q4_K,
-  BYTES_Q5_0,
-  BYTES_Q5_1,
-  BYTES_Q5_K,
-  BYTES_Q6_K,
-  BYTES_Q8_0,
-  GROUP,
-  SUPERBLOCK,
-  TYPE_BF16,
-  TYPE_F16,
-  TYPE_F32,
-  TYPE_Q4_0,
-  TYPE_Q4_1,
-  TYPE_Q4_K,
-  TYPE_Q5_0,
-  TYPE_Q5_1,
-  TYPE_Q5_K,
-  TYPE_Q6_K,
-  TYPE_Q8_0,
-} from "../../../assembly/layout/blocks.js";
-import {
   GGUF_DEFAULT_ALIGNMENT,
   GGUF_MAGIC,
   GGUF_VERSION_MAX,
@@ -40,7 +15,7 @@ import {
   VALUE_STRING,
 } from "../../../assembly/layout/gguf.js";
 import { type ErrorCode, ZagreusError } from "../api/errors.js";
-import { valueTypeName } from "../api/names.js";
+import { LOADABLE, valueTypeName } from "../api/names.js";
 import { NUMBERS, type Scalar } from "./numbers.js";
 import { partAlone, SPLIT_COUNT, SPLIT_NUMBER } from "./parts.js";
 
@@ -212,25 +187,10 @@ export function checkPart(header: GgufHeader, index: number, count: number): voi
   throw partAlone(number, said, `${header.name}: `);
 }
 
-/** Elements and bytes of a block, of the types that can be loaded. */
-const BLOCKS: Readonly<Record<number, readonly [elements: number, bytes: number]>> = {
-  [TYPE_F32]: [1, BYTES_F32],
-  [TYPE_F16]: [1, BYTES_F16],
-  [TYPE_BF16]: [1, BYTES_F16],
-  [TYPE_Q4_0]: [GROUP, BYTES_Q4_0],
-  [TYPE_Q4_1]: [GROUP, BYTES_Q4_1],
-  [TYPE_Q5_0]: [GROUP, BYTES_Q5_0],
-  [TYPE_Q5_1]: [GROUP, BYTES_Q5_1],
-  [TYPE_Q8_0]: [GROUP, BYTES_Q8_0],
-  [TYPE_Q4_K]: [SUPERBLOCK, BYTES_Q4_K],
-  [TYPE_Q5_K]: [SUPERBLOCK, BYTES_Q5_K],
-  [TYPE_Q6_K]: [SUPERBLOCK, BYTES_Q6_K],
-};
-
 /** File bytes of a tensor; undefined for a type that cannot be loaded. */
 export function tensorBytes({ dimensions, type }: Pick<GgufTensor, "dimensions" | "type">): number | undefined {
-  const block = BLOCKS[type];
-  return block && (dimensions.reduce((product, size) => product * size, 1) / block[0]) * block[1];
+  const block = LOADABLE.find((loadable) => loadable.type === type);
+  return block && (dimensions.reduce((product, size) => product * size, 1) / block.elements) * block.bytes;
 }
 
 /** Rounds up to a multiple of `alignment`. */

@@ -18,7 +18,7 @@ export function parsePartName(path: string): PartName | undefined {
 }
 
 /** The name of part `number`, from 1. */
-export function partName(prefix: string, number: number, count: number): string {
+function partName(prefix: string, number: number, count: number): string {
   const digits = (n: number) => String(n).padStart(5, "0");
   return `${prefix}-${digits(number)}-of-${digits(count)}.gguf`;
 }

@@ -50,7 +50,7 @@ export async function fetchListing(http: Http, { repository, revision }: HubId, 
 }
 
 /** Parses the answer of /api/models/…/revision/…?blobs=true. @throws ZagreusError HUB_FAILED */
-export function parseListing(repository: string, text: string): Listing {
+function parseListing(repository: string, text: string): Listing {
   let json: unknown;
   try {
     json = parseJson(text);

@@ -65,7 +65,7 @@ function isStream(source: unknown): source is ReadableStream<Uint8Array> {
   return typeof (source as { getReader?: unknown } | null)?.getReader === "function";
 }
 
-export function isAsyncIterable(source: unknown): source is AsyncIterable<Uint8Array> {
+function isAsyncIterable(source: unknown): source is AsyncIterable<Uint8Array> {
   return typeof (source as Partial<AsyncIterable<Uint8Array>> | null)?.[Symbol.asyncIterator] === "function";
 }
 

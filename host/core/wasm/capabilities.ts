@@ -17,7 +17,7 @@ export interface Probes {
 }
 
 /** Whether 128-bit SIMD is there and multiplies rightly: (2, 3) . (2, 3) = 13. @throws ZagreusError UNSUPPORTED_RUNTIME */
-export function supportsSimd(probe?: WebAssembly.Module): boolean {
+function supportsSimd(probe?: WebAssembly.Module): boolean {
   if (typeof WebAssembly === "undefined" || !(probe || WebAssembly.validate(SIMD_PROBE))) return false;
   const { exports } = new WebAssembly.Instance(probe ?? compileProbe());
   return (exports.f as (x: number) => number)(0x00030002) === 13;

@@ -6,7 +6,7 @@ import type { Directory, RandomAccess } from "../../../quant/checkpoint/checkpoi
 import { ZagreusError } from "../../core/api/errors.js";
 
 /** @throws ZagreusError SOURCE_FAILED with the cause when it cannot be opened, or is no regular file */
-export async function openFile(path: string, name = path): Promise<RandomAccess> {
+async function openFile(path: string, name = path): Promise<RandomAccess> {
   try {
     if (!(await stat(path)).isFile()) throw new Error("it is no regular file");
     const file = await open(path);

@@ -241,7 +241,7 @@ export function toHalf(value: number): number {
 }
 
 /** bfloat16 of a float, rounded to nearest even. */
-export function toBfloat(value: number): number {
+function toBfloat(value: number): number {
   word.setFloat32(0, value);
   const bits = word.getUint32(0);
   return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;

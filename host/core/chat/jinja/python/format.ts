@@ -181,7 +181,7 @@ function pad(text: string, { fill, align, width }: Spec, runtime: Runtime): stri
 const SPEC = /^(?:([\s\S]?)([<>=^]))?([-+ ]?)(z?)(#?)(0?)(\d*)([,_]?)(?:\.(\d+))?([a-zA-Z%]?)$/u;
 
 /** format(value, specification). @throws TemplateError where Python raises */
-export function formatValue(value: Value, specification: string, runtime: Runtime): string {
+function formatValue(value: Value, specification: string, runtime: Runtime): string {
   if (specification === "") return str(value, runtime);
   runtime.items(4);
   const match = SPEC.exec(specification);

@@ -11,7 +11,7 @@ export function unsupported(what: string): TemplateError {
 /** Units of work; one takes at most some 20 ns on a slow core. A conversation of 1,000 messages takes 500,000. */
 export const MAX_WORK = 2 ** 24;
 /** Units of one operation, between two of which others get their turn. */
-export const MAX_OPERATION = 2 ** 19;
+const MAX_OPERATION = 2 ** 19;
 /** Characters of one text: several times what the longest context holds. */
 export const MAX_TEXT = 8 * 2 ** 20;
 /** How deep values are walked: repr(), tojson, comparisons. */
