@@ -1,4 +1,4 @@
-// Makes test/fixtures/community/: what llama.cpp makes of its own types Q4_1, Q5_0, Q5_1, Q4_K, Q5_K and Q6_K.
+// Makes test/fixtures/community/: what llama.cpp makes of its own types (DECODED_TYPES of test/support/models/reference.ts).
 //
 //     npm ci --prefix test/oracle     # llama.cpp 0.5.0, the binaries of node-llama-cpp 3.22.1; Linux x64
 //     node test/oracle/community.mjs  # python3 with numpy
@@ -23,16 +23,6 @@ const LIBRARIES = here("node_modules/@node-llama-cpp/linux-x64/bins/linux-x64");
 const NANO = here("../fixtures/models/zagreus-nano-F16.gguf");
 const OUT = here("../fixtures/community/");
 
-/** ggml types: id, bytes of 256 elements, and where in a block of how many bytes its f16 numbers are. */
-const TYPES = {
-  Q4_1: { id: 3, bytes: 160, block: 20, halves: [0, 2] },
-  Q5_0: { id: 6, bytes: 176, block: 22, halves: [0] },
-  Q5_1: { id: 7, bytes: 192, block: 24, halves: [0, 2] },
-  Q4_K: { id: 12, bytes: 144, block: 144, halves: [0, 2] },
-  Q5_K: { id: 13, bytes: 176, block: 176, halves: [0, 2] },
-  Q6_K: { id: 14, bytes: 210, block: 210, halves: [208] },
-};
-const K_QUANTS = [12, 13, 14];
 const COLUMNS = 256;
 const RANDOM_ROWS = 6;
 
@@ -71,7 +61,7 @@ async function module(/** @type {string} */ name) {
   return import(outfile);
 }
 const { tinyModel, uniform, writeGguf } = await module("gguf_writer");
-const { readRawGguf } = await module("reference");
+const { DECODED_TYPES, readRawGguf } = await module("reference");
 
 const sha256 = (/** @type {Uint8Array} */ bytes) => createHash("sha256").update(bytes).digest("hex");
 
@@ -99,32 +89,33 @@ function rows(/** @type {() => number} */ random) {
 function makeBlocks() {
   const random = uniform(4);
   writeFileSync(join(work, "rows"), rows(random));
-  for (const [name, { id, bytes, block, halves }] of Object.entries(TYPES)) {
+  for (const { name, type, elements, bytes, halves } of DECODED_TYPES) {
     llama({
       do: "quantize_rows",
-      type: id,
+      type,
       columns: COLUMNS,
       values: join(work, "rows"),
       blocks: join(work, "blocks"),
     });
-    const noise = Uint8Array.from({ length: RANDOM_ROWS * bytes }, () => 256 * random());
-    for (let at = 0; at < noise.length; at += block) {
+    const noise = Uint8Array.from({ length: ((RANDOM_ROWS * COLUMNS) / elements) * bytes }, () => 256 * random());
+    for (let at = 0; at < noise.length; at += bytes) {
       for (const half of halves) if ((noise[at + half + 1] & 0x7c) === 0x7c) noise[at + half + 1] ^= 0x40; // a finite one
     }
     const blocks = Buffer.concat([readFileSync(join(work, "blocks")), noise]);
     writeFileSync(join(work, "blocks"), blocks);
-    llama({ do: "dequantize", type: id, blocks: join(work, "blocks"), values: join(work, "values") });
+    llama({ do: "dequantize", type, blocks: join(work, "blocks"), values: join(work, "values") });
     writeFileSync(join(OUT, "blocks", `${name}.bin`), Buffer.concat([blocks, readFileSync(join(work, "values"))]));
   }
 }
 
 function makeNano() {
+  const kQuants = DECODED_TYPES.filter(({ elements }) => elements === COLUMNS).map(({ type }) => type);
   return NANO_FILES.map((name) => {
     const model = join(work, "nano.gguf");
     llama({ do: "quantize", source: NANO, target: model, ftype: FILE_TYPES[name], pure: !name.endsWith("_M") });
     const file = readFileSync(model);
     const { tensors } = readRawGguf(file);
-    const quants = tensors.filter(({ type }) => K_QUANTS.includes(type));
+    const quants = tensors.filter(({ type }) => kQuants.includes(type));
     if (quants.length > 0) writeFileSync(join(OUT, `nano-${name}.bin`), Buffer.concat(quants.map(({ data }) => data)));
     const texts = TEXTS.map((text) => ({
       do: "scores",

@@ -2,29 +2,14 @@
 
 import { createHash } from "node:crypto";
 
-import * as layout from "../../../assembly/layout/blocks";
+import { SUPERBLOCK } from "../../../assembly/layout/blocks";
 import { fixture, NANO } from "../core";
 
 import { encodeTensor, writeGguf } from "./gguf_writer";
-import { byteLength, decode, readRawGguf } from "./reference";
+import { byteLength, DECODED_TYPES, decode, readRawGguf } from "./reference";
 
-/** The types, where the f16 numbers of their blocks are, and rows that llama.cpp decoded. */
-export const COMMUNITY = Object.entries({
-  Q4_1: [0, 2],
-  Q5_0: [0],
-  Q5_1: [0, 2],
-  Q4_K: [0, 2],
-  Q5_K: [0, 2],
-  Q6_K: [208],
-}).map(([name, halves]) => {
-  const constants: Record<string, number> = layout;
-  const [type, elements, bytes] = ["TYPE", "ELEMENTS", "BYTES"].map((kind) => constants[`${kind}_${name}`]!) as [
-    number,
-    number,
-    number,
-  ];
-  return { name, type, elements, bytes, halves, ...decodedRows({ name, elements, bytes }) };
-});
+/** The types, and rows that llama.cpp decoded. */
+export const COMMUNITY = DECODED_TYPES.map((type) => ({ ...type, ...decodedRows(type) }));
 
 function decodedRows({ name, elements, bytes }: { name: string; elements: number; bytes: number }) {
   const file = fixture(`fixtures/community/blocks/${name}.bin`);
@@ -64,7 +49,7 @@ export function communityNano({ name, types, sha256 }: Golden["nano"][number]): 
     const found = source.tensors.find((candidate) => candidate.name === tensor);
     if (!found) throw new Error(`no ${tensor}`);
     const elements = found.dims.reduce((all, size) => all * size, 1);
-    const known = COMMUNITY.some((format) => format.type === type && format.elements === layout.SUPERBLOCK);
+    const known = COMMUNITY.some((format) => format.type === type && format.elements === SUPERBLOCK);
     const data = known
       ? fixture(`fixtures/community/nano-${name}.bin`).subarray(taken, taken + byteLength(type, elements))
       : encodeTensor(type, Float32Array.from(decode(found.type, found.data)));

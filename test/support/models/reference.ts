@@ -1,6 +1,7 @@
 // The Llama forward pass in plain double precision, straight from the file: what the core's answers are compared with.
 // Shares no code with the core. RoPE turns neighbouring pairs, as llama.cpp's conversion orders Q and K.
 
+import * as layout from "../../../assembly/layout/blocks";
 import { type Entry, encodeTensor } from "./gguf_writer";
 
 type Scalar = number | bigint | string | boolean;
@@ -156,6 +157,14 @@ const BLOCKS: Record<number, [number, number, (view: DataView, at: number, j: nu
   ],
   30: [1, 2, (v, at) => new Float32Array(Uint32Array.of(v.getUint16(at, true) << 16).buffer)[0]!],
 };
+/** Types that llama.cpp quantizes to and the core does not write: where the f16 numbers of their blocks are. */
+const HALVES = { Q4_1: [0, 2], Q5_0: [0], Q5_1: [0, 2], Q4_K: [0, 2], Q5_K: [0, 2], Q6_K: [208] };
+export const DECODED_TYPES = Object.entries(HALVES).map(([name, halves]) => {
+  const constants: Record<string, number> = layout;
+  const type = constants[`TYPE_${name}`]!;
+  const [elements, bytes] = block(type);
+  return { name, type, elements, bytes, halves };
+});
 const halfAt = (v: DataView, at: number) => half(v.getUint16(at, true));
 const bit = (v: DataView, at: number, j: number) => (v.getUint8(at + (j >> 3)) >> (j & 7)) & 1;
 /** Element j of 32: j and j + 16 share a byte. */
