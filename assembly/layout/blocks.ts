@@ -24,7 +24,7 @@
 // F16, BF16 and F32 are plain elements.
 
 // A type that can be loaded is TYPE_* (its number in the file), ELEMENTS_* and BYTES_* (of a block). Names are made of these: the host's
-// messages, its choice among the files of a repository. Other types have names only (host/core/api/names.ts).
+// messages, its choice among the files of a repository. Of other types there is the number only, so that messages can name them.
 
 export const TYPE_F32 = 0;
 export const TYPE_F16 = 1;
@@ -37,6 +37,14 @@ export const TYPE_Q4_K = 12;
 export const TYPE_Q5_K = 13;
 export const TYPE_Q6_K = 14;
 export const TYPE_BF16 = 30;
+
+export const TYPE_Q8_1 = 9;
+export const TYPE_Q2_K = 10;
+export const TYPE_Q3_K = 11;
+export const TYPE_Q8_K = 15;
+export const TYPE_IQ4_NL = 20;
+export const TYPE_IQ4_XS = 23;
+export const TYPE_F64 = 28;
 
 export const ELEMENTS_F32 = 1;
 export const ELEMENTS_F16 = 1;

@@ -15,15 +15,16 @@ interface BlockType {
   bytes: number;
 }
 
-/** The types that can be loaded, by number. */
-export const LOADABLE: readonly BlockType[] = Object.keys(CONSTANTS)
-  .filter((constant) => constant.startsWith("TYPE_"))
-  .map((constant) => {
-    const name = constant.slice("TYPE_".length);
-    const of = (kind: string) => CONSTANTS[`${kind}_${name}`]!;
-    return { name, type: of("TYPE"), elements: of("ELEMENTS"), bytes: of("BYTES") };
-  })
+/** ggml's types that have a name here, by number. */
+const NAMED = Object.entries(CONSTANTS)
+  .flatMap(([constant, type]) => (constant.startsWith("TYPE_") ? [{ name: constant.slice(5), type }] : []))
   .sort((a, b) => a.type - b.type);
+
+/** Those that can be loaded. */
+export const LOADABLE: readonly BlockType[] = NAMED.flatMap((named) => {
+  const [elements, bytes] = [CONSTANTS[`ELEMENTS_${named.name}`], CONSTANTS[`BYTES_${named.name}`]];
+  return elements && bytes ? [{ ...named, elements, bytes }] : [];
+});
 
 const isPlain = ({ elements }: BlockType) => elements === 1;
 const nameOf = ({ name }: BlockType) => name;
@@ -32,17 +33,7 @@ const nameOf = ({ name }: BlockType) => name;
 export const PLAIN_TYPES: readonly string[] = LOADABLE.filter(isPlain).map(nameOf);
 export const BLOCK_TYPES: readonly string[] = LOADABLE.filter((type) => !isPlain(type)).map(nameOf);
 
-export const TENSOR_TYPES: Record<number, string> = {
-  ...Object.fromEntries(LOADABLE.map(({ type, name }) => [type, name])),
-  // Names only:
-  9: "Q8_1",
-  10: "Q2_K",
-  11: "Q3_K",
-  15: "Q8_K",
-  20: "IQ4_NL",
-  23: "IQ4_XS",
-  28: "F64",
-};
+export const TENSOR_TYPES: Record<number, string> = Object.fromEntries(NAMED.map(({ type, name }) => [type, name]));
 
 /** Pre-tokenizers: what tokenizer.ggml.pre calls them, and their regular expression in tokenizer.json. */
 export const PRE_TOKENIZERS = [...SPLITTERS.matchAll(/^(\S+)(.*)\n.*\n(.*)$/gm)].map(([, name, others, pattern]) => ({
