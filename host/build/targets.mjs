@@ -36,7 +36,7 @@ const bundles = {
 /** Their declarations. */
 const types = {
   name: "types",
-  settings: () => versionOf("typescript"),
+  settings: () => [versionOf("typescript"), json("package.json").exports],
   async make() {
     const project = "tsconfig.types.json";
     const output = await node(
@@ -49,8 +49,7 @@ const types = {
         .filter((line) => emitted.test(line) === wanted)
         .map((line) => relative("", line.replace(emitted, ""))),
     );
-    const entries = json(project).files.filter((file) => !file.endsWith(".d.ts"));
-    const visible = reachable(entries.map((file) => `dist/types/${file.replace(/\.ts$/, ".d.ts")}`));
+    const visible = reachable(declarations(json("package.json").exports));
     for (const file of outputs) if (!visible.has(file)) rmSync(file);
     return { inputs: [project, "tsconfig.json", "host/build/declarations.mjs", ...inputs], outputs: [...visible] };
   },
@@ -82,5 +81,11 @@ export const TARGETS = [
   bundles,
   wasi,
 ];
+
+/** The declaration files that package.json's exports name. */
+function declarations(target) {
+  if (typeof target !== "string") return Object.values(target).flatMap(declarations);
+  return target.endsWith(".d.ts") ? [target.replace("./", "")] : [];
+}
 
 const lines = (text) => text.split("\n").filter(Boolean);
