@@ -56,7 +56,10 @@ export function preset(options: LoadOptions = {}, on: Board = board()): Preset {
 }
 
 /** Node's load() with preset(): a model that the board has no memory for is refused before its weights are read. */
-export const load: Load<Source, OffloadOptions> = createHost({ ...node, defaults: (options) => preset(options) }).load;
+export const load: Load<Source, OffloadOptions> = createHost({
+  ...node,
+  defaults: (options) => ({ ...preset(options), build: options.build }), // a build that was asked for must have its threads
+}).load;
 
 function threadsFor({ cores = nodeThreads.defaultCount, cpuQuota = cores }: Board): number {
   return Math.max(1, Math.min(cores, Math.floor(cpuQuota), MAX_DEFAULT_THREADS));

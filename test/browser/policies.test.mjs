@@ -17,18 +17,42 @@ afterAll(async () => {
   await server?.close();
 });
 
-test("a policy that forbids WebAssembly is an error that names what it lacks", async () => {
+/** An isolated page with a Content-Security-Policy. */
+async function openUnder(policy) {
   const page = await chromium.open(server.url);
-  await page.evaluate(() => {
+  await page.evaluate((content) => {
     const policy = document.createElement("meta");
-    Object.assign(policy, { httpEquiv: "Content-Security-Policy", content: "script-src 'self'" });
+    Object.assign(policy, { httpEquiv: "Content-Security-Policy", content });
     document.head.append(policy);
-  });
+  }, policy);
+  return page;
+}
+
+test("a policy that forbids WebAssembly is an error that names what it lacks", async () => {
+  const page = await openUnder("script-src 'self'");
   const [code, message] = await page.evaluate(() =>
     zagreus.load(zagreus.bundledModel, { threads: 1 }).catch(({ code, message }) => [code, message]),
   );
   expect(code).toBe("UNSUPPORTED_RUNTIME");
   expect(message).toContain("'wasm-unsafe-eval'");
+  await page.close();
+});
+
+test("a policy that forbids workers: one thread, and a line that says so", async () => {
+  const page = await openUnder("worker-src 'none'");
+  const warnings = [];
+  page.on("console", (message) => message.type() === "warning" && warnings.push(message.text()));
+  const [info, code] = await page.evaluate(async () => {
+    const model = await zagreus.load(zagreus.bundledModel, { threads: 2 });
+    const { threads, build } = model.info;
+    const pinned = await zagreus
+      .load(zagreus.bundledModel, { build: `${build}-mt`, threads: 2 })
+      .catch((error) => error);
+    return [{ threads, build }, pinned.code];
+  });
+  expect(info).toEqual({ threads: 1, build: expect.stringMatching(/^(simd|relaxed)$/) });
+  expect(code).toBe("THREAD_FAILED");
+  expect(warnings).toEqual([expect.stringMatching(/^zagreus-edge runs on one thread: worker thread 1 failed: ./)]);
   await page.close();
 });
 

@@ -2,7 +2,6 @@
 
 import { TOKEN_CONTROL, TOKEN_USER_DEFINED } from "../../../assembly/layout/gguf.js";
 import type {
-  Build,
   ChatCompletion,
   ChatMessage,
   ChatOptions,
@@ -43,19 +42,14 @@ import { feedModel } from "../load/load.js";
 import type { ByteSource } from "../load/source.js";
 import { chooseBuild } from "../wasm/builds.js";
 import type { Probes } from "../wasm/capabilities.js";
-import { Core } from "../wasm/core.js";
-import { type ThreadSupport, Threads } from "../wasm/threads.js";
+import { type CorePlatform, startCore, withThreadsOrOne } from "../wasm/start_core.js";
 import { answerBy, startChat } from "./chat_completion.js";
 import { generate } from "./generate.js";
 import { ModelSession } from "./session.js";
 
 /** What a runtime supplies. */
-export interface Platform {
-  /** The compiled core. */
-  module(build: Build): Promise<WebAssembly.Module>;
+export interface Platform extends CorePlatform {
   macrotask: Macrotask;
-  /** Absent where there are no threads. */
-  threads?: ThreadSupport;
   /** Where the engine compiles no bytes. */
   probes?: Probes;
 }
@@ -83,13 +77,11 @@ export async function inspectModel(open: OpenSource, options: LoadOptions, platf
 
 async function start(open: OpenSource, options: LoadOptions, platform: Platform, headerOnly: boolean) {
   const { signal } = options;
-  const choice = chooseBuild(options, platform.threads, platform.probes);
-  const module = await platform.module(choice.build);
-  const core = await Core.create(module, choice.build.endsWith("-mt"));
-  const source = await open(options);
-  const threads = new Threads(core, choice.threads, platform.threads);
-  if (!headerOnly) threads.start(module);
+  let started = await startCore(chooseBuild(options, platform.threads, platform.probes), platform, !headerOnly);
   try {
+    const source = await open(options); // while threads start
+    started = await withThreadsOrOne(started, options, platform);
+    const { core, choice, threads } = started;
     const pace = new Pace(platform.macrotask, () => checkSignal(signal));
     const info = await feedModel(core, source, choice, options, pace, headerOnly);
     info.tokenizer.end = endTokens(core, info.tokenizer.end, info.vocabulary);
@@ -97,7 +89,7 @@ async function start(open: OpenSource, options: LoadOptions, platform: Platform,
     info.tokenizer.userDefined = await tokensOfType(core, info.vocabulary, TOKEN_USER_DEFINED, pace);
     return { core, info, threads };
   } catch (error) {
-    threads.stop();
+    started.threads.stop();
     throw error;
   }
 }

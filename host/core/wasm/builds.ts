@@ -36,6 +36,11 @@ export function chooseBuild(
   return { build, threads: 1 };
 }
 
+/** The same arithmetic on one thread. */
+export function withoutThreads({ build }: Choice): Choice {
+  return { build: build.startsWith("relaxed") ? "relaxed" : "simd", threads: 1 };
+}
+
 function whyNoRelaxed(probes: Probes | undefined): string | undefined {
   switch (relaxedSimd(probes?.relaxed)) {
     case "absent":

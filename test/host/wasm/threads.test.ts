@@ -1,7 +1,8 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
+import type { LoadOptions } from "../../../host/core/api/api";
 import { byteSource } from "../../../host/core/load/source";
 import { loadModel, type Platform } from "../../../host/core/model/model";
 import type { WorkerEvents } from "../../../host/core/wasm/threads";
@@ -24,7 +25,7 @@ function platform(start: (events: WorkerEvents) => void, stopped = () => {}): Pl
     },
   };
 }
-const loadOn = (host: Platform) => loadModel(() => byteSource(nanoBytes()), {}, host);
+const loadOn = (host: Platform, options: LoadOptions = {}) => loadModel(() => byteSource(nanoBytes()), options, host);
 
 test("any number of threads gives the same bits and text", async () => {
   const one = await loadNano({ threads: 1 });
@@ -67,25 +68,61 @@ test("a process ends by itself, with the model open or closed", () => {
   }
 });
 
-test("a worker that does not start fails the load", async () => {
-  let stops = 0;
-  const host = platform(
-    () => {
-      throw new Error("no more threads");
-    },
-    () => stops++,
+const refusing = () => {
+  throw new Error("no more threads");
+};
+const ending = ({ failed }: WorkerEvents) => queueMicrotask(() => failed("it ended with code 1"));
+
+test.each([
+  ["throws", refusing, "no more threads"],
+  ["ends before it is ready", ending, "it ended with code 1"],
+])("a worker that %s: one thread, and a line that says so", async (_, start, reason) => {
+  const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+  const model = await loadOn(platform(start), { threads: 3 });
+  expect(warn.mock.calls).toEqual([[`zagreus-edge runs on one thread: worker thread 1 failed: ${reason}`]]);
+  warn.mockRestore();
+  const alone = await loadNano({ threads: 1 });
+  expect(model.info).toMatchObject({ threads: 1, build: alone.info.build });
+  const tokens = alone.tokenize(PROMPT);
+  expect(bits(await model.logits(tokens))).toEqual(bits(await alone.logits(tokens)));
+  model.close();
+  alone.close();
+});
+
+test("a worker that does not start fails the load of a build with threads", async () => {
+  for (const start of [refusing, ending]) {
+    const stopped = vi.fn();
+    const error = await caught(loadOn(platform(start, stopped), { build: "simd-mt" }));
+    expect(error).toMatchObject({ code: "THREAD_FAILED", value: 1 });
+    expect(stopped).toHaveBeenCalledTimes(start === ending ? 1 : 0);
+  }
+});
+
+test("threads that have started are stopped where others cannot", async () => {
+  const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+  const stopped = vi.fn();
+  let count = 0;
+  const model = await loadOn(
+    platform((events) => (++count === 1 ? events.ready() : refusing()), stopped),
+    { threads: 3 },
   );
-  expect(await caught(loadOn(host))).toMatchObject({
-    code: "THREAD_FAILED",
-    value: 1,
-    message: "worker thread 1 failed: no more threads",
-  });
-  const late = platform(
-    ({ failed }) => queueMicrotask(() => failed("it ended with code 1")),
-    () => stops++,
-  );
-  expect(await caught(loadOn(late))).toMatchObject({ code: "THREAD_FAILED" });
-  expect(stops).toBe(1);
+  expect(warn).toHaveBeenCalledTimes(1);
+  expect(stopped).toHaveBeenCalledTimes(1);
+  expect(await model.complete(PROMPT, { ...GREEDY, maxTokens: 5 }).text()).not.toBe("");
+  model.close();
+  warn.mockRestore();
+});
+
+test.each(["index.js", "raspberry-pi.js"])("where Node permits no threads %s runs on one", (library) => {
+  const permission = Number.parseInt(process.versions.node, 10) < 23 ? "--experimental-permission" : "--permission";
+  const script = `
+    import { bundledModel, load } from ${JSON.stringify(new URL(library, DIST).href)};
+    const model = await load(bundledModel, { threads: 2 });
+    console.log(model.info.threads, model.info.build, await model.complete("a", { maxTokens: 3 }).text() !== "");`;
+  const args = [permission, "--allow-fs-read=*", "--no-warnings", "--input-type=module", "-e", script];
+  const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8", timeout: 60_000 });
+  expect(stdout).toMatch(/^1 (simd|relaxed) true\n$/);
+  expect(stderr).toMatch(/^zagreus-edge runs on one thread: .*\n$/);
 });
 
 test("a worker that dies fails what runs then and later", async () => {
