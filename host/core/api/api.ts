@@ -37,8 +37,8 @@ export interface LoadOptions {
   /** Build of the core. Default: the best one that works here. @throws ZagreusError UNSUPPORTED_RUNTIME if it does not */
   build?: Build | undefined;
   /**
-   * Threads of the core, the caller's among them. Where there are none, or unless `build` asks for them they cannot start, the model
-   * runs on 1, see ModelInfo.threads.
+   * Threads of the core, the caller's among them. Where there are none, or they cannot start and `build` does not insist on them, the
+   * model runs on 1, see ModelInfo.threads.
    * Default: one for each core of the machine, at most 4.
    */
   threads?: number | undefined;

@@ -3,7 +3,6 @@
 const OLDEST = 20;
 
 /** What to tell a person whose Node is too old; undefined on any other, and on what is no Node. */
-export function oldNode(): string | undefined {
-  const { node } = process.versions;
+export function oldNode({ node } = process.versions): string | undefined {
   return Number.parseInt(node, 10) < OLDEST ? `needs Node ${OLDEST} or newer, this is Node ${node}` : undefined;
 }
