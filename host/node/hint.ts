@@ -24,15 +24,16 @@ async function aboutFolder(path: string): Promise<string> {
 }
 
 /**
- * A sentence to go on with where a proxy is named that fetch() did not ask, or nothing. Deno and Bun ask it; Node does from 22.21 and 24.5
- * on, when it is told to at its start.
+ * A sentence to go on with where the environment names a proxy: whether fetch() has asked it. Deno and Bun do; Node does from 22.21 and
+ * 24.5 on, when it is told to, which the command does itself where it can (cli/shared/proxy.ts).
  */
 export function proxyHint({ protocol, hostname, port }: URL, { versions, env } = process): string {
-  if (versions.bun ?? versions.deno ?? env.NODE_USE_ENV_PROXY) return "";
-  const names = [`${protocol.slice(0, -1)}_proxy`, "all_proxy"].flatMap((name) => [name, name.toUpperCase()]);
-  const name = names.find((name) => env[name]);
+  const own = `${protocol.slice(0, -1)}_proxy`;
+  const name = [own, "all_proxy"].flatMap((name) => [name, name.toUpperCase()]).find((name) => env[name]);
   if (name === undefined || isExcepted(hostname, port, env.no_proxy ?? env.NO_PROXY ?? "")) return "";
-  return `; ${name} names a proxy, which Node asks only when NODE_USE_ENV_PROXY=1 is set (Node 22.21, 24.5 or newer)`;
+  const asked = env.NODE_USE_ENV_PROXY && name.toLowerCase() === own;
+  if (versions.bun ?? versions.deno ?? asked) return `; the proxy that ${name} names was asked`;
+  return `; ${name} names a proxy, which Node asks only when ${own.toUpperCase()} names it and NODE_USE_ENV_PROXY=1 is set (Node 22.21, 24.5 or newer)`;
 }
 
 /** Whether NO_PROXY lists a host: "*", names, ".domain", with or without a port. */

@@ -85,6 +85,25 @@ test.each(names)("%s takes a file, standard input and a model of the hub", async
   await hub.close();
 });
 
+test.each(["Node 20", "Node 24", "Bun"])("%s: the command asks a proxy, or says why not", async (name) => {
+  const asked = [];
+  const proxy = createServer((request, response) => {
+    asked.push(new URL(request.url).hostname);
+    response.writeHead(404).end();
+  }).listen(0, "127.0.0.1");
+  proxy.on("connect", ({ url }, socket) => {
+    asked.push(url.split(":")[0]);
+    socket.end("HTTP/1.1 502 Bad Gateway\r\n\r\n");
+  });
+  await once(proxy, "listening");
+  const env = { HTTP_PROXY: `http://127.0.0.1:${proxy.address().port}` };
+  const args = ["complete", "a", "-m", "http://models.example/x.gguf"];
+  const { stderr } = await run(name, "node_modules/zagreus-edge/dist/cli.js", { args, env }).catch((error) => error);
+  proxy.close();
+  expect(asked).toEqual(name === "Node 20" ? [] : ["models.example"]);
+  expect(stderr).toContain(name === "Node 20" ? "NODE_USE_ENV_PROXY=1" : "zagreus: ");
+});
+
 test("a session that one runtime saved goes on in every other, with the same tokens", async () => {
   const snapshot = async (name, options) =>
     JSON.parse(await run(name, "snapshot.mjs", { allow: [READ_MODEL], ...options }));

@@ -20,6 +20,7 @@ import { splitCommand } from "./commands/split.js";
 import { tokenizeCommand } from "./commands/tokenize.js";
 import { styled } from "./shared/colour.js";
 import { interrupted, watchStandardOutput } from "./shared/output.js";
+import { useProxy } from "./shared/proxy.js";
 
 declare const ZAGREUS_VERSION: string;
 
@@ -27,6 +28,7 @@ const FAILURE = 1;
 const USAGE = 2;
 
 watchStandardOutput(FAILURE);
+useProxy();
 
 const EXAMPLES = `
 Examples:

@@ -91,14 +91,18 @@ test("without a length there is nothing to go on with", async () => {
   await byteSource(new Response("")); // and an empty one is no error
 });
 
-test("a proxy that Node does not ask is named", () => {
-  const hint = (env: Record<string, string>, url = "https://models.example:8443/x") =>
-    proxyHint(new URL(url), { env, versions: { node: "20.0.0" } } as never);
+test("a failure says whether a proxy was asked", () => {
+  const hint = (env: Record<string, string>, versions: Record<string, string> = { node: "20.0.0" }) =>
+    proxyHint(new URL("https://models.example:8443/x"), { env, versions } as never);
+  const asked = "; the proxy that HTTPS_PROXY names was asked";
   expect(hint({})).toBe("");
-  expect(hint({ HTTPS_PROXY: "http://p:1" })).toMatch(/^; HTTPS_PROXY names a proxy.*NODE_USE_ENV_PROXY=1/);
   expect(hint({ http_proxy: "http://p:1" })).toBe("");
-  expect(hint({ ALL_PROXY: "http://p:1" })).toContain("ALL_PROXY");
-  expect(hint({ HTTPS_PROXY: "http://p:1", NODE_USE_ENV_PROXY: "1" })).toBe("");
+  expect(hint({ HTTPS_PROXY: "http://p:1" })).toMatch(/^; HTTPS_PROXY names a proxy.*NODE_USE_ENV_PROXY=1/);
+  expect(hint({ HTTPS_PROXY: "http://p:1", NODE_USE_ENV_PROXY: "1" })).toBe(asked);
+  expect(hint({ HTTPS_PROXY: "http://p:1" }, { node: "24.0.0", deno: "2.0.0" })).toBe(asked);
+  expect(hint({ ALL_PROXY: "http://p:1", NODE_USE_ENV_PROXY: "1" })).toMatch(
+    /^; ALL_PROXY .* when HTTPS_PROXY names it/,
+  );
   for (const excepted of ["*", "models.example", ".example", "a, example", "models.example:8443"]) {
     expect(hint({ HTTPS_PROXY: "http://p:1", NO_PROXY: excepted })).toBe("");
   }
