@@ -141,7 +141,7 @@ async function resume(
   const init: RequestInit = { signal: signal ?? null, cache: "no-store" }; // this is the cache
   if (had > 0) {
     const response = await request(url, { ...init, headers: { range: `bytes=${had}-` } });
-    const answer = await restOrWhole(response, had, record?.version, signal);
+    const answer = await resumedOrWhole(response, had, record?.version, signal);
     if (answer) return answer;
   }
   return answerOf(await request(url, init), 0, signal);
@@ -151,7 +151,7 @@ async function resume(
  * What a server makes of a range. Some mirrors send the rest as if it were all, or all as if it were the rest: a model says what it
  * is at its beginning, and only there. Undefined for what cannot be used.
  */
-async function restOrWhole(
+async function resumedOrWhole(
   response: Response,
   had: number,
   version: string | undefined,

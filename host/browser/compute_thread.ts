@@ -1,5 +1,5 @@
 // Bundled to dist/browser-thread.js, which host/browser/threads.ts starts.
 
-import { work } from "../core/wasm/compute_thread.js";
+import { runComputeThread } from "../core/wasm/compute_thread.js";
 
-addEventListener("message", ({ data }) => work(data, () => postMessage("ready")));
+addEventListener("message", ({ data }) => runComputeThread(data, () => postMessage("ready")));

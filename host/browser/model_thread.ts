@@ -11,12 +11,12 @@ const receive = serveModel(
 );
 
 addEventListener("message", ({ data }) => {
-  if (typeof data === "string") hold(data);
+  if (typeof data === "string") holdLock(data);
   else receive(data);
 });
 
 /** Holds a lock as long as this worker lives, and says so. Pages that are not secure have no locks. */
-function hold(lock: string): void {
+function holdLock(lock: string): void {
   navigator.locks?.request(lock, () => {
     postMessage(lock);
     return new Promise(() => {});

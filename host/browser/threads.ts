@@ -1,4 +1,4 @@
-// Threads, which need memory that can be shared: a cross-origin isolated page.
+// Compute threads, which need memory that can be shared: a cross-origin isolated page.
 
 import { MAX_DEFAULT_THREADS, type ThreadSupport } from "../core/wasm/threads.js";
 import { isModule, packageFile } from "./package_files.js";

@@ -5,7 +5,7 @@ const CHUNK_BYTES = 4 * 1024 * 1024;
 
 /** What workerd's readers have more than the web's. */
 interface ByobReader {
-  readAtLeast(least: number, view: Uint8Array): Promise<{ done: boolean; value?: Uint8Array }>;
+  readAtLeast(min: number, view: Uint8Array): Promise<{ done: boolean; value?: Uint8Array }>;
   cancel(): Promise<void>;
 }
 

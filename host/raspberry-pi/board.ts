@@ -26,9 +26,9 @@ export function readBoard(read: ReadText): Board {
   return {
     model: read("/proc/device-tree/model")?.replace(/\0/g, "").trim() || undefined,
     cores: listLength(field(read("/proc/self/status"), "Cpus_allowed_list:")),
-    cpuQuota: least(groups.map(({ cpus }) => cpus)),
+    cpuQuota: minimum(groups.map(({ cpus }) => cpus)),
     totalMemory: kibibytes(field(memory, "MemTotal:")),
-    availableMemory: least([kibibytes(field(memory, "MemAvailable:")), ...groups.map(({ left }) => left)]),
+    availableMemory: minimum([kibibytes(field(memory, "MemAvailable:")), ...groups.map(({ left }) => left)]),
   };
 }
 
@@ -66,7 +66,7 @@ function upwards(root: string, path: string): string[] {
 
 function version2(folder: string, read: ReadText): GroupLimits {
   const [quota, period] = read(`${folder}/cpu.max`)?.split(" ").map(number) ?? [];
-  const limit = least([number(read(`${folder}/memory.max`)), number(read(`${folder}/memory.high`))]);
+  const limit = minimum([number(read(`${folder}/memory.max`)), number(read(`${folder}/memory.high`))]);
   const cached = number(field(read(`${folder}/memory.stat`), "inactive_file"));
   return { cpus: ratio(quota, period), left: remaining(limit, number(read(`${folder}/memory.current`)), cached) };
 }
@@ -113,7 +113,7 @@ function listLength(text: string | undefined): number | undefined {
   return ranges.reduce((sum, [first = 0, last = first]) => sum + last - first + 1, 0);
 }
 
-function least(values: (number | undefined)[]): number | undefined {
+function minimum(values: (number | undefined)[]): number | undefined {
   const known = values.filter((value) => value !== undefined);
   return known.length > 0 ? Math.min(...known) : undefined;
 }

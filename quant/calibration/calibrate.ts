@@ -161,7 +161,7 @@ class Calibration {
         const [inputs, wantedInputs] = streams.map(({ model, batches }) => stage.read(model, layer, batches[i]!));
         compensator.add(inputs!);
         compensator.addMissing(inputs!, wantedInputs!);
-        if (addsTo) compensator.addDebt(inputs!, missing);
+        if (addsTo) compensator.addResidual(inputs!, missing);
       });
       compensator.factorize(DAMPING);
       for (const matrix of matrices) await this.roundMatrix(`blk.${layer}.${matrix}.weight`, addsTo);
@@ -174,12 +174,12 @@ class Calibration {
     }
   }
 
-  private async roundMatrix(name: string, indebted: boolean): Promise<void> {
+  private async roundMatrix(name: string, hasResidual: boolean): Promise<void> {
     const tensor = this.tensors.get(name)!;
     const pieces: Uint8Array[] = [];
     let squaredError = 0;
     for await (const { row, floats } of this.rows(tensor)) {
-      const rounded = this.compensator.roundMissing(floats, row, indebted);
+      const rounded = this.compensator.roundMissing(floats, row, hasResidual);
       this.actual.model.replace(name, rounded.bytes, row === 0);
       pieces.push(rounded.bytes);
       squaredError += rounded.squaredError;

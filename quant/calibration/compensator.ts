@@ -53,7 +53,7 @@ export class Compensator {
   }
 
   /** Of its outputs `missing`, f32[count][outputs], is missing already: r += missing^T x. */
-  addDebt(x: Float32Array, missing: Float32Array): void {
+  addResidual(x: Float32Array, missing: Float32Array): void {
     this.multiply(this.r, missing, x, this.outputs, false);
   }
 
@@ -101,11 +101,11 @@ export class Compensator {
    * The same for rows from `first` on of a matrix that makes up for what its inputs and, if `indebted`, its outputs
    * miss.
    */
-  roundMissing(weights: Float32Array, first: number, indebted: boolean): RoundedRows {
+  roundMissing(weights: Float32Array, first: number, hasResidual: boolean): RoundedRows {
     const { exports, width } = this;
     return this.roundRows(weights, 0, (row, count) => {
       const pull = this.floats(this.y, count * width);
-      if (indebted) pull.set(this.floats(this.r + 4 * (first + row) * width, pull.length));
+      if (hasResidual) pull.set(this.floats(this.r + 4 * (first + row) * width, pull.length));
       else pull.fill(0);
       exports.addPull(this.y, this.x, count, width, this.c, this.scale);
       return this.y;

@@ -202,8 +202,8 @@ function yarn(fields: Fields, rope: Fields): YarnScaling {
   const factor = rope.positive("factor");
   const original = "original_max_position_embeddings";
   const trained = fields.integer(original, 1, MAX_CONTEXT, fields.integer("max_position_embeddings", 1, MAX_CONTEXT));
-  const usual = factor > 1 ? 1 + 0.1 * Math.log(factor) : 1;
-  const attentionFactor = rope.positive("attention_factor", usual) / usual;
+  const defaultFactor = factor > 1 ? 1 + 0.1 * Math.log(factor) : 1;
+  const attentionFactor = rope.positive("attention_factor", defaultFactor) / defaultFactor;
   return { type: "yarn", factor, originalContext: rope.integer(original, 1, MAX_CONTEXT, trained), attentionFactor };
 }
 

@@ -124,12 +124,12 @@ interface TokenList {
  */
 function endKeys(
   ids: readonly number[],
-  usual: number | undefined,
+  eos: number | undefined,
   { tokens, types }: TokenList,
 ): [string, MetadataValue][] {
   const isKnown = (id: number) => types[id] === TOKEN_CONTROL && END_TOKENS.includes(tokens[id]!);
-  const unknown = [...new Set(ids)].filter((id) => id !== usual && !isKnown(id));
-  const ends = usual === undefined ? unknown : [usual, ...unknown];
+  const unknown = [...new Set(ids)].filter((id) => id !== eos && !isKnown(id));
+  const ends = eos === undefined ? unknown : [eos, ...unknown];
   const more = ends.slice(END_KEYS.length);
   if (more.length > MAX_MORE_ENDS) {
     throw badValue("config.json", "eos_token_id", ids, `at most ${END_KEYS.length + MAX_MORE_ENDS} ids`);

@@ -58,10 +58,10 @@ export class Fields {
   }
 
   /** An integer of `least` to `most`. @throws ZagreusError MISSING_KEY, when `absent` is not given; BAD_VALUE */
-  integer(key: string, least: number, most: number, absent?: number): number {
+  integer(key: string, min: number, max: number, absent?: number): number {
     const value = this.get(key) ?? absent ?? this.missing(key);
-    if (!Number.isInteger(value) || (value as number) < least || (value as number) > most) {
-      throw this.bad(key, value, `an integer of ${least} to ${most}`);
+    if (!Number.isInteger(value) || (value as number) < min || (value as number) > max) {
+      throw this.bad(key, value, `an integer of ${min} to ${max}`);
     }
     return value as number;
   }

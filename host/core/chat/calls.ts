@@ -41,7 +41,7 @@ export class CallParser {
   push(text: string): Parsed {
     this.#held += text;
     while (this.#step()) {}
-    return this.#take();
+    return this.#flush();
   }
 
   /** No more text follows. */
@@ -51,7 +51,7 @@ export class CallParser {
     if (this.#state === "head") this.#out.text += OPEN + held;
     else if (this.#state === "tail" && !mayBeTail(held)) this.#out.text += held;
     else if (this.#state === "text" && !(this.#atCall && held.trim() === "")) this.#out.text += held;
-    return this.#take();
+    return this.#flush();
   }
 
   /** Passes on what can be; returns whether there may be more. */
@@ -134,7 +134,7 @@ export class CallParser {
     else this.#out.toolCalls.push({ index: this.#calls - 1, function: { arguments: text } });
   }
 
-  #take(): Parsed {
+  #flush(): Parsed {
     const out = this.#out;
     this.#out = { text: "", toolCalls: [] };
     return out;

@@ -3,7 +3,7 @@
 import type { ChatMessage, Tool, ToolCall } from "../api/api.js";
 import { list, object } from "../api/check.js";
 import { invalidOption } from "../api/errors.js";
-import type { Intake } from "./json.js";
+import type { InputCopier } from "./json.js";
 import type { ChatOnly, Json, TemplateMessage } from "./types.js";
 
 export const MAX_MESSAGES = 4096;
@@ -24,14 +24,14 @@ export interface ToolUse {
  * The messages as templates know them; arguments of calls are text, which is the JSON of an object.
  * @throws ZagreusError INVALID_OPTION naming the path of the mistake
  */
-export function checkMessages(messages: readonly ChatMessage[], intake: Intake): TemplateMessage[] {
+export function checkMessages(messages: readonly ChatMessage[], copier: InputCopier): TemplateMessage[] {
   const { length } = messages;
   if (length === 0) throw invalidOption("messages", messages, "at least one message");
   if (length > MAX_MESSAGES) throw invalidOption("messages", length, `at most ${MAX_MESSAGES} messages`);
-  return messages.map((message, i) => checkMessage(message, `messages[${i}]`, intake));
+  return messages.map((message, i) => checkMessage(message, `messages[${i}]`, copier));
 }
 
-function checkMessage(message: ChatMessage, path: string, intake: Intake): TemplateMessage {
+function checkMessage(message: ChatMessage, path: string, copier: InputCopier): TemplateMessage {
   object(message, path);
   const { role, content, name, tool_calls, tool_call_id } = message;
   if (!ROLES.includes(role)) throw invalidOption(`${path}.role`, role, `one of ${ROLES.join(", ")}`);
@@ -42,34 +42,34 @@ function checkMessage(message: ChatMessage, path: string, intake: Intake): Templ
   }
   const checked: TemplateMessage = {
     role: role === "developer" ? "system" : role,
-    content: calls.length > 0 && (content ?? null) === null ? null : checkContent(content, `${path}.content`, intake),
+    content: calls.length > 0 && (content ?? null) === null ? null : checkContent(content, `${path}.content`, copier),
   };
-  if (name !== undefined) checked.name = intake.text(name, `${path}.name`);
-  if (tool_call_id !== undefined) checked.tool_call_id = intake.text(tool_call_id, `${path}.tool_call_id`);
+  if (name !== undefined) checked.name = copier.text(name, `${path}.name`);
+  if (tool_call_id !== undefined) checked.tool_call_id = copier.text(tool_call_id, `${path}.tool_call_id`);
   if (calls.length > 0) {
-    checked.tool_calls = calls.map((call, i) => checkCall(call, `${path}.tool_calls[${i}]`, intake));
+    checked.tool_calls = calls.map((call, i) => checkCall(call, `${path}.tool_calls[${i}]`, copier));
   }
   return checked;
 }
 
 /** Parts become lines. */
-function checkContent(content: ChatMessage["content"], path: string, intake: Intake): string {
-  if (!Array.isArray(content)) return intake.text(content, path);
+function checkContent(content: ChatMessage["content"], path: string, copier: InputCopier): string {
+  if (!Array.isArray(content)) return copier.text(content, path);
   list(content, path, MAX_MESSAGES);
   const parts = content.map((part, i) => {
     object(part, `${path}[${i}]`);
     if (part.type !== "text") throw invalidOption(`${path}[${i}].type`, part.type, '"text"');
-    return intake.text(part.text, `${path}[${i}].text`);
+    return copier.text(part.text, `${path}[${i}].text`);
   });
   return parts.join("\n");
 }
 
-function checkCall(call: ToolCall, path: string, intake: Intake): Json {
+function checkCall(call: ToolCall, path: string, copier: InputCopier): Json {
   object(call, path);
   object(call.function, `${path}.function`);
   const { name, arguments: text } = call.function;
   checkName(name, `${path}.function.name`);
-  const written = intake.text(text, `${path}.function.arguments`);
+  const written = copier.text(text, `${path}.function.arguments`);
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
@@ -79,14 +79,14 @@ function checkCall(call: ToolCall, path: string, intake: Intake): Json {
   if (parsed === null || typeof parsed !== "object" || Array.isArray(parsed)) {
     throw invalidOption(`${path}.function.arguments`, text, "the JSON of an object");
   }
-  intake.plain(parsed, `${path}.function.arguments`);
+  copier.plain(parsed, `${path}.function.arguments`);
   const called: Json = { name, arguments: written };
   if (call.id === undefined) return { type: "function", function: called };
-  return { id: intake.text(call.id, `${path}.id`), type: "function", function: called };
+  return { id: copier.text(call.id, `${path}.id`), type: "function", function: called };
 }
 
 /** The tools as templates see them. @throws ZagreusError INVALID_OPTION naming the path of the mistake */
-export function checkTools(tools: ChatOnly["tools"], intake: Intake): Json[] {
+export function checkTools(tools: ChatOnly["tools"], copier: InputCopier): Json[] {
   if (tools === undefined) return [];
   list(tools, "tools", MAX_TOOLS);
   const names = new Set<string>();
@@ -99,13 +99,13 @@ export function checkTools(tools: ChatOnly["tools"], intake: Intake): Json[] {
     checkName(name, `${path}.function.name`);
     if (names.has(name)) throw invalidOption(`${path}.function.name`, name, "different from all others");
     names.add(name);
-    if (description !== undefined) intake.text(description, `${path}.function.description`);
+    if (description !== undefined) copier.text(description, `${path}.function.description`);
     if (parameters !== undefined && typeof parameters !== "boolean") {
       object(parameters, `${path}.function.parameters`);
       const { type = "object" } = parameters;
       if (type !== "object") throw invalidOption(`${path}.function.parameters.type`, type, '"object"');
     }
-    return intake.plain(tool, path);
+    return copier.plain(tool, path);
   });
 }
 

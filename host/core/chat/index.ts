@@ -42,16 +42,16 @@ async function* reply(
   for await (const piece of completion) {
     last = piece;
     const parsed = parser?.push(piece.text);
-    note(record, completion, parser);
+    updateRecord(record, completion, parser);
     yield parsed ? { ...piece, ...shown(parsed) } : piece;
   }
   const rest = parser?.finish();
-  note(record, completion, parser);
+  updateRecord(record, completion, parser);
   if (last && rest && rest.text !== "") yield { token: last.token, text: rest.text };
 }
 
 /** What is known of the reply by now. */
-function note(
+function updateRecord(
   record: GenerationRecord<ChatFinishReason>,
   { tokens, endToken, finishReason, usage, timings }: Completion,
   parser: CallParser | undefined,

@@ -8,7 +8,7 @@ const MAX_DEPTH = 64;
 const MAX_SIZE = 4 * 2 ** 20;
 
 /** Copies what goes into a template, and counts it. */
-export class Intake {
+export class InputCopier {
   #size = 0;
 
   /** @throws ZagreusError INVALID_OPTION naming `path` */

@@ -5,7 +5,7 @@ import { invalidOption, ZagreusError } from "../api/errors.js";
 import { END_TOKENS } from "../api/names.js";
 import { checkMessages, checkTools } from "./check.js";
 import { CallArguments, fromJson, parseJson, Runtime, type Value } from "./jinja/index.js";
-import { Intake, mapText } from "./json.js";
+import { InputCopier, mapText } from "./json.js";
 import { Shield } from "./shield.js";
 import { renderTemplate } from "./template.js";
 import { chooseTemplate } from "./templates.js";
@@ -35,17 +35,17 @@ export async function renderChat(
   signal?: AbortSignal,
 ): Promise<RenderedChat> {
   const { special, bos, eos } = info.tokenizer;
-  const intake = new Intake();
-  const conversation = checkMessages(messages, intake);
-  const declared = checkTools(options.tools, intake);
+  const copier = new InputCopier();
+  const conversation = checkMessages(messages, copier);
+  const declared = checkTools(options.tools, copier);
   const tools = options.toolChoice === "none" ? [] : declared;
   const source = chooseTemplate(info, options.template, tools.length > 0);
-  const variables = checkVariables(options.templateVariables, intake);
+  const variables = checkVariables(options.templateVariables, copier);
   const knowsTools = /\btools\b/.test(source);
-  const given = JSON.stringify([source, conversation, tools, variables]);
-  const shield = new Shield(special, turnMarkers(info, source), given);
+  const text = JSON.stringify([source, conversation, tools, variables]);
+  const shield = new Shield(special, turnMarkers(info, source), text);
   const token = (id: number | undefined) => Object.keys(special).find((name) => special[name] === id) ?? "";
-  const rendered = await renderGiven(source, shield, signal, {
+  const rendered = await renderInput(source, shield, signal, {
     variables,
     messages: knowsTools ? conversation : withToolText(conversation, tools),
     tools: knowsTools && tools.length > 0 ? tools : null,
@@ -58,7 +58,7 @@ export async function renderChat(
   };
 }
 
-interface Given {
+interface TemplateInput {
   variables: { [name: string]: Json };
   messages: TemplateMessage[];
   tools: Json[] | null;
@@ -66,11 +66,11 @@ interface Given {
 }
 
 /** Renders with `tools` as None where there are none, as transformers does; a template that fails then is given no `tools` at all. */
-async function renderGiven(
+async function renderInput(
   source: string,
   shield: Shield,
   signal: AbortSignal | undefined,
-  given: Given,
+  input: TemplateInput,
 ): Promise<string> {
   const attempt = (withTools: boolean) => {
     const runtime = new Runtime(shield.guards);
@@ -80,20 +80,20 @@ async function renderGiven(
         runtime,
       );
     const all: [string, Value][] = [
-      ...Object.entries(given.variables).map(([name, json]): [string, Value] => [name, value(json)]),
-      ["messages", given.messages.map((message) => messageValue(message, source, shield, runtime))],
+      ...Object.entries(input.variables).map(([name, json]): [string, Value] => [name, value(json)]),
+      ["messages", input.messages.map((message) => messageValue(message, source, shield, runtime))],
       ["documents", null],
       ["add_generation_prompt", true],
-      ...Object.entries(given.tokens),
+      ...Object.entries(input.tokens),
     ];
-    if (withTools) all.push(["tools", given.tools && value(given.tools)]);
+    if (withTools) all.push(["tools", input.tools && value(input.tools)]);
     return renderTemplate(source, new Map(all), runtime, signal);
   };
   try {
     return await attempt(true);
   } catch (error) {
     const isNone = error instanceof ZagreusError && error.code === "BAD_TEMPLATE" && /NoneType/.test(error.message);
-    if (given.tools !== null || !isNone) throw error;
+    if (input.tools !== null || !isNone) throw error;
     return attempt(false);
   }
 }
@@ -135,12 +135,12 @@ export async function encodeChat(model: ChatModel, { parts }: RenderedChat): Pro
   return bos !== undefined && (addBos || leading > 0) ? [bos, ...tokens.slice(leading)] : tokens;
 }
 
-function checkVariables(variables: unknown, intake: Intake): { [name: string]: Json } {
+function checkVariables(variables: unknown, copier: InputCopier): { [name: string]: Json } {
   if (variables === undefined) return {};
   if (variables === null || typeof variables !== "object" || Array.isArray(variables)) {
     throw invalidOption("templateVariables", variables, "an object");
   }
   const taken = Object.keys(variables).find((name) => RESERVED.includes(name));
   if (taken !== undefined) throw invalidOption("templateVariables", taken, `free of ${RESERVED.join(", ")}`);
-  return intake.plain(variables, "templateVariables") as { [name: string]: Json };
+  return copier.plain(variables, "templateVariables") as { [name: string]: Json };
 }

@@ -31,16 +31,16 @@ export class Shield {
   /**
    * @param control control tokens by their text
    * @param userDefined tokens by their text that mark turns although the file does not type them as control tokens
-   * @param given everything that will be rendered
+   * @param text everything that will be rendered
    * @throws ZagreusError INVALID_OPTION when all characters of the private use area are taken
    */
-  constructor(control: Ids, userDefined: Ids, given: string) {
+  constructor(control: Ids, userDefined: Ids, text: string) {
     this.#special = { ...userDefined, ...control };
     const names = Object.keys(this.#special)
       .filter((name) => name.length > 1)
       .sort((a, b) => b.length - a.length);
     this.#bare = names.filter((name) => guardOf(name) === undefined);
-    const free = freeCharacters(given);
+    const free = freeCharacters(text);
     for (const name of names) {
       const guard = guardOf(name) ?? name[0]!;
       if (!this.#standIns.has(guard)) this.#standIns.set(guard, free.next().value!);
@@ -96,8 +96,8 @@ function guardOf(name: string): string | undefined {
   return name.includes("|") ? "|" : GUARD.exec(name)?.[0];
 }
 
-function* freeCharacters(given: string): Generator<string, never> {
-  const taken = new Set<string>(given.match(/[\ue000-\uf8ff]/g));
+function* freeCharacters(text: string): Generator<string, never> {
+  const taken = new Set<string>(text.match(/[\ue000-\uf8ff]/g));
   for (let code = FIRST_PRIVATE; code <= LAST_PRIVATE; code++) {
     const character = String.fromCharCode(code);
     if (!taken.has(character)) yield character;

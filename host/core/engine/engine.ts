@@ -6,7 +6,7 @@ import { KvCache } from "../kv/kv_cache.js";
 import { HERE, type Origin } from "../kv/kv_pool.js";
 import { BatchCosts } from "../speculation/batch_costs.js";
 import type { Core } from "../wasm/core.js";
-import type { Threads } from "../wasm/threads.js";
+import type { ComputeThreads } from "../wasm/threads.js";
 import { checkSignal, type Macrotask, Pace, type Slice } from "./pace.js";
 import { Queue, type Release } from "./queue.js";
 
@@ -28,14 +28,14 @@ export class Engine {
   /** Milliseconds that a token of a prompt takes, as last measured. */
   tokenMs = 0;
   readonly #macrotask: Macrotask;
-  readonly #threads: Threads;
+  readonly #threads: ComputeThreads;
   readonly #slice: Slice = { since: 0 };
   readonly #turns = new WeakMap<object, Release>();
   readonly #origins = new Map<string, Origin>();
   #loaded: { core: Core; cache: KvCache } | undefined;
 
   /** @param cacheBudget bytes of parked KV caches at most */
-  constructor(core: Core, info: ModelInfo, threads: Threads, macrotask: Macrotask, cacheBudget: number) {
+  constructor(core: Core, info: ModelInfo, threads: ComputeThreads, macrotask: Macrotask, cacheBudget: number) {
     this.info = info;
     this.#loaded = { core, cache: new KvCache(core, cacheBudget) };
     this.#threads = threads;

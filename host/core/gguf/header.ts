@@ -145,7 +145,7 @@ function parseEntry(cursor: Cursor, { name, entries }: GgufHeader): void {
     const number = NUMBERS[scalar];
     const code = elementType === undefined ? "BAD_VALUE_TYPE" : "BAD_ELEMENT_TYPE";
     if (!number) throw fault(code, name, key, `has the type ${valueTypeName(scalar)}`, scalar);
-    cursor.take(count * number.bytes);
+    cursor.advance(count * number.bytes);
   }
   entries.set(key, { start, end: cursor.at, type, elementType, value, count });
 }
@@ -238,24 +238,24 @@ class Cursor {
   }
 
   /** Moves on, and returns where it was. */
-  take(bytes: number): number {
+  advance(bytes: number): number {
     this.need(bytes);
     this.at += bytes;
     return this.at - bytes;
   }
 
   u32(): number {
-    return this.#view.getUint32(this.take(4), true);
+    return this.#view.getUint32(this.advance(4), true);
   }
 
   u64(): bigint {
-    return this.#view.getBigUint64(this.take(8), true);
+    return this.#view.getBigUint64(this.advance(8), true);
   }
 
-  count(field: string, most: number): number {
+  count(field: string, max: number): number {
     const value = this.u64();
-    if (value <= BigInt(most)) return Number(value);
-    throw fault("BAD_COUNT", this.name, field, `is ${value}, must be at most ${most}`, value, most);
+    if (value <= BigInt(max)) return Number(value);
+    throw fault("BAD_COUNT", this.name, field, `is ${value}, must be at most ${max}`, value, max);
   }
 
   /** Passes over a string; the bytes that it has. */
@@ -265,7 +265,7 @@ class Cursor {
       const reason = `is a string of ${length} bytes, must be at most ${MAX_STRING_BYTES}`;
       throw fault("BAD_STRING_LENGTH", this.name, field, reason, length, MAX_STRING_BYTES);
     }
-    const at = this.take(Number(length));
+    const at = this.advance(Number(length));
     return this.#bytes.subarray(at, this.at);
   }
 
@@ -281,6 +281,6 @@ class Cursor {
   scalar(type: number, field: string): Scalar {
     if (type === VALUE_STRING) return this.text(field);
     const { bytes, read } = NUMBERS[type]!;
-    return read(this.#view, this.take(bytes));
+    return read(this.#view, this.advance(bytes));
   }
 }

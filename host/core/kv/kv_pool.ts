@@ -32,7 +32,7 @@ export interface Found {
 
 export class KvPool {
   readonly #blockBytes: number;
-  #most: number;
+  #maxBlocks: number;
   readonly #roots = new WeakMap<Origin, Set<Block>>();
   /** Least recently used first, and children before their parents. */
   readonly #order = new Set<Block>();
@@ -41,7 +41,7 @@ export class KvPool {
   /** @param budget bytes that all blocks may have */
   constructor(blockBytes: number, budget: number) {
     this.#blockBytes = blockBytes;
-    this.#most = Math.floor(budget / blockBytes);
+    this.#maxBlocks = Math.floor(budget / blockBytes);
   }
 
   /** Blocks that hold something. */
@@ -130,11 +130,11 @@ export class KvPool {
   }
 
   #buffer(busy: ReadonlySet<Block>): Uint8Array | undefined {
-    if (this.#free.length === 0 && this.size < this.#most) {
+    if (this.#free.length === 0 && this.size < this.#maxBlocks) {
       try {
         return new Uint8Array(this.#blockBytes);
       } catch {
-        this.#most = this.size; // there is no more memory than this
+        this.#maxBlocks = this.size; // there is no more memory than this
       }
     }
     if (this.#free.length === 0) {

@@ -142,10 +142,10 @@ export class Link {
         this.#signals.get(message.id)?.abort();
         break;
       case "value":
-        this.#takePending(message.id)?.resolve(message.value as never);
+        this.#removePending(message.id)?.resolve(message.value as never);
         break;
       case "error":
-        this.#takePending(message.id)?.reject(unpackError(message.error));
+        this.#removePending(message.id)?.reject(unpackError(message.error));
         break;
     }
   }
@@ -167,7 +167,7 @@ export class Link {
   }
 
   /** The request that an answer is for; it is pending no more. */
-  #takePending(id: number): Pending | undefined {
+  #removePending(id: number): Pending | undefined {
     const pending = this.#pending.get(id);
     this.#pending.delete(id);
     if (pending && this.#pending.size === 0) this.#channel.busy?.(false);

@@ -1,4 +1,4 @@
-// The thread that has the model.
+// The model thread: it has the model, and answers what RemoteModel asks.
 
 import type {
   Build,
@@ -29,7 +29,7 @@ export interface CompletionStep<P extends Piece = ChatPiece, End extends ChatFin
   refusedTools: { name: string; error: PackedError }[];
 }
 
-/** What the runtime of the model's thread supplies; compiled cores come from the thread that started it. */
+/** What the runtime of the model thread supplies; compiled cores come from the thread that started it. */
 export interface ThreadPlatform extends Omit<Platform, "module"> {
   /** Opens a source that was passed; absent where only bytes are. */
   open?(source: unknown, options: LoadOptions): Promise<ByteSource>;

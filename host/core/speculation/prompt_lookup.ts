@@ -33,14 +33,14 @@ export class PromptLookup {
     this.#followers = Array.from({ length: ngram }, () => new Int32Array(slots));
     this.#hashes = new Uint32Array(ngram);
     const prompt = text.length;
-    while (this.#known < prompt) this.#take();
+    while (this.#known < prompt) this.#index();
     // How a prompt repeats itself says little of whether an answer repeats the prompt.
     this.#trust.set(FIRST_TRUST);
   }
 
   /** Takes in what was appended. Constant time for each token. */
   update(): void {
-    while (this.#known < this.#text.length) this.#take();
+    while (this.#known < this.#text.length) this.#index();
   }
 
   /** How many of the next `count` guesses are expected to come true in a row. */
@@ -65,7 +65,7 @@ export class PromptLookup {
     return tokens;
   }
 
-  #take(): void {
+  #index(): void {
     const token = this.#text[this.#known++]!;
     if (this.#agreeing > 0) {
       const right = this.#text[this.#next] === token;

@@ -6,21 +6,21 @@ import { BATCH_ROWS, type BatchCosts } from "./batch_costs.js";
 import { PromptLookup } from "./prompt_lookup.js";
 
 /** Gain below which guesses are not worth their risk. */
-const LEAST_GAIN = 1.05;
+const MIN_GAIN = 1.05;
 
 export class Speculation {
   proposedTokens = 0;
   acceptedTokens = 0;
   #lookup: PromptLookup;
   readonly #begin: () => PromptLookup;
-  readonly #most: number;
+  readonly #maxTokens: number;
   readonly #costs: BatchCosts;
 
   /** @param capacity tokens that `sequence` will have at most */
   constructor({ ngram, tokens }: Lookup, sequence: readonly number[], capacity: number, costs: BatchCosts) {
     this.#begin = () => new PromptLookup(sequence, ngram, capacity);
     this.#lookup = this.#begin();
-    this.#most = tokens;
+    this.#maxTokens = tokens;
     this.#costs = costs;
   }
 
@@ -37,10 +37,10 @@ export class Speculation {
   propose(wanted: number, room: number): number[] {
     this.#lookup.update();
     let best = 0;
-    let bestGain = LEAST_GAIN;
+    let bestGain = MIN_GAIN;
     for (const rows of BATCH_ROWS) {
       const count = rows - 1;
-      if (count > this.#most || count > room) break;
+      if (count > this.#maxTokens || count > room) break;
       const gain = (1 + this.#lookup.expected(Math.min(count, wanted - 1))) / this.#costs.relative(rows);
       if (gain > bestGain) [best, bestGain] = [count, gain];
     }

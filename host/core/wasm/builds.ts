@@ -21,23 +21,23 @@ export function chooseBuild(
 ): BuildChoice {
   requireSimd(probes?.simd);
   const unshared = whyNoThreads(support);
-  const most = support && !unshared ? (threads ?? support.defaultCount) : 1;
+  const count = support && !unshared ? (threads ?? support.defaultCount) : 1;
   if (build === undefined) {
     const simd = relaxedSimd(probes?.relaxed) === "good" ? "relaxed" : "simd";
-    return most > 1 ? { build: `${simd}-mt`, threads: most } : { build: simd, threads: 1 };
+    return count > 1 ? { build: `${simd}-mt`, threads: count } : { build: simd, threads: 1 };
   }
   const unrelaxed = build.startsWith("relaxed") ? whyNoRelaxed(probes) : undefined;
   if (unrelaxed) throw unsupported(build, unrelaxed);
   if (build.endsWith("-mt")) {
     if (unshared) throw unsupported(build, unshared);
-    return { build, threads: most };
+    return { build, threads: count };
   }
   if (threads !== undefined && threads > 1) throw invalidOption("threads", threads, `1 with build "${build}"`);
   return { build, threads: 1 };
 }
 
 /** The same arithmetic on one thread. */
-export function withoutThreads({ build }: Choice): Choice {
+export function withoutThreads({ build }: BuildChoice): BuildChoice {
   return { build: build.startsWith("relaxed") ? "relaxed" : "simd", threads: 1 };
 }
 

@@ -67,13 +67,13 @@ type Chain = (x: number, w: number, rounds: number) => number;
 /** Negative and positive activations, and nibbles; what comes out after that many dots. */
 const ACTIVATIONS = 0x80fe7f03;
 const NIBBLES = 0x0f060d0a;
-const ONCE = 2037548436;
+const RESULT_OF_ONE_ROUND = 2037548436;
 const ROUNDS = 10_000;
-const OFTEN = -2017362450;
+const RESULT_OF_ALL_ROUNDS = -2017362450;
 /** V8 compiles the chain with its optimizing compiler after about 2 ms. */
 const TRIAL_MS = 3;
 /** What ends the trial where the clock stands still. */
-const MOST_TRIALS = 200;
+const MAX_TRIALS = 200;
 
 /**
  * - "absent": the engine does not know relaxed SIMD
@@ -94,12 +94,12 @@ function tryRelaxed(probe = new WebAssembly.Module(RELAXED_PROBE)): RelaxedSimd 
   const { exports } = new WebAssembly.Instance(probe);
   const chain = exports.relaxed as Chain;
   const plain = exports.plain as Chain;
-  if (chain(ACTIVATIONS, NIBBLES, 1) !== ONCE) return "wrong";
+  if (chain(ACTIVATIONS, NIBBLES, 1) !== RESULT_OF_ONE_ROUND) return "wrong";
   let chainMs = Number.POSITIVE_INFINITY;
   let plainMs = Number.POSITIVE_INFINITY;
   const begun = performance.now();
-  for (let trial = 0, now = begun; trial < MOST_TRIALS && now - begun < TRIAL_MS; trial++) {
-    if (chain(ACTIVATIONS, NIBBLES, ROUNDS) !== OFTEN) return "wrong";
+  for (let trial = 0, now = begun; trial < MAX_TRIALS && now - begun < TRIAL_MS; trial++) {
+    if (chain(ACTIVATIONS, NIBBLES, ROUNDS) !== RESULT_OF_ALL_ROUNDS) return "wrong";
     const between = performance.now();
     plain(ACTIVATIONS, NIBBLES, ROUNDS);
     const after = performance.now();

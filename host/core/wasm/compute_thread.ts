@@ -1,7 +1,7 @@
-// The life of a worker thread, on every runtime.
+// The life of a compute thread, on every runtime.
 
-/** What a worker is sent. */
-export interface WorkerTask {
+/** What a compute thread is sent. */
+export interface ComputeTask {
   /** A threaded build of the core. */
   module: WebAssembly.Module;
   memory: WebAssembly.Memory;
@@ -10,7 +10,7 @@ export interface WorkerTask {
 }
 
 /** Takes part in the core's work until it is stopped; `ready` is called before that. */
-export function work({ module, memory, index }: WorkerTask, ready: () => void): void {
+export function runComputeThread({ module, memory, index }: ComputeTask, ready: () => void): void {
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
   ready();
   (exports.work as (index: number) => void)(index);

@@ -18,19 +18,19 @@ export async function instantiate(module: WebAssembly.Module, memory?: WebAssemb
 }
 
 const INITIAL_PAGES = 32; // initialMemory in asconfig.json
-const MOST_PAGES = 65536;
-const LEAST_PAGES = 1024;
+const MAX_PAGES = 65536;
+const MIN_PAGES = 1024;
 
 /**
  * Memory for a build with threads. Engines that cannot set aside the whole address space get by with less.
  * @throws ZagreusError OUT_OF_MEMORY
  */
 export function sharedMemory(): WebAssembly.Memory {
-  for (let maximum = MOST_PAGES; ; maximum /= 2) {
+  for (let maximum = MAX_PAGES; ; maximum /= 2) {
     try {
       return new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum, shared: true });
     } catch (error) {
-      if (maximum > LEAST_PAGES) continue;
+      if (maximum > MIN_PAGES) continue;
       throw new ZagreusError("OUT_OF_MEMORY", "no memory that threads can share", { cause: error });
     }
   }

@@ -2,9 +2,9 @@
 
 import type { Build, LoadOptions } from "../api/api.js";
 import type { ZagreusError } from "../api/errors.js";
-import { type Choice, withoutThreads } from "./builds.js";
+import { type BuildChoice, withoutThreads } from "./builds.js";
 import { Core } from "./core.js";
-import { type ThreadSupport, Threads } from "./threads.js";
+import { ComputeThreads, type ThreadSupport } from "./threads.js";
 
 /** What a runtime supplies to run a core. */
 export interface CorePlatform {
@@ -16,18 +16,18 @@ export interface CorePlatform {
 
 export interface StartedCore {
   core: Core;
-  threads: Threads;
-  choice: Choice;
+  threads: ComputeThreads;
+  choice: BuildChoice;
 }
 
 /**
  * A core whose threads begin to start, unless it has nothing to compute.
  * @throws ZagreusError OUT_OF_MEMORY, SOURCE_FAILED
  */
-export async function startCore(choice: Choice, platform: CorePlatform, computes: boolean): Promise<StartedCore> {
+export async function startCore(choice: BuildChoice, platform: CorePlatform, computes: boolean): Promise<StartedCore> {
   const module = await platform.module(choice.build);
   const core = await Core.create(module, choice.build.endsWith("-mt"));
-  const threads = new Threads(core, choice.threads, platform.threads);
+  const threads = new ComputeThreads(core, choice.threads, platform.threads);
   if (computes) threads.start(module);
   return { core, threads, choice };
 }

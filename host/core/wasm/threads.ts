@@ -1,41 +1,41 @@
-// Worker threads of a model. They help wherever they are; nothing waits for one that is late or asleep.
+// Compute threads of a model: they help wherever they are; nothing waits for one that is late or asleep.
 
 import { ZagreusError } from "../api/errors.js";
-import type { WorkerTask } from "./compute_thread.js";
+import type { ComputeTask } from "./compute_thread.js";
 import type { Core } from "./core.js";
 
 /** Threads when the caller does not say how many, however many cores there are. */
 export const MAX_DEFAULT_THREADS = 4;
 
-/** What a runtime supplies to have threads. */
+/** What a runtime supplies to have compute threads. */
 export interface ThreadSupport {
   /** Threads when the caller does not say how many. */
   defaultCount: number;
   /** Whether the thread that loads may wait, which a browser's main thread must not. */
   mayBlock: boolean;
-  /** Starts a thread that calls work() of compute_thread.ts. It must not keep the process alive once it is ready. */
-  start(task: WorkerTask, events: WorkerEvents): WorkerThread;
+  /** Starts a thread that calls runComputeThread(). It must not keep the process alive once it is ready. */
+  start(task: ComputeTask, events: ComputeThreadEvents): ComputeThread;
 }
 
-export interface WorkerEvents {
+export interface ComputeThreadEvents {
   ready(): void;
   /** The thread is gone or never came. Ignored after stop(). */
   failed(cause: unknown): void;
 }
 
-export interface WorkerThread {
+export interface ComputeThread {
   /** Ends the thread, even if it does not listen. */
   stop(): void;
 }
 
-const abandoned = new FinalizationRegistry<Threads>((threads) => threads.stop());
+const abandoned = new FinalizationRegistry<ComputeThreads>((threads) => threads.stop());
 
-/** The workers of one core. */
-export class Threads {
+/** The compute threads of one core. */
+export class ComputeThreads {
   readonly #core: Core;
   readonly #count: number;
   readonly #support: ThreadSupport | undefined;
-  readonly #workers: WorkerThread[] = [];
+  readonly #started: ComputeThread[] = [];
   readonly #ready: Promise<void>[] = [];
   #failure: ZagreusError | undefined;
   #stopped = false;
@@ -48,7 +48,7 @@ export class Threads {
     core.exports.setThreads(count, support?.mayBlock ? 1 : 0);
   }
 
-  /** Starts count - 1 workers. */
+  /** Starts count - 1 threads: the caller's is one too. */
   start(module: WebAssembly.Module): void {
     const { memory } = this.#core;
     for (let index = 1; index < this.#count; index++) {
@@ -56,30 +56,30 @@ export class Threads {
     }
   }
 
-  #startOne(task: WorkerTask, settled: () => void): void {
+  #startOne(task: ComputeTask, done: () => void): void {
     const failed = (cause: unknown) => {
       if (!this.#stopped) this.#failure ??= threadFailed(task.index, cause);
-      settled();
+      done();
     };
     try {
-      this.#workers.push(this.#support!.start(task, { ready: settled, failed }));
+      this.#started.push(this.#support!.start(task, { ready: done, failed }));
     } catch (error) {
       failed(error);
     }
   }
 
-  /** Resolves when every worker runs. @throws ZagreusError THREAD_FAILED */
+  /** Resolves when every thread runs. @throws ZagreusError THREAD_FAILED */
   async ready(): Promise<void> {
     await Promise.all(this.#ready);
     this.check();
   }
 
-  /** @throws ZagreusError THREAD_FAILED when a worker is gone */
+  /** @throws ZagreusError THREAD_FAILED when a thread is gone */
   check(): void {
     if (this.#failure) throw this.#failure;
   }
 
-  /** Stops the workers when `owner` is garbage, in case nobody closes it. */
+  /** Stops the threads when `owner` is garbage, in case nobody closes it. */
   belongTo(owner: object): void {
     abandoned.register(owner, this);
   }
@@ -88,7 +88,7 @@ export class Threads {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#core.exports.stopThreads();
-    for (const worker of this.#workers) worker.stop();
+    for (const thread of this.#started) thread.stop();
   }
 }
 

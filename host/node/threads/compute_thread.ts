@@ -1,6 +1,6 @@
 // Bundled to dist/compute_thread.js, which host/node/threads/threads.ts starts.
 
 import { parentPort, workerData } from "node:worker_threads";
-import { work } from "../../core/wasm/compute_thread.js";
+import { runComputeThread } from "../../core/wasm/compute_thread.js";
 
-work(workerData, () => parentPort!.postMessage("ready"));
+runComputeThread(workerData, () => parentPort!.postMessage("ready"));

@@ -1,4 +1,4 @@
-// Threads of Node.
+// Compute threads of Node.
 
 import * as os from "node:os";
 import { Worker } from "node:worker_threads";

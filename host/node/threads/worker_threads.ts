@@ -1,12 +1,12 @@
-// Threads of runtimes that have node:worker_threads.
+// Compute threads and the model thread of runtimes that have node:worker_threads.
 
 import type { Worker } from "node:worker_threads";
 import type { StartThread } from "../../core/offload/load.js";
-import type { WorkerTask } from "../../core/wasm/compute_thread.js";
+import type { ComputeTask } from "../../core/wasm/compute_thread.js";
 import { MAX_DEFAULT_THREADS, type ThreadSupport } from "../../core/wasm/threads.js";
 
 /** @param start starts compute_thread.ts with the task as its workerData */
-export function workerThreads(cores: number, start: (task: WorkerTask) => Worker): ThreadSupport {
+export function workerThreads(cores: number, start: (task: ComputeTask) => Worker): ThreadSupport {
   return {
     defaultCount: Math.min(cores, MAX_DEFAULT_THREADS),
     mayBlock: true,

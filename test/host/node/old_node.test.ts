@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
-import { oldNode } from "../../../host/node/old_node";
+import { oldNode } from "../../../host/node/files/old_node";
 import { CLI } from "../../support/command";
 
 const versions = (node: string | undefined) => ({ node }) as NodeJS.ProcessVersions;

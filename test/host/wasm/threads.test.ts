@@ -5,13 +5,13 @@ import { expect, test, vi } from "vitest";
 import type { LoadOptions } from "../../../host/core/api/api";
 import { byteSource } from "../../../host/core/load/source";
 import { loadModel, type Platform } from "../../../host/core/model/model";
-import type { WorkerEvents } from "../../../host/core/wasm/threads";
+import type { ComputeThreadEvents } from "../../../host/core/wasm/threads";
 import { bits, caught, GREEDY, loadNano, nanoBytes, PROMPT } from "../../support/nano";
 
 const DIST = new URL("../../../dist/", import.meta.url);
 
 /** Node, whose worker threads are the test's. */
-function platform(start: (events: WorkerEvents) => void, stopped = () => {}): Platform {
+function platform(start: (events: ComputeThreadEvents) => void, stopped = () => {}): Platform {
   return {
     module: async (build) => new WebAssembly.Module(readFileSync(new URL(`zagreus-${build}.wasm`, DIST))),
     macrotask: () => setTimeout(0),
@@ -71,7 +71,7 @@ test("a process ends by itself, with the model open or closed", () => {
 const refusing = () => {
   throw new Error("no more threads");
 };
-const ending = ({ failed }: WorkerEvents) => queueMicrotask(() => failed("it ended with code 1"));
+const ending = ({ failed }: ComputeThreadEvents) => queueMicrotask(() => failed("it ended with code 1"));
 
 test.each([
   ["throws", refusing, "no more threads"],
@@ -126,7 +126,7 @@ test.each(["index.js", "raspberry-pi.js"])("where Node permits no threads %s run
 });
 
 test("a worker that dies fails what runs then and later", async () => {
-  let events: WorkerEvents | undefined;
+  let events: ComputeThreadEvents | undefined;
   const model = await loadOn(
     platform((worker) => {
       events = worker;

@@ -137,16 +137,16 @@ function store(target: Target, symbols: Symbols, parameter = false): void {
 }
 
 function load(expression: Expression, symbols: Symbols): void {
-  eachName(expression, (name) => symbols.load(name));
+  forEachName(expression, (name) => symbols.load(name));
 }
 
 function loadSteps(steps: ChainStep[], symbols: Symbols): void {
   for (const step of steps) for (const part of stepParts(step)) load(part, symbols);
 }
 
-function eachName(expression: Expression, note: (name: string) => void): void {
-  if (expression.kind === "name") note(expression.name);
-  for (const part of parts(expression)) eachName(part, note);
+function forEachName(expression: Expression, found: (name: string) => void): void {
+  if (expression.kind === "name") found(expression.name);
+  for (const part of parts(expression)) forEachName(part, found);
 }
 
 /** The expressions within an expression, in the order in which jinja2 visits them. */
@@ -284,7 +284,7 @@ function undeclared(statements: Statement[], names: Set<string>, runtime: Runtim
   };
   const walk = (statement: Statement): void => {
     runtime.spend(1);
-    for (const expression of expressionsOf(statement)) eachName(expression, loaded);
+    for (const expression of expressionsOf(statement)) forEachName(expression, loaded);
     for (const target of targetsOf(statement)) stored(target);
     if ("macro" in statement) for (const name of statement.macro.parameters) open.delete(name);
     for (const body of bodiesOf(statement)) body.forEach(walk);

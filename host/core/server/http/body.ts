@@ -56,12 +56,12 @@ export class BodyReader {
     const reader = request.body?.getReader();
     if (!reader) return new Uint8Array();
     let failure: unknown;
-    const give = (reason: unknown) => {
+    const fail = (reason: unknown) => {
       failure ??= reason;
       reader.cancel().catch(() => {});
     };
-    const leave = () => give(signal.reason);
-    const timer = setTimeout(() => give(tooSlow()), bodyTimeout);
+    const leave = () => fail(signal.reason);
+    const timer = setTimeout(() => fail(tooSlow()), bodyTimeout);
     signal.addEventListener("abort", leave, { once: true });
     const body: Body = { call, bytes: 0 };
     this.#bodies.add(body);

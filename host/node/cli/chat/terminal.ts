@@ -29,7 +29,7 @@ export class Terminal {
     this.#readline = this.interactive
       ? createInterface({ input, output: this.#screen(), terminal: true, historySize: HISTORY })
       : createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
-    this.#readline.on("line", (line) => this.#take(line));
+    this.#readline.on("line", (line) => this.#receive(line));
     this.#readline.on("close", () => this.#end());
     this.#readline.on("SIGINT", () => this.#interrupt());
     signal.addEventListener("abort", () => this.close(), { once: true });
@@ -71,7 +71,7 @@ export class Terminal {
     this.#readline.close();
   }
 
-  #take(line: string): void {
+  #receive(line: string): void {
     this.#leaving = false;
     if (!this.#answer(line)) this.#lines.push(line);
   }

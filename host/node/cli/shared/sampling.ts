@@ -18,23 +18,26 @@ export interface SamplingFlags {
 }
 
 /** What is said of options that are not given. */
-const USUAL = { temp: "0.8", penalty: "1.1", ngram: "0, off" };
+const DEFAULTS = { temp: "0.8", penalty: "1.1", ngram: "0, off" };
 
 /** Adds -n, --temp and so on. */
-export function withSampling(command: Command, usual = USUAL): Command {
+export function withSampling(command: Command, defaults = DEFAULTS): Command {
   // Commander takes "--no-…" for the negation of a flag; this one is not.
-  const noRepeatNgram = new Option("--no-repeat-ngram <n>", `never repeat n tokens in a row (default: ${usual.ngram})`);
+  const noRepeatNgram = new Option(
+    "--no-repeat-ngram <n>",
+    `never repeat n tokens in a row (default: ${defaults.ngram})`,
+  );
   noRepeatNgram.negate = false;
 
   return command
     .option("-n, --max-tokens <n>", "tokens to generate at most (default: 256)", integer(0))
-    .option("--temp <t>", `temperature, 0 always takes the best token (default: ${usual.temp})`, decimal)
+    .option("--temp <t>", `temperature, 0 always takes the best token (default: ${defaults.temp})`, decimal)
     .option("--top-k <k>", "sample from the k best tokens (default: 0, off)", integer(0))
     .option("--top-p <p>", "sample from the fewest tokens with this probability (default: 1, off)", decimal)
     .option("--min-p <p>", "drop tokens below this share of the best one's probability (default: 0, off)", decimal)
     .option(
       "--repetition-penalty <x>",
-      `penalty for tokens in the context (default: ${usual.penalty}; 1: off)`,
+      `penalty for tokens in the context (default: ${defaults.penalty}; 1: off)`,
       decimal,
     )
     .addOption(noRepeatNgram.argParser(integer(0)))

@@ -53,13 +53,13 @@ function memberOf(set: string, runtime: Runtime): (unit: string) => boolean {
 
 /** split(): at a separator, or at runs of white space. @throws TemplateError for an empty separator */
 export function split(text: string, separator: Value, limit: Value, runtime: Runtime): Value[] {
-  const most = limitOf(limit);
-  if (separator === null) return splitSpaces(text, most, runtime);
+  const max = limitOf(limit);
+  if (separator === null) return splitSpaces(text, max, runtime);
   const mark = separatorText(separator);
   const parts: Value[] = [];
   let at = 0;
   for (const position of occurrences(text, mark, runtime)) {
-    if (parts.length >= most) break;
+    if (parts.length >= max) break;
     parts.push(text.slice(at, position));
     at = position + mark.length;
   }
@@ -67,8 +67,8 @@ export function split(text: string, separator: Value, limit: Value, runtime: Run
 }
 
 function limitOf(limit: Value): number {
-  const most = needInteger(limit, "maxsplit");
-  return most < 0 ? Number.POSITIVE_INFINITY : most;
+  const max = needInteger(limit, "maxsplit");
+  return max < 0 ? Number.POSITIVE_INFINITY : max;
 }
 
 function separatorText(separator: Value): string {
@@ -77,42 +77,42 @@ function separatorText(separator: Value): string {
   return mark;
 }
 
-function splitSpaces(text: string, most: number, runtime: Runtime): Value[] {
+function splitSpaces(text: string, max: number, runtime: Runtime): Value[] {
   const parts: Value[] = [];
   let at = 0;
   runtime.text(2 * text.length);
   for (const match of text.matchAll(SPACES)) {
     runtime.items(1);
     if (match.index > at) {
-      if (parts.length >= most) break;
+      if (parts.length >= max) break;
       parts.push(text.slice(at, match.index));
     }
     at = match.index + match[0].length;
   }
   const rest = text.slice(at);
-  if (rest !== "") parts.push(parts.length >= most ? strip(rest, null, "right", runtime) : rest);
+  if (rest !== "") parts.push(parts.length >= max ? strip(rest, null, "right", runtime) : rest);
   return parts;
 }
 
 /** rsplit(). @throws TemplateError for an empty separator */
 export function rsplit(text: string, separator: Value, limit: Value, runtime: Runtime): Value[] {
-  const most = limitOf(limit);
-  if (separator === null) return rsplitSpaces(text, most, runtime);
+  const max = limitOf(limit);
+  if (separator === null) return rsplitSpaces(text, max, runtime);
   const mark = separatorText(separator);
   const parts: Value[] = [];
   let end = text.length;
   for (const position of occurrences(text, mark, runtime, true)) {
-    if (parts.length >= most) break;
+    if (parts.length >= max) break;
     parts.push(text.slice(position + mark.length, end));
     end = position;
   }
   return [...parts, text.slice(0, end)].reverse();
 }
 
-function rsplitSpaces(text: string, most: number, runtime: Runtime): Value[] {
+function rsplitSpaces(text: string, max: number, runtime: Runtime): Value[] {
   const words = splitSpaces(text, Number.POSITIVE_INFINITY, runtime) as string[];
-  if (words.length <= most) return words;
-  const kept = most === 0 ? [] : words.slice(-most);
+  if (words.length <= max) return words;
+  const kept = max === 0 ? [] : words.slice(-max);
   let end = text.length;
   for (const word of [...kept].reverse()) end = text.lastIndexOf(word, end - word.length);
   return [strip(text.slice(0, end), null, "right", runtime), ...kept];
@@ -135,11 +135,11 @@ export function splitLines(text: string, keepEnds: boolean, runtime: Runtime): s
 
 /** replace(); all occurrences without a count. */
 export function replace(text: string, old: string, by: string, count: number, runtime: Runtime): string {
-  const most = count < 0 ? Number.POSITIVE_INFINITY : count;
+  const max = count < 0 ? Number.POSITIVE_INFINITY : count;
   const parts: string[] = [];
   let [at, done] = [0, 0];
   for (const position of occurrences(text, old, runtime)) {
-    if (done++ >= most) break;
+    if (done++ >= max) break;
     parts.push(text.slice(at, position), by);
     at = position + old.length;
   }
@@ -346,12 +346,12 @@ export const STRING_METHODS: Readonly<Record<string, Method>> = {
   removesuffix: ["suffix /", (self, runtime, suffix) => without(self, suffix!, true, runtime)],
   replace: [
     "old new count? /",
-    (self, runtime, old, by, most = -1n) =>
+    (self, runtime, old, by, max = -1n) =>
       replace(
         self,
         needText(old!, "replace() argument 1"),
         needText(by!, "replace() argument 2"),
-        needInteger(most, "count"),
+        needInteger(max, "count"),
         runtime,
       ),
   ],
@@ -359,9 +359,9 @@ export const STRING_METHODS: Readonly<Record<string, Method>> = {
   rindex: indexes(true),
   rjust: place(">"),
   rpartition: ["sep /", (self, runtime, separator) => partition(self, separator!, true, runtime)],
-  rsplit: ["sep? maxsplit?", (self, runtime, separator = null, most = -1n) => rsplit(self, separator, most, runtime)],
+  rsplit: ["sep? maxsplit?", (self, runtime, separator = null, max = -1n) => rsplit(self, separator, max, runtime)],
   rstrip: edge("right"),
-  split: ["sep? maxsplit?", (self, runtime, separator = null, most = -1n) => split(self, separator, most, runtime)],
+  split: ["sep? maxsplit?", (self, runtime, separator = null, max = -1n) => split(self, separator, max, runtime)],
   splitlines: ["keepends?", (self, runtime, keep = false) => splitLines(self, keep !== false && keep !== 0n, runtime)],
   startswith: begins(false),
   strip: edge("both"),
