@@ -3,7 +3,7 @@
 import type { Inspect, Load } from "../core/host/api.js";
 import { createHost } from "../core/host/create_host.js";
 import type { OffloadOptions } from "../core/offload/api.js";
-import { startWorker } from "./offload.js";
+import { startModelThread } from "./offload.js";
 import { packageFile } from "./package_files.js";
 import { platform } from "./platform.js";
 import { canBeOpenedElsewhere, openSource, type PreparedSource, prepareSource, type Source } from "./source.js";
@@ -33,7 +33,7 @@ const host = createHost<Source, BrowserLoadOptions, PreparedSource>({
   ...platform,
   prepare: (source, { cache, hub, ...options }) => ({ source: prepareSource(source, cache, hub), options }),
   open: openSource,
-  modelThread: { start: startWorker, opens: canBeOpenedElsewhere },
+  modelThread: { start: startModelThread, opens: canBeOpenedElsewhere },
 });
 
 /**

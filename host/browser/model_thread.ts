@@ -3,11 +3,11 @@
 import { serveModel } from "../core/offload/serve.js";
 import { macrotask } from "./macrotask.js";
 import { openSource, type PreparedSource } from "./source.js";
-import { threads } from "./threads.js";
+import { computeThreads } from "./threads.js";
 
 const receive = serveModel(
   { post: (message, transfer) => postMessage(message, { transfer }) },
-  { macrotask, threads, open: (source, options) => openSource(source as PreparedSource, options) },
+  { macrotask, threads: computeThreads, open: (source, options) => openSource(source as PreparedSource, options) },
 );
 
 addEventListener("message", ({ data }) => {

@@ -1,11 +1,11 @@
 // The worker that has an offloaded model.
 
-import type { StartThread } from "../core/offload/load.js";
+import type { StartModelThread } from "../core/offload/load.js";
 import { isModule, packageFile } from "./package_files.js";
 import { whatFailed } from "./threads.js";
 
 /** Starts model_thread.ts. */
-export const startWorker: StartThread = ({ message, failed }) => {
+export const startModelThread: StartModelThread = ({ message, failed }) => {
   const worker = isModule
     ? new Worker(new URL("./browser-worker.js", import.meta.url), { type: "module" })
     : new Worker(packageFile("browser-worker.js"), { type: "module" });

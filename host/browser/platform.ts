@@ -5,7 +5,7 @@ import type { Platform } from "../core/model/model.js";
 import { macrotask } from "./macrotask.js";
 import { request } from "./net/request.js";
 import { isModule, packageFile } from "./package_files.js";
-import { threads } from "./threads.js";
+import { computeThreads } from "./threads.js";
 
 /** Written out, so that bundlers find the files. */
 const CORES: Record<Build, URL> = {
@@ -20,7 +20,7 @@ const CORES: Record<Build, URL> = {
 export const platform: Platform = {
   module: (build) => compile(CORES[build]),
   macrotask,
-  ...(threads ? { threads } : {}),
+  ...(computeThreads ? { computeThreads } : {}),
 };
 
 async function compile(url: URL): Promise<WebAssembly.Module> {

@@ -4,7 +4,7 @@ import { MAX_DEFAULT_THREADS, type ThreadSupport } from "../core/wasm/threads.js
 import { isModule, packageFile } from "./package_files.js";
 
 /** Service workers cannot start any, even where memory may be shared. */
-export const threads: ThreadSupport | undefined =
+export const computeThreads: ThreadSupport | undefined =
   typeof Worker === "undefined"
     ? undefined
     : {

@@ -1,3 +1,5 @@
+// Runs a script of the build in a process of its own.
+
 import { execFile } from "node:child_process";
 
 /** Runs a script in Node; resolves with what it prints, rejects with what it reported. */

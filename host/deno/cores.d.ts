@@ -1,3 +1,5 @@
+// Types of cores.js, which Deno imports without a build.
+
 import type { Build } from "../core/api/api.js";
 
 /** Each is compiled once. */

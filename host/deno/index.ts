@@ -7,7 +7,7 @@ import type { Inspect, Load } from "../core/host/api.js";
 import { createHost } from "../core/host/create_host.js";
 import type { OffloadOptions } from "../core/offload/api.js";
 import { openSource, type Source } from "../node/source.js";
-import { workerModelThread, workerThreads } from "../node/threads/worker_threads.js";
+import { workerModelThread, workerComputeThreads } from "../node/threads/worker_threads.js";
 import { cores } from "./cores.js";
 
 export type { OffloadedModel, OffloadedSession, OffloadOptions } from "../core/offload/api.js";
@@ -24,7 +24,7 @@ const host = createHost<Source, OffloadOptions>({
   module: (build) => cores[build](),
   macrotask: () => setImmediate(), // timers take 2 ms
   // Deno's own workers would keep the process alive.
-  threads: workerThreads(
+  threads: workerComputeThreads(
     navigator.hardwareConcurrency,
     (task) => new Worker(ZAGREUS_WORKER, { eval: true, workerData: task }),
   ),

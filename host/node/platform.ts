@@ -7,7 +7,7 @@ import type { Primitives } from "../core/host/create_host.js";
 import type { OffloadOptions } from "../core/offload/api.js";
 import { fileAt, packageFile, readPackageFile, writtenUrlsAreFiles } from "./files/package_files.js";
 import { openSource, type Source } from "./source.js";
-import { nodeThreads } from "./threads/threads.js";
+import { nodeComputeThreads } from "./threads/threads.js";
 import { workerModelThread } from "./threads/worker_threads.js";
 
 const CORES: Record<Build, URL> = {
@@ -21,7 +21,7 @@ export const node: Primitives<Source, OffloadOptions> = {
   /** At once, which takes 2 ms: Node 24 may end a process that only waits for WebAssembly.compile(). */
   module: async (build) => new WebAssembly.Module(await readPackageFile(CORES[build])),
   macrotask: () => setImmediate(),
-  threads: nodeThreads,
+  threads: nodeComputeThreads,
   open: openSource,
   modelThread: { start: workerModelThread(startModelThread) },
 };

@@ -11,7 +11,7 @@ import { chooseBuild } from "../core/wasm/builds.js";
 import { MAX_DEFAULT_THREADS } from "../core/wasm/threads.js";
 import { node } from "../node/platform.js";
 import type { Source } from "../node/source.js";
-import { nodeThreads } from "../node/threads/threads.js";
+import { nodeComputeThreads } from "../node/threads/threads.js";
 import { type Board, readBoard } from "./board.js";
 
 export * from "../node/index.js";
@@ -49,7 +49,7 @@ export function preset(options: LoadOptions = {}, on: Board = board()): Preset {
   const single = build !== undefined && !build.endsWith("-mt");
   return {
     ...options,
-    ...chooseBuild({ build, threads: threads ?? (single ? 1 : threadsFor(on)) }, nodeThreads),
+    ...chooseBuild({ build, threads: threads ?? (single ? 1 : threadsFor(on)) }, nodeComputeThreads),
     memoryBudget: memoryBudget ?? budgetFor(on, cacheBudget),
     cacheBudget,
   };
@@ -61,7 +61,7 @@ export const load: Load<Source, OffloadOptions> = createHost({
   defaults: (options) => ({ ...preset(options), build: options.build }), // a build that was asked for must have its threads
 }).load;
 
-function threadsFor({ cores = nodeThreads.defaultCount, cpuQuota = cores }: Board): number {
+function threadsFor({ cores = nodeComputeThreads.defaultCount, cpuQuota = cores }: Board): number {
   return Math.max(1, Math.min(cores, Math.floor(cpuQuota), MAX_DEFAULT_THREADS));
 }
 

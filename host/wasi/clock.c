@@ -1,3 +1,5 @@
+// The monotonic clock, in milliseconds.
+
 #include <wasi/api.h>
 
 #include "zagreus.h"

@@ -1,3 +1,5 @@
+// Characters of UTF-8: their length, and what stands in for bytes that are none.
+
 #include "zagreus.h"
 
 const char REPLACEMENT[3] = "\xef\xbf\xbd";

@@ -6,7 +6,7 @@ import { checkLoadOptions, splitOffload } from "../api/options.js";
 import type { ByteSource } from "../load/source.js";
 import { inspectModel, loadModel, type Platform } from "../model/model.js";
 import type { OffloadOptions } from "../offload/api.js";
-import type { StartThread } from "../offload/load.js";
+import type { StartModelThread } from "../offload/load.js";
 import type { Inspect, Load } from "./api.js";
 
 /** What a runtime supplies. `Source` is what load() takes, `Opened` what is left to open of it when its form is checked. */
@@ -23,7 +23,7 @@ export interface Primitives<Source, Options extends OffloadOptions, Opened = Sou
   /** Where a model may live in a thread of its own. */
   modelThread?: {
     /** Starts a thread that calls serveModel(). */
-    start: StartThread;
+    start: StartModelThread;
     /** Whether the thread opens the source itself; otherwise it is sent the bytes. */
     opens?(source: Opened): boolean;
   };

@@ -1,3 +1,5 @@
+// The generator, loaded when the first completion is read: load() alone does not need it.
+
 import type { ChatFinishReason, Piece } from "../api/api.js";
 import type { GenerationRecord } from "../engine/completion.js";
 import type { Engine } from "../engine/engine.js";

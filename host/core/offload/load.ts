@@ -48,23 +48,23 @@ import { unpackError } from "./packed_error.js";
 import type { CompletionStep } from "./serve.js";
 
 /** What a runtime supplies: a thread that calls serveModel(). */
-export interface OffloadThread extends Channel {
+export interface ModelThread extends Channel {
   /** Ends the thread and those it has started, even if it does not listen. */
   stop(): void;
 }
 
-export interface OffloadEvents {
+export interface ModelThreadEvents {
   /** Something that the thread has posted. */
   message(message: unknown): void;
   /** The thread is gone or never came. Ignored after stop(). */
   failed(cause: unknown): void;
 }
 
-export type StartThread = (events: OffloadEvents) => OffloadThread;
+export type StartModelThread = (events: ModelThreadEvents) => ModelThread;
 
 /** What a runtime supplies. */
 export interface OffloadPlatform {
-  start: StartThread;
+  start: StartModelThread;
   module(build: Build): Promise<WebAssembly.Module>;
 }
 
@@ -83,7 +83,7 @@ export async function loadOffloaded(
 ): Promise<OffloadedModel> {
   const { signal, onProgress, ...wanted } = options;
   let opened: ByteSource | undefined;
-  const thread: Thread = startThread(start, {
+  const thread: Thread = startModelThread(start, {
     module: (_, build: Build) => module(build),
     async openSource() {
       if ("open" in source) opened = await source.open(options);
@@ -124,8 +124,8 @@ interface Thread {
   stop(error: unknown): void;
 }
 
-function startThread(start: StartThread, handlers: Readonly<Record<string, Handler>>): Thread {
-  let channel: OffloadThread | undefined;
+function startModelThread(start: StartModelThread, handlers: Readonly<Record<string, Handler>>): Thread {
+  let channel: ModelThread | undefined;
   const link = new Link(
     { post: (...message) => channel?.post(...message), busy: (busy) => channel?.busy?.(busy) },
     handlers,

@@ -3,9 +3,9 @@
 import * as os from "node:os";
 import { Worker } from "node:worker_threads";
 import { packageFile, writtenUrlsAreFiles } from "../files/package_files.js";
-import { workerThreads } from "./worker_threads.js";
+import { workerComputeThreads } from "./worker_threads.js";
 
-export const nodeThreads = workerThreads(os.availableParallelism?.() ?? 1, (task) => {
+export const nodeComputeThreads = workerComputeThreads(os.availableParallelism?.() ?? 1, (task) => {
   const options = { workerData: task, execArgv: [] };
   return writtenUrlsAreFiles
     ? new Worker(new URL("./compute_thread.js", import.meta.url), options)

@@ -1,12 +1,12 @@
 // Compute threads and the model thread of runtimes that have node:worker_threads.
 
 import type { Worker } from "node:worker_threads";
-import type { StartThread } from "../../core/offload/load.js";
+import type { StartModelThread } from "../../core/offload/load.js";
 import type { ComputeTask } from "../../core/wasm/compute_thread.js";
 import { MAX_DEFAULT_THREADS, type ThreadSupport } from "../../core/wasm/threads.js";
 
 /** @param start starts compute_thread.ts with the task as its workerData */
-export function workerThreads(cores: number, start: (task: ComputeTask) => Worker): ThreadSupport {
+export function workerComputeThreads(cores: number, start: (task: ComputeTask) => Worker): ThreadSupport {
   return {
     defaultCount: Math.min(cores, MAX_DEFAULT_THREADS),
     mayBlock: true,
@@ -24,7 +24,7 @@ export function workerThreads(cores: number, start: (task: ComputeTask) => Worke
 }
 
 /** @param start starts model_thread.ts */
-export function workerModelThread(start: () => Worker): StartThread {
+export function workerModelThread(start: () => Worker): StartModelThread {
   return ({ message, failed }) => {
     const worker = start();
     worker.unref(); // only what is awaited keeps the process alive

@@ -1,3 +1,5 @@
+// The token ids of a text.
+
 #include <string.h>
 
 #include "zagreus.h"

@@ -9,7 +9,7 @@ import type { Build, LoadOptions, LoadProgress, Model } from "../../../host/core
 import { ZagreusError } from "../../../host/core/api/errors";
 import { byteSource, type WebSource } from "../../../host/core/load/source";
 import { loadModel } from "../../../host/core/model/model";
-import { loadOffloaded, type OffloadEvents, type StartThread } from "../../../host/core/offload/load";
+import { loadOffloaded, type ModelThreadEvents, type StartModelThread } from "../../../host/core/offload/load";
 import { serveModel } from "../../../host/core/offload/serve";
 import { bits, caught, GREEDY, nanoBytes, PROMPT } from "../../support/nano";
 
@@ -24,13 +24,13 @@ const loadHere = (source: WebSource, options: LoadOptions): Promise<Model> =>
   loadModel(() => byteSource(source), options, { module, macrotask });
 
 /** A Blob is opened in the thread, all else here. */
-const loadThere = (start: StartThread, source: WebSource, options: LoadOptions = {}) =>
+const loadThere = (start: StartModelThread, source: WebSource, options: LoadOptions = {}) =>
   loadOffloaded({ start, module }, source instanceof Blob ? { passed: source } : { open: () => open(source) }, options);
 
 /** A thread that is none. */
 function thread() {
-  const state = { stopped: 0, busy: false, events: undefined as OffloadEvents | undefined };
-  const start = (events: OffloadEvents) => {
+  const state = { stopped: 0, busy: false, events: undefined as ModelThreadEvents | undefined };
+  const start = (events: ModelThreadEvents) => {
     const { port1, port2 } = new MessageChannel();
     const receive = serveModel(
       { post: (message, transfer) => port2.postMessage(message, transfer) },

@@ -1,3 +1,5 @@
+// `zagreus bench`: tokens a second of prefill and decode, and memory.
+
 import { Command } from "commander";
 import type { Model, Timings } from "../../index.js";
 import { integer } from "../shared/arguments.js";

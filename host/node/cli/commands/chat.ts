@@ -1,3 +1,5 @@
+// `zagreus chat`: a conversation, at a terminal or line by line from standard input.
+
 import { Command } from "commander";
 import { printable } from "../../../core/api/printable.js";
 import { type ChatOptions, type ModelInfo, type PrefillProgress, type ToolCall, ZagreusError } from "../../index.js";

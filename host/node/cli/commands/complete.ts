@@ -1,3 +1,5 @@
+// `zagreus complete`: continues a text.
+
 import { Command } from "commander";
 import type { GenerateOptions } from "../../index.js";
 import { integer } from "../shared/arguments.js";

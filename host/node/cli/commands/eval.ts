@@ -1,3 +1,5 @@
+// `zagreus eval`: multiple choice by log-likelihood, as lm-evaluation-harness defines acc and acc_norm.
+
 import { Command, Option } from "commander";
 import { readItems, withExamples } from "../../eval/items.js";
 import { Accuracy, answer, type ItemResult } from "../../eval/score.js";

@@ -1,3 +1,5 @@
+// `zagreus inspect`: metadata, tensors and the memory plan of a file, read from its header alone.
+
 import { Command } from "commander";
 import { inspect, type ModelInfo } from "../../index.js";
 import { loadOptions, type ModelFlags, openModel, withModel } from "../shared/model.js";

@@ -1,3 +1,5 @@
+// `zagreus logits`: the logits after a list of tokens, and their SHA-256.
+
 import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import { Command } from "commander";

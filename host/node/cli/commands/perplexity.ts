@@ -1,3 +1,5 @@
+// `zagreus perplexity`: how well a model predicts a text, over the windows of llama-perplexity.
+
 import { Command } from "commander";
 import { integer } from "../shared/arguments.js";
 import { readInput } from "../shared/input.js";

@@ -1,3 +1,5 @@
+// `zagreus pull`: downloads a model of the hub into its cache, or lists what a repository has.
+
 import { Command } from "commander";
 import { type HubListing, hubList, hubPull, PREFERENCE, type Pulled, SHORT_NAMES } from "../../hub.js";
 import { interruptSignal, notice, print, printJson } from "../shared/output.js";

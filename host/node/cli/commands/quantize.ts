@@ -1,3 +1,5 @@
+// `zagreus quantize`: makes a GGUF file of a checkpoint.
+
 import { Command } from "commander";
 import { type QuantizedType, quantize } from "../../quantize.js";
 import { choice } from "../shared/arguments.js";

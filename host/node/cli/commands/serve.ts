@@ -1,3 +1,5 @@
+// `zagreus serve`: OpenAI's API over HTTP, and how the server starts and ends.
+
 import { once } from "node:events";
 import type { Server as HttpServer, IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";

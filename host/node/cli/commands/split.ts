@@ -1,3 +1,5 @@
+// `zagreus split`: cuts a model into pieces beside a manifest.
+
 import { basename, join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { bundledModel } from "../../index.js";

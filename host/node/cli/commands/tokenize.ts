@@ -1,3 +1,5 @@
+// `zagreus tokenize`: the token ids of a text.
+
 import { Command } from "commander";
 import { printableJson } from "../../../core/api/printable.js";
 import { hasStandardInput, readInput } from "../shared/input.js";
