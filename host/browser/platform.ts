@@ -20,7 +20,7 @@ const CORES: Record<Build, URL> = {
 export const platform: Platform = {
   module: (build) => compile(CORES[build]),
   macrotask,
-  ...(computeThreads ? { computeThreads } : {}),
+  ...(computeThreads ? { threads: computeThreads } : {}),
 };
 
 async function compile(url: URL): Promise<WebAssembly.Module> {
