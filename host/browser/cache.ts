@@ -7,12 +7,15 @@ import { byteSource, readSource } from "../core/load/source.js";
 import type { SyncAccessHandle } from "./hub/opfs_files.js";
 import { absoluteUrl, request } from "./net/request.js";
 
+/** A model in the browser's cache. */
 export interface CachedModel {
+  /** Where it was downloaded from. */
   url: string;
-  /** How much of it there is. */
+  /** Bytes that are here. */
   bytes: number;
-  /** Undefined as long as the server has not said. */
+  /** Size of the file in bytes; undefined as long as the server has not said. */
   totalBytes: number | undefined;
+  /** Whether all of it is here. */
   complete: boolean;
 }
 

@@ -13,6 +13,7 @@ export * from "../index.js";
 export { type CachedModel, cachedModels, removeCachedModel } from "./cache.js";
 export type { Source } from "./source.js";
 
+/** Options of load() in a browser. */
 export interface BrowserLoadOptions extends OffloadOptions {
   /**
    * Keeps the file of a URL in the origin's private file system: downloaded once, an interrupted download goes on where

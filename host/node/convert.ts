@@ -21,21 +21,25 @@ import { outputPath, writeAtomically } from "./files/output_file.js";
 import { fileAt, readPackageFile } from "./files/package_files.js";
 import { openDirectory } from "./files/random_access.js";
 
+/** Options of openCheckpoint(). */
 export interface CheckpointOptions {
-  /** Name of the model; by default the directory's or the hub repository's, or what a GGUF file says. */
+  /** Name of the model. Default: the directory's or the hub repository's, or what a GGUF file says. */
   name?: string | undefined;
   /** Directory of tokenizer.json, or its path, if it is not beside the model. */
   tokenizer?: string | undefined;
+  /** Ends the work with ABORTED. */
   signal?: AbortSignal | undefined;
+  /** Called as the work goes on. */
   onProgress?: ((progress: QuantizeProgress) => void) | undefined;
   /** Told in a sentence what a person may want to know about a download. */
   onNotice?: ((message: string) => void) | undefined;
 }
 
+/** Options of quantize(). */
 export interface QuantizeOptions extends CheckpointOptions {
-  /** Of every matrix. */
+  /** Element type of every matrix. */
   type: QuantizedType;
-  /** Of the embedding and the LM head; `type` by default. */
+  /** Element type of the embedding and the LM head. Default: `type`. */
   embedding?: QuantizedType | undefined;
   /**
    * A text (UTF-8) to choose what becomes Q4_0 by, or true for the one that comes with the package. Without it every value goes to the

@@ -4,6 +4,7 @@
 /** The text of a file; undefined where there is none, or where it may not be read. */
 export type ReadText = (path: string) => string | undefined;
 
+/** What a board has for this process. */
 export interface Board {
   /** As the firmware names it: "Raspberry Pi 5 Model B Rev 1.0". */
   model: string | undefined;

@@ -9,6 +9,7 @@ import { type Quantizer, type RoundedRows, typeBytes } from "../round/quantizer.
 import { type Rounding, readRows, requireReadable } from "../round/rounding.js";
 import { aligned, encodeHeader, type TensorEntry } from "./gguf_writer.js";
 
+/** Element type of the matrices of a file: blocks of 32 with a scale, 8 or 4 bits a weight. */
 export type QuantizedType = "q8_0" | "q4_0";
 
 /** ggml's tensor type and llama.cpp's general.file_type. */
@@ -18,28 +19,39 @@ const TYPES: Record<QuantizedType, { type: number; fileType: number }> = {
 };
 const QUANTIZATION_VERSION = 2; // of ggml's block formats
 
+/** Options of encodeGguf(). */
 export interface EncodeOptions {
-  /** Of every matrix. */
+  /** Element type of every matrix. */
   type: QuantizedType;
-  /** Of the embedding and the LM head; `type` by default. */
+  /** Element type of the embedding and the LM head. Default: `type`. */
   embedding?: QuantizedType | undefined;
+  /** How values are chosen for the blocks. */
   rounding: Rounding;
+  /** The module that rounds. */
   quantizer: Quantizer;
+  /** Ends the writing with ABORTED. */
   signal?: AbortSignal | undefined;
+  /** Called as the work goes on. */
   onProgress?: ((progress: QuantizeProgress) => void) | undefined;
 }
 
+/** How far quantize() is. */
 export interface QuantizeProgress {
   /** "download": from the hub to its cache; "calibrate": of the text, each time it is read; "quantize": into the new file. */
   phase: "download" | "calibrate" | "quantize";
+  /** Bytes that this phase has dealt with. */
   doneBytes: number;
+  /** Bytes that this phase will have dealt with; undefined as long as that is not known. */
   totalBytes: number | undefined;
 }
 
+/** What quantize() has written. */
 export interface QuantizeReport {
+  /** Size of the file in bytes. */
   bytes: number;
+  /** Tensors of the file. */
   tensors: number;
-  /** Over all elements of all matrices; 0 where nothing had to be rounded. */
+  /** Mean squared difference of the written weights from the checkpoint's, over all elements of all matrices; 0 where nothing had to be rounded. */
   meanSquaredError: number;
 }
 
@@ -48,7 +60,8 @@ export type Sink = (bytes: Uint8Array) => Promise<void>;
 
 /**
  * Writes a checkpoint as GGUF: matrices in the wanted type, vectors in F32, tensors in llama-quantize's order.
- * @throws ZagreusError ABORTED, BAD_DIMENSION, UNSUPPORTED_TENSOR_TYPE, NON_FINITE_WEIGHT, and what reading, rounding and writing throw
+ * @throws ZagreusError ABORTED, BAD_DIMENSION, UNSUPPORTED_TENSOR_TYPE, NON_FINITE_WEIGHT, and what reading, rounding and writing
+ * throw
  */
 export async function encodeGguf(checkpoint: Checkpoint, sink: Sink, options: EncodeOptions): Promise<QuantizeReport> {
   checkObject("checkpoint", checkpoint);

@@ -55,6 +55,7 @@ export async function opfsFile(path: string): Promise<File | undefined> {
   return orMissing((await handleOf(path))?.getFile() ?? Promise.resolve(undefined));
 }
 
+/** A file that grows, opened for writing at any place; made if it is not there. */
 export async function openPartial(path: string): Promise<PartialFile> {
   const handle = await accessOf((await handleOf(path, true))!);
   return {

@@ -1,25 +1,32 @@
 // The public surface: every type that callers meet.
 
+/** Element type of the KV cache: 8-bit integers with a scale per head and position, or 32-bit floats. */
 export type KvType = "int8" | "f32";
 /** Builds of the core: plain or relaxed SIMD, with (-mt) or without threads. All give the same bits. */
 export type Build = "simd" | "relaxed" | "simd-mt" | "relaxed-mt";
 
-/** 64-bit integers beyond 2^53 come as decimal text, arrays and long strings as their type and count (of bytes). */
+/**
+ * A value of a GGUF file's metadata. 64-bit integers beyond 2^53 come as decimal text, arrays and long strings as their type and count
+ * (of bytes).
+ */
 export type MetadataValue = number | boolean | string | { type: string; count: number };
 
+/** How far load() is. */
 export interface LoadProgress {
   /**
    * "download": from the hub to its cache; "calibrate" and "quantize": safetensors to a GGUF file, the first time; "header": metadata,
    * vocabulary, tensor list; "weights": the tensors.
    */
   phase: "download" | "calibrate" | "quantize" | "header" | "weights";
+  /** Bytes of the file that this phase has dealt with. */
   loadedBytes: number;
-  /** Size of the file, as far as it is known yet. */
+  /** Size of the file in bytes; undefined as long as it is not known. */
   totalBytes: number | undefined;
 }
 
+/** How safetensors become a GGUF file in the cache. */
 export interface QuantizeOnLoad {
-  /** Of every matrix. Default: that of a file that was made before, else "q4_0". */
+  /** Element type of every matrix. Default: that of a file that was made before, else "q4_0". */
   type?: "q4_0" | "q8_0" | undefined;
   /** Whether int4 is chosen by what a text needs, which takes hours. Default: false, but a file that was made so is taken. */
   calibrate?: boolean | undefined;
@@ -27,8 +34,9 @@ export interface QuantizeOnLoad {
   keepSource?: boolean | undefined;
 }
 
+/** Options of load() and inspect(). */
 export interface LoadOptions {
-  /** Positions of the KV cache. Default: the model's own context, at most 4,096. */
+  /** Positions (tokens) that the KV cache holds. Default: the model's own context, at most 4,096. */
   contextLength?: number | undefined;
   /** Element type of the KV cache: "int8" (default) with a scale per head, or "f32". */
   kvType?: KvType | undefined;
@@ -49,62 +57,87 @@ export interface LoadOptions {
   cacheBudget?: number | undefined;
   /** How a model of the hub becomes a GGUF file in its cache if its makers publish safetensors only. */
   quantize?: QuantizeOnLoad | undefined;
-  /** Stops loading. */
+  /** Stops loading: load() rejects with ABORTED. */
   signal?: AbortSignal | undefined;
-  /** Called after every chunk. */
+  /** Called as loading goes on, after every chunk. */
   onProgress?: ((progress: LoadProgress) => void) | undefined;
 }
 
-/** Where memory goes, in bytes. */
+/** Where linear memory goes, in bytes. */
 export interface Plan {
+  /** Bytes of the packed weights. */
   weights: number;
+  /** Bytes of the KV cache for contextLength positions. */
   kvCache: number;
+  /** Bytes of the buffers between the layers, for one batch of tokens. */
   activations: number;
+  /** Bytes of the vocabulary and the merges. */
   tokenizer: number;
-  /** Logits and the sampler's scratch. */
+  /** Bytes of the logits and of the sampler's scratch. */
   sampler: number;
+  /** Bytes of the list of tensors. */
   tensorRecords: number;
-  /** The sum of the sections above. */
+  /** Bytes of the arena: weights, kvCache, activations, tokenizer, sampler and tensorRecords together. */
   arena: number;
-  /** Linear memory with everything in it. */
+  /** Bytes of linear memory: the arena and what the core has beside it. */
   memory: number;
 }
 
+/** A tensor of the file. */
 export interface TensorInfo {
+  /** As the file calls it, such as "blk.0.attn_q.weight". */
   name: string;
   /** Name of its ggml type, such as "Q4_0". */
   type: string;
   /** Innermost dimension first, as GGUF writes them. */
   dimensions: number[];
-  /** From the start of the file. */
+  /** Bytes from the start of the file. */
   offset: number;
+  /** Bytes of its elements or blocks in the file. */
   bytes: number;
 }
 
+/** What is known of a model from the header of its file, and how it was loaded. */
 export interface ModelInfo {
+  /** general.architecture of the file, such as "llama". */
   architecture: string;
+  /** general.name of the file, if it has one. */
   name: string | undefined;
   /** Type of most weights, such as "Q8_0", or the name of the mix of types that the file states, such as "Q4_K_M". */
   quantization: string;
+  /** Elements of all tensors. */
   parameters: number;
+  /** Transformer blocks. */
   layers: number;
+  /** Width of the residual stream. */
   hidden: number;
+  /** Width of the feed-forward layer. */
   intermediate: number;
+  /** Attention heads of a layer. */
   heads: number;
+  /** Heads of keys and values of a layer; several query heads share one (GQA). */
   kvHeads: number;
+  /** Width of a head. */
   headSize: number;
+  /** Tokens that the tokenizer has. */
   vocabulary: number;
   /** Positions that the model was trained for. */
   trainedContext: number;
   /** Positions that the KV cache holds. */
   contextLength: number;
+  /** Element type of the KV cache. */
   kvType: KvType;
+  /** Base of the rotary position embedding. */
   ropeTheta: number;
+  /** Added to the mean square in RMS norms. */
   normEpsilon: number;
   /** Whether the LM head is the embedding. */
   tiedEmbeddings: boolean;
+  /** The tokens that have a meaning of their own. */
   tokenizer: {
+    /** Id of the token that begins a text, if there is one. */
     bos: number | undefined;
+    /** Id of the token that ends a text, if there is one. */
     eos: number | undefined;
     /** Whether prompts start with bos. */
     addBos: boolean;
@@ -115,21 +148,28 @@ export interface ModelInfo {
     /** Ids of the tokens that the file types as user-defined by their text. Empty until the model is loaded. */
     userDefined: Record<string, number>;
   };
+  /** The Jinja template of the file that chats are rendered by, if it has one. */
   chatTemplate: string | undefined;
   /** Further templates of the file by their names; "tool_use" is taken where a chat has tools. */
   namedTemplates: Record<string, string>;
+  /** Where its memory goes. */
   plan: Plan;
+  /** Build of the core that runs it. */
   build: Build;
+  /** Threads that run it, the caller's among them. */
   threads: number;
+  /** Size of the file in bytes. */
   fileBytes: number;
   /** What the file says about itself: scalars and short strings; of arrays and long strings only type and count. */
   metadata: Record<string, MetadataValue>;
+  /** All tensors of the file. */
   tensors: TensorInfo[];
 }
 
-/** Text, or token ids that are used as they are (no bos is added). */
+/** What a generation continues: text, or token ids that are used as they are (no bos is added). */
 export type Prompt = string | ArrayLike<number>;
 
+/** Options of a generation. */
 export interface GenerateOptions {
   /** Tokens to generate at most. Default 256; 0 only reads the prompt. */
   maxTokens?: number | undefined;
@@ -181,22 +221,29 @@ export interface GenerateOptions {
    * time tells what others have asked. Default: that of all who give none. Without effect in a session.
    */
   cacheSalt?: string | undefined;
-  /** Stops within one token, with promptLookup within the tokens that run together, while the prompt is read within some 100 ms. */
+  /**
+   * Ends the generation: within one token, with promptLookup within the tokens that run together, while the prompt is read within
+   * some 100 ms.
+   */
   signal?: AbortSignal | undefined;
 }
 
+/** How far a prompt is read. */
 export interface PrefillProgress {
-  /** Tokens of the prompt that are in the KV cache, those that were there before among them. */
+  /** Tokens of the prompt that are in the KV cache, `reused` among them. */
   done: number;
+  /** Tokens of the prompt. */
   total: number;
-  /** Tokens that were there before. */
+  /** Tokens of the prompt that were in the KV cache before. */
   reused: number;
 }
 
 /** A JSON Schema, draft 2020-12, of which docs/assistant.md lists the keywords that are understood. */
 export type JsonSchema = boolean | { readonly [keyword: string]: unknown };
 
+/** What a text must be. */
 export type ResponseFormat =
+  /** Any text. */
   | { type: "text" }
   /** Any JSON object. */
   | { type: "json_object" }
@@ -208,29 +255,41 @@ export type ResponseFormat =
    */
   | { type: "grammar"; grammar: string; trigger?: string | undefined };
 
+/** How promptLookup guesses. */
 export interface PromptLookupOptions {
   /** Tokens of the longest n-gram that is looked up, 1 to 8. Default 3. */
   ngram?: number | undefined;
-  /** Tokens to guess at a time at most, 1 to 7. Fewer or none are when guesses do not pay. Default 7. */
+  /** Tokens to guess at a time at most, 1 to 7; fewer or none where guesses do not pay. Default 7. */
   tokens?: number | undefined;
 }
 
+/** A token that could have come, and how probable it was. */
 export interface TokenLogprob {
+  /** Token id. */
   token: number;
+  /** Natural logarithm of its probability. */
   logprob: number;
 }
 
+/** What a generation yields for each token. */
 export interface Piece {
   /** Text that became certain with this token; may be empty inside a character or a possible stop string. */
   text: string;
+  /** Id of the token. */
   token: number;
+  /** Natural logarithm of its probability before sampling options changed anything. Absent without `logprobs`. */
   logprob?: number;
+  /** The most probable tokens at its place, best first. Absent without `logprobs`. */
   topLogprobs?: TokenLogprob[];
 }
 
-/** "stop": an end token, a stop string, or all that responseFormat lets come; "length": maxTokens; "context": no position is left. */
+/**
+ * Why a text ended. "stop": an end token, a stop string, or all that responseFormat lets come; "length": maxTokens; "context":
+ * no position is left.
+ */
 export type FinishReason = "stop" | "length" | "context";
 
+/** Tokens that a generation has used. */
 export interface Usage {
   /** Tokens of the whole prompt, in a session with all that went before; without those that overflow has dropped. */
   promptTokens: number;
@@ -242,18 +301,19 @@ export interface Usage {
   completionTokens: number;
 }
 
+/** Time that a generation has used. */
 export interface Timings {
   /** Milliseconds until the prompt was read. */
   prefillMs: number;
-  /** Milliseconds of all tokens after that, without the time that the reader of the completion was away. */
+  /** Milliseconds of all tokens after the prompt was read, without the time that the reader of the completion was away. */
   decodeMs: number;
-  /** Tokens of the prompt that were run, by prefillMs. */
+  /** Tokens of the prompt that were run, per second of prefillMs. */
   prefillTokensPerSecond: number;
-  /** Tokens after the first, which comes out of the prefill, by decodeMs. 0 when there are none. */
+  /** Tokens after the first, which comes out of the prefill, per second of decodeMs. 0 when there are none. */
   decodeTokensPerSecond: number;
   /** Tokens that promptLookup guessed. How many depends on what the clock says that guesses cost. */
   proposedTokens: number;
-  /** Tokens that promptLookup guessed and that came true. */
+  /** Tokens that promptLookup guessed rightly. */
   acceptedTokens: number;
 }
 
@@ -262,11 +322,11 @@ export interface Timings {
  * the loop or cancelling the stream ends it.
  */
 export interface Completion extends AsyncIterable<Piece> {
-  /** The same pieces as a stream. */
+  /** The pieces as a stream. */
   toReadableStream(): ReadableStream<Piece>;
   /** All the text. */
   text(): Promise<string>;
-  /** The seed in use. */
+  /** The seed in use: that of the options, or the random one that was chosen. */
   readonly seed: bigint;
   /** Tokens generated so far, without the one that ended the generation. */
   readonly tokens: readonly number[];
@@ -280,22 +340,26 @@ export interface Completion extends AsyncIterable<Piece> {
   readonly timings: Timings | undefined;
 }
 
-/** As OpenAI's API and chat templates have it. */
+/** A call of a tool, as OpenAI's API and chat templates have it. */
 export interface ToolCall {
+  /** What the tool's result names as tool_call_id. */
   id: string;
   type: "function";
-  /** `arguments` is JSON. */
+  /** The tool's name, and its arguments as JSON text. */
   function: { name: string; arguments: string };
 }
 
 /** A message of a conversation, as OpenAI's API and chat templates have it. */
 export interface ChatMessage {
+  /** Who says it; "developer" is another word for "system". */
   role: "system" | "developer" | "user" | "assistant" | "tool";
+  /** The text, whole or in parts. Absent or null where an assistant's message has only calls. */
   content?: string | readonly { type: "text"; text: string }[] | null | undefined;
-  /** Of an assistant. */
+  /** Calls of tools, in a message of an assistant. */
   tool_calls?: readonly ToolCall[] | undefined;
-  /** Of a tool's result. */
+  /** Id of the call that a message of a tool answers. */
   tool_call_id?: string | undefined;
+  /** Name of who says it, for templates that know names. */
   name?: string | undefined;
 }
 
@@ -305,7 +369,9 @@ export interface Tool {
   function: { name: string; description?: string | undefined; parameters?: JsonSchema | undefined };
 }
 
+/** Options of a chat. */
 export interface ChatOptions extends GenerateOptions {
+  /** Functions that the model may call. Default: none. */
   tools?: readonly Tool[] | undefined;
   /** "auto" (default), "none", "required" (at least one call), or the function that has to be called. */
   toolChoice?: "auto" | "none" | "required" | { type: "function"; function: { name: string } } | undefined;
@@ -319,45 +385,57 @@ export interface ChatOptions extends GenerateOptions {
 
 /** What is new of a tool call. The first delta of a call has id, type and name; arguments come piece by piece. */
 export interface ToolCallDelta {
+  /** Which call of the reply, from 0. */
   index: number;
+  /** The call's id, in its first delta. */
   id?: string;
+  /** In its first delta. */
   type?: "function";
+  /** The name, in the first delta, and what is new of the arguments' JSON text. */
   function: { name?: string; arguments: string };
 }
 
+/** What a reply yields for each token. */
 export interface ChatPiece extends Piece {
+  /** What is new of calls. Absent where nothing is. */
   toolCalls?: ToolCallDelta[];
 }
 
+/** Why a reply ended: as a text does, or "tool_calls" where it ends with calls. */
 export type ChatFinishReason = FinishReason | "tool_calls";
 
 /** A reply, read once like a Completion. `text` of its pieces is what is no tool call. */
 export interface ChatCompletion
   extends AsyncIterable<ChatPiece>,
     Omit<Completion, "finishReason" | "toReadableStream" | typeof Symbol.asyncIterator> {
+  /** The pieces as a stream. */
   toReadableStream(): ReadableStream<ChatPiece>;
   /** The whole reply, ready to be appended to the messages. */
   message(): Promise<ChatMessage & { role: "assistant"; content: string | null; tool_calls?: ToolCall[] }>;
+  /** Why the reply ended. Undefined before the end. */
   readonly finishReason: ChatFinishReason | undefined;
-  /** Known with the first piece. These were not offered to the model. */
+  /** Tools that were not offered to the model, because their arguments cannot be guaranteed. Known with the first piece. */
   readonly refusedTools: readonly RefusedTool[];
 }
 
 /** A tool whose arguments cannot be guaranteed. */
 export interface RefusedTool {
+  /** The tool's name. */
   name: string;
-  /** BAD_SCHEMA; `field` is the place in its parameters. */
+  /** A ZagreusError BAD_SCHEMA; `field` is the place in the tool's parameters. */
   error: Error;
 }
 
 /** A tool with the function behind it. */
 export interface RunnableTool extends Tool {
-  /** What it returns goes to the model: a string as it is, else as JSON; what it throws, as `{"error": message}`. */
+  /** The function. What it returns goes to the model: a string as it is, else as JSON; what it throws, as `{"error": message}`. */
   // biome-ignore lint/suspicious/noExplicitAny: valid against the schema `function.parameters`
   run(args: any, context: { call: ToolCall; signal: AbortSignal | undefined }): unknown;
 }
 
+/** Options of runTools(). */
 export interface RunToolsOptions extends Omit<ChatOptions, "tools"> {
+  /** The tools with the functions behind them. */
   tools: readonly RunnableTool[];
   /** Replies of the model at most, 1 to 100. Default 8. */
   maxSteps?: number | undefined;
@@ -367,26 +445,29 @@ export interface RunToolsOptions extends Omit<ChatOptions, "tools"> {
   onResult?: ((call: ToolCall, result: string) => void) | undefined;
 }
 
+/** What runTools() resolves with. */
 export interface ToolRun {
   /** The conversation with all that was added to it: replies and results. */
   messages: ChatMessage[];
   /** The last reply. */
   message: Awaited<ReturnType<ChatCompletion["message"]>>;
-  /** Of the last reply; "steps": it has calls that were not run, because maxSteps was reached. */
+  /** Why the last reply ended; "steps": it has calls that were not run, because maxSteps was reached. */
   finishReason: Exclude<ChatFinishReason, "tool_calls"> | "steps";
   /** Replies of the model. */
   steps: number;
 }
 
+/** Options of embed(). */
 export interface EmbedOptions {
-  /** As in GenerateOptions. */
+  /** Who is asking: clients take turns. Default: all are one. */
   client?: string | undefined;
-  /** As in GenerateOptions. */
+  /** Keeps KV caches apart: prompts find what others with the same salt have run, and nobody else's. Default: that of all who give none. */
   cacheSalt?: string | undefined;
-  /** Stops it within a batch of tokens. */
+  /** Ends the call within a batch of tokens: it rejects with ABORTED. */
   signal?: AbortSignal | undefined;
 }
 
+/** Options of tokenize(). */
 export interface TokenizeOptions {
   /** Whether the text of control tokens ("<|im_start|>") becomes these tokens. Default false: user text stays text. */
   special?: boolean | undefined;
@@ -394,33 +475,41 @@ export interface TokenizeOptions {
   bos?: boolean | undefined;
 }
 
+/** Options of detokenize(). */
 export interface DetokenizeOptions {
   /** Whether control tokens are written out. Default false. */
   special?: boolean | undefined;
 }
 
+/** Options of logprobs(). */
 export interface LogprobsOptions {
   /** Alternatives to report at every position. Default 0. */
   top?: number | undefined;
   /** Index of the first token to score. Default 0. */
   from?: number | undefined;
-  /** As in GenerateOptions. */
+  /** Who is asking: clients take turns. Default: all are one. */
   client?: string | undefined;
-  /** As in GenerateOptions. */
+  /** Keeps KV caches apart: prompts find what others with the same salt have run, and nobody else's. Default: that of all who give none. */
   cacheSalt?: string | undefined;
-  /** Stops it within a batch of tokens. */
+  /** Ends the call within a batch of tokens: it rejects with ABORTED. */
   signal?: AbortSignal | undefined;
 }
 
+/** A token of a text, and how probable it was there. */
 export interface ScoredToken {
+  /** Token id. */
   token: number;
   /** Natural logarithm of the probability after the tokens before it; null for the very first, which has none. */
   logprob: number | null;
+  /** The most probable tokens at its place, best first: as many as were asked for. */
   topLogprobs: TokenLogprob[];
 }
 
+/** Options of logits(). */
 export interface LogitsOptions {
+  /** Whether logits come after every token instead of the last one only. Default: false. */
   all?: boolean | undefined;
+  /** Ends the call within a batch of tokens: it rejects with ABORTED. */
   signal?: AbortSignal | undefined;
 }
 
@@ -435,7 +524,7 @@ export interface Session {
   complete(prompt: Prompt, options?: GenerateOptions): Completion;
   /** Tokens and KV cache as bytes for Model.restore(), with a checksum and bound to the model. */
   save(): Promise<Uint8Array>;
-  /** Lets go of the memory. */
+  /** Frees the memory of the KV cache that was kept for it. */
   close(): void;
 }
 
@@ -444,6 +533,7 @@ export interface Session {
  * All methods throw ZagreusError.
  */
 export interface Model {
+  /** What is known of the model. */
   readonly info: ModelInfo;
   /** Whether it answers no more: close() was called, or one of its threads has failed. */
   readonly closed: boolean;

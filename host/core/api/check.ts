@@ -73,12 +73,14 @@ function ranged(range: Range): NumberField<number | undefined> {
   return Object.assign(check, { range });
 }
 
+/** An integer from `min` to `max`; absent, it is `fallback`. */
 export function integer(min: number, max: number): NumberField<number | undefined>;
 export function integer(min: number, max: number, fallback: number): NumberField<number>;
 export function integer(min: number, max: number, fallback?: number) {
   return ranged({ min, max, default: fallback, isInteger: true });
 }
 
+/** A finite number from `min` to `max`; absent, it is `fallback`. */
 export function number(min: number, max: number, fallback: number) {
   return ranged({ min, max, default: fallback, isInteger: false }) as NumberField<number>;
 }

@@ -69,6 +69,7 @@ export function invalidOption(field: string, value: unknown, expected: string): 
   });
 }
 
+/** INVALID_OPTION for an option of a name that is none. */
 export function unknownOption(field: string, value: unknown, known: readonly string[]): ZagreusError {
   const expected = `one of ${known.join(", ")}`;
   return new ZagreusError("INVALID_OPTION", `unknown option "${field}", must be ${expected}`, {
@@ -78,10 +79,12 @@ export function unknownOption(field: string, value: unknown, known: readonly str
   });
 }
 
+/** ABORTED, with the signal's reason as its cause. */
 export function aborted(reason: unknown): ZagreusError {
   return new ZagreusError("ABORTED", "aborted by the caller's signal", { cause: reason });
 }
 
+/** CLOSED, for a call of a model or a session that is. */
 export function closed(what: string): ZagreusError {
   return new ZagreusError("CLOSED", `the ${what} is closed`);
 }

@@ -63,10 +63,12 @@ export const VALUE_TYPES = [
 /** Values of general.file_type that name a mix of tensor types (llama.cpp's enum llama_ftype). */
 export const MIXES: Record<number, string> = { 14: "Q4_K_S", 15: "Q4_K_M", 16: "Q5_K_S", 17: "Q5_K_M" };
 
+/** The mix of types that general.file_type states, if it is one. */
 export function mixName(fileType: unknown): string | undefined {
   return typeof fileType === "number" ? MIXES[fileType] : undefined;
 }
 
+/** The name of a ggml type, such as "Q4_0". */
 export function tensorTypeName(type: number): string {
   return TENSOR_TYPES[type] ?? `ggml type ${type}`;
 }
@@ -89,10 +91,12 @@ export const END_KEYS = ["tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_toke
 export const MORE_ENDS_KEY = "zagreus.end_token_ids";
 export const MAX_MORE_ENDS = 32;
 
+/** The KV type of a number KV_*. */
 export function kvTypeName(type: number): KvType {
   return (Object.keys(KV_TYPES) as KvType[]).find((name) => KV_TYPES[name] === type)!;
 }
 
+/** The name of a type VALUE_* of GGUF's metadata. */
 export function valueTypeName(type: number): string {
   return VALUE_TYPES[type] ?? `unknown type ${type}`;
 }

@@ -120,6 +120,7 @@ export function splitOffload<T extends { offload?: boolean | undefined }>(option
   return { offload, rest };
 }
 
+/** A prompt whose token ids, if it has some, are the model's. @throws ZagreusError INVALID_OPTION, BAD_TOKEN */
 export function checkPrompt(prompt: Prompt, vocabulary: number): Prompt {
   return typeof prompt === "string" ? prompt : checkTokens(prompt, vocabulary, "prompt");
 }

@@ -31,6 +31,7 @@ export interface Snapshot {
   kv: KvBytes;
 }
 
+/** A session's tokens and KV cache as bytes: see the drawing above. */
 export function writeSnapshot(model: Loaded, tokens: readonly number[], kv: KvBytes): Uint8Array {
   const kvAt = HEADER_BYTES + 4 * tokens.length;
   const hashAt = kvAt + kv.bytes.length;

@@ -11,6 +11,7 @@ import type {
   TokenizeOptions,
 } from "../api/api.js";
 
+/** Options of load() where a model may live in another thread. */
 export interface OffloadOptions extends LoadOptions {
   /** Whether the model lives in a thread of its own, so that the caller's stays free. Default: false. */
   offload?: boolean | undefined;
@@ -21,9 +22,14 @@ export type OffloadedSession = Session;
 
 /** A Model in another thread: what it does not know by itself comes as a promise. close() ends the thread. */
 export interface OffloadedModel extends Omit<Model, "tokenize" | "detokenize"> {
+  /** Continues a prompt, as Model.complete() does. */
   complete(prompt: Prompt, options?: GenerateOptions): Completion;
+  /** Token ids of a text, or of its UTF-8 bytes. */
   tokenize(text: string | Uint8Array, options?: TokenizeOptions): Promise<number[]>;
+  /** The text of tokens; bytes that are no UTF-8 become U+FFFD. */
   detokenize(tokens: ArrayLike<number>, options?: DetokenizeOptions): Promise<string>;
+  /** An empty session. */
   session(): OffloadedSession;
+  /** The session that Session.save() wrote. @throws ZagreusError BAD_SNAPSHOT | FOREIGN_SNAPSHOT | CONTEXT_OVERFLOW */
   restore(snapshot: Uint8Array): Promise<OffloadedSession>;
 }

@@ -13,6 +13,7 @@ export interface PackedError {
   cause?: PackedError | undefined;
 }
 
+/** An error as plain data that can be posted, causes and all. */
 export function packError(error: unknown): PackedError {
   if (!(error instanceof Error)) return { name: "Error", message: String(error) };
   const { name, message } = error;
@@ -22,6 +23,7 @@ export function packError(error: unknown): PackedError {
   return { name, message, cause, code, field, value: plain(error.value), expected: plain(error.expected) };
 }
 
+/** The error that packError() packed. */
 export function unpackError({ name, message, code, field, value, expected, cause: packed }: PackedError): Error {
   const cause = packed && unpackError(packed);
   if (code) return new ZagreusError(code, message, { field, value, expected, cause });

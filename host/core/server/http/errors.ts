@@ -33,10 +33,12 @@ export class ApiError extends Error {
   }
 }
 
+/** 400; `param` is the field that is to blame. */
 export function badRequest(message: string, param: string | null, code: string | null = "invalid_value"): ApiError {
   return new ApiError(400, message, { param, code });
 }
 
+/** 503, for requests that come while the server ends. */
 export function shuttingDown(): ApiError {
   return new ApiError(503, "the server is shutting down", { code: "shutting_down", headers: { "retry-after": "5" } });
 }

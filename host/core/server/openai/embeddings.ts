@@ -6,6 +6,7 @@ import { type EmbeddingBody, textsOf } from "./schemas.js";
 
 const CHUNK = 8192;
 
+/** Answers /v1/embeddings. */
 export async function embeddings(job: RequestJob<EmbeddingBody>): Promise<object> {
   const { served, request, metrics } = job;
   const data: object[] = [];

@@ -139,9 +139,10 @@ export function envelope(prefix: string, object: string, served: Served) {
   return { id, object, created: Math.floor(Date.now() / 1000), model: served.name };
 }
 
-/** Why a text ended, in OpenAI's words: a full context is "length" too. */
+/** Why a text ended, in OpenAI's words. */
 export type ApiFinishReason = "stop" | "length" | "tool_calls";
 
+/** The reason in OpenAI's words: a full context is "length" too. */
 export function finishReason(reason: ChatFinishReason | undefined): ApiFinishReason {
   return reason === "stop" || reason === "tool_calls" ? reason : "length";
 }

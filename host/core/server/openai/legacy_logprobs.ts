@@ -13,6 +13,7 @@ export interface NamedToken {
   top: Record<string, number> | null;
 }
 
+/** Scored tokens with their texts, as the legacy API names them. */
 export async function nameTokens(served: Served, scored: readonly ScoredToken[]): Promise<NamedToken[]> {
   return Promise.all(
     scored.map(async ({ token, logprob, topLogprobs }) => {

@@ -8,6 +8,7 @@ import type { OffloadedModel } from "../../offload/api.js";
 /** A model of any host, in this thread or, so that the event loop stays free, in another. */
 export type ServedModel = Model | OffloadedModel;
 
+/** Options of createServer(). */
 export interface ServerOptions {
   /** Bearer tokens of which requests must bring one; only /health is open. Default: none, all is open. */
   apiKeys?: readonly string[] | undefined;

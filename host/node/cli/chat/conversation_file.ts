@@ -18,6 +18,7 @@ export async function readConversation(path: string): Promise<ChatMessage[]> {
   return messages;
 }
 
+/** Writes the messages as JSON, whole or not at all. */
 export async function writeConversation(path: string, messages: readonly ChatMessage[]): Promise<void> {
   const text = `${JSON.stringify({ messages }, undefined, 2)}\n`;
   await writeAtomically(await outputPath(path), (sink) => sink(Buffer.from(text)));

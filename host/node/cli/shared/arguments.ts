@@ -2,7 +2,7 @@
 
 import { InvalidArgumentError, Option } from "commander";
 
-/** An integer of at least `least`, and at most `most`. */
+/** An integer of at least `min`, and at most `max`. */
 export function integer(min: number, max = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {
     const value = Number(text);
@@ -14,12 +14,14 @@ export function integer(min: number, max = Number.MAX_SAFE_INTEGER): (text: stri
   };
 }
 
+/** A finite number. */
 export function decimal(text: string): number {
   const value = Number(text);
   if (text.trim() === "" || !Number.isFinite(value)) throw new InvalidArgumentError("It must be a number.");
   return value;
 }
 
+/** An integer of any size. */
 export function seed(text: string): bigint {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError("It must be an integer of at least 0.");
   return BigInt(text);

@@ -13,6 +13,7 @@ export async function readJson(path: string): Promise<unknown> {
   }
 }
 
+/** BAD_JSON for a file that says something wrong. */
 export function badFile(path: string, problem: string, cause?: unknown): ZagreusError {
   return new ZagreusError("BAD_JSON", `${path} ${problem}`, { field: path, cause });
 }

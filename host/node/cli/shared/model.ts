@@ -63,11 +63,13 @@ export interface CommandModel<T = Model> {
   signal: AbortSignal;
 }
 
+/** The options of load() that the command line gives. */
 export function loadOptions({ build, threads, context, kv, cacheBudget }: ModelFlags): LoadOptions {
   const budget = cacheBudget === undefined ? {} : { cacheBudget: cacheBudget * 2 ** 20 };
   return { build, threads, contextLength: context, kvType: kv, ...budget };
 }
 
+/** Loads the model of the command line, with a progress bar at a terminal. */
 export function loadModel(flags: ModelFlags): Promise<CommandModel> {
   return withProgress(flags, load);
 }

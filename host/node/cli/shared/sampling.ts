@@ -46,6 +46,7 @@ export function withSampling(command: Command, defaults = DEFAULTS): Command {
     .option("--stop <text>", "end before this text; may be repeated", list);
 }
 
+/** The options of a generation that the command line gives. */
 export function samplingOptions(flags: SamplingFlags): GenerateOptions {
   return {
     maxTokens: flags.maxTokens,
