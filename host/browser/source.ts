@@ -36,11 +36,11 @@ export function canBeOpenedElsewhere(source: PreparedSource): boolean {
 }
 
 /** URLs that mean something else tomorrow, or are the bytes themselves. */
-const PASSING = ["blob:", "data:"];
+const UNCACHEABLE = ["blob:", "data:"];
 
 function locate(source: string | URL, cache: boolean): string {
   const { href, protocol } = absoluteUrl(source, "source");
-  if (cache && PASSING.includes(protocol)) throw invalidOption("source", href, `no ${protocol} URL with "cache"`);
+  if (cache && UNCACHEABLE.includes(protocol)) throw invalidOption("source", href, `no ${protocol} URL with "cache"`);
   return href;
 }
 

@@ -11,7 +11,7 @@ import { removeLeftovers } from "./files/temporary.js";
 import { openSource, type Source } from "./source.js";
 
 /** Holds the names of models while they are split. */
-const BEGUN = ".split";
+const UNFINISHED = ".split";
 
 export interface SplitOptions {
   /** Bytes of a piece; the last one has what is left. */
@@ -102,9 +102,9 @@ class Pieces {
   /** Notes which models are being split, for the case of a kill, and takes the manifest away: there is none without its pieces. */
   static async begin(directory: string, name: string): Promise<Pieces> {
     const manifest = join(directory, MANIFEST);
-    const begun = await readFile(join(directory, BEGUN), "utf8").catch(() => "");
+    const begun = await readFile(join(directory, UNFINISHED), "utf8").catch(() => "");
     const names = [...new Set([name, ...begun.split("\n").filter(isName), ...(await oldNames(manifest))])];
-    await writeAtomically(join(directory, BEGUN), (sink) => sink(Buffer.from(`${names.join("\n")}\n`)));
+    await writeAtomically(join(directory, UNFINISHED), (sink) => sink(Buffer.from(`${names.join("\n")}\n`)));
     await rm(manifest, { force: true });
     const pieces = new Pieces(directory, names);
     await removeLeftovers(directory, (file) => pieces.#has(file));
@@ -115,7 +115,7 @@ class Pieces {
     for (const file of await readdir(this.#directory)) {
       if (this.#has(file) && !needed.includes(file)) await rm(join(this.#directory, file), { force: true });
     }
-    await rm(join(this.#directory, BEGUN), { force: true });
+    await rm(join(this.#directory, UNFINISHED), { force: true });
   }
 
   #has(file: string): boolean {

@@ -22,7 +22,9 @@ const HOST_BYTES = 48 * 2 ** 20;
 
 /** Load options with what the board decides filled in. */
 export interface Preset extends LoadOptions {
+  /** Build of the core. */
   build: Build;
+  /** Threads of the core, the caller's among them. */
   threads: number;
 }
 

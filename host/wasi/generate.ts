@@ -23,7 +23,7 @@ import { logitsCommand } from "../node/cli/commands/logits.js";
 import { tokenizeCommand } from "../node/cli/commands/tokenize.js";
 
 /** Options of the Node command that make no sense here. The launcher does not compile until it knows all others. */
-const LEFT_OUT = [
+const NODE_ONLY = [
   ...["--build", "--threads", "--type", "--calibrate", "--keep-safetensors"],
   ...["--prompt-lookup", "--json-schema", "--grammar", "--verbose"],
 ];
@@ -40,7 +40,7 @@ const C_TYPES: Record<string, string> = { i32: "int32_t", i64: "uint64_t", f64: 
 /** The commands that zagreus.wasm has, with its own options. */
 export function wasiCommands(): Command[] {
   return [completeCommand(), tokenizeCommand(), logitsCommand()].map((command) => {
-    const options = command.options.filter(({ long }) => !LEFT_OUT.includes(long!));
+    const options = command.options.filter(({ long }) => !NODE_ONLY.includes(long!));
     const model = options.find(({ long }) => long === "--model")!.makeOptionMandatory();
     model.description = "path of a GGUF file, - for standard input";
     options.push(new Option("--memory-budget <bytes>", "linear memory at most (default: no limit)"));

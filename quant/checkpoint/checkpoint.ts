@@ -8,6 +8,7 @@ export interface RandomAccess {
   readonly byteLength: number;
   /** Exactly `length` bytes from `offset` on. @throws ZagreusError TRUNCATED when there are fewer */
   read(offset: number, length: number): Promise<Uint8Array>;
+  /** Closes the file. */
   close(): Promise<void>;
 }
 

@@ -49,6 +49,7 @@ const NAMES: Record<string, string> = {
   ffn_down: "mlp.down_proj",
 };
 
+/** Options of openHuggingface(). */
 export interface HuggingfaceOptions {
   /** Name of the model; the directory's by default. */
   name?: string | undefined;

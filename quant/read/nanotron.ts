@@ -39,6 +39,7 @@ const TOKENIZER = "tokenizer.json";
 const MAX_ALIASES = 16;
 const LM_HEAD = "lm_head.pp_block";
 
+/** Options of openNanotron(). */
 export interface NanotronOptions {
   /** Name of the model; the directory's by default. */
   name?: string | undefined;

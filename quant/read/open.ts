@@ -8,6 +8,7 @@ import { openGguf } from "./gguf_checkpoint.js";
 import { openHuggingface } from "./huggingface.js";
 import { isNanotron, openNanotron } from "./nanotron.js";
 
+/** Options of openCheckpoint(). */
 export interface OpenOptions {
   /** Name of the model; by default the directory's, or what a GGUF file says. */
   name?: string | undefined;

@@ -35,9 +35,11 @@ export const READABLE_TYPES = [TYPE_F32, TYPE_F16, TYPE_BF16, TYPE_Q8_0];
 
 const SLACK = 64; // floats() may pass the ends by less
 
+/** Rows of a matrix as ggml blocks. */
 export interface RoundedRows {
-  /** Valid until the next call. */
+  /** The blocks; valid until the next call. */
   bytes: Uint8Array;
+  /** Sum of the squared differences from the rows. */
   squaredError: number;
 }
 

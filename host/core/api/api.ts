@@ -366,6 +366,7 @@ export interface ChatMessage {
 /** A function that the model may call; `parameters` is the schema of its arguments, an object. */
 export interface Tool {
   type: "function";
+  /** Its name, what it is for, and the JSON Schema of its arguments. */
   function: { name: string; description?: string | undefined; parameters?: JsonSchema | undefined };
 }
 

@@ -32,21 +32,29 @@ export type HostErrorCode =
   | "BAD_YAML" // a checkpoint's configuration file is not what its name says
   | "UNSUPPORTED_RUNTIME"; // no WebAssembly SIMD here, or not what the wanted build needs
 
+/** What programs test: a code of the core (assembly/layout/status.ts) or of the hosts. */
 export type ErrorCode = CoreErrorCode | HostErrorCode;
 
+/** What an error is about, as data. */
 export interface ErrorDetails {
+  /** A metadata key, a tensor, an option. */
   field?: string | undefined;
+  /** The value that the field had. */
   value?: unknown;
+  /** What would have been right, or the limit. */
   expected?: unknown;
+  /** What it comes from, such as an error of the file system. */
   cause?: unknown;
 }
 
 /** Everything that this package throws on purpose. The message has the actual values; `code` is what programs test. */
 export class ZagreusError extends Error {
   override readonly name = "ZagreusError";
+  /** What programs test. */
   readonly code: ErrorCode;
   /** What the error is about: a metadata key, a tensor, an option. */
   readonly field: string | undefined;
+  /** The value that the field had. */
   readonly value: unknown;
   /** What would have been right, or the limit. */
   readonly expected: unknown;

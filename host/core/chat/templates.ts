@@ -24,7 +24,7 @@ export const BUILT_IN = {
 const TOOL_USE = "tool_use";
 
 /** Models that were taught conversations, by the names that their makers gave them. */
-const TAUGHT = /nesso|open[-_ ]?zagreus|instruct|agentic|assistant|chat|\bsft\b/i;
+const INSTRUCTION_TUNED = /nesso|open[-_ ]?zagreus|instruct|agentic|assistant|chat|\bsft\b/i;
 
 /**
  * The Jinja source: what is wanted, the file's "tool_use" where there are tools, the file's default, or one by its tokens.
@@ -46,7 +46,7 @@ export function chooseTemplate(info: ModelInfo, wanted: unknown, hasTools: boole
     const reason = `the file has several chat templates and no default: give one of ${names} as the template`;
     throw new ZagreusError("NO_CHAT_TEMPLATE", reason, { field: "template" });
   }
-  const builtIn = TAUGHT.test(modelName(info)) ? builtInFor(info) : undefined;
+  const builtIn = INSTRUCTION_TUNED.test(modelName(info)) ? builtInFor(info) : undefined;
   if (builtIn !== undefined) return builtIn;
   const name = info.name === undefined ? "this model" : `"${info.name}"`;
   const reason = `${name} has no chat template: it is a base model, which continues texts and knows no conversations`;

@@ -91,12 +91,12 @@ export class Engine {
 
   /** The pace of work that ends with the engine, with `signal`, or when `check` throws. */
   pace(signal: AbortSignal | undefined, check?: () => void): Pace {
-    const assertWanted = () => {
+    const assertActive = () => {
       this.assertOpen();
       checkSignal(signal);
       check?.();
     };
-    return new Pace(this.#macrotask, assertWanted, this.#slice);
+    return new Pace(this.#macrotask, assertActive, this.#slice);
   }
 
   /** Lets go of the core and sends away whoever waits for it. */

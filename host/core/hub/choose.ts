@@ -8,7 +8,7 @@ import type { HubEntry } from "./listing.js";
 
 const bits = (name: string) => Number(/\d/.exec(name));
 const NATIVE = ["Q4_0", "Q8_0"]; // int4, int8: run as they are
-const BECOME_INT8 = [
+const REPACKED_TO_INT8 = [
   ...Object.values(MIXES).reverse(),
   ...BLOCK_TYPES.filter((name) => !NATIVE.includes(name))
     .sort()
@@ -16,7 +16,7 @@ const BECOME_INT8 = [
 ].sort((a, b) => bits(b) - bits(a)); // the closest to the original first
 
 /** GGUF types, the first that a repository has is taken; full floats last. */
-export const PREFERENCE: readonly string[] = [...NATIVE, ...BECOME_INT8, ...[...PLAIN_TYPES].reverse()];
+export const PREFERENCE: readonly string[] = [...NATIVE, ...REPACKED_TO_INT8, ...[...PLAIN_TYPES].reverse()];
 
 export interface GgufChoice {
   path: string;

@@ -29,7 +29,7 @@ export interface GgufMaker {
 }
 
 /** Bytes of the file for each of safetensors in BF16; those in F32 make half of it. */
-const SHRINKS: Record<string, number> = { q4_0: 18 / 64, q8_0: 34 / 64 };
+const SIZE_RATIOS: Record<string, number> = { q4_0: 18 / 64, q8_0: 34 / 64 };
 /** Beside the weights, for the vocabulary. */
 const MARGIN = 32 << 20;
 /** Bytes of safetensors a second on one slow core; docs/quantization.md has the measurements. */
@@ -166,13 +166,13 @@ class Making {
     const { type, calibrate } = this.#settings;
     const sum = (entries: readonly HubEntry[]) => entries.reduce((total, { bytes }) => total + bytes, 0);
     const source = sum(this.#model.weights());
-    const result = source * SHRINKS[type]! + MARGIN;
+    const result = source * SIZE_RATIOS[type]! + MARGIN;
     const seconds = source / (calibrate ? PACE.calibrated : PACE.plain);
     const { repository } = this.#model.id;
     const download = missing.length > 0 ? `downloading ${megabytes(sum(missing))}, then ` : "";
     const pace = `${calibrate ? "calibrating, which takes" : "quantizing takes"} about ${duration(seconds)}`;
     this.#options.onNotice?.(
-      `${repository} has safetensors only: ${download}making ${this.file}, once (${pace}, the file about ${megabytes(source * SHRINKS[type]!)})`,
+      `${repository} has safetensors only: ${download}making ${this.file}, once (${pace}, the file about ${megabytes(source * SIZE_RATIOS[type]!)})`,
     );
     const free = await this.#platform.files.freeBytes(this.cache.folder);
     const needed = sum(missing) + result;

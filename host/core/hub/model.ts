@@ -235,7 +235,7 @@ export class HubModel {
       }
       const sha256 = isSha256(oid)
         ? oid
-        : await this.#platform.files.hash("sha256", this.path(path), "", this.#assertWanted);
+        : await this.#platform.files.hash("sha256", this.path(path), "", this.#assertNotAborted);
       files.push({ path, bytes, sha256 });
     }
     return files.sort((a, b) => (a.path < b.path ? -1 : 1));
@@ -268,10 +268,10 @@ export class HubModel {
   }
 
   async #hash({ path, oid }: HubEntry): Promise<string> {
-    return hashOf(this.#platform.files, this.path(path), oid, this.#assertWanted);
+    return hashOf(this.#platform.files, this.path(path), oid, this.#assertNotAborted);
   }
 
-  readonly #assertWanted = () => checkAborted(this.#options.signal);
+  readonly #assertNotAborted = () => checkAborted(this.#options.signal);
 
   async #cachedListing(): Promise<(Listing & { isComplete: boolean }) | undefined> {
     const commit = await this.#cache.commitOf(this.id.revision);

@@ -50,7 +50,7 @@ async function* download(
   let at = 0;
   for (let failures = 0; at < file.bytes; ) {
     try {
-      let [source, skip] = opened ?? (await goOn(file, at, request));
+      let [source, skip] = opened ?? (await resumeAt(file, at, request));
       opened = undefined;
       for await (const chunk of readSource(source, signal)) {
         const skipped = Math.min(skip, chunk.length);
@@ -76,7 +76,7 @@ async function* download(
  * @returns an answer, and how many of its bytes are here already
  * @throws ZagreusError SOURCE_FAILED for an error, and about VERSION where the server has another file by now
  */
-async function goOn(file: RemoteFile, at: number, request: Request): Promise<[ByteSource, number]> {
+async function resumeAt(file: RemoteFile, at: number, request: Request): Promise<[ByteSource, number]> {
   const isStrong = file.version?.startsWith('"');
   const response = await request({ range: `bytes=${at}-`, ...(isStrong && { "if-range": file.version }) });
   const skip = overlap(response, file.bytes, at);

@@ -19,6 +19,7 @@ export interface Visit {
   client?: string | undefined;
 }
 
+/** A server that any runtime can put behind its HTTP. */
 export interface Server {
   /** Answers a request. Never rejects. */
   fetch(request: Request, visit?: Visit): Promise<Response>;
@@ -71,7 +72,7 @@ function application(service: Service): Hono<Env> {
   }
   app.notFound(async (c) => {
     await service.admit(c.env.call, c.req.header("authorization"));
-    throw nowhere(c.req.method, c.req.path);
+    throw notFound(c.req.method, c.req.path);
   });
   app.onError((error, c) => {
     const { status, body, headers } = service.describe(error);
@@ -81,7 +82,7 @@ function application(service: Service): Hono<Env> {
   return app;
 }
 
-function nowhere(method: string, path: string): ApiError {
+function notFound(method: string, path: string): ApiError {
   const route = routeOf(path);
   if (!route) return new ApiError(404, `there is nothing at ${method} ${path}`, { code: "unknown_url" });
   const headers = { allow: route.method };

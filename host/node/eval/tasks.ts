@@ -25,7 +25,7 @@ const OPTIONS = ["option_a", "option_b", "option_c", "option_d", "option_e"];
 
 /** @throws Error saying what is wrong with the row */
 export function question(row: DatasetRow, task: EvalTask | undefined): Question {
-  const asked = MAKERS[task ?? taskOf(row)](row);
+  const asked = READERS[task ?? taskOf(row)](row);
   if (asked.choices.length < 2) throw new Error(`there must be at least two choices, not ${asked.choices.length}`);
   const empty = asked.choices.indexOf("");
   if (empty >= 0) throw new Error(`choice ${empty} is empty`);
@@ -43,7 +43,7 @@ function taskOf(row: DatasetRow): EvalTask {
 
 type Asked = Pick<Question, "context" | "choices" | "gold"> & Partial<Question>;
 
-const MAKERS: Record<EvalTask, (row: DatasetRow) => Asked> = {
+const READERS: Record<EvalTask, (row: DatasetRow) => Asked> = {
   /** What the harness has made of a row already: nothing is added. */
   query(row) {
     const choices = texts(row, "choices");

@@ -2,7 +2,7 @@
 
 import { Queue } from "../../engine/queue.js";
 import type { Call } from "./call.js";
-import { givesWay } from "./client.js";
+import { chooseVictim } from "./client.js";
 import { ApiError, badRequest, clientGone } from "./errors.js";
 
 /** Arrays and objects inside each other. JSON.parse() and those who walk over its result may recurse. */
@@ -91,7 +91,7 @@ export class BodyReader {
     this.#pending += bytes;
     while (this.#pending > Math.max(MAX_PENDING, this.#limits.maxBody)) {
       const { call } = body;
-      const refused = givesWay(
+      const refused = chooseVictim(
         this.#bodies,
         call.client,
         ({ call }) => call.client,

@@ -34,7 +34,7 @@ export function isAllowedHost(hosts: readonly string[], name: string): boolean {
  * Who gives way when there is too much: the latest of the client that has most (as in McKenney's Stochastic Fairness Queueing, 1990), so
  * that nobody takes the place of others. Undefined when no other client has more than `client`.
  */
-export function givesWay<T>(
+export function chooseVictim<T>(
   items: Iterable<T>,
   client: string,
   clientOf: (item: T) => string,

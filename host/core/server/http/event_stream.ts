@@ -22,8 +22,8 @@ const HEADERS = {
 /** Bytes that are made ahead of a reader. */
 const MAX_UNREAD = 256 * 1024;
 /** Milliseconds between two looks at whether others wait. */
-const LOOK = 500;
-const SILENCE = Symbol("silence");
+const STALL_CHECK_MS = 500;
+const TIMED_OUT = Symbol("timed out");
 
 /**
  * Answers with events as they come, and "[DONE]". What fails before the first one rejects, so that it has a status of its own, unless it
@@ -33,7 +33,7 @@ const SILENCE = Symbol("silence");
 export async function eventStream(events: AsyncGenerator<object>, options: StreamOptions): Promise<Response> {
   const { call, heartbeat } = options;
   const next = events.next();
-  const early = await within(next, heartbeat);
+  const early = await withTimeout(next, heartbeat);
   call.streams = true;
   const pump = new Pump(events, options);
   const body = new ReadableStream<Uint8Array>(
@@ -81,15 +81,15 @@ class Pump {
   async run(
     controller: ReadableStreamDefaultController<Uint8Array>,
     next: Next,
-    early: Awaited<Next> | typeof SILENCE,
+    early: Awaited<Next> | typeof TIMED_OUT,
   ) {
     const send = (text: string) => {
       if (!this.#gone) controller.enqueue(this.#encoder.encode(text));
     };
     let status = 200;
     try {
-      for (let step = early; ; step = await within(next, this.#options.heartbeat)) {
-        if (step === SILENCE) send(": waiting\n\n");
+      for (let step = early; ; step = await withTimeout(next, this.#options.heartbeat)) {
+        if (step === TIMED_OUT) send(": waiting\n\n");
         else if (step.done) break;
         else {
           send(`data: ${JSON.stringify(step.value)}\n\n`);
@@ -115,7 +115,7 @@ class Pump {
     if (!isFull()) return call.signal.throwIfAborted();
     const begun = performance.now();
     const asleep = () => performance.now() - begun >= readTimeout && othersWait();
-    const look = setInterval(() => asleep() && call.abort(tooSlow(readTimeout)), Math.min(LOOK, readTimeout));
+    const look = setInterval(() => asleep() && call.abort(tooSlow(readTimeout)), Math.min(STALL_CHECK_MS, readTimeout));
     try {
       while (isFull() && !call.signal.aborted) {
         await new Promise<void>((resolve) => {
@@ -134,11 +134,11 @@ function tooSlow(milliseconds: number): ApiError {
   return new ApiError(408, message, { code: "timeout" });
 }
 
-/** What `next` resolves to, or SILENCE when that takes longer. */
-async function within<T>(next: Promise<T>, milliseconds: number): Promise<T | typeof SILENCE> {
+/** What `next` resolves to, or TIMED_OUT when that takes longer. */
+async function withTimeout<T>(next: Promise<T>, milliseconds: number): Promise<T | typeof TIMED_OUT> {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const silence = new Promise<typeof SILENCE>((resolve) => {
-    timer = setTimeout(() => resolve(SILENCE), milliseconds);
+  const silence = new Promise<typeof TIMED_OUT>((resolve) => {
+    timer = setTimeout(() => resolve(TIMED_OUT), milliseconds);
   });
   try {
     return await Promise.race([next, silence]);

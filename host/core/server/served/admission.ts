@@ -1,11 +1,11 @@
 // How many requests may wait for a model. The model itself has them take turns.
 
 import type { Call } from "../http/call.js";
-import { givesWay } from "../http/client.js";
+import { chooseVictim } from "../http/client.js";
 import { ApiError } from "../http/errors.js";
 
 /** Weight of the latest request in their mean duration. */
-const LATEST = 0.2;
+const SMOOTHING = 0.2;
 
 export class Admission {
   readonly #maxQueue: number;
@@ -36,7 +36,7 @@ export class Admission {
   enter(call: Call): () => void {
     this.#open.add(call);
     if (this.waiting > this.#maxQueue) {
-      const refused = givesWay(this.#open, call.client, ({ client }) => client) ?? call;
+      const refused = chooseVictim(this.#open, call.client, ({ client }) => client) ?? call;
       this.#open.delete(refused);
       if (refused === call) throw this.#full();
       refused.abort(this.#full());
@@ -45,7 +45,7 @@ export class Admission {
     return () => {
       if (!this.#open.delete(call)) return;
       const now = performance.now();
-      this.#seconds += LATEST * ((now - Math.max(begun, this.#lastEnd)) / 1000 - this.#seconds);
+      this.#seconds += SMOOTHING * ((now - Math.max(begun, this.#lastEnd)) / 1000 - this.#seconds);
       this.#lastEnd = now;
     };
   }

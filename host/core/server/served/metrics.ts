@@ -4,7 +4,7 @@ import type { Usage } from "../../api/api.js";
 import type { Served } from "./served.js";
 
 /** Upper bounds of the histogram of durations, in seconds. */
-const BOUNDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
+const BUCKET_BOUNDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 
 type Labels = Readonly<Record<string, string | number>>;
 type TokenCounts = Pick<Usage, "promptTokens" | "reusedTokens" | "completionTokens">;
@@ -25,11 +25,11 @@ export class Metrics {
     const labels = write({ route, status });
     this.#requests.set(labels, (this.#requests.get(labels) ?? 0) + 1);
     const key = write({ route });
-    const durations = this.#durations.get(key) ?? { buckets: BOUNDS.map(() => 0), sum: 0, count: 0 };
+    const durations = this.#durations.get(key) ?? { buckets: BUCKET_BOUNDS.map(() => 0), sum: 0, count: 0 };
     this.#durations.set(key, durations);
     durations.sum += seconds;
     durations.count++;
-    BOUNDS.forEach((bound, i) => {
+    BUCKET_BOUNDS.forEach((bound, i) => {
       if (seconds <= bound) durations.buckets[i]!++;
     });
   }
@@ -78,7 +78,7 @@ export class Metrics {
 
   #histogram(name: string, help: string): string {
     const samples = [...this.#durations].flatMap(([labels, { buckets, sum, count }]) => [
-      ...BOUNDS.map((bound, i) => `${name}_bucket${extend(labels, bound)} ${buckets[i]}`),
+      ...BUCKET_BOUNDS.map((bound, i) => `${name}_bucket${extend(labels, bound)} ${buckets[i]}`),
       `${name}_bucket${extend(labels, "+Inf")} ${count}`,
       `${name}_sum${labels} ${sum}`,
       `${name}_count${labels} ${count}`,

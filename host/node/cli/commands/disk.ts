@@ -12,7 +12,7 @@ interface DiskFlags {
   json?: boolean;
 }
 
-const WHAT: Record<StoredModel["kind"], string> = {
+const KIND_TEXTS: Record<StoredModel["kind"], string> = {
   gguf: "GGUF file of the hub",
   made: "made of the hub's safetensors",
   safetensors: "safetensors, for zagreus quantize",
@@ -29,7 +29,7 @@ export function listCommand(): Command {
       print("On this machine:");
       line(BUNDLED, "comes with the package: shows that all works, and knows nothing", "");
       for (const { id, kind, bytes, type } of models)
-        line(id, [type, WHAT[kind]].filter(Boolean).join(", "), megabytes(bytes));
+        line(id, [type, KIND_TEXTS[kind]].filter(Boolean).join(", "), megabytes(bytes));
       const missing = FAMILY.filter(({ repository }) => !models.some((model) => model.repository === repository));
       if (missing.length > 0) print("On the hub:");
       for (const { name, languages, purpose } of missing) {

@@ -37,7 +37,7 @@ const HTTP = {
   connectionsCheckingInterval: 5_000,
 };
 /** Milliseconds that a client has to take the rest of its answer when the server ends. */
-const LINGER = 2_000;
+const LINGER_MS = 2_000;
 
 export function serveCommand(): Command {
   return withTemplate(withCacheBudget(withModel(new Command("serve"))))
@@ -106,7 +106,7 @@ async function run(flags: ServeFlags): Promise<void> {
 
 /** Closes what is idle, until what has been said is on its way; then all. */
 async function disconnect(http: HttpServer): Promise<void> {
-  const end = performance.now() + LINGER;
+  const end = performance.now() + LINGER_MS;
   const connections = promisify(http.getConnections.bind(http));
   while ((await connections()) > 0 && performance.now() < end) {
     http.closeIdleConnections();

@@ -29,7 +29,7 @@ export function progressBar(doing = "loading"): ProgressBar {
 }
 
 /** What each phase of making a model ready is called. */
-const DOING = {
+const PHASE_TEXTS = {
   download: "downloading",
   calibrate: "calibrating",
   quantize: "quantizing",
@@ -44,9 +44,9 @@ export function phaseBar() {
   const stop = () => bar?.stop();
   return {
     update(progress: LoadProgress): void {
-      if (doing !== DOING[progress.phase]) {
+      if (doing !== PHASE_TEXTS[progress.phase]) {
         stop();
-        doing = DOING[progress.phase];
+        doing = PHASE_TEXTS[progress.phase];
         bar = progressBar(doing);
       }
       bar?.update?.(progress);
