@@ -12,7 +12,7 @@ import { beginLoad, endLoad, feedLoad, hasRecords, hasVocabulary, isPlanning, is
 import { hashModel } from "./load/model_hash";
 import { config } from "./model/config";
 import {
-  clearBehind,
+  clearTail,
   kvSegment as segmentAt,
   kvSegmentBytes as segmentBytes,
   kvSegments as segments,
@@ -293,7 +293,7 @@ export function kvSetLength(length: i32): i32 {
     const token = load<u32>(sequence.history + 4 * i);
     if (token >= <u32>config.vocabulary) return failAt(BAD_TOKEN, "history", token, config.vocabulary);
   }
-  clearBehind(length);
+  clearTail(length);
   sequence.length = length;
   resetRunState();
   return OK;

@@ -7,29 +7,29 @@ export const REBIAS: f32 = 5.192296858534828e33; // 2^112
 // @ts-ignore: decorator
 @inline
 export function loadHalves(address: usize): v128 {
-  return f32x4.mul(loadScaledHalves(address, i32x4.splat(KEEP)), f32x4.splat(REBIAS));
+  return f32x4.mul(loadScaledHalves(address, i32x4.splat(HALF_MASK)), f32x4.splat(REBIAS));
 }
 
 /** The same times 2^-112: what a matmul multiplies with activation scales that carry the 2^112. */
 // @ts-ignore: decorator
 @inline
-export function loadScaledHalves(address: usize, keep: v128): v128 {
-  return v128.and(i32x4.shl(v128.load16x4_s(address), 13), keep);
+export function loadScaledHalves(address: usize, mask: v128): v128 {
+  return v128.and(i32x4.shl(v128.load16x4_s(address), 13), mask);
 }
 /** The constant of loadScaledHalves(), from memory: V8 would build it anew at every use inside a loop. */
 // @ts-ignore: decorator
 @inline
 export function halvesMask(): v128 {
-  return v128.load(KEEPS);
+  return v128.load(HALF_MASKS);
 }
-const KEEP = 0x8fffffff;
-const KEEPS = memory.data<u32>([KEEP, KEEP, KEEP, KEEP], 16);
+const HALF_MASK = 0x8fffffff;
+const HALF_MASKS = memory.data<u32>([HALF_MASK, HALF_MASK, HALF_MASK, HALF_MASK], 16);
 
 /** f32 of one f16. */
 // @ts-ignore: decorator
 @inline
 export function fromHalf(bits: u16): f32 {
-  return reinterpret<f32>(((<i32>(<i16>bits)) << 13) & KEEP) * REBIAS;
+  return reinterpret<f32>(((<i32>(<i16>bits)) << 13) & HALF_MASK) * REBIAS;
 }
 
 /** The nearest f16 bits, ties to even; overflow gives infinity. */

@@ -24,7 +24,7 @@ let unitsLeft: u64 = 0; // of the tensor
 let unitsPerRow: u32 = 0;
 let row: u32 = 0;
 let column: u32 = 0; // in units
-let carried: u32 = 0; // bytes of an unfinished unit
+let pendingBytes: u32 = 0; // of an unfinished unit
 let skip: u64 = 0; // alignment padding before the next tensor
 
 /** Starts over, `lead` padding bytes before the first tensor. */
@@ -49,7 +49,7 @@ function nextTensor(): void {
   tensor++;
   row = 0;
   column = 0;
-  carried = 0;
+  pendingBytes = 0;
   unitsLeft = 0;
   if (tensor == tensorCount()) return;
   record = tensorRecord(tensor);
@@ -89,14 +89,14 @@ export function feedWeights(bytes: usize, length: u32): i32 {
       continue;
     }
     if (tensor == tensorCount()) break; // what follows the last tensor means nothing
-    if (carried > 0 || length < unit) {
-      const taken = min<u32>(unit - carried, length);
-      memory.copy(unfinishedBlock() + carried, bytes, taken);
-      carried += taken;
+    if (pendingBytes > 0 || length < unit) {
+      const taken = min<u32>(unit - pendingBytes, length);
+      memory.copy(unfinishedBlock() + pendingBytes, bytes, taken);
+      pendingBytes += taken;
       bytes += taken;
       length -= taken;
-      if (carried < unit) break;
-      carried = 0;
+      if (pendingBytes < unit) break;
+      pendingBytes = 0;
       const status = pack(unfinishedBlock(), 1);
       if (status != OK) return status;
       continue;
@@ -122,7 +122,7 @@ export function currentRecord(): usize {
 }
 /** Its bytes that have arrived. */
 export function currentBytes(): f64 {
-  return <f64>(load<u64>(record, TENSOR_BYTES) - unitsLeft * unit + carried);
+  return <f64>(load<u64>(record, TENSOR_BYTES) - unitsLeft * unit + pendingBytes);
 }
 
 /** Packs `units` units at `source`, all of one row, and moves on. */

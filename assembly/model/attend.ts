@@ -9,7 +9,7 @@ import { BLOCK } from "../layout/kv";
 import { parallelFor, parameter, setParameter } from "../runtime/threads";
 import { config } from "./config";
 import { keyBiases, keys, keyScales, values, valueScales } from "./kv_cache";
-import { noteOverflow, run } from "./run_state";
+import { recordOverflow, run } from "./run_state";
 import { scratchOf } from "./scratch";
 
 /** run.attended = softmax(q k / sqrt(headSize)) v for the queries of `count` tokens from position `first` on. */
@@ -58,7 +58,7 @@ function attendInt8(h: Heads, heads: usize, query: usize, target: usize): void {
   attentionScores(h, heads == 3);
   for (let i: usize = 0; i < heads; i++) {
     const sum = attentionWeights(h, i);
-    if (!(sum > 0)) noteOverflow(Infinity); // the largest score is not finite
+    if (!(sum > 0)) recordOverflow(Infinity); // the largest score is not finite
     divideScales(h, i, sum * <f32>rotated(size));
   }
   weightedValues(h, heads == 3, target);
@@ -78,6 +78,6 @@ function attendFloat(h: Heads, query: usize, target: usize): void {
   const size = h.headSize;
   scoreFloat(h.scores, query, 1 / sqrt<f32>(<f32>size), h.keys, h.positions, size);
   const sum = softmax(h.scores, h.positions);
-  if (!(sum > 0)) noteOverflow(Infinity);
+  if (!(sum > 0)) recordOverflow(Infinity);
   weightedValuesFloat(target, h.scores, 1 / sum, h.values, h.positions, size);
 }

@@ -27,7 +27,7 @@ import {
 import { fail, failAt } from "../runtime/failure";
 import { configAddress, STRUCT_BYTES } from "../runtime/memory";
 
-/** Above it is what is at least 0. */
+/** Above it is what is at most 0. */
 const NEGATIVE: f64 = -f64.MIN_VALUE;
 
 @unmanaged
@@ -151,8 +151,8 @@ function readRope(): usize {
   return 0;
 }
 
-function requiredLayerInteger(key: string, layers: i32, least: i64, most: i64): i64 {
-  return findValue(key) ? layerInteger(key, layers, least, most, least) : requiredInteger(key, least, most);
+function requiredLayerInteger(key: string, layers: i32, minimum: i64, maximum: i64): i64 {
+  return findValue(key) ? layerInteger(key, layers, minimum, maximum, minimum) : requiredInteger(key, minimum, maximum);
 }
 
 function badMultiple(key: string, value: i32, step: i32): i32 {

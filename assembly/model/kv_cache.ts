@@ -123,7 +123,7 @@ const LANES = memory.data<i32>([0, 1, 2, 3], 16);
 
 // @ts-ignore: decorator
 @inline
-function lanesInFront(areKeys: bool, lane: i32): v128 {
+function lanesBefore(areKeys: bool, lane: i32): v128 {
   return areKeys ? i32x4.lt_s(v128.load(LANES), i32x4.splat(lane)) : i32x4.splat((1 << (8 * lane)) - 1);
 }
 
@@ -137,7 +137,7 @@ function storeHead(areKeys: bool, vectors: usize, scales: usize, position: i32, 
   store<f32>(scales + 4 * <usize>position, amax / 127);
 
   const lane = position % TILE_POSITIONS;
-  const keep = lanesInFront(areKeys, lane);
+  const mask = lanesBefore(areKeys, lane);
   const own = areKeys ? i32x4.eq(v128.load(LANES), i32x4.splat(lane)) : i32x4.splat(255 << (8 * lane));
   let target = areKeys ? vectors + keyTile(position) : vectors + valueTile(position);
   let sum = i32x4.splat(0);
@@ -148,7 +148,7 @@ function storeHead(areKeys: bool, vectors: usize, scales: usize, position: i32, 
       const words = i16x8.narrow_i32x4_s(q, q);
       const bytes = i8x16.narrow_i16x8_s(words, words); // columns 0 1 2 3 0 1 2 3 ...
       const spread = areKeys ? bytes : i8x16.shuffle(bytes, bytes, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
-      v128.store(target + half, v128.or(v128.and(v128.load(target + half), keep), v128.and(spread, own)));
+      v128.store(target + half, v128.or(v128.and(v128.load(target + half), mask), v128.and(spread, own)));
     }
     target += areKeys ? 32 : 8 * BLOCK;
   }
@@ -169,25 +169,25 @@ export function kvSegment(index: i32): usize {
     : run.cacheScales + <usize>(index - data) * 4 * kvCapacity();
 }
 /** Makes positions from `length` on 0 where they share a block with the one in front, so that a snapshot holds nobody else's. */
-export function clearBehind(length: i32): void {
+export function clearTail(length: i32): void {
   if (config.kvType != KV_INT8) return;
   const row = kvRowBytes();
   const lane = length % TILE_POSITIONS;
   for (let index = 0; index < dataSegments(); index++) {
     const areKeys = (index / config.kvHeads) % 2 == 0;
-    const keep = lanesInFront(areKeys, lane);
+    const mask = lanesBefore(areKeys, lane);
     if (areKeys) {
-      if (lane) keepLanes(kvSegment(index) + keyTile(length), <usize>TILE_POSITIONS * row, keep);
+      if (lane) maskLanes(kvSegment(index) + keyTile(length), <usize>TILE_POSITIONS * row, mask);
       continue;
     }
     for (let position = length; position % BLOCK; position = (position | (TILE_POSITIONS - 1)) + 1) {
-      const lanes = position == length ? keep : i32x4.splat(0);
+      const lanes = position == length ? mask : i32x4.splat(0);
       let at = kvSegment(index) + valueTile(position);
-      for (const end = at + <usize>BLOCK * row; at < end; at += 8 * BLOCK) keepLanes(at, 32, lanes);
+      for (const end = at + <usize>BLOCK * row; at < end; at += 8 * BLOCK) maskLanes(at, 32, lanes);
     }
   }
 }
-function keepLanes(at: usize, bytes: usize, lanes: v128): void {
+function maskLanes(at: usize, bytes: usize, lanes: v128): void {
   for (const end = at + bytes; at < end; at += 16) v128.store(at, v128.and(v128.load(at), lanes));
 }
 /** Bytes at the beginning of a segment that hold the first `positions` positions. */

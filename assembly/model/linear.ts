@@ -5,7 +5,7 @@ import { ACTIVATION_LIMIT, activationBytes, quantize } from "../kernels/matmul/a
 import { matmul } from "../kernels/matmul/matmul";
 import { Matrix } from "../kernels/matmul/matrix";
 import { RELAXED } from "../kernels/simd";
-import { noteOverflow, row, run } from "./run_state";
+import { recordOverflow, row, run } from "./run_state";
 
 /** Prepares x f32[count][w.columns] as the input of w, and of all matrices that read the same. */
 export function quantizeInput(x: usize, w: Matrix, count: i32): void {
@@ -14,7 +14,7 @@ export function quantizeInput(x: usize, w: Matrix, count: i32): void {
   for (let t = 0; t < count; t++) {
     const target = run.quantized + <usize>t * stride;
     const largest = quantize(target, row(x, t, w.columns), w.columns, w.wideInput, narrow);
-    if (!(largest < ACTIVATION_LIMIT)) noteOverflow(largest);
+    if (!(largest < ACTIVATION_LIMIT)) recordOverflow(largest);
   }
 }
 

@@ -41,7 +41,7 @@ export const run = changetype<RunState>(runStateAddress());
 if (offsetof<RunState>() > STRUCT_BYTES) ERROR("RunState is larger than STRUCT_BYTES");
 
 /** Records that an activation, or a sum of them, is too large to go on with. */
-export function noteOverflow(value: f32): void {
+export function recordOverflow(value: f32): void {
   if (run.overflow == 0) run.overflow = isNaN(value) ? Infinity : value;
 }
 

@@ -11,7 +11,7 @@ import { attend } from "./attend";
 import { config, kvWidth, queryWidth } from "./config";
 import { storeKeyValue } from "./kv_cache";
 import { linear, quantizeInput } from "./linear";
-import { noteOverflow, row, run } from "./run_state";
+import { recordOverflow, row, run } from "./run_state";
 import { Layer, layer, weights } from "./weights";
 
 /** Runs `count` tokens of run.tokens at positions `first`...; leaves the residual stream in run.x and fills the KV cache. */
@@ -78,7 +78,7 @@ export function norm(x: usize, weight: usize, count: i32): void {
   for (let t = 0; t < count; t++) {
     const normed = row(run.normed, t, config.hidden);
     const squares = rmsNorm(normed, row(x, t, config.hidden), weight, config.hidden, config.normEpsilon);
-    if (!(squares < Infinity)) noteOverflow(squares);
+    if (!(squares < Infinity)) recordOverflow(squares);
   }
 }
 

@@ -90,7 +90,7 @@ function four(x: v128, i: i32): v128 {
 /** An int4 tile and one token. */
 function tileInt4(m: Matrix, row: i32, out: usize, quants: usize, scales: usize, x: usize): void {
   const mask = v128.load(MASK);
-  const keep = halvesMask();
+  const halfMask = halvesMask();
   let xScales: usize = x + 3 * <usize>m.columns;
   let sum0 = f32x4.splat(0);
   let sum1 = sum0;
@@ -127,10 +127,10 @@ function tileInt4(m: Matrix, row: i32, out: usize, quants: usize, scales: usize,
     b = dotVector(b, v128.load(quants, 112), x0, x1, mask);
     c = dotVector(c, v128.load(quants, 176), x0, x1, mask);
     d = dotVector(d, v128.load(quants, 240), x0, x1, mask);
-    sum0 = accumulate(sum0, rowSums(a), loadScaledHalves(scales, keep), xScales);
-    sum1 = accumulate(sum1, rowSums(b), loadScaledHalves(scales + 8, keep), xScales);
-    sum2 = accumulate(sum2, rowSums(c), loadScaledHalves(scales + 16, keep), xScales);
-    sum3 = accumulate(sum3, rowSums(d), loadScaledHalves(scales + 24, keep), xScales);
+    sum0 = accumulate(sum0, rowSums(a), loadScaledHalves(scales, halfMask), xScales);
+    sum1 = accumulate(sum1, rowSums(b), loadScaledHalves(scales + 8, halfMask), xScales);
+    sum2 = accumulate(sum2, rowSums(c), loadScaledHalves(scales + 16, halfMask), xScales);
+    sum3 = accumulate(sum3, rowSums(d), loadScaledHalves(scales + 24, halfMask), xScales);
     quants += GROUP_BYTES_INT4;
     scales += SCALE_BYTES_INT4;
     xScales += 8;
@@ -140,7 +140,7 @@ function tileInt4(m: Matrix, row: i32, out: usize, quants: usize, scales: usize,
 
 /** An int4 tile and two tokens, neighbours at x and at out. */
 function tileInt4x2(m: Matrix, row: i32, out: usize, quants: usize, scales: usize, x0: usize): void {
-  const keep = halvesMask();
+  const halfMask = halvesMask();
   const mask = v128.load(MASK);
   const x1 = x0 + activationBytes(m.columns, true);
   let xScales: usize = 3 * <usize>m.columns; // from x0, x1
@@ -181,16 +181,16 @@ function tileInt4x2(m: Matrix, row: i32, out: usize, quants: usize, scales: usiz
       quants += 16;
     }
     quants += GROUP_BYTES_INT4 - 64;
-    let scale = loadScaledHalves(scales, keep);
+    let scale = loadScaledHalves(scales, halfMask);
     sa0 = accumulate(sa0, rowSums(a0), scale, x0 + xScales);
     sa1 = accumulate(sa1, rowSums(a1), scale, x1 + xScales);
-    scale = loadScaledHalves(scales + 8, keep);
+    scale = loadScaledHalves(scales + 8, halfMask);
     sb0 = accumulate(sb0, rowSums(b0), scale, x0 + xScales);
     sb1 = accumulate(sb1, rowSums(b1), scale, x1 + xScales);
-    scale = loadScaledHalves(scales + 16, keep);
+    scale = loadScaledHalves(scales + 16, halfMask);
     sc0 = accumulate(sc0, rowSums(c0), scale, x0 + xScales);
     sc1 = accumulate(sc1, rowSums(c1), scale, x1 + xScales);
-    scale = loadScaledHalves(scales + 24, keep);
+    scale = loadScaledHalves(scales + 24, halfMask);
     sd0 = accumulate(sd0, rowSums(d0), scale, x0 + xScales);
     sd1 = accumulate(sd1, rowSums(d1), scale, x1 + xScales);
     scales += SCALE_BYTES_INT4;
@@ -202,7 +202,7 @@ function tileInt4x2(m: Matrix, row: i32, out: usize, quants: usize, scales: usiz
 
 /** An int8 tile and one token. */
 function tileInt8(m: Matrix, row: i32, out: usize, quants: usize, scales: usize, x: usize): void {
-  const keep = halvesMask();
+  const halfMask = halvesMask();
   const columns = <usize>m.columns;
   let high = x + columns;
   let low = high + columns;
@@ -240,10 +240,10 @@ function tileInt8(m: Matrix, row: i32, out: usize, quants: usize, scales: usize,
       low += 4;
     }
     quants += GROUP_BYTES_INT8 - BAND_BYTES_INT8;
-    sum0 = accumulate(sum0, combineNibbles(a, e, scales), loadScaledHalves(scales, keep), xScales);
-    sum1 = accumulate(sum1, combineNibbles(b, f, scales + 8), loadScaledHalves(scales + 8, keep), xScales);
-    sum2 = accumulate(sum2, combineNibbles(c, g, scales + 16), loadScaledHalves(scales + 16, keep), xScales);
-    sum3 = accumulate(sum3, combineNibbles(d, i, scales + 24), loadScaledHalves(scales + 24, keep), xScales);
+    sum0 = accumulate(sum0, combineNibbles(a, e, scales), loadScaledHalves(scales, halfMask), xScales);
+    sum1 = accumulate(sum1, combineNibbles(b, f, scales + 8), loadScaledHalves(scales + 8, halfMask), xScales);
+    sum2 = accumulate(sum2, combineNibbles(c, g, scales + 16), loadScaledHalves(scales + 16, halfMask), xScales);
+    sum3 = accumulate(sum3, combineNibbles(d, i, scales + 24), loadScaledHalves(scales + 24, halfMask), xScales);
     scales += SCALE_BYTES_INT8;
     xScales += 8;
   }

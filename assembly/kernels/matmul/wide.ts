@@ -80,7 +80,7 @@ function bandInt8x4(m: Matrix, row: i32, out: usize, quants: usize, scales: usiz
 @inline
 function tile(int8: bool, m: Matrix, row: i32, out: usize, quants: usize, scales: usize, x: usize): void {
   const mask = v128.load(MASK);
-  const keep = halvesMask();
+  const halfMask = halvesMask();
   const band: usize = int8 ? BAND_BYTES_INT8 : BAND_BYTES_INT4;
   const vector: usize = band / 4; // bytes of 8 columns
   let xScales: usize = x + 2 * <usize>m.columns;
@@ -105,10 +105,10 @@ function tile(int8: bool, m: Matrix, row: i32, out: usize, quants: usize, scales
       quants += vector;
     }
     quants += 3 * band;
-    sum0 = accumulate(sum0, a, loadScaledHalves(scales, keep), xScales);
-    sum1 = accumulate(sum1, b, loadScaledHalves(scales + BAND_SCALE_BYTES, keep), xScales);
-    sum2 = accumulate(sum2, c, loadScaledHalves(scales + 2 * BAND_SCALE_BYTES, keep), xScales);
-    sum3 = accumulate(sum3, d, loadScaledHalves(scales + 3 * BAND_SCALE_BYTES, keep), xScales);
+    sum0 = accumulate(sum0, a, loadScaledHalves(scales, halfMask), xScales);
+    sum1 = accumulate(sum1, b, loadScaledHalves(scales + BAND_SCALE_BYTES, halfMask), xScales);
+    sum2 = accumulate(sum2, c, loadScaledHalves(scales + 2 * BAND_SCALE_BYTES, halfMask), xScales);
+    sum3 = accumulate(sum3, d, loadScaledHalves(scales + 3 * BAND_SCALE_BYTES, halfMask), xScales);
     scales += int8 ? SCALE_BYTES_INT8 : SCALE_BYTES_INT4;
     xScales += 8;
   }
@@ -132,7 +132,7 @@ function dotVector(int8: bool, acc: v128, quants: usize, x0: v128, x1: v128, x2:
 @inline
 function bandOfFour(int8: bool, m: Matrix, row: i32, out: usize, quants: usize, scales: usize, x0: usize): void {
   const mask = v128.load(MASK);
-  const keep = halvesMask();
+  const halfMask = halvesMask();
   const band: usize = int8 ? BAND_BYTES_INT8 : BAND_BYTES_INT4;
   const stride = activationBytes(m.columns, false);
   const outStride = <usize>m.rows * 4;
@@ -164,7 +164,7 @@ function bandOfFour(int8: bool, m: Matrix, row: i32, out: usize, quants: usize, 
       quants += band / 4;
     }
     quants += 3 * band;
-    const scale = loadScaledHalves(scales, keep);
+    const scale = loadScaledHalves(scales, halfMask);
     sum0 = accumulate(sum0, a0, scale, x0 + xScales);
     sum1 = accumulate(sum1, a1, scale, x1 + xScales);
     sum2 = accumulate(sum2, a2, scale, x2 + xScales);
