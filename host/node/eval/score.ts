@@ -5,12 +5,15 @@ import { ZagreusError } from "../../core/api/errors.js";
 import type { EvalItem } from "./items.js";
 import { trailingSpace } from "./tasks.js";
 
+/** How a model has answered a question. */
 export interface ItemResult {
+  /** Line of the question in its file, from 1. */
   line: number;
+  /** Index of the right choice. */
   gold: number;
-  /** Index of the choice with the largest log-likelihood, */
+  /** Index of the choice with the largest log-likelihood. */
   prediction: number;
-  /** and with the largest one a character. */
+  /** Index of the choice with the largest log-likelihood per character. */
   predictionNorm: number;
   /** Sums of natural logarithms, one for each choice. */
   logprobs: number[];
