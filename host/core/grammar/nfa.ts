@@ -24,6 +24,7 @@ export interface Nfa {
 const MAX_STATES = 200_000;
 /** Rules between two steps. */
 const STEP = 100;
+const STATES_PER_STEP = 10_000;
 
 /** @throws ZagreusError BAD_GRAMMAR when it gets too large */
 export function* buildNfa(grammar: Grammar): Steps<Nfa> {
@@ -33,7 +34,7 @@ export function* buildNfa(grammar: Grammar): Steps<Nfa> {
   for (const name of names) {
     if (rules.length % STEP === 0) yield;
     const end = builder.state();
-    rules.push({ start: builder.add(grammar.get(name)!, end), end });
+    rules.push({ start: yield* builder.add(grammar.get(name)!, end), end });
   }
   return { states: builder.states, rules, nullable: nullableRules(names, grammar) };
 }
@@ -41,6 +42,7 @@ export function* buildNfa(grammar: Grammar): Steps<Nfa> {
 class Builder {
   readonly states: NfaState[] = [];
   readonly #numbers: ReadonlyMap<string, number>;
+  #paused = 0;
 
   constructor(names: readonly string[]) {
     this.#numbers = new Map(names.map((name, i) => [name, i]));
@@ -52,7 +54,7 @@ class Builder {
   }
 
   /** Adds paths for `node` that end in `to`, and returns where they start. */
-  add(node: Node, to: number): number {
+  *add(node: Node, to: number): Steps<number> {
     switch (node.type) {
       case "chars":
         return this.#chars(node, to);
@@ -62,15 +64,25 @@ class Builder {
         return from;
       }
       case "sequence":
-        return node.nodes.reduceRight((next, part) => this.add(part, next), to);
+        return yield* this.#sequence(node, to);
       case "choice": {
         const from = this.state();
-        for (const part of node.nodes) this.states[from]!.free.push(this.add(part, to));
+        for (const part of node.nodes) {
+          this.states[from]!.free.push(yield* this.add(part, to));
+          if (this.#isTired()) yield;
+        }
         return from;
       }
       case "repeat":
-        return this.#repeat(node, to);
+        return yield* this.#repeat(node, to);
     }
+  }
+
+  /** Whether it is time for a step. */
+  #isTired(): boolean {
+    if (this.states.length <= this.#paused + STATES_PER_STEP) return false;
+    this.#paused = this.states.length;
+    return true;
   }
 
   #chars({ ranges }: Node & { type: "chars" }, to: number): number {
@@ -94,20 +106,27 @@ class Builder {
     return from;
   }
 
-  #repeat({ node, least, most }: Node & { type: "repeat" }, to: number): number {
+  *#sequence({ nodes }: Node & { type: "sequence" }, to: number): Steps<number> {
+    let next = to;
+    for (let i = nodes.length - 1; i >= 0; i--) next = yield* this.add(nodes[i]!, next);
+    return next;
+  }
+
+  *#repeat({ node, least, most }: Node & { type: "repeat" }, to: number): Steps<number> {
     let next = to;
     if (most === Number.POSITIVE_INFINITY) {
       next = this.state();
-      this.states[next]!.free.push(to, this.add(node, next));
+      this.states[next]!.free.push(to, yield* this.add(node, next));
     } else {
       for (let i = least; i < most; i++) {
         const optional = this.state();
-        this.states[optional]!.free.push(to, this.add(node, next));
+        this.states[optional]!.free.push(to, yield* this.add(node, next));
         next = optional;
+        if (this.#isTired()) yield;
       }
     }
     for (let i = 0; i < least; i++) {
-      const before = this.add(node, next);
+      const before = yield* this.add(node, next);
       if (before === next) break; // the node is empty
       next = before;
     }

@@ -281,6 +281,7 @@ const CHOSEN = [
     [["a", "p"], [..."abcdefghijklmnop"]],
     [["a"], ["a", "a"]],
   ),
+  cases("different integers of few", { type: "array", items: { type: "integer", exclusiveMinimum: 0, maximum: 3 }, uniqueItems: true }, [[], [3, 1, 2]], [[1, 1], [0], [4]]), // biome-ignore format: one line
   cases("different items of a tuple", { type: "array", prefixItems: [{ type: "boolean" }, { type: "boolean" }], uniqueItems: true }, [[true, false]], [[true, true]]), // biome-ignore format: one line
   cases("a cousin is not seen", { ...closed, allOf: [{ properties: { a: text } }] }, [{ a: "" }], [{ b: "" }]),
   cases("anchors", { $ref: "#a", $defs: { x: { $anchor: "a", type: "integer" } } }, [1], ["a"]),
@@ -478,6 +479,19 @@ describe("hostile schemas are refused quickly", () => {
   test("references that double are looked at once", () => {
     const given = { $defs: { ...doubling, d40: { type: "string" } }, $ref: "#/$defs/d0" };
     expect(takes(schema(given), JSON.stringify("x".repeat(40)))).toBe(true);
+  });
+
+  test("much is done in many steps, between which others get their turn", () => {
+    const properties = Object.fromEntries(Array.from({ length: 400 }, (_, i) => [`p${i}`, text]));
+    const anyOf = (first: number) => Array.from({ length: 40 }, (_, i) => ({ required: [`p${first + i}`] }));
+    const given = { type: "object", properties, allOf: [{ anyOf: anyOf(0) }, { anyOf: anyOf(50) }] };
+    const steps = schemaToGrammar(given, "root");
+    let count = 0;
+    const runAll = () => {
+      while (!steps.next().done) count++;
+    };
+    expect(runAll).toThrow(/makes a grammar of more than/);
+    expect(count).toBeGreaterThan(1000);
   });
 
   test("patterns that hang backtracking engines are matched at once", () => {

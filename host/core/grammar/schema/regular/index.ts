@@ -1,8 +1,9 @@
 // Patterns as languages. Lookaround and anchors are read from the outside in; what stands in a repetition has to do without.
 
 import { ANY_CHARACTER, type Range } from "../../shared/ranges.js";
+import { mapInSteps, type Steps } from "../../shared/slices.js";
 import { badSchema } from "../read/errors.js";
-import { ANY_TEXT, determinize, intersect, type Language, subtract } from "./language.js";
+import { ANY_TEXT, determinize, intersect, type Language, listed, subtract } from "./language.js";
 import { Nfa } from "./nfa.js";
 import { type Expression, parsePattern } from "./pattern.js";
 
@@ -14,42 +15,47 @@ const ANYTHING: Expression = {
 };
 
 /** The texts in which a pattern is found. @throws ZagreusError BAD_SCHEMA */
-export function patternLanguage(pattern: string, path: string): Language {
+export function* patternLanguage(pattern: string, path: string): Steps<Language> {
   const expression = parsePattern(pattern, path);
-  if (!hasLook(expression)) return plain([ANYTHING, expression, ANYTHING], path);
+  if (!hasLook(expression)) return yield* plain([ANYTHING, expression, ANYTHING], path);
   const options = expression.type === "choice" ? expression.options : [expression];
-  return options.map((option) => searched(partsOf(option), path)).reduce((a, b) => union(a, b, path));
+  return yield* unionOf(yield* mapInSteps(options, (option) => searched(partsOf(option), path)), path);
 }
 
 /** The texts in which the parts are found one behind the other, the first one anywhere unless it is "^". */
-function searched(parts: readonly Expression[], path: string): Language {
+function searched(parts: readonly Expression[], path: string): Steps<Language> {
   const isAnchored = parts[0]?.type === "start";
   return continued(isAnchored ? parts.slice(1) : [ANYTHING, ...parts], isAnchored, path);
 }
 
 /** What may stand from here to the end of the text. @param atStart whether here is the beginning */
-function continued(parts: readonly Expression[], atStart: boolean, path: string): Language {
+function* continued(parts: readonly Expression[], atStart: boolean, path: string): Steps<Language> {
   const at = parts.findIndex(hasLook);
-  if (at < 0) return plain([...parts, ANYTHING], path);
+  if (at < 0) return yield* plain([...parts, ANYTHING], path);
   const before = parts.slice(0, at);
   const part = parts[at]!;
   const after = parts.slice(at + 1);
   if (part.type === "choice") {
-    const ways = part.options.map((option) => continued([...before, ...partsOf(option), ...after], atStart, path));
-    return ways.reduce((a, b) => union(a, b, path));
+    const ways = yield* mapInSteps(part.options, (option) =>
+      continued([...before, ...partsOf(option), ...after], atStart, path),
+    );
+    return yield* unionOf(ways, path);
   }
-  if (part.type === "sequence") return continued([...before, ...part.parts, ...after], atStart, path);
+  if (part.type === "sequence") return yield* continued([...before, ...part.parts, ...after], atStart, path);
   if (part.type !== "look") throw badSchema(path, "lookaround is understood outside of repetitions only");
   refuseContext(before, path);
-  const rest = continued(after, atStart && before.length === 0, path);
+  const rest = yield* continued(after, atStart && before.length === 0, path);
   const keep = part.negated ? subtract : intersect;
   if (!part.behind) {
-    const seen = hasLook(part.inner) ? continued([part.inner], false, path) : plain([part.inner, ANYTHING], path);
-    return joined(plain(before, path), keep(rest, seen, path), path);
+    const seen = yield* hasLook(part.inner)
+      ? continued([part.inner], false, path)
+      : plain([part.inner, ANYTHING], path);
+    return yield* joined(yield* plain(before, path), yield* keep(rest, seen, path), path);
   }
   if (!atStart && before[0] !== ANYTHING)
     throw badSchema(path, "lookbehind is understood with nothing but lookahead before it");
-  return joined(keep(plain(before, path), plain([ANYTHING, part.inner], path), path), rest, path);
+  const seen = yield* plain([ANYTHING, part.inner], path);
+  return yield* joined(yield* keep(yield* plain(before, path), seen, path), rest, path);
 }
 
 /** What asks for its surroundings cannot be cut off from them. */
@@ -60,20 +66,27 @@ function refuseContext(parts: readonly Expression[], path: string): void {
 }
 
 /** The texts that are made of the parts from their beginning to their end. */
-function plain(parts: readonly Expression[], path: string): Language {
+function plain(parts: readonly Expression[], path: string): Steps<Language> {
   const nfa = new Nfa(path);
   const end = nfa.state();
   return determinize(nfa, nfa.add({ type: "sequence", parts }, end), end, path);
 }
 
 /** A text of the first, then one of the second. */
-function joined(first: Language, second: Language, path: string): Language {
+function joined(first: Language, second: Language, path: string): Steps<Language> {
   const nfa = new Nfa(path);
   const end = nfa.state();
   return determinize(nfa, embed(nfa, first, embed(nfa, second, end)), end, path);
 }
 
-export function union(a: Language, b: Language, path: string): Language {
+/** What is in any of some languages. */
+export function* unionOf(languages: readonly Language[], path: string): Steps<Language> {
+  let all = languages[0] ?? listed([]);
+  for (const language of languages.slice(1)) all = yield* union(all, language, path);
+  return all;
+}
+
+function union(a: Language, b: Language, path: string): Steps<Language> {
   const nfa = new Nfa(path);
   const end = nfa.state();
   const start = nfa.state();

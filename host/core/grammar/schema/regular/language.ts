@@ -1,6 +1,7 @@
 // Regular languages of texts as deterministic automata over code points, and their algebra.
 
 import { ANY_CHARACTER, type Range } from "../../shared/ranges.js";
+import { Rest, type Steps } from "../../shared/slices.js";
 import { badSchema } from "../read/errors.js";
 import { WORD } from "./classes.js";
 import type { Assertion, Nfa } from "./nfa.js";
@@ -21,6 +22,8 @@ export interface Language {
 const MAX_STATES = 10_000;
 const MAX_EDGES = 100_000;
 const MAX_WORK = 1_000_000;
+/** Members and edges between two steps. */
+const WORK_PER_STEP = 10_000;
 
 const everything = (to: number): Edge[] => ANY_CHARACTER.map(([first, last]) => ({ first, last, to }));
 
@@ -72,18 +75,26 @@ export function listed(texts: readonly string[], open = false): Language {
 }
 
 /** What is in both. @throws ZagreusError BAD_SCHEMA with `path` when it gets too large, as all of these do */
-export const intersect = (a: Language, b: Language, path: string): Language => product(a, b, path, (x, y) => x && y);
+export const intersect = (a: Language, b: Language, path: string): Steps<Language> =>
+  product(a, b, path, (x, y) => x && y);
 
 /** What is in the first only. */
-export const subtract = (a: Language, b: Language, path: string): Language => product(a, b, path, (x, y) => x && !y);
+export const subtract = (a: Language, b: Language, path: string): Steps<Language> =>
+  product(a, b, path, (x, y) => x && !y);
 
-export const isIncluded = (inner: Language, outer: Language, path: string): boolean =>
-  isEmpty(subtract(inner, outer, path));
+export function* isIncluded(inner: Language, outer: Language, path: string): Steps<boolean> {
+  return isEmpty(yield* subtract(inner, outer, path));
+}
 
 const DEAD = -1;
 
 /** Runs both side by side, the first one as long as it lives. */
-function product(a: Language, b: Language, path: string, wanted: (x: boolean, y: boolean) => boolean): Language {
+function* product(
+  a: Language,
+  b: Language,
+  path: string,
+  wanted: (x: boolean, y: boolean) => boolean,
+): Steps<Language> {
   const numbers = new Map<string, number>();
   const pairs: [number, number][] = [];
   const intern = (x: number, y: number): number => {
@@ -97,6 +108,7 @@ function product(a: Language, b: Language, path: string, wanted: (x: boolean, y:
     return state;
   };
   intern(0, 0);
+  const rest = new Rest(WORK_PER_STEP);
   const edges: Edge[][] = [];
   let count = 0;
   for (let i = 0; i < pairs.length; i++) {
@@ -105,6 +117,7 @@ function product(a: Language, b: Language, path: string, wanted: (x: boolean, y:
     count += list.length;
     if (count > MAX_EDGES) throw tooLarge(path);
     edges.push(list);
+    yield* rest.after(list.length);
   }
   return trimmed({ edges, accepts: pairs.map(([x, y]) => wanted(a.accepts[x]!, y !== DEAD && b.accepts[y]!)) });
 }
@@ -154,7 +167,7 @@ const [ANYTHING, WORD_NEXT, NO_WORD_NEXT, NOTHING_NEXT] = [0, 1, 2, 3];
 const [TEXT_START, AFTER_WORD, AFTER_OTHER] = [0, 1, 2];
 
 /** The subset construction. A member is a state and what it asks of the next character, as 4 x state + that. */
-export function determinize(nfa: Nfa, start: number, end: number, path: string): Language {
+export function* determinize(nfa: Nfa, start: number, end: number, path: string): Steps<Language> {
   const alphabet = new Alphabet(nfa);
   const known = new Map<string, number>();
   const subsets: number[][] = [];
@@ -171,9 +184,11 @@ export function determinize(nfa: Nfa, start: number, end: number, path: string):
     return subsets.push(members) - 1;
   };
   intern([4 * start], TEXT_START);
+  const rest = new Rest(WORK_PER_STEP);
   const edges: Edge[][] = [];
   let count = 0;
   for (let i = 0; i < subsets.length; i++) {
+    const before = work;
     const list = [...targets(nfa, alphabet, subsets[i]!)].flatMap(([letter, seeds]) => {
       const to = intern([...seeds], alphabet.isWord(letter) ? AFTER_WORD : AFTER_OTHER);
       return alphabet.ranges(letter).map(([first, last]) => ({ first, last, to }));
@@ -181,6 +196,7 @@ export function determinize(nfa: Nfa, start: number, end: number, path: string):
     edges.push(list.sort((a, b) => a.first - b.first));
     count += list.length;
     if (count > MAX_EDGES) throw tooLarge(path);
+    yield* rest.after(work - before + list.length);
   }
   const accepts = subsets.map((members) => members.some((m) => m >> 2 === end && (m & 3) !== WORD_NEXT));
   return trimmed({ edges, accepts });

@@ -120,7 +120,7 @@ export class Alternatives implements Ways {
     if (ways.length < 2) return ways;
     const found = new Map<number, Cell>();
     for (const cell of ways) {
-      yield* this.#rest.after(1 + sizeOf([cell]) / PROPERTIES_PER_MERGE);
+      yield* this.#rest.after(1 + (10 * sizeOf([cell])) / PROPERTIES_PER_MERGE);
       const signature = this.#signatures.of(cell);
       if (!found.has(signature)) found.set(signature, cell);
     }

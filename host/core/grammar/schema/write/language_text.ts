@@ -1,6 +1,7 @@
 // Texts of a regular language, as they stand between the quotes of a JSON string: a rule for each state that several lead to.
 
 import { ANY_CHARACTER, type Range } from "../../shared/ranges.js";
+import { Rest, type Steps } from "../../shared/slices.js";
 import type { Edge, Language } from "../regular/language.js";
 import type { Expression } from "../regular/pattern.js";
 import { choice, jsonChar, repeat } from "./gbnf_text.js";
@@ -16,8 +17,10 @@ interface RuleBook {
 
 /** States in one rule behind each other. */
 const MAX_INLINE = 20;
+/** States with a rule of their own between two steps. */
+const STATES_PER_STEP = 100;
 
-export function languageText({ edges, accepts }: Language, rules: RuleBook): string {
+export function* languageText({ edges, accepts }: Language, rules: RuleBook): Steps<string> {
   const entered = edges.map(() => 0);
   edges.forEach((list) => {
     for (const to of targetsOf(list)) entered[to]!++;
@@ -48,7 +51,11 @@ export function languageText({ edges, accepts }: Language, rules: RuleBook): str
     return [...ways, ...(accepts[state] ? ['""'] : [])].join(" | ");
   };
   const start = nameOf(0);
-  for (let state = open.pop(); state !== undefined; state = open.pop()) rules.define(names.get(state)!, body(state, 0));
+  const rest = new Rest(STATES_PER_STEP);
+  for (let state = open.pop(); state !== undefined; state = open.pop()) {
+    rules.define(names.get(state)!, body(state, 0));
+    yield* rest.after(1);
+  }
   return start;
 }
 

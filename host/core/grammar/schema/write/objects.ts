@@ -43,7 +43,7 @@ function* declaredMembers(cell: Cell, path: string, context: Context): Steps<Mem
   for (const name of yield* memberNames(cell, context)) {
     yield* context.rest.after(1);
     const where = `${path}/properties/${escaped(name)}`;
-    const grammar = yield* context.write(context.validity.propertyNodes(cell, name), where);
+    const grammar = yield* context.write(yield* context.validity.propertyNodes(cell, name), where);
     if (grammar !== undefined) {
       const member = `${literal(`${JSON.stringify(name)}:`)} ${SPACE} ${grammar}`;
       found.push({ grammar: context.rules.rule(member), required: required.has(name) });

@@ -4,7 +4,7 @@ import { filterInSteps, mapInSteps, type Steps } from "../../shared/slices.js";
 import { badSchema } from "../read/errors.js";
 import type { Cell, SchemaNode } from "../read/node.js";
 import { STRING } from "../read/types.js";
-import { union } from "../regular/index.js";
+import { unionOf } from "../regular/index.js";
 import { intersect, isEmpty, type Language, listed, subtract } from "../regular/language.js";
 import type { Context } from "./context.js";
 import { choice } from "./gbnf_text.js";
@@ -32,9 +32,12 @@ export function* differentMembers(cell: Cell, count: number, path: string, conte
     );
   const letter = (i: number) => String.fromCharCode(0x61 + Math.floor((i * LETTERS) / count));
   const places = Array.from({ length: count }, (_, i) => i);
-  const members = yield* mapInSteps(places, (i) => {
-    const begun = context.languages.of(`^[${letter(i)}-${String.fromCharCode(letter(i + 1).charCodeAt(0) - 1)}]`, path);
-    return otherMember(cell, true, path, context, begun);
+  const members = yield* mapInSteps(places, function* (i) {
+    const begun = yield* context.languages.of(
+      `^[${letter(i)}-${String.fromCharCode(letter(i + 1).charCodeAt(0) - 1)}]`,
+      path,
+    );
+    return yield* otherMember(cell, true, path, context, begun);
   });
   return members.filter((member) => member !== undefined);
 }
@@ -64,7 +67,7 @@ export function* otherMember(
     const asked = askedOf(cell, matched);
     if (matched.length === 0 && !isOpen) return undefined;
     if (asked.includes(context.reader.nothing)) return undefined;
-    const key = isSimple ? context.rules.primitive("key") : context.rules.text(language);
+    const key = isSimple ? context.rules.primitive("key") : yield* context.rules.text(language);
     const grammar = yield* context.write(
       asked,
       `${path}/${matched.length > 0 ? "patternProperties" : "additionalProperties"}`,
@@ -83,9 +86,10 @@ function* nameClasses(
   within?: Language,
 ): Steps<NameClass[]> {
   const { patternProperties = [], others = [], propertyNames = [] } = cell;
-  let names = otherNames(taken, path);
-  if (within) names = intersect(names, within, path);
-  if (propertyNames.length > 0) names = intersect(names, yield* nameLanguage(propertyNames, path, context), path);
+  let names = yield* otherNames(taken, path);
+  if (within) names = yield* intersect(names, within, path);
+  if (propertyNames.length > 0)
+    names = yield* intersect(names, yield* nameLanguage(propertyNames, path, context), path);
   const patterns = new Set([
     ...patternProperties.map(({ pattern }) => pattern),
     ...others.flatMap(({ patterns }) => patterns),
@@ -94,13 +98,13 @@ function* nameClasses(
     throw badSchema(`${path}/patternProperties`, `more than ${MAX_PATTERNS} patterns`, patterns.size);
   let classes: NameClass[] = [{ language: names, matched: [] }];
   for (const pattern of patterns) {
-    const matching = context.languages.of(pattern, `${path}/patternProperties`);
-    classes = classes.flatMap(({ language, matched }) => [
-      { language: intersect(language, matching, path), matched: [...matched, pattern] },
-      { language: subtract(language, matching, path), matched },
-    ]);
-    classes = classes.filter(({ language }) => !isEmpty(language));
-    yield;
+    const matching = yield* context.languages.of(pattern, `${path}/patternProperties`);
+    const parts: NameClass[] = [];
+    for (const { language, matched } of classes) {
+      parts.push({ language: yield* intersect(language, matching, path), matched: [...matched, pattern] });
+      parts.push({ language: yield* subtract(language, matching, path), matched });
+    }
+    classes = parts.filter(({ language }) => !isEmpty(language));
     if (classes.length > MAX_CLASSES)
       throw badSchema(`${path}/patternProperties`, `more than ${MAX_CLASSES} kinds of names`, classes.length);
   }
@@ -128,8 +132,8 @@ function* nameLanguage(nodes: readonly SchemaNode[], path: string, context: Cont
   const ways = (yield* context.ways.ofAll(nodes)).filter(({ types }) => (types & STRING) !== 0);
   const languages = yield* mapInSteps(ways, function* (cell) {
     const texts = cell.values?.filter((value) => typeof value === "string");
-    if (!texts) return stringLanguage(cell, `${path}/propertyNames`, context.languages);
+    if (!texts) return yield* stringLanguage(cell, `${path}/propertyNames`, context.languages);
     return listed(yield* filterInSteps(texts, (text) => context.validity.isOf(text, cell, path)));
   });
-  return languages.reduce((a, b) => union(a, b, path), listed([]));
+  return yield* unionOf([listed([]), ...languages], path);
 }

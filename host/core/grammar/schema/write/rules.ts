@@ -1,6 +1,7 @@
 // The rules of a grammar that is being written.
 
 import { ANY_CHARACTER } from "../../shared/ranges.js";
+import { finish, type Steps } from "../../shared/slices.js";
 import { badSchema, MAX_RULE_TEXT } from "../read/errors.js";
 import { ANY_TEXT, type Language, listed, subtract } from "../regular/language.js";
 import { charClass, plainRanges } from "./gbnf_text.js";
@@ -73,15 +74,19 @@ export class Rules {
     this.define(name, ""); // it may need itself
     const body =
       kind === "key"
-        ? this.text(otherNames([], "#"))
+        ? finish(this.#anyKey())
         : PRIMITIVES[kind]!.replace(/\$(\w+)/g, (_, used) => this.primitive(used));
     this.define(name, body);
     return name;
   }
 
   /** A string in quotes whose characters are a text of the language. */
-  text(language: Language): string {
-    return this.rule(`"\\"" ${languageText(language, this)} "\\""`);
+  *text(language: Language): Steps<string> {
+    return this.rule(`"\\"" ${yield* languageText(language, this)} "\\""`);
+  }
+
+  *#anyKey(): Steps<string> {
+    return yield* this.text(yield* otherNames([], "#"));
   }
 
   /** All rules, the root first. */
@@ -95,7 +100,7 @@ export class Rules {
  * Names of properties that are none of `names`, and not "__proto__", which is no good to those who copy objects. Where the names
  * are many or long, fewer others are left: none that begins as a long one does.
  */
-export function otherNames(names: readonly string[], path: string): Language {
+export function* otherNames(names: readonly string[], path: string): Steps<Language> {
   const taken = ["__proto__", ...names];
   const size = (most: number) => taken.reduce((sum, name) => sum + Math.min(name.length, most), 0);
   const most = [Number.POSITIVE_INFINITY, 64, 16, 8, 4, 2].find((most) => size(most) <= MAX_NAME_STATES) ?? 1;
@@ -103,6 +108,6 @@ export function otherNames(names: readonly string[], path: string): Language {
   const begun = [
     ...new Set(taken.filter((name) => name.length > most).map((name) => [...name].slice(0, most).join(""))),
   ];
-  const others = subtract(ANY_TEXT, exact, path);
-  return begun.length > 0 ? subtract(others, listed(begun, true), path) : others;
+  const others = yield* subtract(ANY_TEXT, exact, path);
+  return begun.length > 0 ? yield* subtract(others, listed(begun, true), path) : others;
 }

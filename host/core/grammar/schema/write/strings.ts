@@ -1,5 +1,6 @@
 // Strings: any, of a length, of formats, of patterns, and without those that are excluded.
 
+import { everyInSteps, mapInSteps, type Steps } from "../../shared/slices.js";
 import type { Cell } from "../read/node.js";
 import { patternLanguage } from "../regular/index.js";
 import {
@@ -26,17 +27,17 @@ const anchored = (pattern: string) => `^(?:${pattern})$`;
 export class Languages {
   readonly #known = new Map<string, Language>();
 
-  of(pattern: string, path: string): Language {
+  *of(pattern: string, path: string): Steps<Language> {
     let language = this.#known.get(pattern);
     if (!language) {
-      language = patternLanguage(pattern, path);
+      language = yield* patternLanguage(pattern, path);
       this.#known.set(pattern, language);
     }
     return language;
   }
 
-  matches(pattern: string, text: string, path: string): boolean {
-    return includes(this.of(pattern, path), text);
+  *matches(pattern: string, text: string, path: string): Steps<boolean> {
+    return includes(yield* this.of(pattern, path), text);
   }
 }
 
@@ -44,57 +45,77 @@ export class Languages {
 type Strings = Pick<Cell, "minLength" | "maxLength" | "patterns" | "formats" | "excluded">;
 
 /** Undefined when there is no such string. */
-export function stringGrammar(cell: Strings, path: string, rules: Rules, languages: Languages): string | undefined {
+export function* stringGrammar(
+  cell: Strings,
+  path: string,
+  rules: Rules,
+  languages: Languages,
+): Steps<string | undefined> {
   const { minLength: min = 0, maxLength: max = Number.POSITIVE_INFINITY, patterns = [], excluded = [] } = cell;
   const formats = knownFormats(cell);
   if (patterns.length + formats.length + excluded.length === 0) {
     if (min === 0 && max === Number.POSITIVE_INFINITY) return rules.primitive("string");
     return quoted(repeat(rules.primitive("char"), min, max));
   }
-  const text = excluded.length === 0 ? simpleText(cell, rules, languages) : undefined;
+  const text = excluded.length === 0 ? yield* simpleText(cell, rules, languages) : undefined;
   if (text) return quoted(text.grammar);
-  const language = stringLanguage(cell, path, languages);
-  return isEmpty(language) ? undefined : rules.text(language);
+  const language = yield* stringLanguage(cell, path, languages);
+  return isEmpty(language) ? undefined : yield* rules.text(language);
 }
 
 /** All that a cell asks of strings, as one language. */
-export function stringLanguage(cell: Strings, path: string, languages: Languages): Language {
+export function* stringLanguage(cell: Strings, path: string, languages: Languages): Steps<Language> {
   const { minLength: min = 0, maxLength: max = Number.POSITIVE_INFINITY, patterns = [], excluded = [] } = cell;
   let language = ANY_TEXT;
   for (const { format, path } of knownFormats(cell)) {
-    const formats = FORMATS[format]!.map((pattern) => languages.of(anchored(pattern), path));
-    language = intersect(language, formats.find((one) => !isEmpty(within(one, min, max, path))) ?? formats[0]!, path);
+    language = yield* intersect(language, yield* formatLanguage(format, min, max, path, languages), path);
   }
   for (const { pattern, path, negated } of patterns) {
-    language = (negated ? subtract : intersect)(language, languages.of(pattern, path), path);
+    language = yield* (negated ? subtract : intersect)(language, yield* languages.of(pattern, path), path);
   }
-  if (excluded.length > 0) language = subtract(language, listed(excluded), path);
-  return within(language, min, max, path);
+  if (excluded.length > 0) language = yield* subtract(language, listed(excluded), path);
+  return yield* within(language, min, max, path);
+}
+
+/** The first language of a format that has texts of these lengths. */
+function* formatLanguage(
+  format: string,
+  min: number,
+  max: number,
+  path: string,
+  languages: Languages,
+): Steps<Language> {
+  const formats = yield* mapInSteps(FORMATS[format]!, (pattern) => languages.of(anchored(pattern), path));
+  for (const one of formats) if (!isEmpty(yield* within(one, min, max, path))) return one;
+  return formats[0]!;
 }
 
 /** Whether a string is one of a cell's. */
-export function isStringOf(cell: Strings, text: string, path: string, languages: Languages): boolean {
+export function* isStringOf(cell: Strings, text: string, path: string, languages: Languages): Steps<boolean> {
   const { length } = [...text];
   return (
     length >= (cell.minLength ?? 0) &&
     length <= (cell.maxLength ?? Number.POSITIVE_INFINITY) &&
     !cell.excluded?.includes(text) &&
-    (cell.patterns ?? []).every(({ pattern, path, negated }) => languages.matches(pattern, text, path) !== negated) &&
-    knownFormats(cell).every(({ format }) =>
-      FORMATS[format]!.some((pattern) => languages.matches(anchored(pattern), text, path)),
-    )
+    (yield* everyInSteps(cell.patterns ?? [], function* ({ pattern, path, negated }) {
+      return (yield* languages.matches(pattern, text, path)) !== negated;
+    })) &&
+    (yield* everyInSteps(knownFormats(cell), function* ({ format }) {
+      for (const pattern of FORMATS[format]!) if (yield* languages.matches(anchored(pattern), text, path)) return true;
+      return false;
+    }))
   );
 }
 
 const knownFormats = ({ formats = [] }: Strings) => formats.filter(({ format }) => FORMATS[format] !== undefined);
 
-function within(language: Language, min: number, max: number, path: string): Language {
+function* within(language: Language, min: number, max: number, path: string): Steps<Language> {
   if (min === 0 && max === Number.POSITIVE_INFINITY) return language;
-  return intersect(language, ofLength(min, max, path), path);
+  return yield* intersect(language, ofLength(min, max, path), path);
 }
 
 /** One pattern, or one format that fits all patterns, as it is, where that has the lengths that are asked for. */
-function simpleText(cell: Strings, rules: Rules, languages: Languages): Text | undefined {
+function* simpleText(cell: Strings, rules: Rules, languages: Languages): Steps<Text | undefined> {
   const { patterns = [] } = cell;
   const formats = knownFormats(cell);
   if (patterns.some(({ negated }) => negated) || formats.length > 1) return undefined;
@@ -104,9 +125,10 @@ function simpleText(cell: Strings, rules: Rules, languages: Languages): Text | u
     return first && more.length === 0 ? withLength(textOf(first.pattern, first.path, rules), cell) : undefined;
   for (const candidate of FORMATS[format.format]!) {
     const pattern = anchored(candidate);
-    const fits = patterns.every((outer) =>
-      isIncluded(languages.of(pattern, format.path), languages.of(outer.pattern, outer.path), outer.path),
-    );
+    const fits = yield* everyInSteps(patterns, function* (outer) {
+      const inner = yield* languages.of(pattern, format.path);
+      return yield* isIncluded(inner, yield* languages.of(outer.pattern, outer.path), outer.path);
+    });
     const text = fits ? withLength(textOf(pattern, format.path, rules), cell) : undefined;
     if (text) return text;
   }

@@ -42,7 +42,7 @@ export class Validity {
     if ((type & cell.types) === 0) return false;
     if (cell.values && !this.#indexOf(cell).values.has(canonical(value))) return false;
     if (type & NUMBER) return isNumberOf(cell, value as number);
-    if (type & STRING) return isStringOf(cell, value as string, path, this.#languages);
+    if (type & STRING) return yield* isStringOf(cell, value as string, path, this.#languages);
     if (Array.isArray(value)) return yield* this.#isArrayOf(value, cell);
     return isObject(value) ? yield* this.#isObjectOf(value, cell) : true;
   }
@@ -73,26 +73,27 @@ export class Validity {
       names.length <= maxProperties &&
       required.every((name) => Object.hasOwn(value, name)) &&
       (yield* everyInSteps(names, (name) => this.isValid(name, propertyNames))) &&
-      (yield* everyInSteps(names, (name) => this.isValid(value[name], this.propertyNodes(cell, name))))
+      (yield* everyInSteps(names, (name) => this.#isMember(value[name], name, cell)))
     );
   }
 
   /** All that is asked of the value of a property. */
-  propertyNodes(cell: Cell, name: string): readonly SchemaNode[] {
+  *propertyNodes(cell: Cell, name: string): Steps<readonly SchemaNode[]> {
     const { byName, others } = this.#indexOf(cell);
     const matches = (pattern: string, path: string) => this.#languages.matches(pattern, name, path);
-    return [
-      ...(byName.get(name) ?? []),
-      ...(cell.patternProperties ?? [])
-        .filter(({ pattern, schema }) => matches(pattern, schema.path))
-        .map(({ schema }) => schema),
-      ...others
-        .filter(
-          ({ names, patterns, schema }) =>
-            !names.has(name) && !patterns.some((pattern) => matches(pattern, schema.path)),
-        )
-        .map(({ schema }) => schema),
-    ];
+    const matching = yield* filterInSteps(cell.patternProperties ?? [], ({ pattern, schema }) =>
+      matches(pattern, schema.path),
+    );
+    const rest = yield* filterInSteps(others, function* ({ names, patterns, schema }) {
+      if (names.has(name)) return false;
+      for (const pattern of patterns) if (yield* matches(pattern, schema.path)) return false;
+      return true;
+    });
+    return [...(byName.get(name) ?? []), ...[...matching, ...rest].map(({ schema }) => schema)];
+  }
+
+  *#isMember(value: unknown, name: string, cell: Cell): Steps<boolean> {
+    return yield* this.isValid(value, yield* this.propertyNodes(cell, name));
   }
 
   #indexOf(cell: Cell): Index {

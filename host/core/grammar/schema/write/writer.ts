@@ -16,7 +16,7 @@ import { Languages, stringGrammar } from "./strings.js";
 import { Validity } from "./validity.js";
 
 /** Properties, items or values that are written between two steps. */
-const PROPERTIES_PER_STEP = 300;
+const PROPERTIES_PER_STEP = 100;
 
 /** A rule that is still to be written. */
 interface Task {
@@ -98,7 +98,7 @@ export class Writer implements Context {
     return choice([
       types & OBJECT ? shared(yield* objectGrammar(cell, path, this)) : undefined,
       types & ARRAY ? shared(yield* arrayGrammar(cell, path, this)) : undefined,
-      types & STRING ? shared(stringGrammar(cell, path, this.rules, this.languages)) : undefined,
+      types & STRING ? shared(yield* stringGrammar(cell, path, this.rules, this.languages)) : undefined,
       types & NUMBER ? shared(numberGrammar(cell)) : undefined,
       types & BOOLEAN ? '("true" | "false")' : undefined,
       types & NULL ? '"null"' : undefined,
