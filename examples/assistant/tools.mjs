@@ -1,15 +1,25 @@
 // The assistant's tools: what the model may call, and what then runs. `zagreus chat --tools FILE` takes this file too.
 
-import { calculate } from "./calculator.mjs";
 import { notesFile } from "./notes.mjs";
 
 const notes = notesFile(process.env.ASSISTANT_NOTES ?? new URL("notes.txt", import.meta.url));
 
+const OPERATIONS = {
+  add: (a, b) => a + b,
+  subtract: (a, b) => a - b,
+  multiply: (a, b) => a * b,
+  divide: (a, b) => a / b,
+};
+
 export const tools = [
-  tool("calculator", "Computes an arithmetic expression.", {
-    properties: { expression: { type: "string", description: "such as 12 * (3 + 4)", minLength: 1, maxLength: 100 } },
-    required: ["expression"],
-    run: ({ expression }) => ({ result: calculate(expression) }),
+  tool("calculator", "Computes with two numbers.", {
+    properties: { a: { type: "number" }, operation: { enum: Object.keys(OPERATIONS) }, b: { type: "number" } },
+    required: ["a", "operation", "b"],
+    run({ a, operation, b }) {
+      const result = OPERATIONS[operation](a, b);
+      if (!Number.isFinite(result)) throw new Error("the result is no finite number");
+      return { result };
+    },
   }),
   tool("clock", "Tells the date and the time.", {
     properties: { zone: { enum: ["local", "UTC"], description: "time zone" } },
