@@ -7,7 +7,7 @@ import type { Inspect, Load } from "../core/host/api.js";
 import { createHost } from "../core/host/create_host.js";
 import type { OffloadOptions } from "../core/offload/api.js";
 import { openSource, type Source } from "../node/source.js";
-import { workerModelThread, workerComputeThreads } from "../node/threads/worker_threads.js";
+import { workerComputeThreads, workerModelThread } from "../node/threads/worker_threads.js";
 import { cores } from "./cores.js";
 
 export type { OffloadedModel, OffloadedSession, OffloadOptions } from "../core/offload/api.js";

@@ -4,36 +4,36 @@ import type { BinaryOperator, Comparison } from "./python/operators.js";
 import type { Value } from "./python/values.js";
 
 export interface Arguments {
-  args: Expression[];
-  named: [name: string, value: Expression][];
+  args: TemplateExpression[];
+  named: [name: string, value: TemplateExpression][];
   /** *args */
-  list: Expression | undefined;
+  list: TemplateExpression | undefined;
   /** **kwargs */
-  dict: Expression | undefined;
+  dict: TemplateExpression | undefined;
 }
 
 /** What may follow a value. */
 export type ChainStep = { line: number } & (
   | { kind: "attribute"; name: string }
-  | { kind: "item"; index: Expression }
-  | { kind: "slice"; bounds: (Expression | undefined)[] }
+  | { kind: "item"; index: TemplateExpression }
+  | { kind: "slice"; bounds: (TemplateExpression | undefined)[] }
   | { kind: "call"; with: Arguments }
   | { kind: "filter"; name: string; with: Arguments }
   | { kind: "test"; name: string; with: Arguments; negated: boolean }
 );
 
-export type Expression = { line: number } & (
+export type TemplateExpression = { line: number } & (
   | { kind: "constant"; value: Value }
   | { kind: "name"; name: string }
-  | { kind: "list" | "tuple" | "concat"; items: Expression[] }
-  | { kind: "dict"; entries: [key: Expression, value: Expression][] }
-  | { kind: "chain"; base: Expression; steps: ChainStep[] }
-  | { kind: "binary"; first: Expression; rest: [operator: BinaryOperator, operand: Expression][] }
-  | { kind: "compare"; first: Expression; rest: [operator: Comparison, operand: Expression][] }
-  | { kind: "and" | "or"; operands: Expression[] }
-  | { kind: "not"; operand: Expression }
-  | { kind: "sign"; sign: "+" | "-"; operand: Expression }
-  | { kind: "condition"; test: Expression; then: Expression; otherwise: Expression | undefined }
+  | { kind: "list" | "tuple" | "concat"; items: TemplateExpression[] }
+  | { kind: "dict"; entries: [key: TemplateExpression, value: TemplateExpression][] }
+  | { kind: "chain"; base: TemplateExpression; steps: ChainStep[] }
+  | { kind: "binary"; first: TemplateExpression; rest: [operator: BinaryOperator, operand: TemplateExpression][] }
+  | { kind: "compare"; first: TemplateExpression; rest: [operator: Comparison, operand: TemplateExpression][] }
+  | { kind: "and" | "or"; operands: TemplateExpression[] }
+  | { kind: "not"; operand: TemplateExpression }
+  | { kind: "sign"; sign: "+" | "-"; operand: TemplateExpression }
+  | { kind: "condition"; test: TemplateExpression; then: TemplateExpression; otherwise: TemplateExpression | undefined }
 );
 
 export type Target = { line: number } & (
@@ -51,7 +51,7 @@ export interface MacroParts {
   name: string | undefined;
   parameters: string[];
   /** Of the last parameters. */
-  defaults: Expression[];
+  defaults: TemplateExpression[];
   body: Statement[];
   names: Names;
   /** Which of caller, kwargs and varargs the body uses. */
@@ -59,13 +59,13 @@ export interface MacroParts {
 }
 
 export type Statement = { line: number } & (
-  | { kind: "output"; parts: (string | Expression)[] }
-  | { kind: "if"; branches: { test: Expression; body: Statement[] }[]; otherwise: Statement[] }
+  | { kind: "output"; parts: (string | TemplateExpression)[] }
+  | { kind: "if"; branches: { test: TemplateExpression; body: Statement[] }[]; otherwise: Statement[] }
   | {
       kind: "for";
       target: Target;
-      items: Expression;
-      test: Expression | undefined;
+      items: TemplateExpression;
+      test: TemplateExpression | undefined;
       recursive: boolean;
       body: Statement[];
       otherwise: Statement[];
@@ -73,12 +73,12 @@ export type Statement = { line: number } & (
       otherwiseNames: Names;
       testNames: Names;
     }
-  | { kind: "set"; target: Target; value: Expression }
+  | { kind: "set"; target: Target; value: TemplateExpression }
   | { kind: "capture"; target: Target; filters: ChainStep[]; body: Statement[]; names: Names }
-  | { kind: "with"; targets: Target[]; values: Expression[]; body: Statement[]; names: Names }
+  | { kind: "with"; targets: Target[]; values: TemplateExpression[]; body: Statement[]; names: Names }
   | { kind: "filter"; filters: ChainStep[]; body: Statement[]; names: Names }
   | { kind: "macro"; macro: MacroParts }
-  | { kind: "call"; call: Expression & { kind: "chain" }; macro: MacroParts }
+  | { kind: "call"; call: TemplateExpression & { kind: "chain" }; macro: MacroParts }
   | { kind: "generation"; macro: MacroParts }
   | { kind: "break" | "continue" }
 );

@@ -1,6 +1,6 @@
 // Jinja's expressions, after jinja2/parser.py.
 
-import type { Arguments, ChainStep, Expression, Target } from "./ast.js";
+import type { Arguments, ChainStep, Target, TemplateExpression } from "./ast.js";
 import type { Token } from "./lexer.js";
 import type { BinaryOperator, Comparison } from "./python/operators.js";
 import { TemplateError } from "./python/runtime.js";
@@ -71,9 +71,9 @@ export class ExpressionParser {
   }
 
   /** An expression, or several with commas between them: a tuple. */
-  tuple(condition = true, parenthesized = false): Expression {
+  tuple(condition = true, parenthesized = false): TemplateExpression {
     const { line } = this.current;
-    const items: Expression[] = [];
+    const items: TemplateExpression[] = [];
     let commas = false;
     while (!this.#tupleEnds()) {
       items.push(condition ? this.expression() : this.#or());
@@ -122,11 +122,11 @@ export class ExpressionParser {
     return name;
   }
 
-  expression(): Expression {
+  expression(): TemplateExpression {
     return this.nested(() => this.#condition());
   }
 
-  #condition(): Expression {
+  #condition(): TemplateExpression {
     const { line } = this.current;
     let then = this.#or();
     while (this.skip("name", "if")) {
@@ -137,27 +137,27 @@ export class ExpressionParser {
     return then;
   }
 
-  #or(): Expression {
+  #or(): TemplateExpression {
     return this.#operands("or", () => this.#operands("and", () => this.#not()));
   }
 
-  #operands(kind: "and" | "or", parse: () => Expression): Expression {
+  #operands(kind: "and" | "or", parse: () => TemplateExpression): TemplateExpression {
     const { line } = this.current;
     const operands = [parse()];
     while (this.skip("name", kind)) operands.push(parse());
     return operands.length === 1 ? operands[0]! : { kind, operands, line };
   }
 
-  #not(): Expression {
+  #not(): TemplateExpression {
     const { line } = this.current;
     if (!this.skip("name", "not")) return this.#compare();
     return this.nested(() => ({ kind: "not", operand: this.#not(), line }));
   }
 
-  #compare(): Expression {
+  #compare(): TemplateExpression {
     const { line } = this.current;
     const first = this.#binary(["+", "-"], () => this.#concat());
-    const rest: [Comparison, Expression][] = [];
+    const rest: [Comparison, TemplateExpression][] = [];
     for (;;) {
       const operator = this.#comparison();
       if (operator === undefined) break;
@@ -175,15 +175,15 @@ export class ExpressionParser {
     return "not in";
   }
 
-  #binary(operators: BinaryOperator[], parse: () => Expression): Expression {
+  #binary(operators: BinaryOperator[], parse: () => TemplateExpression): TemplateExpression {
     const { line } = this.current;
     const first = parse();
-    const rest: [BinaryOperator, Expression][] = [];
+    const rest: [BinaryOperator, TemplateExpression][] = [];
     while (this.is("operator", ...operators)) rest.push([this.next().text as BinaryOperator, parse()]);
     return rest.length === 0 ? first : { kind: "binary", first, rest, line };
   }
 
-  #concat(): Expression {
+  #concat(): TemplateExpression {
     const { line } = this.current;
     const power = () => this.#binary(["**"], () => this.#unary(true));
     const factor = () => this.#binary(["*", "/", "//", "%"], power);
@@ -192,7 +192,7 @@ export class ExpressionParser {
     return items.length === 1 ? items[0]! : { kind: "concat", items, line };
   }
 
-  #unary(filters: boolean): Expression {
+  #unary(filters: boolean): TemplateExpression {
     const { line } = this.current;
     const base = this.is("operator", "+", "-") ? this.#signed() : this.#primary();
     const steps: ChainStep[] = [];
@@ -204,12 +204,12 @@ export class ExpressionParser {
     return steps.length === 0 ? base : { kind: "chain", base, steps, line };
   }
 
-  #signed(): Expression {
+  #signed(): TemplateExpression {
     const { line, text } = this.next();
     return this.nested(() => ({ kind: "sign", sign: text as "+" | "-", operand: this.#unary(false), line }));
   }
 
-  #primary(): Expression {
+  #primary(): TemplateExpression {
     const { kind, text, line, value } = this.next();
     if (kind === "name") {
       return text in CONSTANTS
@@ -245,7 +245,7 @@ export class ExpressionParser {
     return items;
   }
 
-  #entry(): [Expression, Expression] {
+  #entry(): [TemplateExpression, TemplateExpression] {
     const key = this.expression();
     this.expect("operator", ":");
     return [key, this.expression()];
@@ -267,12 +267,12 @@ export class ExpressionParser {
     const [only] = items;
     if (items.length === 1 && Array.isArray(only)) return { kind: "slice", bounds: only, line };
     if (items.some((one) => Array.isArray(one))) throw this.fail("slices within tuples are not supported", line);
-    const all = items as Expression[];
+    const all = items as TemplateExpression[];
     return { kind: "item", index: all.length === 1 ? all[0]! : { kind: "tuple", items: all, line }, line };
   }
 
   /** One index, or the bounds of a slice. */
-  #bounds(): Expression | (Expression | undefined)[] {
+  #bounds(): TemplateExpression | (TemplateExpression | undefined)[] {
     const bound = () => (this.is("operator", ":", "]", ",") ? undefined : this.expression());
     const start = bound();
     if (!this.skip("operator", ":")) {
@@ -345,7 +345,7 @@ export class ExpressionParser {
     return { kind: "test", name, with: given, negated, line };
   }
 
-  #bareArgument(): Expression {
+  #bareArgument(): TemplateExpression {
     const { line } = this.current;
     const base = this.#primary();
     const steps: ChainStep[] = [];

@@ -1,7 +1,7 @@
 // Runs a template. Everything that a template can repeat is a generator that stops now and then, so that whoever drives
 // it may do something else meanwhile, or give up.
 
-import type { Arguments, ChainStep, Expression, MacroParts, Names, Program, Statement, Target } from "./ast.js";
+import type { Arguments, ChainStep, MacroParts, Names, Program, Statement, Target, TemplateExpression } from "./ast.js";
 import { applyFilter } from "./filters.js";
 import { Cycler, checkAttribute, globals, Joiner } from "./globals.js";
 import { LoopContext, type LoopItems, type Run } from "./loop.js";
@@ -292,7 +292,7 @@ export class Interpreter {
     return value === UNSET ? new Undefined(`'${name}' is undefined`) : value;
   }
 
-  *#evaluate(expression: Expression, scope: Scope): Run<Value> {
+  *#evaluate(expression: TemplateExpression, scope: Scope): Run<Value> {
     if (expression.kind === "constant") return expression.value;
     if (expression.kind === "name") return this.#load(expression.name, scope);
     this.#enter();
@@ -302,7 +302,7 @@ export class Interpreter {
     return value;
   }
 
-  *#compute(expression: Expression, scope: Scope): Run<Value> {
+  *#compute(expression: TemplateExpression, scope: Scope): Run<Value> {
     switch (expression.kind) {
       case "constant":
       case "name":
@@ -345,14 +345,14 @@ export class Interpreter {
     }
   }
 
-  *#all(expressions: Expression[], scope: Scope): Run<Value[]> {
+  *#all(expressions: TemplateExpression[], scope: Scope): Run<Value[]> {
     const values: Value[] = [];
     for (const expression of expressions) values.push(yield* this.#evaluate(expression, scope));
     this.#runtime.items(values.length);
     return values;
   }
 
-  *#dict(entries: [Expression, Expression][], scope: Scope): Run<Dict> {
+  *#dict(entries: [TemplateExpression, TemplateExpression][], scope: Scope): Run<Dict> {
     const dict = new Dict(this.#runtime);
     for (const [key, value] of entries) {
       dict.set(yield* this.#evaluate(key, scope), yield* this.#evaluate(value, scope));
@@ -360,7 +360,7 @@ export class Interpreter {
     return dict;
   }
 
-  *#compare({ first, rest }: Expression & { kind: "compare" }, scope: Scope): Run<Value> {
+  *#compare({ first, rest }: TemplateExpression & { kind: "compare" }, scope: Scope): Run<Value> {
     let left = yield* this.#evaluate(first, scope);
     for (const [operator, operand] of rest) {
       const right = yield* this.#evaluate(operand, scope);
@@ -371,7 +371,7 @@ export class Interpreter {
   }
 
   /** and, or: the first value that decides. */
-  *#choose(operands: Expression[], wanted: boolean, scope: Scope): Run<Value> {
+  *#choose(operands: TemplateExpression[], wanted: boolean, scope: Scope): Run<Value> {
     let value: Value = null;
     for (const operand of operands) {
       value = yield* this.#evaluate(operand, scope);
@@ -471,7 +471,7 @@ export class Interpreter {
     return joined(out, this.#runtime);
   }
 
-  *#callBlock({ base, steps }: Expression & { kind: "chain" }, caller: Macro, scope: Scope): Run<Value> {
+  *#callBlock({ base, steps }: TemplateExpression & { kind: "chain" }, caller: Macro, scope: Scope): Run<Value> {
     return yield* this.#steps(yield* this.#evaluate(base, scope), steps, scope, caller);
   }
 

@@ -1,6 +1,6 @@
 // Jinja's statements, after jinja2/parser.py.
 
-import type { Expression, MacroParts, Program, Statement, Target } from "./ast.js";
+import type { MacroParts, Program, Statement, Target, TemplateExpression } from "./ast.js";
 import { ExpressionParser } from "./expressions.js";
 import type { Token } from "./lexer.js";
 
@@ -44,7 +44,7 @@ class TemplateParser extends ExpressionParser {
     }
   }
 
-  #output(body: Statement[], line: number, part: string | Expression): void {
+  #output(body: Statement[], line: number, part: string | TemplateExpression): void {
     const last = body.at(-1);
     if (last?.kind === "output") last.parts.push(part);
     else body.push({ kind: "output", parts: [part], line });
@@ -95,7 +95,7 @@ class TemplateParser extends ExpressionParser {
   }
 
   #if(line: number): Statement {
-    const branches: { test: Expression; body: Statement[] }[] = [];
+    const branches: { test: TemplateExpression; body: Statement[] }[] = [];
     let otherwise: Statement[] = [];
     do {
       const test = this.tuple(false);
@@ -130,7 +130,7 @@ class TemplateParser extends ExpressionParser {
 
   #with(line: number): Statement {
     const targets: Target[] = [];
-    const values: Expression[] = [];
+    const values: TemplateExpression[] = [];
     while (!this.is("/block")) {
       if (targets.length > 0) this.expect("operator", ",");
       targets.push(this.target());
@@ -141,7 +141,7 @@ class TemplateParser extends ExpressionParser {
   }
 
   #print(line: number): Statement {
-    const parts: Expression[] = [];
+    const parts: TemplateExpression[] = [];
     while (!this.is("/block")) {
       if (parts.length > 0) this.expect("operator", ",");
       parts.push(this.expression());
@@ -161,7 +161,7 @@ class TemplateParser extends ExpressionParser {
     return this.#inMacro(name, parameters, defaults, end);
   }
 
-  #inMacro(name: string | undefined, parameters: string[], defaults: Expression[], end: string): MacroParts {
+  #inMacro(name: string | undefined, parameters: string[], defaults: TemplateExpression[], end: string): MacroParts {
     const outside = this.#loops;
     this.#loops = 0;
     const body = this.#body(end);
@@ -169,9 +169,9 @@ class TemplateParser extends ExpressionParser {
     return { name, parameters, defaults, body, names: new Map(), uses: new Set() };
   }
 
-  #signature(): { parameters: string[]; defaults: Expression[] } {
+  #signature(): { parameters: string[]; defaults: TemplateExpression[] } {
     const parameters: string[] = [];
-    const defaults: Expression[] = [];
+    const defaults: TemplateExpression[] = [];
     this.expect("operator", "(");
     while (!this.is("operator", ")")) {
       if (parameters.length > 0) this.expect("operator", ",");

@@ -1,7 +1,7 @@
 // Which names belong to which scope, after jinja2/idtracking.py. A name that a scope stores anywhere is its own from the
 // start, so a loop before `{% set x %}` does not see the x that was passed to the template.
 
-import type { Arguments, ChainStep, Expression, MacroParts, Names, Program, Statement, Target } from "./ast.js";
+import type { Arguments, ChainStep, MacroParts, Names, Program, Statement, Target, TemplateExpression } from "./ast.js";
 import { isFilter } from "./filters.js";
 import { type Runtime, TemplateError } from "./python/runtime.js";
 import { isTest } from "./tests.js";
@@ -116,7 +116,11 @@ function visit(statement: Statement, symbols: Symbols): void {
   }
 }
 
-function visitIf(branches: { test: Expression; body: Statement[] }[], otherwise: Statement[], symbols: Symbols): void {
+function visitIf(
+  branches: { test: TemplateExpression; body: Statement[] }[],
+  otherwise: Statement[],
+  symbols: Symbols,
+): void {
   const [first, ...others] = branches;
   load(first!.test, symbols);
   const body = symbols.branch();
@@ -136,7 +140,7 @@ function store(target: Target, symbols: Symbols, parameter = false): void {
   else symbols.store(target.name);
 }
 
-function load(expression: Expression, symbols: Symbols): void {
+function load(expression: TemplateExpression, symbols: Symbols): void {
   forEachName(expression, (name) => symbols.load(name));
 }
 
@@ -144,13 +148,13 @@ function loadSteps(steps: ChainStep[], symbols: Symbols): void {
   for (const step of steps) for (const part of stepParts(step)) load(part, symbols);
 }
 
-function forEachName(expression: Expression, found: (name: string) => void): void {
+function forEachName(expression: TemplateExpression, found: (name: string) => void): void {
   if (expression.kind === "name") found(expression.name);
   for (const part of parts(expression)) forEachName(part, found);
 }
 
 /** The expressions within an expression, in the order in which jinja2 visits them. */
-function parts(expression: Expression): Expression[] {
+function parts(expression: TemplateExpression): TemplateExpression[] {
   switch (expression.kind) {
     case "list":
     case "tuple":
@@ -176,13 +180,13 @@ function parts(expression: Expression): Expression[] {
   }
 }
 
-function stepParts(step: ChainStep): Expression[] {
+function stepParts(step: ChainStep): TemplateExpression[] {
   if (step.kind === "item") return [step.index];
   if (step.kind === "slice") return step.bounds.filter((bound) => bound !== undefined);
   return step.kind === "attribute" ? [] : argumentParts(step.with);
 }
 
-function argumentParts({ args, named, list, dict }: Arguments): Expression[] {
+function argumentParts({ args, named, list, dict }: Arguments): TemplateExpression[] {
   return [...args, ...named.map(([, value]) => value), ...[list, dict].filter((one) => one !== undefined)];
 }
 
@@ -293,7 +297,7 @@ function undeclared(statements: Statement[], names: Set<string>, runtime: Runtim
   return found;
 }
 
-function expressionsOf(statement: Statement): Expression[] {
+function expressionsOf(statement: Statement): TemplateExpression[] {
   switch (statement.kind) {
     case "output":
       return statement.parts.filter((part) => typeof part !== "string");
@@ -337,7 +341,7 @@ function checkNames(statement: Statement, soft: boolean): void {
   }
 }
 
-function checkExpression(expression: Expression, soft: boolean): void {
+function checkExpression(expression: TemplateExpression, soft: boolean): void {
   if (expression.kind === "chain") checkSteps(expression.steps, soft);
   for (const part of parts(expression)) checkExpression(part, soft || expression.kind === "condition");
 }

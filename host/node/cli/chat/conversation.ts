@@ -25,7 +25,7 @@ export interface Partner {
 }
 
 type Options = Omit<ChatOptions, "tools">;
-type Turn = Pick<ToolRun, "messages" | "finishReason">;
+type ConversationTurn = Pick<ToolRun, "messages" | "finishReason">;
 
 export class Conversation {
   messages: ChatMessage[] = [];
@@ -125,14 +125,14 @@ async function answer(
   asked: ChatMessage[],
   options: Options,
   onPiece: (piece: { text: string }) => void,
-): Promise<Turn> {
+): Promise<ConversationTurn> {
   let content = "";
   const completion = model.chat(asked, options);
   for await (const piece of completion) {
     content += piece.text;
     onPiece(piece);
   }
-  const finishReason = completion.finishReason as Turn["finishReason"];
+  const finishReason = completion.finishReason as ConversationTurn["finishReason"];
   return { messages: [...asked, { role: "assistant", content }], finishReason };
 }
 
