@@ -1,5 +1,5 @@
-// Hash tables of 16-slot groups, for keyed hashes (runtime/keyed_hash.ts). A slot's tag is 0 while it is empty, else 0x80 | 7 bits of the hash; a group's tags
-// are one vector, so that a look-up compares 16 of them at once and touches a slot only when its tag is right:
+// Hash tables of 16-slot groups, for keyed hashes (runtime/keyed_hash.ts). A slot's tag is 0 while it is empty, else 0x80 | 7 bits of
+// the hash; a group's tags are one vector, so that a look-up compares 16 of them at once and touches a slot only when its tag is right:
 //
 //     tags u8[16 * groups] | slots[16 * groups]
 //

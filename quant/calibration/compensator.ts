@@ -98,7 +98,7 @@ export class Compensator {
   }
 
   /**
-   * The same for rows from `first` on of a matrix that makes up for what its inputs and, if `indebted`, its outputs
+   * The same for rows from `first` on of a matrix that makes up for what its inputs and, if `hasResidual`, its outputs
    * miss.
    */
   roundMissing(weights: Float32Array, first: number, hasResidual: boolean): RoundedRows {

@@ -51,7 +51,7 @@ export interface QuantizeReport {
   bytes: number;
   /** Tensors of the file. */
   tensors: number;
-  /** Mean squared difference of the written weights from the checkpoint's, over all elements of all matrices; 0 where nothing had to be rounded. */
+  /** Mean squared error of the written matrices, over all their elements; 0 where nothing had to be rounded. */
   meanSquaredError: number;
 }
 

@@ -29,6 +29,7 @@ export function parseObject(json: string, name: string): Record<string, unknown>
   return value;
 }
 
+/** Whether it is an object with keys: no array, no null. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -48,10 +48,12 @@ export function rankGguf(entries: readonly NamedFile[]): GgufChoice[] {
     .sort((a, b) => rank(a.type) - rank(b.type) || a.path.length - b.path.length || (a.path < b.path ? -1 : 1));
 }
 
+/** Whether a path is that of a GGUF file. */
 export function isGguf(path: string): boolean {
   return /\.gguf$/i.test(path);
 }
 
+/** Whether a path is that of a safetensors file. */
 export function isSafetensors(path: string): boolean {
   return /\.safetensors$/.test(path);
 }

@@ -22,10 +22,12 @@ export interface Listing {
 
 const MAX_BYTES = 32 << 20;
 
+/** Whether it is a SHA-256 in hexadecimal, as LFS names objects. */
 export function isSha256(oid: string): boolean {
   return /^[0-9a-f]{64}$/.test(oid);
 }
 
+/** Whether it is a SHA-1 in hexadecimal, as Git names objects. */
 export function isSha1(oid: string): boolean {
   return /^[0-9a-f]{40}$/.test(oid);
 }

@@ -39,7 +39,8 @@ const KEEP_ALIVE_MS = 20_000;
 /**
  * The path of the file that is made of the repository's safetensors, which are downloaded for that and then removed, unless they were
  * there before or are to stay. A second call, and other processes, use the same file.
- * @throws ZagreusError HUB_NOT_FOUND without `maker`, INVALID_OPTION, DISK_FULL, those of HubModel.obtain(), and what is wrong with the checkpoint
+ * @throws ZagreusError HUB_NOT_FOUND without `maker`, INVALID_OPTION, DISK_FULL, those of HubModel.obtain(), and what is wrong with the
+ * checkpoint
  */
 export async function madeGguf(
   platform: HubPlatform,

@@ -189,6 +189,7 @@ export class Callable extends PyObject {
   }
 }
 
+/** As Python's type(x).__name__ has it. */
 export function typeName(value: Value): string {
   if (value === null) return "NoneType";
   if (Array.isArray(value)) return "list";
@@ -218,6 +219,7 @@ export function needInteger(value: Value, what: string): number {
   return Math.max(Number.MIN_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, Number(value)));
 }
 
+/** Python's truth of a value: empty text, lists and mappings, 0 and None are false. */
 export function isTrue(value: Value): boolean {
   if (value === null || value instanceof Undefined) return false;
   if (Array.isArray(value) || typeof value === "string") return value.length > 0;
