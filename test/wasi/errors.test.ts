@@ -6,6 +6,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { load, ZagreusError } from "zagreus-edge";
+import { printable } from "../../host/core/api/printable";
 import { MODEL, node, type Result, ROOT, temporary, wasi, wasmtime, ZAGREUS } from "./harness";
 
 const BYTES = new Uint8Array(readFileSync(join(ROOT, MODEL)));
@@ -125,7 +126,7 @@ test("in Wasmtime too", () => {
   expect(stderr).toMatch(/^zagreus: not a GGUF file: it starts with 0x/);
 });
 
-/** What the library says about a file, and what the module says. */
+/** What the Node command says about a file, made of the library's error, and what the module says. */
 async function bothReports(file: Uint8Array) {
   let expected = "";
   try {
@@ -133,7 +134,7 @@ async function bothReports(file: Uint8Array) {
     model.close();
   } catch (error) {
     if (!(error instanceof ZagreusError)) throw error;
-    expected = `zagreus: ${error.message.replace(/\s*\n\s*/g, " ")}\n`;
+    expected = `zagreus: ${printable(error.message.replace(/\s*\n\s*/g, " "))}\n`;
   }
   const { code, stderr } = wasi(["tokenize", "a", "-m", "-"], { input: file });
   if (code !== (expected ? 1 : 0)) throw new Error(`exit code ${code}, "${stderr}" where "${expected}" was expected`);
@@ -146,7 +147,7 @@ function comparable(text: string): string {
   return text.replace(/\d[\d,]{20,}/g, (n) => String(Number(n.replaceAll(",", ""))));
 }
 
-test("damaged files: cut anywhere, one byte more, a wrong byte", async () => {
+test("damaged files, cut anywhere; what follows the last tensor is no damage", async () => {
   for (const length of [0, 3, 10, 23, 24, 100, 5000, 150_000, BYTES.length - 1]) {
     const { expected, actual } = await bothReports(BYTES.subarray(0, length));
     expect(expected).not.toBe("");
@@ -154,9 +155,7 @@ test("damaged files: cut anywhere, one byte more, a wrong byte", async () => {
   }
   const trailing = new Uint8Array(BYTES.length + 1);
   trailing.set(BYTES);
-  const { expected, actual } = await bothReports(trailing);
-  expect(expected).toContain("follow the last tensor");
-  expect(actual).toBe(expected);
+  expect(await bothReports(trailing)).toEqual({ expected: "", actual: "" });
 });
 
 test("any damage to the header gives the same line", async () => {

@@ -13,7 +13,7 @@ import { type ModelMetadata, readMetadata } from "./metadata.js";
 import { type ByteSource, readSource } from "./source.js";
 
 /** What is wrong with a file that was cut off on its way, or is another. */
-const INCOMPLETE: readonly ErrorCode[] = ["BAD_MAGIC", "TRUNCATED", "TRAILING_BYTES"];
+const INCOMPLETE: readonly ErrorCode[] = ["BAD_MAGIC", "TRUNCATED"];
 
 /**
  * Loads the model, or with `headerOnly` stops when the plan is made.

@@ -2,7 +2,7 @@
 
 import * as http from "node:http";
 
-/** Of Node 24.14, 25.4 and newer. */
+/** Newer Nodes have it, 24.21 for one. */
 const { setGlobalProxyFromEnv } = http as { setGlobalProxyFromEnv?: () => unknown };
 
 /**
