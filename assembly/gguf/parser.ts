@@ -183,7 +183,10 @@ function parseKey(entry: usize): i32 {
   return findDuplicate(entry, <u32>length);
 }
 
-/** Enters the key into the index: OK | DUPLICATE_KEY. Keys are compared only where their hashes are equal. */
+/**
+ * Enters the key into the index: OK | DUPLICATE_KEY. Keys are compared only where their hashes are equal, and MAX_METADATA hashes with
+ * each other take 10 ms.
+ */
 function findDuplicate(entry: usize, length: u32): i32 {
   const hash = <u32>(hashBytes(entry + 8, length) >>> 32);
   for (let i = 0; i < header.metadataParsed; i++) {

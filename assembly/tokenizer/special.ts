@@ -1,5 +1,5 @@
 // Tokens that are matched in the text as they stand: sorted by their bytes, so that those which begin as the text does
-// are one range, which shrinks with each byte looked at.
+// are one range, which shrinks with each byte looked at: at most MAX_TOKEN_BYTES at each byte of the text.
 
 import { carve } from "../runtime/carve";
 import { specialKind, tokenBytesAt, tokenLength } from "./vocabulary";
