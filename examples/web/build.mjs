@@ -24,6 +24,7 @@ await build({
   bundle: true,
   minify: true,
   format: "esm",
+  tsconfigRaw: {}, // a checkout's own leads to the sources for Node
   logLevel: "warning",
 });
 for (const file of ["index.html", "style.css"]) cpSync(here(file), here(`dist/${basename(file)}`));
