@@ -15,7 +15,7 @@ beforeAll(() => {
 });
 
 const post = (path, body, headers = "") =>
-  `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n${headers}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+  `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n${headers}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
 
 /** A connection that collects what comes. */
 async function open(...writes) {
@@ -79,16 +79,16 @@ test.each([
   ["a grammar of itself", [post(CHAT, chat('"grammar":"root ::= root \\"a\\""'))], 400],
   ["more log-probabilities than fit", [post(COMPLETIONS, batch)], 400],
   ["another type", [post(COMPLETIONS, "{}").replace("application/json", "text/plain")], 415],
-  ["a long path", [`GET /${"a".repeat(8000)} HTTP/1.1\r\nHost: a\r\n\r\n`], 404],
-  ["a path that is no URL", ["GET //%ff%00/.. HTTP/1.1\r\nHost: a\r\n\r\n"], 400, 404],
+  ["a long path", [`GET /${"a".repeat(8000)} HTTP/1.1\r\nHost: localhost\r\n\r\n`], 404],
+  ["a path that is no URL", ["GET //%ff%00/.. HTTP/1.1\r\nHost: localhost\r\n\r\n"], 400, 404],
   ["a host that is none", ["GET /v1/models HTTP/1.1\r\nHost: a b:c\r\n\r\n"], 400],
   ["no host", ["GET /v1/models HTTP/1.1\r\n\r\n"], 400],
-  ["another server", ["GET http://other.test/v1/nothing HTTP/1.1\r\nHost: other.test\r\n\r\n"], 400, 404],
-  ["a method that does not fit", ["DELETE /v1/models HTTP/1.1\r\nHost: a\r\n\r\n"], 405],
-  ["a method that does not exist", ["FETCH /v1/models HTTP/1.1\r\nHost: a\r\n\r\n"], 400],
+  ["another server", ["GET http://other.test/v1/nothing HTTP/1.1\r\nHost: other.test\r\n\r\n"], 403],
+  ["a method that does not fit", ["DELETE /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n"], 405],
+  ["a method that does not exist", ["FETCH /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n"], 400],
   ["no HTTP", ["hello\r\n\r\n"], 400],
-  ["huge headers", [`GET /health HTTP/1.1\r\nHost: a\r\nX: ${"a".repeat(100_000)}\r\n\r\n`], 431],
-  ["a negative length", [`POST ${COMPLETIONS} HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n`], 400],
+  ["huge headers", [`GET /health HTTP/1.1\r\nHost: localhost\r\nX: ${"a".repeat(100_000)}\r\n\r\n`], 431],
+  ["a negative length", [`POST ${COMPLETIONS} HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n`], 400],
   ["a broken chunk", [chunked("zz\r\n{}\r\n0\r\n\r\n")], 400],
   ["two lengths", [post(COMPLETIONS, "{}", "Transfer-Encoding: chunked\r\n")], 400],
   ["10 MB that are announced", [post(COMPLETIONS, "").replace("Length: 0", "Length: 10485760")], 413],
@@ -102,13 +102,13 @@ test.each([
 
 test("bytes that are no UTF-8", async () => {
   const body = Buffer.from('{"prompt":"\xff\xfe","max_tokens":1}', "latin1");
-  const head = `POST ${COMPLETIONS} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
+  const head = `POST ${COMPLETIONS} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
   expect(await exchange(Buffer.concat([Buffer.from(head), body]))).toEqual([400]);
 });
 
 test("requests one behind the other get their answers in this order", async () => {
   const connection = await open(
-    `${post(COMPLETIONS, good) + post(COMPLETIONS, "{")}GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`,
+    `${post(COMPLETIONS, good) + post(COMPLETIONS, "{")}GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`,
   );
   await connection.closed;
   expect(statuses(connection)).toEqual([200, 400, 200]);
@@ -128,7 +128,7 @@ describe("many at once", () => {
   const COUNT = 200;
 
   test.each([
-    ["send half of their headers", "POST /v1/completions HTTP/1.1\r\nHost: a\r\nContent-"],
+    ["send half of their headers", "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-"],
     ["send half of their body", post(COMPLETIONS, `{"prompt":"a"${" ".repeat(200)}}`).slice(0, -100)],
   ])("that %s, and go or stay", async (_, half) => {
     const connections = await Promise.all(Array.from({ length: COUNT }, () => open(half)));
@@ -177,5 +177,5 @@ test("what templates and control tokens look like stays text", async () => {
 });
 
 function chunked(body) {
-  return `POST ${COMPLETIONS} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n${body}`;
+  return `POST ${COMPLETIONS} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n${body}`;
 }

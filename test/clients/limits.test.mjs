@@ -51,8 +51,8 @@ describe("a full queue", () => {
 });
 
 test("a client with many requests does not keep another one waiting", async () => {
-  const busy = await start([]);
-  const other = busy.withOptions({ apiKey: "another" });
+  const client = await start(["--api-key", "busy", "--api-key", "another"]);
+  const [busy, other] = ["busy", "another"].map((apiKey) => client.withOptions({ apiKey }));
   const options = () => ({ model: server.name, prompt: PROMPT, max_tokens: 60, logit_bias });
   let done = 0;
   const many = Array.from({ length: 20 }, () => busy.completions.create(options()).then(() => done++));
