@@ -94,10 +94,8 @@ function huggingface(random) {
   const names = [...files.keys()];
   for (let i = below(2, random); i >= 0; i--) {
     const name = one(names, random);
-    files.set(
-      name,
-      name.endsWith(".json") ? jsonDamage(files.get(name), random) : damage(files.get(name), 8000, random),
-    );
+    const whole = checkpoint.get(name);
+    files.set(name, name.endsWith(".json") ? jsonDamage(whole, random) : damage(whole, 8000, random));
   }
   const bytes = [...files.values()].reduce((sum, { length }) => sum + length, 0);
   return ["checkpoint", bytes, () => openHuggingface(memoryDirectory("fuzz", files)).then((opened) => opened.close())];
