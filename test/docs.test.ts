@@ -3,6 +3,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { expect, test } from "vitest";
+import { projectFiles } from "./support/imports";
 
 const LEFT_OUT = /(^|\/)(node_modules|dist|\.git|\.cache)(\/|$)/;
 const ROOTS = ["assembly", "host", "quant", "test", "docs", "examples"];
@@ -13,9 +14,14 @@ const FILES = [...ROOTS.flatMap((root) => tree(root)), ...readdirSync(".")];
 const DOCUMENTS = FILES.filter((path) => path.endsWith(".md"));
 const SCRIPTS: Record<string, string> = JSON.parse(readFileSync("package.json", "utf8")).scripts;
 
+/** The folders that a file lies in. */
+function foldersOf(path: string): string[] {
+  return path.split("/").map((_, i, parts) => parts.slice(0, i + 1).join("/"));
+}
+
 function tree(root: string): string[] {
-  const paths = readdirSync(root, { recursive: true, encoding: "utf8" }).map((path) => join(root, path));
-  return paths.filter((path) => !LEFT_OUT.test(path));
+  const files = projectFiles(root).filter((path) => !LEFT_OUT.test(path));
+  return [...new Set(files.flatMap((path) => [path, ...foldersOf(path)]))];
 }
 
 /** Links that lead nowhere in the project. */

@@ -1,13 +1,12 @@
 // What npm ci installs is what was tried: every entry of every lockfile has an integrity hash.
 
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { projectFiles } from "./support/imports";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const LOCKFILES = readdirSync(ROOT, { recursive: true, encoding: "utf8" }).filter(
-  (path) => path.endsWith("package-lock.json") && !/(^|\/)(node_modules|dist)\//.test(path),
-);
+const LOCKFILES = projectFiles(".").filter((path) => path.endsWith("package-lock.json"));
 
 interface Entry {
   resolved?: string;

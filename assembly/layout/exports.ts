@@ -149,7 +149,7 @@ export type QuantizerExports = {
    * Rounds rows of f32[rows][width] at `weights` to Q4_0 at `target`.
    * @param h f32[width][width], of factorize(); @param m its factors
    * @param pull f32[rows][width], or 0: what the outputs lack already, times the inputs, scaled as h; the rows make up
-   * for it
+   * for it (the residual term of GPTAQ, https://arxiv.org/abs/2504.02692)
    * @param scratch f32[5 * width]
    * @returns the sum of squared differences of the weights
    */

@@ -1,6 +1,7 @@
 // What the project's files import, and the graphs that follow.
 
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 
 export interface Import {
@@ -16,10 +17,17 @@ const withoutExtension = (path: string) => path.replace(/\.(m?ts|m?js)$/, "");
 
 /** The source files below a directory. */
 export function sources(directory: string): string[] {
-  return readdirSync(directory, { recursive: true, encoding: "utf8" })
-    .map((name) => join(directory, name))
-    .filter((path) => SOURCE.test(path) && !LEFT_OUT.test(path) && statSync(path).isFile())
+  return projectFiles(directory)
+    .filter((path) => SOURCE.test(path) && !LEFT_OUT.test(path))
     .sort();
+}
+
+/** The files below a directory that are the project's, in git or new: nothing that is installed or built. */
+export function projectFiles(directory: string): string[] {
+  const args = ["ls-files", "--cached", "--others", "--exclude-standard", "--", directory];
+  return execFileSync("git", args, { encoding: "utf8" })
+    .split("\n")
+    .filter((path) => path !== "" && existsSync(path));
 }
 
 /** All imports of the TypeScript and JavaScript files below a directory, and what its C files use of each other. */

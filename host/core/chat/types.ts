@@ -9,7 +9,7 @@ import type {
   Prompt,
   TokenizeOptions,
 } from "../api/api.js";
-import type { Turn } from "../engine/engine.js";
+import type { Turn } from "../engine/queue.js";
 
 /** What a chat needs of a model. */
 export interface ChatModel {

@@ -8,18 +8,10 @@ import { BatchCosts } from "../speculation/batch_costs.js";
 import type { Core } from "../wasm/core.js";
 import type { ComputeThreads } from "../wasm/threads.js";
 import { checkSignal, type Macrotask, Pace, type Slice } from "./pace.js";
-import { Queue, type Release } from "./queue.js";
+import { Queue, type Release, type Turn } from "./queue.js";
 
 /** Salts whose KV is kept apart; that of the oldest is no longer found when there are more. */
 const MAX_SALTS = 4096;
-
-/** A place at the head of the queue. */
-export interface Turn {
-  readonly pace: Pace;
-  readonly release: Release;
-  /** Whoever completes this prompt has the turn. */
-  goesWith(prompt: readonly number[]): void;
-}
 
 export class Engine {
   readonly info: ModelInfo;

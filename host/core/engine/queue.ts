@@ -1,10 +1,19 @@
 // One at a time, in the order of arrival; where there are several clients, they take turns.
 
 import { aborted, type ZagreusError } from "../api/errors.js";
+import type { Pace } from "./pace.js";
 
 interface Waiter {
   enter(): void;
   refuse(error: ZagreusError): void;
+}
+
+/** A turn that begins before there is a prompt: a place at the head of the queue. */
+export interface Turn {
+  readonly pace: Pace;
+  readonly release: Release;
+  /** Whoever completes this prompt has the turn. */
+  goesWith(prompt: readonly number[]): void;
 }
 
 /** Frees a place; calling it again does nothing. */
