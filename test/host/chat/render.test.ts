@@ -269,9 +269,12 @@ describe("templates under limits", () => {
     ["a long template", "x".repeat(300_000)],
   ];
   test.each(HOSTILE)("%s", async (_, template) => {
+    const begun = process.cpuUsage(); // other programs' time is not counted
     await expect(render(template, [{ role: "user", content: "x".repeat(10_000) }])).rejects.toThrow(
       expect.objectContaining({ code: "BAD_TEMPLATE", field: "template" }),
     );
+    const { user, system } = process.cpuUsage(begun);
+    expect((user + system) / 1000).toBeLessThan(4000);
   });
 
   const UNREACHABLE = [

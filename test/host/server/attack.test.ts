@@ -11,8 +11,12 @@ import { afterAll, expect, test } from "vitest";
 import { finish, start } from "../../support/command";
 import { startHub } from "../../support/hub_server";
 
-/** On a quiet machine p99, which is printed, is below 100; here other tests take both cores. */
-const HEALTH_MS = 500;
+/** Beside other tests, which take both cores, all waits longer; .ci/run has the promised figures in a step of its own. */
+const ALONE = process.env.ZAGREUS_ALONE === "1";
+/** At the 99th percentile. */
+const HEALTH_MS = ALONE ? 100 : 500;
+/** Requests that end while another client waits: what ran, and what ended while request and answer were on their way. */
+const TURNS = ALONE ? 2 : 4;
 const REQUESTS = 100;
 const directory = mkdtempSync(join(tmpdir(), "zagreus-attack-"));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -120,7 +124,7 @@ test("under attack, /health answers and another client waits for one turn at mos
       const before = finished;
       const answer = await ask(port, "127.0.0.3", "/v1/completions", { prompt: "a", max_tokens: 1 });
       expect(answer.status).toBe(200);
-      expect(finished - before).toBeLessThanOrEqual(4); // what ran, and what ended while request and answer were on their way
+      expect(finished - before).toBeLessThanOrEqual(TURNS);
     }
     watching = false;
     await watch;
