@@ -11,10 +11,9 @@ import { afterAll, expect, test } from "vitest";
 import { finish, start } from "../../support/command";
 import { startHub } from "../../support/hub_server";
 
-/** Beside other tests, which take both cores, all waits longer; .ci/run has the promised figures in a step of its own. */
+/** Whether nothing else runs: .ci/run has a step for it. Beside other tests, which take both cores, time says nothing. */
 const ALONE = process.env.ZAGREUS_ALONE === "1";
-/** At the 99th percentile. */
-const HEALTH_MS = ALONE ? 100 : 500;
+const HEALTH_MS = 100;
 /** Requests that end while another client waits: what ran, and what ended while request and answer were on their way. */
 const TURNS = ALONE ? 2 : 4;
 const REQUESTS = 100;
@@ -133,7 +132,7 @@ test("under attack, /health answers and another client waits for one turn at mos
     console.log(
       `/health, ${healthMs.length} times: median ${healthMs[healthMs.length >> 1]!.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`,
     );
-    expect(p99).toBeLessThanOrEqual(HEALTH_MS);
+    if (ALONE) expect(p99).toBeLessThanOrEqual(HEALTH_MS);
     for (const answer of attack) answer.hangUp();
   } finally {
     stop();
