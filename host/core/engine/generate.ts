@@ -14,14 +14,14 @@ import { prefill, runBatch } from "./prefill.js";
 import type { Release } from "./queue.js";
 
 export interface GenerationJob {
-  /** Whose turn it takes. */
-  client: string | undefined;
-  /** Ends it, and its wait. */
-  signal: AbortSignal | undefined;
+  options: Generation;
   /** The turn, if it has been taken already. */
   turn?: Release | undefined;
-  /** Called when it is the job's turn, so that what is costly about a request waits as it does. */
-  prepare(): Prepared;
+  /**
+   * The whole token sequence to continue, to which generated tokens are added. Called when it is the job's turn, so that what is costly
+   * about a request waits as it does.
+   */
+  sequence(): number[];
   /** Told when the prompt has been run and `sequence` is going to grow. */
   started?(sequence: number[]): void;
   /** Throws when the job must not go on. */
@@ -30,20 +30,14 @@ export interface GenerationJob {
   origin?: Origin;
 }
 
-export interface Prepared {
-  options: Generation;
-  /** The whole token sequence to continue. Generated tokens are added to it. */
-  sequence: number[];
-}
-
-/** @throws ZagreusError ABORTED, CLOSED, CONTEXT_OVERFLOW, what job.prepare() throws, ... */
+/** @throws ZagreusError ABORTED, CLOSED, CONTEXT_OVERFLOW, what job.sequence() throws, ... */
 export async function* generate(
   engine: Engine,
   job: GenerationJob,
   record: GenerationRecord<ChatFinishReason>,
 ): AsyncGenerator<Piece> {
-  const { signal } = job;
-  const release = job.turn ?? (await engine.queue.enter(signal, job.client));
+  const { client, signal } = job.options;
+  const release = job.turn ?? (await engine.queue.enter(signal, client));
   // Aborted while its reader is away, a generation must not keep others waiting; on return it finds the signal first.
   signal?.addEventListener("abort", release, { once: true });
   try {
@@ -59,9 +53,10 @@ async function* run(
   job: GenerationJob,
   record: GenerationRecord<ChatFinishReason>,
 ): AsyncGenerator<Piece> {
-  const pace = engine.pace(job.signal, job.check);
+  const { options } = job;
+  const pace = engine.pace(options.signal, job.check);
   await pace.yield();
-  const { options, sequence } = job.prepare();
+  const sequence = job.sequence();
   const speculate = await speculator(options);
   const constraint = await constrain(engine, options, pace);
   await pace.yield();

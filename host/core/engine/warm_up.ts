@@ -12,7 +12,7 @@ const SAMPLINGS = 4;
 /** Leaves no trace: the KV cache is empty again, and every generation sets the sampler itself. @throws ZagreusError ABORTED */
 export async function warmUp(engine: Engine, signal: AbortSignal | undefined): Promise<void> {
   const options = checkGenerateOptions({ maxTokens: 1, seed: 0, signal }, engine.info.vocabulary);
-  const job = { client: undefined, signal, prepare: () => ({ options, sequence: [0] }) };
+  const job = { options, sequence: () => [0] };
   const completion = new ModelCompletion(options.seed, (record) => generate(engine, job, record));
   await completion.text();
   engine.tokenMs = completion.timings?.prefillMs ?? 0;

@@ -125,9 +125,8 @@ export class LoadedModel implements Model {
   /** complete() with arguments that have been checked. @internal */
   run(prompt: Prompt, options: Generation, turn?: Release): ModelCompletion {
     const engine = this.#engine;
-    const { client, signal } = options;
-    const prepare = () => ({ options, sequence: promptTokens(engine, prompt) });
-    return new ModelCompletion(options.seed, (record) => generate(engine, { client, signal, turn, prepare }, record));
+    const job = { options, turn, sequence: () => promptTokens(engine, prompt) };
+    return new ModelCompletion(options.seed, (record) => generate(engine, job, record));
   }
 
   async embed(prompt: Prompt, options: EmbedOptions = {}): Promise<Float32Array> {

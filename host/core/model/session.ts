@@ -36,9 +36,8 @@ export class ModelSession implements Session {
   /** complete() with arguments that have been checked. @internal */
   run(prompt: Prompt, options: Generation): ModelCompletion {
     const job: GenerationJob = {
-      client: options.client,
-      signal: options.signal,
-      prepare: () => ({ options, sequence: promptTokens(this.#engine, prompt, this.#tokens) }),
+      options,
+      sequence: () => promptTokens(this.#engine, prompt, this.#tokens),
       started: (sequence) => {
         this.#tokens = sequence;
       },
