@@ -44,7 +44,8 @@ async function renderer() {
   const { renderChat } = await import(pathToFileURL(outfile).href);
   const tokenizer = { bos: 1, eos: 2, addBos: true, end: [2], special: { "<s>": 1, "</s>": 2 }, userDefined: {} };
   const info = { name: "oracle", metadata: {}, namedTemplates: {}, tokenizer };
-  return (template, { messages, tools }) => renderChat(info, messages, { template, ...(tools && { tools }) });
+  return (template, { messages, tools }) =>
+    renderChat(info, messages, { template, ...(tools && { tools }) }, async () => {});
 }
 
 /** Templates that never mention tools get them in the system message from us, which is not what is compared. */

@@ -69,12 +69,13 @@ async function prepare(
   pace: Pace,
 ): Promise<{ prompt: number[]; options: GenerateOptions }> {
   const { info } = model;
-  let rendered = await renderChat(info, messages, chat, generation.signal);
+  const pause = () => pace.yield();
+  let rendered = await renderChat(info, messages, chat, pause);
   const steps = replyFormat(checkToolUse(chat), generation.responseFormat);
-  const { format: responseFormat, refused } = await finishInSlices(steps, () => pace.yield());
+  const { format: responseFormat, refused } = await finishInSlices(steps, pause);
   record.refusedTools = refused;
   if (refused.length > 0) {
-    rendered = await renderChat(info, messages, { ...chat, tools: offered(chat, refused) }, generation.signal);
+    rendered = await renderChat(info, messages, { ...chat, tools: offered(chat, refused) }, pause);
   }
   const structured = responseFormat !== undefined && responseFormat.type !== "text";
   const options = {

@@ -26,13 +26,14 @@ export interface RenderedChat {
 
 /**
  * The prompt of a conversation.
- * @throws ZagreusError INVALID_OPTION naming the message or tool with a mistake, BAD_TEMPLATE, NO_CHAT_TEMPLATE, ABORTED
+ * @param pause called now and then; lets others get their turn
+ * @throws ZagreusError INVALID_OPTION naming the message or tool with a mistake, BAD_TEMPLATE, NO_CHAT_TEMPLATE; what `pause` throws
  */
 export async function renderChat(
   info: ModelInfo,
   messages: readonly ChatMessage[],
-  options: ChatOnly = {},
-  signal?: AbortSignal,
+  options: ChatOnly,
+  pause: () => Promise<void>,
 ): Promise<RenderedChat> {
   const { special, bos, eos } = info.tokenizer;
   const copier = new InputCopier();
@@ -45,7 +46,7 @@ export async function renderChat(
   const text = JSON.stringify([source, conversation, tools, variables]);
   const shield = new Shield(special, turnMarkers(info, source), text);
   const token = (id: number | undefined) => Object.keys(special).find((name) => special[name] === id) ?? "";
-  const rendered = await renderInput(source, shield, signal, {
+  const rendered = await renderInput(source, shield, pause, {
     variables,
     messages: knowsTools ? conversation : withToolText(conversation, tools),
     tools: knowsTools && tools.length > 0 ? tools : null,
@@ -69,7 +70,7 @@ interface TemplateInput {
 async function renderInput(
   source: string,
   shield: Shield,
-  signal: AbortSignal | undefined,
+  pause: () => Promise<void>,
   input: TemplateInput,
 ): Promise<string> {
   const attempt = (withTools: boolean) => {
@@ -87,7 +88,7 @@ async function renderInput(
       ...Object.entries(input.tokens),
     ];
     if (withTools) all.push(["tools", input.tools && value(input.tools)]);
-    return renderTemplate(source, new Map(all), runtime, signal);
+    return renderTemplate(source, new Map(all), runtime, pause);
   };
   try {
     return await attempt(true);

@@ -2,8 +2,9 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { ChatMessage, ModelInfo, Tool } from "../../../host/core/api/api";
-import { encodeChat, type RenderedChat, renderChat } from "../../../host/core/chat/render";
-import type { ChatModel } from "../../../host/core/chat/types";
+import { encodeChat, type RenderedChat, renderChat as renderPausing } from "../../../host/core/chat/render";
+import type { ChatModel, ChatOnly } from "../../../host/core/chat/types";
+import { checkSignal, Pace } from "../../../host/core/engine/pace";
 import { caught } from "../../support/nano";
 import { turn } from "../../support/turn";
 
@@ -42,6 +43,9 @@ function model(options: Model = {}): ChatModel {
 
 const textOf = (tokens: readonly number[]) =>
   tokens.map((token) => (token < 1000 ? `[${token}]` : String.fromCodePoint(token - 1000))).join("");
+
+const renderChat = (info: ModelInfo, messages: readonly ChatMessage[], options: ChatOnly = {}, pause = turn) =>
+  renderPausing(info, messages, options, pause);
 
 const render = async (template: string, messages: readonly ChatMessage[] = USER, rest = {}) =>
   (await renderChat(info(), messages, { template, ...rest })).text;
@@ -370,7 +374,8 @@ describe("templates under limits", () => {
   test("a render that is aborted stops", async () => {
     const abort = new AbortController();
     const template = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}";
-    const rendered = renderChat(info(), USER, { template }, abort.signal);
+    const pace = new Pace(turn, () => checkSignal(abort.signal));
+    const rendered = renderChat(info(), USER, { template }, () => pace.yield());
     setTimeout(() => abort.abort(), 5);
     await expect(rendered).rejects.toThrow(expect.objectContaining({ code: "ABORTED" }));
   });
