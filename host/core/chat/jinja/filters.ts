@@ -24,10 +24,10 @@ const LEFT_OUT = ["pprint", "random", "striptags", "urlize", "wordwrap", "xmlatt
 
 const FILTERS: Readonly<Record<string, Filter>> = { ...TEXT_FILTERS, ...SEQUENCE_FILTERS };
 
+type OpenFilter = (value: Value, args: readonly Value[], named: NamedArguments, runtime: Runtime) => Value;
+
 /** Filters that take any arguments. */
-const OPEN: Readonly<
-  Record<string, (value: Value, args: readonly Value[], named: NamedArguments, runtime: Runtime) => Value>
-> = {
+const OPEN: Readonly<Record<string, OpenFilter>> = {
   format,
   map: (value, args, named, runtime) => new Lazy(mapped(value, args, named, runtime)),
   reject: chosen({ byAttribute: false, wanted: false }),
@@ -65,9 +65,7 @@ function format(value: Value, args: readonly Value[], named: NamedArguments, run
   return percent(str(value, runtime), named.size > 0 ? new Dict(runtime, named) : new Tuple(args), runtime);
 }
 
-function chosen(
-  choice: Selection,
-): (value: Value, args: readonly Value[], named: NamedArguments, runtime: Runtime) => Value {
+function chosen(choice: Selection): OpenFilter {
   return (value, args, named, runtime) => new Lazy(choices(value, args, named, choice, runtime));
 }
 

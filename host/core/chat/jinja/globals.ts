@@ -6,14 +6,13 @@ import { strftime } from "./python/strftime.js";
 import {
   Callable,
   Dict,
-  iterate,
   type NamedArguments,
   Namespace,
   needInteger,
   needText,
   PyObject,
   PyRange,
-  toList,
+  pairsOf,
   type Value,
 } from "./python/values.js";
 import { str } from "./python/write.js";
@@ -91,16 +90,9 @@ function cycler(items: Value[]): Cycler {
 function dict(args: Value[], named: NamedArguments, runtime: Runtime): Dict {
   if (args.length > 1) throw new TemplateError("dict expected at most 1 argument");
   const [given] = args;
-  const entries = given instanceof Dict ? given.entries() : given === undefined ? [] : pairs(given, runtime);
+  const entries =
+    given instanceof Dict ? given.entries() : given === undefined ? [] : pairsOf(given, "dict()", runtime);
   return new Dict(runtime, [...entries, ...named]);
-}
-
-function* pairs(value: Value, runtime: Runtime): Generator<[Value, Value]> {
-  for (const pair of iterate(value, runtime)) {
-    const [key, item, ...more] = toList(pair, runtime);
-    if (key === undefined || item === undefined || more.length > 0) throw new TemplateError("dict() takes pairs");
-    yield [key, item];
-  }
 }
 
 function namespace(args: Value[], named: NamedArguments, runtime: Runtime): Namespace {

@@ -3,6 +3,8 @@
 
 import { readInteger } from "./python/numbers.js";
 import { Runtime, TemplateError, unsupported } from "./python/runtime.js";
+import { WHITE_SPACE } from "./python/strings.js";
+import { hexEscape } from "./python/write.js";
 
 export interface Token {
   kind: "data" | "print" | "/print" | "block" | "/block" | "name" | "string" | "integer" | "float" | "operator" | "end";
@@ -11,7 +13,7 @@ export interface Token {
   value?: string | bigint | number;
 }
 
-const S = "[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]";
+const S = `[${WHITE_SPACE}]`;
 const OPEN = /\{[{%#]/g;
 const RAW = new RegExp(`\\{%[-+]?${S}*raw${S}*(?:-%\\}${S}*|%\\})`, "y");
 const END_RAW = new RegExp(`\\{%([-+]?)${S}*endraw${S}*(?:\\+%\\}|-%\\}${S}*|%\\}\\n?)`, "g");
@@ -151,7 +153,8 @@ class Lexer {
         if (letter === undefined) return "";
         if ("xuU".includes(letter)) throw this.#error(`truncated \\${letter} escape`, this.#at);
         if (letter === "N") throw this.#error(unsupported("the escape \\N").message, this.#at);
-        return ESCAPES[letter] ?? (letter > "\x7f" ? asciiEscape(letter) : whole);
+        // Jinja writes characters beyond ASCII as escapes before it reads escapes, so that their backslash is lost.
+        return ESCAPES[letter] ?? (letter > "\x7f" ? hexEscape(letter) : whole);
       },
     );
   }
@@ -203,13 +206,6 @@ const ESCAPES: Record<string, string> = {
   t: "\t",
   v: "\v",
 };
-
-/** Jinja writes such characters as escapes before it reads escapes, so that their backslash is lost. */
-function asciiEscape(letter: string): string {
-  const code = letter.codePointAt(0)!;
-  const digits = code > 0xffff ? 8 : code > 0xff ? 4 : 2;
-  return `\\${digits === 8 ? "U" : digits === 4 ? "u" : "x"}${code.toString(16).padStart(digits, "0")}`;
-}
 
 const SPACES_AT_END = new RegExp(`^${S}$`);
 

@@ -13,8 +13,8 @@ import {
   iterate,
   Lazy,
   lengthOf,
+  likeInput,
   needInteger,
-  SafeText,
   type Tuple,
   toList,
   typeName,
@@ -216,8 +216,7 @@ function reverse(value: Value, runtime: Runtime): Value {
     if (value instanceof Lazy) return toList(value, runtime).reverse();
     return new Lazy(backwards(value, runtime));
   }
-  const reversed = joined((toList(text, runtime) as string[]).reverse(), runtime);
-  return value instanceof SafeText ? new SafeText(reversed) : reversed;
+  return likeInput(value, joined((toList(text, runtime) as string[]).reverse(), runtime));
 }
 
 function best(value: Value, greatest: boolean, exact: boolean, attribute: Value, runtime: Runtime): Value {

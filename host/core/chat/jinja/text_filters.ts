@@ -14,8 +14,10 @@ import {
   isIterable,
   isTrue,
   iterate,
+  likeInput,
   needInteger,
   needText,
+  pairsOf,
   SafeText,
   typeName,
   Undefined,
@@ -94,10 +96,6 @@ export const TEXT_FILTERS: Readonly<Record<string, Filter>> = {
 
 function orElse(value: Value | undefined, otherwise: Value): Value {
   return value === undefined ? otherwise : value;
-}
-
-function likeInput(value: Value, text: string): Value {
-  return value instanceof SafeText ? new SafeText(text) : text;
 }
 
 function countOf(count: Value): number {
@@ -248,20 +246,12 @@ function truncate(value: Value, length: number, kill: boolean, end: string, leew
 function urlEncode(runtime: Runtime, value: Value): string {
   const quote = (one: Value, query: boolean) => urlQuote(runtime.plain(str(one, runtime)), query, runtime);
   if (asText(value) !== undefined || !isIterable(value)) return quote(value, false);
-  const pairs = value instanceof Dict ? value.entries() : pairsOf(value, runtime);
+  const pairs = value instanceof Dict ? value.entries() : pairsOf(value, "urlencode", runtime);
   return joined(
     Array.from(pairs, ([key, one]) => `${quote(key, true)}=${quote(one, true)}`),
     runtime,
     "&",
   );
-}
-
-function* pairsOf(value: Value, runtime: Runtime): Generator<[Value, Value]> {
-  for (const pair of iterate(value, runtime)) {
-    const [key, one, ...more] = iterate(pair, runtime);
-    if (key === undefined || one === undefined || more.length > 0) throw new TemplateError("urlencode takes pairs");
-    yield [key, one];
-  }
 }
 
 function urlQuote(text: string, query: boolean, runtime: Runtime): string {

@@ -270,8 +270,9 @@ export function formatTemplate(template: string, fields: FieldLookup, runtime: R
     } else if (field === undefined) parts.push(whole);
     else {
       if (/[{}]/.test(field)) throw unsupported("a nested field in a format");
-      const [, name = "", path = "", convert, spec = ""] = FIELD.exec(field) ?? [];
-      if (!FIELD.test(field)) throw unsupported(`the format field "${field.slice(0, 80)}"`);
+      const match = FIELD.exec(field);
+      if (!match) throw unsupported(`the format field "${field.slice(0, 80)}"`);
+      const [, name = "", path = "", convert, spec = ""] = match;
       const numbered = name === "" && path === "";
       manual ||= /^\d/.test(name);
       if (manual && (numbered || automatic > 0)) throw new TemplateError("cannot mix {} and {0} in a format");

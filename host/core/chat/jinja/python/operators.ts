@@ -14,6 +14,7 @@ import {
   isIterable,
   iterate,
   lengthOf,
+  likeInput,
   needInteger,
   PyRange,
   SafeText,
@@ -68,7 +69,7 @@ function add(left: Value, right: Value, runtime: Runtime): Value {
     const safe = (value: Value, text: string) => (value instanceof SafeText ? text : escapeHtml(text, runtime));
     return new SafeText(safe(left, a) + safe(right, b));
   }
-  const [first, second] = [itemsOf(left), itemsOf(right)];
+  const [first, second] = [sequence(left), sequence(right)];
   if (first !== undefined && second !== undefined && Array.isArray(left) === Array.isArray(right)) {
     runtime.items(first.length + second.length);
     const items = [...first, ...second];
@@ -84,11 +85,6 @@ function written(value: Value): string | undefined {
   return value instanceof CallArguments ? value.text : asText(value);
 }
 
-function itemsOf(value: Value): readonly Value[] | undefined {
-  if (Array.isArray(value)) return value;
-  return value instanceof Tuple ? value.items : undefined;
-}
-
 function formatText(left: Value, right: Value, runtime: Runtime): string {
   if (left instanceof SafeText) throw unsupported("% of safe text");
   return percent(left as string, right, runtime);
@@ -100,10 +96,9 @@ function repeat(value: Value, times: Value, runtime: Runtime): Value | undefined
   const text = asText(value);
   if (text !== undefined) {
     runtime.allocate(text.length * count);
-    const repeated = text.repeat(text === "" ? 0 : count);
-    return value instanceof SafeText ? new SafeText(repeated) : repeated;
+    return likeInput(value, text.repeat(text === "" ? 0 : count));
   }
-  const items = itemsOf(value);
+  const items = sequence(value);
   if (items === undefined) return undefined;
   runtime.items(items.length * count);
   const repeated = items.length === 0 ? [] : Array.from({ length: count }, () => items).flat();
@@ -238,6 +233,7 @@ function equalDicts(left: Dict, right: Dict, runtime: Runtime, depth: number): b
   return true;
 }
 
+/** The items of a list or a tuple. */
 function sequence(value: Value): readonly Value[] | undefined {
   return Array.isArray(value) ? value : value instanceof Tuple ? value.items : undefined;
 }
@@ -314,7 +310,10 @@ export function item(value: Value, index: Value, runtime: Runtime): Value | unde
   if (typeof index !== "bigint" && typeof index !== "boolean") return undefined;
   const at = needInteger(index, "an index");
   const text = asText(value);
-  if (text !== undefined) return wrapLike(value, element(characters(text, runtime), at) as string | undefined);
+  if (text !== undefined) {
+    const character = element(characters(text, runtime), at);
+    return character === undefined ? undefined : likeInput(value, character);
+  }
   const items = sequence(value);
   if (items !== undefined) return element(items, at);
   if (!(value instanceof PyRange)) return undefined;
@@ -324,10 +323,6 @@ export function item(value: Value, index: Value, runtime: Runtime): Value | unde
 
 function element<T>(items: ArrayLike<T>, index: number): T | undefined {
   return items[index < 0 ? index + items.length : index];
-}
-
-function wrapLike(value: Value, text: string | undefined): Value | undefined {
-  return value instanceof SafeText && text !== undefined ? new SafeText(text) : text;
 }
 
 /** `value[start:stop:step]`. @throws TemplateError where Python raises */
@@ -344,7 +339,7 @@ export function slice(value: Value, bounds: readonly (Value | undefined)[], runt
   );
   const picked = pick(source as ArrayLike<Value>, start, stop, step, runtime);
   if (text !== undefined)
-    return wrapLike(value, typeof picked === "string" ? picked : joined(picked as string[], runtime))!;
+    return likeInput(value, typeof picked === "string" ? picked : joined(picked as string[], runtime));
   return Array.isArray(value) ? (picked as Value[]) : new Tuple(picked as Value[]);
 }
 

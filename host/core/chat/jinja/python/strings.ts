@@ -16,10 +16,10 @@ import {
 } from "./values.js";
 import { joined } from "./write.js";
 
-/** What str.isspace() is true of. */
-const SPACE = "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
-const SPACES = new RegExp(`[${SPACE}]+`, "g");
-const ONE_SPACE = new RegExp(`[${SPACE}]`);
+/** What str.isspace() is true of, as a class of a regular expression has it. */
+export const WHITE_SPACE = "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
+const SPACES = new RegExp(`[${WHITE_SPACE}]+`, "g");
+const ONE_SPACE = new RegExp(`[${WHITE_SPACE}]`);
 /** What splitlines() splits at, but for \r\n. */
 const LINE_ENDS = "\\n-\\r\\x1c-\\x1e\\x85\\u2028\\u2029";
 const LINE_END = new RegExp(`\\r\\n|[${LINE_ENDS}]`, "g");
@@ -334,7 +334,7 @@ export const STRING_METHODS: Readonly<Record<string, Method>> = {
   isdigit: test("isdigit", "\\p{Nd}", /\p{No}/u),
   islower: ["/", (self, runtime) => isCased(self, false, runtime)],
   isnumeric: test("isnumeric", "\\p{N}", /[\u3400-\u9fff\uf900-\ufaff]/),
-  isspace: test("isspace", SPACE),
+  isspace: test("isspace", WHITE_SPACE),
   istitle: ["/", (self, runtime) => /\p{Cased}/u.test(self) && title(self, runtime) === self],
   isupper: ["/", (self, runtime) => isCased(self, true, runtime)],
   join: ["iterable /", (self, runtime, items) => join(self, items!, runtime)],

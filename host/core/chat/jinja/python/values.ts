@@ -203,6 +203,11 @@ export function asText(value: Value): string | undefined {
   return value instanceof SafeText ? value.text : undefined;
 }
 
+/** A text that was made of another one: safe if that is. */
+export function likeInput(value: Value, text: string): Value {
+  return value instanceof SafeText ? new SafeText(text) : text;
+}
+
 /** @throws TemplateError unless it is a str */
 export function needText(value: Value, what: string): string {
   if (value instanceof Undefined) throw value.fail();
@@ -297,6 +302,15 @@ function* rangeItems(range: PyRange): Generator<Value> {
 /** list(value). @throws TemplateError */
 export function toList(value: Value, runtime: Runtime): Value[] {
   return [...iterate(value, runtime)];
+}
+
+/** The items of a value, which are pairs. @throws TemplateError where `who` takes pairs and one is none */
+export function* pairsOf(value: Value, who: string, runtime: Runtime): Generator<[Value, Value]> {
+  for (const pair of iterate(value, runtime)) {
+    const [first, second, ...more] = toList(pair, runtime);
+    if (first === undefined || second === undefined || more.length > 0) throw new TemplateError(`${who} takes pairs`);
+    yield [first, second];
+  }
 }
 
 /** @throws TemplateError when values are nested too deep to be walked */

@@ -121,7 +121,8 @@ function quote(text: string, runtime: Runtime): string {
   return mark + (mark === "'" ? escaped.replaceAll("'", "\\'") : escaped) + mark;
 }
 
-function hexEscape(character: string): string {
+/** `\xe8`, `\u20ac` or `\U0001f600`. */
+export function hexEscape(character: string): string {
   const code = character.codePointAt(0)!;
   const digits = code > 0xffff ? 8 : code > 0xff ? 4 : 2;
   return `\\${{ 2: "x", 4: "u", 8: "U" }[digits]}${code.toString(16).padStart(digits, "0")}`;
