@@ -2,6 +2,7 @@
 // of an object of options at once.
 
 import { invalidOption, unknownOption } from "./errors.js";
+import { isObject } from "./json.js";
 
 /** What a model sets limits to. */
 export interface Limits {
@@ -105,7 +106,7 @@ export const oneOf = <T extends string>(...choices: readonly T[]) =>
 
 /** @throws ZagreusError INVALID_OPTION */
 export function object(value: unknown, path: string, expected = "an object"): object {
-  if (value !== null && typeof value === "object" && !Array.isArray(value)) return value;
+  if (isObject(value)) return value;
   throw invalidOption(path, value, expected);
 }
 

@@ -8,6 +8,7 @@
 // nothing is lost.
 
 import type { ToolCallDelta } from "../api/api.js";
+import { isObject } from "../api/json.js";
 
 const OPEN = "<tool_call>";
 const CLOSE = "</tool_call>";
@@ -172,9 +173,7 @@ function parseCall(block: string): { name: string; arguments: string } | undefin
   try {
     const { name, arguments: given } = JSON.parse(block);
     const text = typeof given === "string" ? given : JSON.stringify(given);
-    const parsed = JSON.parse(text);
-    const isObject = parsed !== null && typeof parsed === "object" && !Array.isArray(parsed);
-    return typeof name === "string" && isObject ? { name, arguments: text } : undefined;
+    return typeof name === "string" && isObject(JSON.parse(text)) ? { name, arguments: text } : undefined;
   } catch {
     return undefined;
   }

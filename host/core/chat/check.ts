@@ -3,6 +3,7 @@
 import type { ChatMessage, Tool, ToolCall } from "../api/api.js";
 import { list, object } from "../api/check.js";
 import { invalidOption } from "../api/errors.js";
+import { isObject } from "../api/json.js";
 import type { InputCopier } from "./json.js";
 import type { ChatOnly, Json, TemplateMessage } from "./types.js";
 
@@ -76,7 +77,7 @@ function checkCall(call: ToolCall, path: string, copier: InputCopier): Json {
   } catch {
     // said below
   }
-  if (parsed === null || typeof parsed !== "object" || Array.isArray(parsed)) {
+  if (!isObject(parsed)) {
     throw invalidOption(`${path}.function.arguments`, text, "the JSON of an object");
   }
   copier.plain(parsed, `${path}.function.arguments`);

@@ -1,6 +1,7 @@
 // From messages to the prompt.
 
 import type { ChatMessage, ModelInfo } from "../api/api.js";
+import { object } from "../api/check.js";
 import { invalidOption, ZagreusError } from "../api/errors.js";
 import { END_TOKENS } from "../api/names.js";
 import { checkMessages, checkTools } from "./check.js";
@@ -138,10 +139,8 @@ export async function encodeChat(model: ChatModel, { parts }: RenderedChat): Pro
 
 function checkVariables(variables: unknown, copier: InputCopier): { [name: string]: Json } {
   if (variables === undefined) return {};
-  if (variables === null || typeof variables !== "object" || Array.isArray(variables)) {
-    throw invalidOption("templateVariables", variables, "an object");
-  }
-  const taken = Object.keys(variables).find((name) => RESERVED.includes(name));
+  const given = object(variables, "templateVariables");
+  const taken = Object.keys(given).find((name) => RESERVED.includes(name));
   if (taken !== undefined) throw invalidOption("templateVariables", taken, `free of ${RESERVED.join(", ")}`);
-  return copier.plain(variables, "templateVariables") as { [name: string]: Json };
+  return copier.plain(given, "templateVariables") as { [name: string]: Json };
 }
