@@ -28,6 +28,12 @@ const CASES: [name: string, schema: unknown, valid: string[], invalid: string[]]
   ["enum", { enum: ["a", 1, null, { b: [] }] }, ['"a"', "1", "null", '{"b":[]}'], ['"b"', "2"]],
   ["enum with a type", { type: "string", enum: ["a", 1] }, ['"a"'], ["1"]],
   ["enum with bounds", { enum: [1, 5, "abc"], minimum: 2, maxLength: 2 }, ["5"], ["1", '"abc"']],
+  [
+    "values that differ in a member called path",
+    { type: "object", properties: { a: { const: { path: 1 } }, b: { const: { path: 2 } } }, required: ["a", "b"] },
+    ['{"a":{"path":1},"b":{"path":2}}'],
+    ['{"a":{"path":1},"b":{"path":1}}', '{"a":{"path":2},"b":{"path":2}}'],
+  ],
   ["const", { const: 'q"' }, [String.raw`"q\""`], ['"q"']],
   [
     "integers",

@@ -129,3 +129,11 @@ export interface Cell extends Partial<Facts> {
   said: boolean;
   spoken: number;
 }
+
+/** The same for equal facts, wherever they stand. Equal schemas are one node, which its number stands for. Not for listed values. */
+export const textOf = (facts: unknown): string =>
+  JSON.stringify(facts, (key, value) => {
+    if (key === "path") return undefined;
+    if (value === Number.POSITIVE_INFINITY) return "Infinity";
+    return value instanceof SchemaNode ? value.id : value;
+  });

@@ -12,6 +12,7 @@ import {
   type Facts,
   type Reference,
   SchemaNode,
+  textOf,
 } from "./node.js";
 import { escaped, References } from "./references.js";
 import {
@@ -331,10 +332,6 @@ function typesOf(place: Place): number | undefined {
 }
 
 /** The same for equal schemas. */
-function keyOf(cell: Cell, parts: Applicators): string {
-  return JSON.stringify([cell, parts], (key, value) => {
-    if (key === "path") return undefined;
-    if (value === Number.POSITIVE_INFINITY) return "Infinity";
-    return value instanceof SchemaNode ? value.id : value;
-  });
+function keyOf({ values, ...facts }: Cell, parts: Applicators): string {
+  return `${JSON.stringify(values)} ${textOf([facts, parts])}`;
 }

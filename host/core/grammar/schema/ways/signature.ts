@@ -1,6 +1,6 @@
 // What tells ways apart: where facts stand does not.
 
-import type { Cell } from "../read/node.js";
+import { type Cell, textOf } from "../read/node.js";
 import { canonical } from "../read/types.js";
 
 /**
@@ -19,10 +19,10 @@ export class Signatures {
   }
 
   #fact(fact: unknown, isValues: boolean): number {
-    if (fact === null || typeof fact !== "object") return this.#number(textOf(fact));
+    if (fact === null || typeof fact !== "object") return this.#number(textOf({ fact }));
     let number = this.#known.get(fact);
     if (number === undefined) {
-      number = Array.isArray(fact) ? this.#list(fact, isValues) : this.#number(textOf(fact));
+      number = Array.isArray(fact) ? this.#list(fact, isValues) : this.#number(textOf({ fact }));
       this.#known.set(fact, number);
     }
     return number;
@@ -44,11 +44,3 @@ export class Signatures {
     return number;
   }
 }
-
-/** Equal schemas are one node, which its number stands for. */
-const textOf = (fact: unknown): string =>
-  JSON.stringify({ fact }, (key, value) => {
-    if (key === "path") return undefined;
-    if (value === Number.POSITIVE_INFINITY) return "Infinity";
-    return value !== null && typeof value === "object" && "parts" in value ? value.id : value;
-  });
