@@ -4,7 +4,7 @@
 import { BYTES, distances, OPEN_RULES } from "./distances.js";
 import { badGrammar, type Grammar, ruleNames } from "./gbnf.js";
 import { buildNfa, type Nfa } from "./nfa.js";
-import type { Steps } from "./shared/slices.js";
+import { Rest, type Steps } from "./shared/slices.js";
 
 export interface Automaton {
   /** Class of every byte: the grammar treats all bytes of a class alike. */
@@ -33,7 +33,7 @@ const MAX_STATES = 100_000;
 const MAX_EDGES = 1_000_000;
 const MAX_WORK = 3_000_000;
 /** Work between two steps. */
-const PAUSE = 10_000;
+const WORK_PER_STEP = 10_000;
 const STATES_PER_STEP = 10_000;
 
 /** @throws ZagreusError BAD_GRAMMAR when it is left-recursive, has no text at all, or gets too large */
@@ -136,7 +136,7 @@ class SubsetConstruction implements Subsets {
   readonly #classOf: Uint8Array;
   #edgeCount = 0;
   #work = 0;
-  #paused = 0;
+  readonly #rest = new Rest(WORK_PER_STEP);
 
   constructor(nfa: Nfa, classOf: Uint8Array) {
     this.#nfa = nfa;
@@ -158,7 +158,7 @@ class SubsetConstruction implements Subsets {
     };
     this.starts.push(intern([start]));
     for (let i = 0; i < open.length; i++) {
-      if (this.#isTired()) yield;
+      yield* this.#rest.at(this.#work);
       this.#addMoves(open[i]!, intern);
       open[i] = [];
     }
@@ -192,13 +192,6 @@ class SubsetConstruction implements Subsets {
     this.calls.push(targets(byRule, intern));
     this.#edgeCount += byClass.size + byRule.size;
     if (this.#edgeCount > MAX_EDGES) throw badGrammar(`needs more than ${MAX_EDGES} edges`, MAX_EDGES);
-  }
-
-  /** Whether it is time for a step. */
-  #isTired(): boolean {
-    if (this.#work <= this.#paused + PAUSE) return false;
-    this.#paused = this.#work;
-    return true;
   }
 }
 

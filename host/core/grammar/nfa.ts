@@ -1,7 +1,7 @@
 // A grammar's rules as automata over bytes and calls of rules, with choices still open.
 
 import { badGrammar, type Grammar, type Node, ruleNames } from "./gbnf.js";
-import type { Steps } from "./shared/slices.js";
+import { Rest, type Steps } from "./shared/slices.js";
 import { utf8Sequences } from "./utf8.js";
 
 /** Edges of one state. */
@@ -42,7 +42,7 @@ export function* buildNfa(grammar: Grammar): Steps<Nfa> {
 class Builder {
   readonly states: NfaState[] = [];
   readonly #numbers: ReadonlyMap<string, number>;
-  #paused = 0;
+  readonly #rest = new Rest(STATES_PER_STEP);
 
   constructor(names: readonly string[]) {
     this.#numbers = new Map(names.map((name, i) => [name, i]));
@@ -69,20 +69,13 @@ class Builder {
         const from = this.state();
         for (const part of node.nodes) {
           this.states[from]!.free.push(yield* this.add(part, to));
-          if (this.#isTired()) yield;
+          yield* this.#rest.at(this.states.length);
         }
         return from;
       }
       case "repeat":
         return yield* this.#repeat(node, to);
     }
-  }
-
-  /** Whether it is time for a step. */
-  #isTired(): boolean {
-    if (this.states.length <= this.#paused + STATES_PER_STEP) return false;
-    this.#paused = this.states.length;
-    return true;
   }
 
   #chars({ ranges }: Node & { type: "chars" }, to: number): number {
@@ -122,7 +115,7 @@ class Builder {
         const optional = this.state();
         this.states[optional]!.free.push(to, yield* this.add(node, next));
         next = optional;
-        if (this.#isTired()) yield;
+        yield* this.#rest.at(this.states.length);
       }
     }
     for (let i = 0; i < least; i++) {

@@ -7,15 +7,22 @@ export type Steps<T> = Generator<void, T>;
 export class Rest {
   readonly #enough: number;
   #work = 0;
+  #rested = 0;
 
   constructor(enough: number) {
     this.#enough = enough;
   }
 
-  *after(work: number): Steps<void> {
-    this.#work += work;
-    if (this.#work < this.#enough) return;
-    this.#work = 0;
+  /** More work has been done. */
+  after(work: number): Steps<void> {
+    return this.at(this.#work + work);
+  }
+
+  /** So much has been done in all. */
+  *at(work: number): Steps<void> {
+    this.#work = work;
+    if (work - this.#rested < this.#enough) return;
+    this.#rested = work;
     yield;
   }
 }

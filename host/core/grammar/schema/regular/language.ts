@@ -188,7 +188,6 @@ export function* determinize(nfa: Nfa, start: number, end: number, path: string)
   const edges: Edge[][] = [];
   let count = 0;
   for (let i = 0; i < subsets.length; i++) {
-    const before = work;
     const list = [...targets(nfa, alphabet, subsets[i]!)].flatMap(([letter, seeds]) => {
       const to = intern([...seeds], alphabet.isWord(letter) ? AFTER_WORD : AFTER_OTHER);
       return alphabet.ranges(letter).map(([first, last]) => ({ first, last, to }));
@@ -196,7 +195,7 @@ export function* determinize(nfa: Nfa, start: number, end: number, path: string)
     edges.push(list.sort((a, b) => a.first - b.first));
     count += list.length;
     if (count > MAX_EDGES) throw tooLarge(path);
-    yield* rest.after(work - before + list.length);
+    yield* rest.at(work + count);
   }
   const accepts = subsets.map((members) => members.some((m) => m >> 2 === end && (m & 3) !== WORD_NEXT));
   return trimmed({ edges, accepts });
