@@ -55,6 +55,7 @@ class Builder {
 
   /** Adds paths for `node` that end in `to`, and returns where they start. */
   *add(node: Node, to: number): Steps<number> {
+    yield* this.#rest.at(this.states.length);
     switch (node.type) {
       case "chars":
         return this.#chars(node, to);
@@ -67,10 +68,7 @@ class Builder {
         return yield* this.#sequence(node, to);
       case "choice": {
         const from = this.state();
-        for (const part of node.nodes) {
-          this.states[from]!.free.push(yield* this.add(part, to));
-          yield* this.#rest.at(this.states.length);
-        }
+        for (const part of node.nodes) this.states[from]!.free.push(yield* this.add(part, to));
         return from;
       }
       case "repeat":
@@ -115,7 +113,6 @@ class Builder {
         const optional = this.state();
         this.states[optional]!.free.push(to, yield* this.add(node, next));
         next = optional;
-        yield* this.#rest.at(this.states.length);
       }
     }
     for (let i = 0; i < least; i++) {

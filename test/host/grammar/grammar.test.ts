@@ -1,7 +1,7 @@
 // Grammars in llama.cpp's GBNF: what they take, what is refused, and that a text always comes to its end.
 
 import { describe, expect, test } from "vitest";
-import { finish } from "../../../host/core/grammar/index.js";
+import { createConstraint as compile, finish } from "../../../host/core/grammar/index.js";
 import { buildVocabulary } from "../../../host/core/grammar/vocabulary.js";
 import { caught } from "../../support/nano.js";
 import { turn } from "../../support/turn.js";
@@ -75,6 +75,18 @@ describe("GBNF", () => {
   test("what is larger than a grammar may be is refused", async () => {
     const error = await caught(() => createConstraint(grammar(`root ::= "${"a".repeat(2 ** 21)}"`), vocabulary));
     expect(error).toMatchObject({ code: "BAD_GRAMMAR" });
+  });
+
+  test("repetitions are written out in steps, whichever of their bounds is large", () => {
+    for (const bounds of ["{1000}", "{0,1000}"]) {
+      const steps = compile(grammar(`root ::= (("a"${bounds})${bounds})${bounds}`), vocabulary);
+      let count = 0;
+      const runAll = () => {
+        while (!steps.next().done) count++;
+      };
+      expect(runAll).toThrow(/states/);
+      expect(count).toBeGreaterThan(10);
+    }
   });
 });
 
