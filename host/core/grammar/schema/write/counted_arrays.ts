@@ -105,6 +105,7 @@ function countedItems(
   const last = lastPlace(places);
   const kinds = Array.from({ length: 2 ** contains.length }, (_, bits) => (kind: number) => ((bits >> kind) & 1) === 1);
   return function* ({ place, counts }: State): Steps<Item[]> {
+    const nodes = itemNodes(items, place);
     const found: Item[] = [];
     for (const matched of kinds) {
       const next = counted(contains, counts, matched);
@@ -117,7 +118,7 @@ function countedItems(
         if (matched(kind)) return [schema];
         return max < Number.POSITIVE_INFINITY ? [context.reader.not(schema)] : [];
       });
-      const grammar = yield* context.write([...itemNodes(items, place), ...asked], `${path}/contains`);
+      const grammar = yield* context.write([...nodes, ...asked], `${path}/contains`);
       if (grammar === undefined) continue;
       found.push({ grammar, next: { place: Math.min(place + 1, last), counts: next, used: 0 } });
     }
@@ -140,10 +141,11 @@ function* uniqueItems(cell: Cell, contains: readonly ContainsFact[], places: Pla
     mapInSteps(contains, ({ schema }) => kindOf(value, schema, context)),
   );
   return function* ({ place, counts, used }: State): Steps<Item[]> {
+    const nodes = itemNodes(items, place);
     const found: Item[] = [];
     for (const [i, value] of universe.entries()) {
       const isFree = isShuffled ? ((used >> i) & 1) === 0 : i >= used;
-      if (!isFree || !(yield* context.validity.isValid(value, itemNodes(items, place)))) continue;
+      if (!isFree || !(yield* context.validity.isValid(value, nodes))) continue;
       const kinds = kindsOf[i]!;
       const next = kinds.includes(undefined) ? undefined : counted(contains, counts, (kind) => kinds[kind] === true);
       if (!next) continue;
