@@ -2,7 +2,7 @@
 // classes, any character (.), groups, alternatives, repetition (* + ? {m} {m,} {m,n}) and comments.
 
 import { ZagreusError } from "../api/errors.js";
-import { complement, type Range } from "./shared/ranges.js";
+import { ANY_CHARACTER, complement, type Range } from "./shared/ranges.js";
 import type { Steps } from "./shared/slices.js";
 
 /** What a rule may be made of. */
@@ -111,7 +111,7 @@ class Parser {
       return { type: "sequence", nodes };
     }
     if (this.#take("[")) return this.#class(start);
-    if (this.#take(".")) return { type: "chars", ranges: complement([]) };
+    if (this.#take(".")) return { type: "chars", ranges: ANY_CHARACTER };
     if (!/[a-zA-Z0-9_-]/.test(this.#text[start] ?? "")) return undefined;
     const name = this.#name();
     if (!named.has(name)) named.set(name, start);

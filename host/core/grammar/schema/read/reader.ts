@@ -196,10 +196,7 @@ export class Reader {
     };
     for (const [keyword, spoken, read] of FACTS) if (own(schema, keyword) !== undefined) add(read(place), spoken);
     for (const some of facts) add(some, 0);
-    const spoken = SPOKEN.flatMap(([type, names]) =>
-      names.some((name) => own(schema, name) !== undefined) ? [type] : [],
-    );
-    for (const type of spoken) add({}, type);
+    for (const [type, names] of SPOKEN) if (names.some((name) => own(schema, name) !== undefined)) add({}, type);
     return cell;
   }
 
