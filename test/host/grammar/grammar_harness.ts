@@ -36,8 +36,8 @@ export const vocabulary = finish(buildVocabulary(texts, [END]));
 
 export const createConstraint = (format: ResponseFormat, on: Vocabulary) => finish(steps(format, on));
 
-const isSet = (mask: Uint8Array, token: number) => ((mask[token >> 3]! >> (token & 7)) & 1) === 1;
-const newMask = () => new Uint8Array((vocabulary.size + 7) >> 3);
+export const isSet = (mask: Uint8Array, token: number) => ((mask[token >> 3]! >> (token & 7)) & 1) === 1;
+export const newMask = () => new Uint8Array((vocabulary.size + 7) >> 3);
 
 export const grammar = (text: string, trigger?: string): ResponseFormat => ({
   type: "grammar",
