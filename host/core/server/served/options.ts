@@ -1,7 +1,7 @@
 // What createServer() takes.
 
 import type { Model } from "../../api/api.js";
-import { callback, flag, integer, type Output, string, table, withDefault } from "../../api/check.js";
+import { callback, flag, integer, type Output, optional, string, table, withDefault } from "../../api/check.js";
 import { invalidOption } from "../../api/errors.js";
 import type { OffloadedModel } from "../../offload/api.js";
 
@@ -46,10 +46,16 @@ export interface ServerOptions {
 
 const MAX_TIMER = 2 ** 31 - 1; // milliseconds that timers take
 
+const isStrings = (value: unknown): value is readonly string[] =>
+  Array.isArray(value) && value.every((item) => typeof item === "string" && item !== "");
+const STRINGS = "a list of strings that are not empty";
+const strings = optional(isStrings, STRINGS);
+const stringsOrAll = optional((value): value is "*" | readonly string[] => value === "*" || isStrings(value), STRINGS);
+
 const SERVER = {
-  apiKeys: strings,
-  cors: stringsOrAll([]),
-  hosts: stringsOrAll("*"),
+  apiKeys: withDefault(strings, []),
+  cors: withDefault(stringsOrAll, []),
+  hosts: withDefault(stringsOrAll, "*"),
   shareCache: withDefault(flag, false),
   maxQueue: integer(0, MAX_TIMER, 64),
   maxBody: integer(1, MAX_TIMER, 1024 * 1024),
@@ -82,13 +88,4 @@ export function checkModels(models: Record<string, ServedModel> | ServedModel): 
 
 function isModel(value: unknown): value is ServedModel {
   return typeof value === "object" && value !== null && "complete" in value && typeof value.complete === "function";
-}
-
-function strings(value: unknown = [], path: string): readonly string[] {
-  if (Array.isArray(value) && value.every((item) => typeof item === "string" && item !== "")) return value;
-  throw invalidOption(path, value, "a list of strings that are not empty");
-}
-
-function stringsOrAll(fallback: "*" | readonly string[]) {
-  return (value: unknown = fallback, path: string) => (value === "*" ? value : strings(value, path));
 }
