@@ -34,6 +34,18 @@ function tileGroup(m: Matrix, row: u32, group: u32): usize {
 function rowOffset(row: u32, bandBytes: usize): usize {
   return <usize>((row % TILE_ROWS) / BAND_ROWS) * bandBytes + 4 * (row % BAND_ROWS);
 }
+/** Where a row's bytes of a group begin in an int8 matrix. */
+// @ts-ignore: decorator
+@inline
+function int8Bytes(m: Matrix, row: u32, group: u32): usize {
+  return m.quants + tileGroup(m, row, group) * GROUP_BYTES_INT8 + rowOffset(row, BAND_BYTES_INT8);
+}
+/** And its scale, with the sum SUMS bytes behind. */
+// @ts-ignore: decorator
+@inline
+function int8Scale(m: Matrix, row: u32, group: u32): usize {
+  return m.scales + tileGroup(m, row, group) * SCALE_BYTES_INT8 + 2 * (row % TILE_ROWS);
+}
 // @ts-ignore: decorator
 @inline
 function isInfinite(half: u16): bool {
@@ -95,8 +107,8 @@ function storeBytes(target: usize, scale: usize, first: v128, second: v128): voi
 
 /** `blocks` of Q8_0: int8 as they are. */
 export function packQ8(m: Matrix, row: u32, group: u32, source: usize, blocks: u32): bool {
-  let target = m.quants + tileGroup(m, row, group) * GROUP_BYTES_INT8 + rowOffset(row, BAND_BYTES_INT8);
-  let scale = m.scales + tileGroup(m, row, group) * SCALE_BYTES_INT8 + 2 * (row % TILE_ROWS);
+  let target = int8Bytes(m, row, group);
+  let scale = int8Scale(m, row, group);
   let infinite = false;
   for (const end = source + blocks * BYTES_Q8_0; source < end; source += BYTES_Q8_0) {
     const half = load<u16>(source);
@@ -111,8 +123,8 @@ export function packQ8(m: Matrix, row: u32, group: u32, source: usize, blocks: u
 
 /** `blocks` of Q5_0: five bits fit into eight, with the same scale. */
 export function packQ5(m: Matrix, row: u32, group: u32, source: usize, blocks: u32): bool {
-  let target = m.quants + tileGroup(m, row, group) * GROUP_BYTES_INT8 + rowOffset(row, BAND_BYTES_INT8);
-  let scale = m.scales + tileGroup(m, row, group) * SCALE_BYTES_INT8 + 2 * (row % TILE_ROWS);
+  let target = int8Bytes(m, row, group);
+  let scale = int8Scale(m, row, group);
   let infinite = false;
   const zero = i8x16.splat(16);
   for (const end = source + blocks * BYTES_Q5_0; source < end; source += BYTES_Q5_0) {
@@ -195,8 +207,8 @@ function packGroup(target: usize, scale: usize, type: u32, source: usize): bool 
 /** Plain elements of `groups` groups of 32. */
 export function packFloats(m: Matrix, row: u32, group: u32, type: u32, source: usize, groups: u32): bool {
   const bytes = GROUP * blockBytes(type);
-  let target = m.quants + tileGroup(m, row, group) * GROUP_BYTES_INT8 + rowOffset(row, BAND_BYTES_INT8);
-  let scale = m.scales + tileGroup(m, row, group) * SCALE_BYTES_INT8 + 2 * (row % TILE_ROWS);
+  let target = int8Bytes(m, row, group);
+  let scale = int8Scale(m, row, group);
   for (const end = source + groups * bytes; source < end; source += bytes) {
     if (!packGroup(target, scale, type, source)) return false;
     target += GROUP_BYTES_INT8;
@@ -209,8 +221,8 @@ export function packFloats(m: Matrix, row: u32, group: u32, type: u32, source: u
 export function packDecoded(m: Matrix, row: u32, group: u32, type: u32, source: usize, blocks: u32): bool {
   const bytes = blockBytes(type);
   const end = decodedBlock() + 4 * blockElements(type);
-  let target = m.quants + tileGroup(m, row, group) * GROUP_BYTES_INT8 + rowOffset(row, BAND_BYTES_INT8);
-  let scale = m.scales + tileGroup(m, row, group) * SCALE_BYTES_INT8 + 2 * (row % TILE_ROWS);
+  let target = int8Bytes(m, row, group);
+  let scale = int8Scale(m, row, group);
   for (const last = source + blocks * bytes; source < last; source += bytes) {
     dequantize(type, source, decodedBlock());
     for (let floats = decodedBlock(); floats < end; floats += 4 * GROUP) {
