@@ -1,10 +1,10 @@
 // Downloads one file of a repository into blobs/.
 
-import type { Lock } from "../../../host/core/hub/lock.js";
 import { ZagreusError } from "../api/errors.js";
 import type { RepositoryCache } from "./cache.js";
 import { checkAborted, type Http, type HubResponse, Transient } from "./http.js";
 import { type HubEntry, isSha256 } from "./listing.js";
+import type { Lock } from "./lock.js";
 import type { HubFiles, HubPlatform, PartialFile } from "./platform.js";
 
 /** Even with some progress each time. */

@@ -3,7 +3,6 @@
 import { Fields, parseObject } from "../api/json.js";
 import { BLOCK_TYPES, MIXES, PLAIN_TYPES } from "../api/names.js";
 import { parsePartName } from "../gguf/parts.js";
-
 import type { HubEntry } from "./listing.js";
 
 const bits = (name: string) => Number(/\d/.exec(name));

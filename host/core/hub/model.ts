@@ -1,16 +1,14 @@
 // One repository at one revision: the list of its files, from the hub or the cache, and getting some of them.
 
-import { withLock } from "../../../host/core/hub/lock.js";
 import { ZagreusError } from "../api/errors.js";
 import { parsePartName, partNames } from "../gguf/parts.js";
 import { fetchBlob, hashOf } from "./blob.js";
 import { RepositoryCache } from "./cache.js";
-
 import { type GgufChoice, rankGguf, sideFiles, WEIGHTS_INDEX, weightFiles } from "./choose.js";
-
 import { checkAborted, Http } from "./http.js";
 import { type HubId, isCommit, parseHubId, showHubId } from "./id.js";
 import { fetchListing, type HubEntry, isSha256, type Listing } from "./listing.js";
+import { withLock } from "./lock.js";
 import type { HubPlatform } from "./platform.js";
 
 export interface HubProgress {

@@ -1,10 +1,8 @@
 // What an id means to load(), to quantize and to the pull command.
 
 import { ZagreusError } from "../api/errors.js";
-
 import { isSafetensors } from "./choose.js";
 import { type GgufMaker, madeGguf } from "./made.js";
-
 import { HubModel, type HubOptions, type PulledFile } from "./model.js";
 import type { HubPlatform } from "./platform.js";
 
