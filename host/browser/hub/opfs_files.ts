@@ -1,5 +1,6 @@
 // The hub's primitives over the origin private file system, for workers: only they can write to it everywhere.
 
+import { hex } from "../../core/hub/listing.js";
 import type { HubFiles, PartialFile } from "../../core/hub/platform.js";
 import { Sha256 } from "./sha256.js";
 
@@ -158,7 +159,7 @@ const hash: HubFiles["hash"] = async (algorithm, path, prefix, onBytes) => {
   const file = (await opfsFile(path))!;
   if (algorithm === "sha1") {
     const digest = await crypto.subtle.digest("SHA-1", await new Blob([prefix, file]).arrayBuffer());
-    return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+    return hex(new Uint8Array(digest));
   }
   const sha256 = new Sha256().update(encoder.encode(prefix));
   for (let at = 0; at < file.size; at += READ_BYTES) {

@@ -32,6 +32,16 @@ export function isSha1(oid: string): boolean {
   return /^[0-9a-f]{40}$/.test(oid);
 }
 
+/** Bytes in hexadecimal. */
+export function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** The SHA-256 of a text's UTF-8, in hexadecimal. */
+export async function sha256Of(text: string): Promise<string> {
+  return hex(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))));
+}
+
 /** @throws ZagreusError HUB_DENIED, HUB_NOT_FOUND, HUB_BUSY, HUB_FAILED, OFFLINE, ABORTED */
 export async function fetchListing(http: Http, { repository, revision }: HubId, attempts?: number): Promise<Listing> {
   const path = `/api/models/${repository}/revision/${encodeURIComponent(revision)}?blobs=true`;

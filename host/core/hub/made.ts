@@ -2,7 +2,7 @@
 
 import { aborted, invalidOption, ZagreusError } from "../api/errors.js";
 import { RepositoryCache } from "./cache.js";
-import type { HubEntry } from "./listing.js";
+import { type HubEntry, sha256Of } from "./listing.js";
 import { type Lock, withLock } from "./lock.js";
 import type { HubModel, HubOptions, HubProgress, QuantizeSettings } from "./model.js";
 import type { HubPlatform } from "./platform.js";
@@ -192,8 +192,7 @@ function nameOf(model: HubModel, { type, calibrate }: Pick<Required<QuantizeSett
 /** Names the files that something is made of: another commit with the same ones has the same key. */
 async function keyOf(model: HubModel): Promise<string> {
   const lines = model.checkpoint().map(({ oid, path }) => `${oid || model.commit}  ${path}\n`);
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(lines.sort().join("")));
-  return Array.from(new Uint8Array(digest, 0, 8), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return (await sha256Of(lines.sort().join(""))).slice(0, 16);
 }
 
 /** Runs work that has its own pace while the lock stays ours. */

@@ -2,6 +2,7 @@
 
 import { ZagreusError } from "../api/errors.js";
 import { isSafetensors } from "./choose.js";
+import { sha256Of } from "./listing.js";
 import { type GgufMaker, madeGguf } from "./made.js";
 import { HubModel, type HubOptions, type PulledFile } from "./model.js";
 import type { HubPlatform } from "./platform.js";
@@ -120,9 +121,7 @@ async function summary(path: string, files: PulledFile[]): Promise<Pulled> {
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   if (files.length === 1) return { path, bytes, sha256: files[0]!.sha256, files };
   const lines = files.map(({ path, sha256 }) => `${sha256}  ${path}\n`).join("");
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(lines));
-  const sha256 = Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return { path, bytes, sha256, files };
+  return { path, bytes, sha256: await sha256Of(lines), files };
 }
 
 /** What goes wrong with files, and is not known better, is the cache's fault. */
