@@ -45,6 +45,8 @@ export {
   type HubOptions,
   type HubProgress,
   isHubId,
+  megabytes,
+  millions,
   PREFERENCE,
   type Pulled,
   parseHubId,

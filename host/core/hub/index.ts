@@ -3,7 +3,7 @@
 export { PREFERENCE } from "./choose.js";
 export { listCached, removeCached, type StoredModel } from "./disk.js";
 export { type HubId, isCommit, isPath, parseHubId, showHubId, suggestName } from "./id.js";
-export type { GgufMaker, MadeFrom } from "./made.js";
+export { type GgufMaker, type MadeFrom, megabytes, millions } from "./made.js";
 export type { HubOptions, HubProgress, PulledFile, QuantizeSettings } from "./model.js";
 export { isHubId, SHORT_NAMES } from "./names.js";
 export type { HubFiles, HubPlatform, HubSettings, PartialFile } from "./platform.js";

@@ -205,7 +205,9 @@ async function keepingAlive<T>(lock: Lock, work: () => Promise<T>): Promise<T> {
   }
 }
 
-const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
+/** Millions of something, for people. */
+export const millions = (count: number) => (count / 1e6).toFixed(count < 1e7 ? 1 : 0);
+export const megabytes = (bytes: number) => `${millions(bytes)} MB`;
 
 function duration(seconds: number): string {
   if (seconds < 100) return `${Math.max(1, Math.round(seconds))} s`;

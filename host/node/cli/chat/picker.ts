@@ -3,9 +3,9 @@
 import { createInterface } from "node:readline/promises";
 import type { Command } from "commander";
 import { printable } from "../../../core/api/printable.js";
-import { hubCached } from "../../hub.js";
+import { hubCached, megabytes } from "../../hub.js";
 import { styled } from "../shared/colour.js";
-import { FAMILY, FAMILY_BYTES, idOf, megabytes } from "../shared/family.js";
+import { FAMILY, FAMILY_BYTES, idOf } from "../shared/family.js";
 
 interface ModelChoice {
   /** For -m. */

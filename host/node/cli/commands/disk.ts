@@ -1,10 +1,19 @@
 // list, show and rm: the models that are here.
 
 import { Command } from "commander";
-import { hubCached, hubPath, hubRemove, isHubId, parseHubId, type StoredModel } from "../../hub.js";
+import {
+  hubCached,
+  hubPath,
+  hubRemove,
+  isHubId,
+  megabytes,
+  millions,
+  parseHubId,
+  type StoredModel,
+} from "../../hub.js";
 import { bundledModel, inspect, type ModelInfo } from "../../index.js";
 import { styled } from "../shared/colour.js";
-import { BUNDLED, FAMILY, FAMILY_BYTES, idOf, megabytes } from "../shared/family.js";
+import { BUNDLED, FAMILY, FAMILY_BYTES, idOf } from "../shared/family.js";
 import { print, printJson } from "../shared/output.js";
 import { vocabularyLines } from "../shared/vocabulary.js";
 
@@ -76,10 +85,7 @@ async function show(model: string = BUNDLED, { json }: DiskFlags): Promise<void>
     ["file", path],
     ...(id ? [["hub", id] as [string, string]] : []),
     ...(member ? [["for", `${member.languages}: ${member.purpose}`] as [string, string]] : []),
-    [
-      "weights",
-      `${info.quantization}, ${(info.parameters / 1e6).toFixed(info.parameters < 1e7 ? 1 : 0)} million, ${megabytes(info.fileBytes)}`,
-    ],
+    ["weights", `${info.quantization}, ${millions(info.parameters)} million, ${megabytes(info.fileBytes)}`],
     ["shape", `${info.layers} layers of ${info.hidden}, ${info.heads} heads, ${info.kvHeads} of keys and values`],
     ["context", `${info.trainedContext} tokens, ${info.contextLength} by default`],
     [

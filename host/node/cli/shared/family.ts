@@ -41,5 +41,3 @@ export const FAMILY: readonly FamilyModel[] = ABOUT.map(([name, languages, purpo
 export function idOf(repository: string): string {
   return FAMILY.find((member) => member.repository === repository)?.name ?? `hf:${repository}`;
 }
-
-export const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
