@@ -19,7 +19,7 @@ import {
   writeFile,
 } from "node:fs/promises";
 import { homedir } from "node:os";
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import {
   type GgufMaker,
   type HubFiles,
@@ -38,7 +38,7 @@ import {
   removeCached,
   type StoredModel,
 } from "../core/hub/index.js";
-import { hasEnded, OWNER, removeLeftovers, temporaryFor } from "./files/temporary.js";
+import { freshTemporary, hasEnded, OWNER } from "./files/temporary.js";
 
 export {
   type HubListing,
@@ -216,8 +216,7 @@ async function openOwn(path: string): Promise<FileHandle | undefined> {
 /** Makes a file under another name, then gives it its own; nobody sees it half made. */
 async function replacing(path: string, make: (temporary: string) => Promise<void>): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  const temporary = temporaryFor(path);
-  await removeLeftovers(dirname(path), (name) => name === basename(path));
+  const temporary = await freshTemporary(path);
   try {
     await make(temporary);
     await rename(temporary, path);

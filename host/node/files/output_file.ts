@@ -1,9 +1,9 @@
 // A file that is there when it is complete, or not at all.
 
 import { lstat, open, realpath, rename, rm, stat } from "node:fs/promises";
-import { basename, dirname, resolve } from "node:path";
+import { resolve } from "node:path";
 import { invalidOption, ZagreusError } from "../../core/api/errors.js";
-import { removeLeftovers, temporaryFor } from "./temporary.js";
+import { freshTemporary } from "./temporary.js";
 
 /**
  * Where a file at `path` goes: links are followed.
@@ -27,8 +27,7 @@ export async function writeAtomically<T>(
   path: string,
   write: (sink: (bytes: Uint8Array) => Promise<void>) => Promise<T>,
 ): Promise<T> {
-  const partial = temporaryFor(path);
-  await removeLeftovers(dirname(path), (name) => name === basename(path));
+  const partial = await freshTemporary(path);
   const guarded = async <R>(action: () => Promise<R>): Promise<R> => {
     try {
       return await action();

@@ -24,6 +24,12 @@ export function temporaryFor(path: string): string {
   return join(dirname(path), `.${basename(path)}.${id}.part`);
 }
 
+/** The same, when what killed processes have left of files for `path` is removed. */
+export async function freshTemporary(path: string): Promise<string> {
+  await removeLeftovers(dirname(path), (name) => name === basename(path));
+  return temporaryFor(path);
+}
+
 /** Removes temporary files that processes of this machine have left in a folder, if they were for one of these names. */
 export async function removeLeftovers(folder: string, isFor: (name: string) => boolean): Promise<void> {
   const entries = await readdir(folder).catch(() => []);
