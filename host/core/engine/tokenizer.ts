@@ -1,8 +1,8 @@
 // Text to tokens and back, over the core's window.
 
 import { ENCODE_LAST, ENCODE_SPECIAL, TEXT_BYTES } from "../../../assembly/layout/abi.js";
-import { TOKEN_CONTROL } from "../../../assembly/layout/gguf.js";
-import type { Prompt } from "../api/api.js";
+import { TOKEN_CONTROL, TOKEN_USER_DEFINED } from "../../../assembly/layout/gguf.js";
+import type { ModelInfo, Prompt } from "../api/api.js";
 import { invalidOption } from "../api/errors.js";
 import { END_TOKENS } from "../api/names.js";
 import type { Core } from "../wasm/core.js";
@@ -54,19 +54,23 @@ export function endTokens(core: Core, named: readonly number[], vocabulary: numb
   return [...ends].sort((a, b) => a - b);
 }
 
-/** Ids of the tokens of a type (TOKEN_CONTROL, TOKEN_USER_DEFINED) by their text. */
-export async function tokensOfType(
+/** Ids of the control tokens and of the user-defined ones, by their text. */
+export async function markers(
   core: Core,
   vocabulary: number,
-  type: number,
   pace: Pace,
-): Promise<Record<string, number>> {
-  const found: [string, number][] = [];
+): Promise<Pick<ModelInfo["tokenizer"], "special" | "userDefined">> {
+  const special: [string, number][] = [];
+  const userDefined: [string, number][] = [];
+  const lists = new Map([
+    [TOKEN_CONTROL, special],
+    [TOKEN_USER_DEFINED, userDefined],
+  ]);
   for (let token = 0; token < vocabulary; token++) {
     if (token % TOKENS_A_STEP === 0) await pace.yield();
-    if (core.exports.tokenType(token) === type) found.push([decode(core, [token], true), token]);
+    lists.get(core.exports.tokenType(token))?.push([decode(core, [token], true), token]);
   }
-  return Object.fromEntries(found);
+  return { special: Object.fromEntries(special), userDefined: Object.fromEntries(userDefined) };
 }
 
 /**

@@ -1,6 +1,5 @@
 // The model that load() returns, and how it comes about.
 
-import { TOKEN_CONTROL, TOKEN_USER_DEFINED } from "../../../assembly/layout/gguf.js";
 import type {
   ChatCompletion,
   ChatMessage,
@@ -37,7 +36,7 @@ import { Engine } from "../engine/engine.js";
 import { checkSignal, type Macrotask, Pace } from "../engine/pace.js";
 import type { Release } from "../engine/queue.js";
 import { logitsFrom, scoreTokens } from "../engine/score.js";
-import { decode, encode, endTokens, promptTokens, tokensOfType } from "../engine/tokenizer.js";
+import { decode, encode, endTokens, markers, promptTokens } from "../engine/tokenizer.js";
 import { feedModel } from "../load/load.js";
 import type { ByteSource } from "../load/source.js";
 import { chooseBuild } from "../wasm/builds.js";
@@ -85,8 +84,7 @@ async function start(open: OpenSource, options: LoadOptions, platform: Platform,
     const pace = new Pace(platform.macrotask, () => checkSignal(signal));
     const info = await feedModel(core, source, choice, options, pace, headerOnly);
     info.tokenizer.end = endTokens(core, info.tokenizer.end, info.vocabulary);
-    info.tokenizer.special = await tokensOfType(core, info.vocabulary, TOKEN_CONTROL, pace);
-    info.tokenizer.userDefined = await tokensOfType(core, info.vocabulary, TOKEN_USER_DEFINED, pace);
+    Object.assign(info.tokenizer, await markers(core, info.vocabulary, pace));
     return { core, info, threads };
   } catch (error) {
     started.threads.stop();
