@@ -24,9 +24,9 @@ export async function* answer(
   const { client, signal } = request.generation;
   const turn = await model.takeTurn(client, signal);
   try {
-    const { prompt, options } = await prepare(model, request, record, turn.pace);
+    const { prompt, options, mayCall } = await prepare(model, request, record, turn.pace);
     turn.goesWith(prompt);
-    yield* reply(model.complete(prompt, options), checkToolUse(request.chat).tools.length > 0, record);
+    yield* reply(model.complete(prompt, options), mayCall, record);
   } finally {
     turn.release();
   }
@@ -61,18 +61,18 @@ function updateRecord(
   Object.assign(record, { endToken, finishReason: ended, usage, timings });
 }
 
-/** Tokens and options of the completion that makes a reply. */
+/** Tokens and options of the completion that makes a reply, and whether there are tools that it may call. */
 async function prepare(
   model: ChatModel,
   { messages, chat, generation }: ChatRequest,
   record: GenerationRecord<ChatFinishReason>,
   pace: Pace,
-): Promise<{ prompt: number[]; options: GenerateOptions }> {
+): Promise<{ prompt: number[]; options: GenerateOptions; mayCall: boolean }> {
   const { info } = model;
   const pause = () => pace.yield();
   let rendered = await renderChat(info, messages, chat, pause);
-  const steps = replyFormat(checkToolUse(chat), generation.responseFormat);
-  const { format: responseFormat, refused } = await finishInSlices(steps, pause);
+  const use = checkToolUse(chat);
+  const { format: responseFormat, refused } = await finishInSlices(replyFormat(use, generation.responseFormat), pause);
   record.refusedTools = refused;
   if (refused.length > 0) {
     rendered = await renderChat(info, messages, { ...chat, tools: offered(chat, refused) }, pause);
@@ -84,7 +84,7 @@ async function prepare(
     stop: [generation.stop ?? [], rendered.stop].flat(),
     responseFormat,
   };
-  return { prompt: await encodeChat(model, rendered), options };
+  return { prompt: await encodeChat(model, rendered), options, mayCall: use.tools.length > 0 };
 }
 
 function offered({ tools = [] }: ChatOnly, refused: readonly RefusedTool[]): Tool[] {

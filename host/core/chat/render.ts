@@ -74,6 +74,8 @@ async function renderInput(
   pause: () => Promise<void>,
   input: TemplateInput,
 ): Promise<string> {
+  // A template that reads arguments from text itself does so with a filter that Jinja does not have.
+  const isText = !/\bfrom_?json\b/.test(source);
   const attempt = (withTools: boolean) => {
     const runtime = new Runtime(shield.guards);
     const value = (json: Json) =>
@@ -83,7 +85,7 @@ async function renderInput(
       );
     const all: [string, Value][] = [
       ...Object.entries(input.variables).map(([name, json]): [string, Value] => [name, value(json)]),
-      ["messages", input.messages.map((message) => messageValue(message, source, shield, runtime))],
+      ["messages", input.messages.map((message) => messageValue(message, isText, shield, runtime))],
       ["documents", null],
       ["add_generation_prompt", true],
       ...Object.entries(input.tokens),
@@ -100,13 +102,14 @@ async function renderInput(
   }
 }
 
-/** A message as templates see it: calls' arguments are text where they are written, and a mapping in all else. */
-function messageValue(message: TemplateMessage, source: string, shield: Shield, runtime: Runtime): Value {
+/**
+ * A message as templates see it: calls' arguments are text where they are written, and a mapping in all else.
+ * @param isText whether `is string` holds for arguments
+ */
+function messageValue(message: TemplateMessage, isText: boolean, shield: Shield, runtime: Runtime): Value {
   const protect = (text: string) => shield.protect(text);
   const { tool_calls, ...rest } = message;
   if (tool_calls === undefined) return fromJson(mapText(rest, protect), runtime);
-  // A template that reads arguments from text itself does so with a filter that Jinja does not have.
-  const isText = !/\bfrom_?json\b/.test(source);
   const calls = (tool_calls as unknown as TemplateCall[]).map(({ function: { name, arguments: text }, ...call }) => {
     const entries = parseJson(text, protect, runtime).entries();
     const written = new CallArguments(runtime, entries, protect(text), isText);
