@@ -3,6 +3,7 @@
 
 import { ZagreusError } from "../api/errors.js";
 import { ANY_CHARACTER, complement, type Range } from "./shared/ranges.js";
+import { Scanner } from "./shared/scanner.js";
 import type { Steps } from "./shared/slices.js";
 
 /** What a rule may be made of. */
@@ -43,29 +44,23 @@ export function* parseGrammar(text: string): Steps<Grammar> {
   return yield* new Parser(text).rules();
 }
 
-class Parser {
-  readonly #text: string;
-  #at = 0;
+class Parser extends Scanner {
   #depth = 0;
   #items = 0;
-
-  constructor(text: string) {
-    this.#text = text;
-  }
 
   *rules(): Steps<Grammar> {
     const rules = new Map<string, Node>();
     const named = new Map<string, number>();
     this.#space(true);
-    while (this.#at < this.#text.length) {
-      const start = this.#at;
+    while (this.at < this.text.length) {
+      const start = this.at;
       const name = this.#name();
       this.#space(false);
-      if (!this.#take("::=")) this.#fail('expected "::="');
+      if (!this.take("::=")) this.#fail('expected "::="');
       this.#space(true);
       if (rules.has(name)) this.#fail(`rule "${name}" is defined twice`, start);
       rules.set(name, yield* this.#alternatives(false, named));
-      if (this.#at < this.#text.length && !/[\r\n]/.test(this.#text[this.#at]!)) this.#fail("expected a line break");
+      if (this.at < this.text.length && !/[\r\n]/.test(this.text[this.at]!)) this.#fail("expected a line break");
       this.#space(true);
     }
     for (const [name, at] of named) if (!rules.has(name)) this.#fail(`rule "${name}" is not defined`, at);
@@ -76,7 +71,7 @@ class Parser {
   *#alternatives(nested: boolean, named: Map<string, number>): Steps<Node> {
     if (++this.#depth > MAX_DEPTH) this.#fail(`groups nest deeper than ${MAX_DEPTH}`);
     const nodes = [yield* this.#sequence(nested, named)];
-    while (this.#take("|")) {
+    while (this.take("|")) {
       this.#space(true);
       nodes.push(yield* this.#sequence(nested, named));
     }
@@ -88,7 +83,7 @@ class Parser {
     const nodes: Node[] = [];
     for (;;) {
       if (++this.#items % STEP === 0) yield;
-      const item = this.#take("(") ? yield* this.#group(named) : this.#item(named);
+      const item = this.take("(") ? yield* this.#group(named) : this.#item(named);
       if (!item) return nodes.length === 1 ? nodes[0]! : { type: "sequence", nodes };
       nodes.push(this.#repeated(item));
       this.#space(nested);
@@ -99,32 +94,32 @@ class Parser {
   *#group(named: Map<string, number>): Steps<Node> {
     this.#space(true);
     const node = yield* this.#alternatives(true, named);
-    if (!this.#take(")")) this.#fail('expected ")"');
+    if (!this.take(")")) this.#fail('expected ")"');
     return node;
   }
 
   #item(named: Map<string, number>): Node | undefined {
-    const start = this.#at;
-    if (this.#take('"')) {
+    const start = this.at;
+    if (this.take('"')) {
       const nodes: Node[] = [];
-      while (!this.#take('"')) nodes.push(one(this.#character(start)));
+      while (!this.take('"')) nodes.push(one(this.#character(start)));
       return { type: "sequence", nodes };
     }
-    if (this.#take("[")) return this.#class(start);
-    if (this.#take(".")) return { type: "chars", ranges: ANY_CHARACTER };
-    if (!/[a-zA-Z0-9_-]/.test(this.#text[start] ?? "")) return undefined;
+    if (this.take("[")) return this.#class(start);
+    if (this.take(".")) return { type: "chars", ranges: ANY_CHARACTER };
+    if (!/[a-zA-Z0-9_-]/.test(this.text[start] ?? "")) return undefined;
     const name = this.#name();
     if (!named.has(name)) named.set(name, start);
     return { type: "rule", name };
   }
 
   #class(start: number): Node {
-    const negated = this.#take("^");
+    const negated = this.take("^");
     const ranges: Range[] = [];
-    while (!this.#take("]")) {
+    while (!this.take("]")) {
       const first = this.#character(start);
-      const isRange = this.#text[this.#at] === "-" && this.#text[this.#at + 1] !== "]";
-      if (isRange) this.#at++;
+      const isRange = this.text[this.at] === "-" && this.text[this.at + 1] !== "]";
+      if (isRange) this.at++;
       const last = isRange ? this.#character(start) : first;
       if (last < first) this.#fail("a range of characters runs backwards");
       ranges.push([first, last]);
@@ -144,11 +139,11 @@ class Parser {
   }
 
   #bounds(): [number, number] | undefined {
-    if (this.#take("*")) return [0, Number.POSITIVE_INFINITY];
-    if (this.#take("+")) return [1, Number.POSITIVE_INFINITY];
-    if (this.#take("?")) return [0, 1];
-    if (this.#text[this.#at] !== "{") return undefined;
-    const [all, low, comma, high] = this.#match(/\{\s*(\d*)\s*(,?)\s*(\d*)\s*\}/y) ?? [];
+    if (this.take("*")) return [0, Number.POSITIVE_INFINITY];
+    if (this.take("+")) return [1, Number.POSITIVE_INFINITY];
+    if (this.take("?")) return [0, 1];
+    if (this.text[this.at] !== "{") return undefined;
+    const [all, low, comma, high] = this.match(/\{\s*(\d*)\s*(,?)\s*(\d*)\s*\}/y) ?? [];
     if (all === undefined || (!low && !high)) this.#fail("expected a repetition like {2}, {2,} or {2,5}");
     const least = Number(low || 0);
     const most = high ? Number(high) : comma ? Number.POSITIVE_INFINITY : least;
@@ -161,50 +156,37 @@ class Parser {
 
   /** A code point in a literal or class that began at `start`. */
   #character(start: number): number {
-    const code = this.#text.codePointAt(this.#at);
+    const code = this.text.codePointAt(this.at);
     if (code === undefined || code === 10 || code === 13) this.#fail("a literal or class has no end", start);
     if (code >= 0xd800 && code <= 0xdfff) this.#fail("half of a surrogate pair");
-    this.#at += code > 0xffff ? 2 : 1;
+    this.at += code > 0xffff ? 2 : 1;
     if (code !== 92) return code;
-    const kind = this.#text[this.#at++] ?? "";
+    const kind = this.text[this.at++] ?? "";
     const digits = HEX_ESCAPES[kind];
     if (digits === undefined) {
       if (!/["[\]\\nrt/^.-]/.test(kind)) this.#fail(`unknown escape "\\${kind}"`);
       return (SHORT_ESCAPES[kind] ?? kind).charCodeAt(0);
     }
-    const hex = this.#text.slice(this.#at, this.#at + digits);
+    const hex = this.text.slice(this.at, this.at + digits);
     const value = /^[0-9a-fA-F]+$/.test(hex) && hex.length === digits ? Number.parseInt(hex, 16) : Number.NaN;
     if (!(value <= LAST_CODE_POINT) || (value >= 0xd800 && value <= 0xdfff)) this.#fail("an escape is no character");
-    this.#at += digits;
+    this.at += digits;
     return value;
   }
 
   #name(): string {
-    const found = this.#match(/[a-zA-Z0-9_-]+/y);
+    const found = this.match(/[a-zA-Z0-9_-]+/y);
     if (!found) this.#fail("expected the name of a rule");
     return found[0];
   }
 
   /** Skips spaces and comments, and line breaks if they may come. */
   #space(breaks: boolean): void {
-    this.#match(breaks ? /(?:[ \t\r\n]|#[^\r\n]*)*/y : /[ \t]*(?:#[^\r\n]*)?/y);
+    this.match(breaks ? /(?:[ \t\r\n]|#[^\r\n]*)*/y : /[ \t]*(?:#[^\r\n]*)?/y);
   }
 
-  #take(text: string): boolean {
-    if (!this.#text.startsWith(text, this.#at)) return false;
-    this.#at += text.length;
-    return true;
-  }
-
-  #match(pattern: RegExp): RegExpExecArray | null {
-    pattern.lastIndex = this.#at;
-    const found = pattern.exec(this.#text);
-    if (found) this.#at = pattern.lastIndex;
-    return found;
-  }
-
-  #fail(what: string, at = this.#at): never {
-    const line = this.#text.slice(0, at).split("\n").length;
+  #fail(what: string, at = this.at): never {
+    const line = this.text.slice(0, at).split("\n").length;
     throw badGrammar(`line ${line}: ${what}`, at);
   }
 }

@@ -1,6 +1,7 @@
 // Regular expressions as JavaScript writes them (ECMA-262, Patterns), without references back.
 
 import { complement, normalized, type Range } from "../../shared/ranges.js";
+import { Scanner } from "../../shared/scanner.js";
 import { badSchema } from "../read/errors.js";
 import { CLASSES, NO_LINE_END, unicodeProperty } from "./classes.js";
 
@@ -32,26 +33,24 @@ export function parsePattern(pattern: string, path: string): Expression {
   return new PatternParser(pattern, path).whole();
 }
 
-class PatternParser {
-  readonly #pattern: string;
+class PatternParser extends Scanner {
   readonly #path: string;
-  #at = 0;
   #groups = 0;
 
   constructor(pattern: string, path: string) {
-    this.#pattern = pattern;
+    super(pattern);
     this.#path = path;
   }
 
   whole(): Expression {
     const expression = this.#alternatives();
-    if (this.#at < this.#pattern.length) this.#fail(`"${this.#pattern[this.#at]}" is not understood here`);
+    if (this.at < this.text.length) this.#fail(`"${this.text[this.at]}" is not understood here`);
     return expression;
   }
 
   #alternatives(): Expression {
     const options = [this.#sequence()];
-    while (this.#take("|")) options.push(this.#sequence());
+    while (this.take("|")) options.push(this.#sequence());
     return options.length === 1 ? options[0]! : { type: "choice", options };
   }
 
@@ -62,15 +61,15 @@ class PatternParser {
   }
 
   #item(): Expression | undefined {
-    const char = this.#pattern[this.#at];
+    const char = this.text[this.at];
     if (char === undefined || char === ")" || char === "|") return undefined;
-    if (this.#take("^")) return { type: "start" };
-    if (this.#take("$")) return { type: "end" };
+    if (this.take("^")) return { type: "start" };
+    if (this.take("$")) return { type: "end" };
     if (char === "(") return this.#group();
     if (/[*+?{}\]]/.test(char)) this.#fail(`"${char}" has nothing before it`);
-    if (this.#take(".")) return { type: "chars", ranges: NO_LINE_END };
-    if (this.#take("[")) return this.#chars(this.#class());
-    const boundary = this.#match(/\\[bB]/y);
+    if (this.take(".")) return { type: "chars", ranges: NO_LINE_END };
+    if (this.take("[")) return this.#chars(this.#class());
+    const boundary = this.match(/\\[bB]/y);
     if (boundary) return { type: "boundary", negated: boundary[0] === "\\B" };
     return this.#chars(this.#character());
   }
@@ -81,17 +80,17 @@ class PatternParser {
   }
 
   #group(): Expression {
-    const [opened, look] = this.#match(/\((?:\?:|\?(<?[=!])|\?<[A-Za-z_$][\w$]*>)?/y)!;
-    if (opened === "(" && this.#pattern[this.#at] === "?") this.#fail("flags are not understood");
+    const [opened, look] = this.match(/\((?:\?:|\?(<?[=!])|\?<[A-Za-z_$][\w$]*>)?/y)!;
+    if (opened === "(" && this.text[this.at] === "?") this.#fail("flags are not understood");
     if (++this.#groups > MAX_GROUPS) this.#fail(`more than ${MAX_GROUPS} groups in one another`);
     const inner = this.#alternatives();
     this.#groups--;
-    if (!this.#take(")")) this.#fail('expected ")"');
+    if (!this.take(")")) this.#fail('expected ")"');
     return look ? { type: "look", behind: look[0] === "<", negated: look.endsWith("!"), inner } : inner;
   }
 
   #repeated(item: Expression): Expression {
-    const found = this.#match(/(?:[*+?]|\{(\d{1,6})(,?)(\d{0,6})\})\??/y);
+    const found = this.match(/(?:[*+?]|\{(\d{1,6})(,?)(\d{0,6})\})\??/y);
     if (!found) return item;
     if (["start", "end", "boundary", "look"].includes(item.type)) this.#fail("an assertion cannot be repeated");
     const [all, low, comma, high] = found;
@@ -107,13 +106,13 @@ class PatternParser {
 
   /** Behind "[". */
   #class(): Range[] {
-    const negated = this.#take("^");
+    const negated = this.take("^");
     const ranges: Range[] = [];
-    while (!this.#take("]")) {
-      if (this.#at >= this.#pattern.length) this.#fail("a class has no end");
+    while (!this.take("]")) {
+      if (this.at >= this.text.length) this.#fail("a class has no end");
       const first = this.#character(true);
-      if (this.#pattern[this.#at] === "-" && this.#pattern[this.#at + 1] !== "]") {
-        this.#at++;
+      if (this.text[this.at] === "-" && this.text[this.at + 1] !== "]") {
+        this.at++;
         ranges.push(this.#range(first, this.#character(true)));
       } else ranges.push(...first);
     }
@@ -129,25 +128,25 @@ class PatternParser {
   }
 
   #character(inClass = false): readonly Range[] {
-    const code = this.#pattern.codePointAt(this.#at);
+    const code = this.text.codePointAt(this.at);
     if (code === undefined) this.#fail("ends too early");
-    this.#at += code > 0xffff ? 2 : 1;
+    this.at += code > 0xffff ? 2 : 1;
     return code === 0x5c ? this.#escape(inClass) : [[code, code]];
   }
 
   #escape(inClass: boolean): readonly Range[] {
     const point = this.#hexEscape();
     if (point !== undefined) return [[point, point]];
-    const property = this.#match(/([pP])\{([^}]*)\}/y);
+    const property = this.match(/([pP])\{([^}]*)\}/y);
     if (property) {
       const ranges = unicodeProperty(property[2]!);
       if (!ranges) this.#fail(`there is no property "${property[2]}"`);
       return property[1] === "p" ? ranges : complement(ranges);
     }
-    const char = this.#pattern[this.#at++] ?? "";
+    const char = this.text[this.at++] ?? "";
     if (CLASSES[char]) return CLASSES[char];
     const control = inClass && char === "b" ? 8 : CONTROLS[char];
-    if (control !== undefined && !/\d/.test(this.#pattern[this.#at] ?? "")) return [[control, control]];
+    if (control !== undefined && !/\d/.test(this.text[this.at] ?? "")) return [[control, control]];
     if (/[1-9k]/.test(char)) this.#fail("references back are not understood");
     if (/[a-zA-Z0-9]/.test(char) || char === "") this.#fail(`"\\${char}" is not understood`);
     const code = char.charCodeAt(0);
@@ -155,29 +154,16 @@ class PatternParser {
   }
 
   #hexEscape(): number | undefined {
-    const pair = this.#match(/u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})/y);
+    const pair = this.match(/u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})/y);
     if (pair) return String.fromCharCode(...pair.slice(1).map((half) => Number.parseInt(half, 16))).codePointAt(0);
-    const hex = this.#match(/x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|u\{([0-9a-fA-F]{1,6})\}/y);
+    const hex = this.match(/x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|u\{([0-9a-fA-F]{1,6})\}/y);
     if (!hex) return undefined;
     const point = Number.parseInt(hex[1] ?? hex[2] ?? hex[3]!, 16);
     if (point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff)) this.#fail("an escape is no character");
     return point;
   }
 
-  #take(char: string): boolean {
-    if (this.#pattern[this.#at] !== char) return false;
-    this.#at++;
-    return true;
-  }
-
-  #match(pattern: RegExp): RegExpExecArray | null {
-    pattern.lastIndex = this.#at;
-    const found = pattern.exec(this.#pattern);
-    if (found) this.#at = pattern.lastIndex;
-    return found;
-  }
-
   #fail(what: string): never {
-    throw badSchema(this.#path, `pattern, character ${this.#at}: ${what}`, this.#pattern);
+    throw badSchema(this.#path, `pattern, character ${this.at}: ${what}`, this.text);
   }
 }
