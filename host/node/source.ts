@@ -29,32 +29,23 @@ export async function openSource(source: Source, { signal, onProgress, quantize 
 
 /** @throws ZagreusError SOURCE_FAILED, ABORTED */
 async function openPlace(place: string | URL, signal: AbortSignal | undefined): Promise<ByteSource> {
-  try {
-    if (typeof place === "string" || place.protocol === "file:") return await fileSource(place);
-    const { openDownload } = await import("../core/load/download.js");
-    return await openDownload(place.href, (headers) => request(place, { headers, signal }), { signal });
-  } catch (error) {
-    if (error instanceof ZagreusError) throw error;
-    checkSignal(signal);
-    throw await unreadable(place, error);
-  }
+  const reading = <T>(result: Promise<T>) => orUnreadable(place, result, signal);
+  if (typeof place === "string" || place.protocol === "file:") return reading(fileSource(place));
+  const { openDownload } = await import("../core/load/download.js");
+  return openDownload(place.href, (headers) => reading(fetch(place, { headers, signal })), { signal });
 }
 
 /** @throws ZagreusError SOURCE_FAILED, ABORTED */
-async function request(url: URL, init: { headers: Record<string, string>; signal: AbortSignal | undefined }) {
+async function orUnreadable<T>(place: string | URL, result: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   try {
-    return await fetch(url, init);
-  } catch (error) {
-    checkSignal(init.signal);
-    throw await unreadable(url, error);
+    return await result;
+  } catch (cause) {
+    checkSignal(signal);
+    const { hintFor, proxyHint } = await import("./hint.js");
+    const hint = place instanceof URL ? proxyHint(place) : await hintFor(place, cause);
+    const message = `cannot read "${place}": ${reason(cause)}${hint}`;
+    throw new ZagreusError("SOURCE_FAILED", message, { field: "source", value: String(place), cause });
   }
-}
-
-async function unreadable(place: string | URL, cause: unknown): Promise<ZagreusError> {
-  const { hintFor, proxyHint } = await import("./hint.js");
-  const hint = place instanceof URL ? proxyHint(place) : await hintFor(place, cause);
-  const message = `cannot read "${place}": ${reason(cause)}${hint}`;
-  return new ZagreusError("SOURCE_FAILED", message, { field: "source", value: String(place), cause });
 }
 
 function locate(source: string | URL): string | URL {
