@@ -4,7 +4,7 @@
 import type { LoadOptions } from "../core/api/api.js";
 import { aborted, ZagreusError } from "../core/api/errors.js";
 import { byteSource, readSource } from "../core/load/source.js";
-import type { SyncAccessHandle } from "./hub/opfs_files.js";
+import { type SyncAccessHandle, writeAll } from "./access_handle.js";
 import { absoluteUrl, request } from "./net/request.js";
 
 /** A model in the browser's cache. */
@@ -108,7 +108,7 @@ async function download(
     await writeRecord(directory, { url, version, totalBytes, complete: false });
     report();
     for await (const chunk of chunks) {
-      await writing(() => write(handle, chunk, at));
+      await writing(() => writeAll(handle, chunk, at));
       at += chunk.length;
       report();
     }
@@ -223,10 +223,6 @@ async function openForWriting(file: FileSystemFileHandle): Promise<SyncAccessHan
   return writing(() => createSyncAccessHandle.call(file));
 }
 
-function write(handle: SyncAccessHandle, bytes: Uint8Array, start: number): void {
-  for (let at = 0; at < bytes.length; ) at += handle.write(bytes.subarray(at), { at: start + at });
-}
-
 async function readRecord(directory: FileSystemDirectoryHandle, name: string): Promise<CacheRecord | undefined> {
   try {
     const file = await directory.getFileHandle(name + RECORD);
@@ -243,7 +239,7 @@ async function writeRecord(directory: FileSystemDirectoryHandle, record: CacheRe
   try {
     await writing(() => {
       handle.truncate(bytes.length);
-      write(handle, bytes, 0);
+      writeAll(handle, bytes, 0);
       handle.flush();
     });
   } finally {

@@ -2,16 +2,9 @@
 
 import { hex } from "../../core/hub/listing.js";
 import type { HubFiles, PartialFile } from "../../core/hub/platform.js";
+import { type SyncAccessHandle, writeAll } from "../access_handle.js";
 import { Sha256 } from "./sha256.js";
 
-/** lib.dom.d.ts lacks it: workers only. */
-export interface SyncAccessHandle {
-  getSize(): number;
-  truncate(size: number): void;
-  write(bytes: Uint8Array, options: { at: number }): number;
-  flush(): void;
-  close(): void;
-}
 /** lib.dom.d.ts lacks both methods. */
 type OpfsFile = FileSystemFileHandle & {
   createSyncAccessHandle(): Promise<SyncAccessHandle>;
@@ -61,9 +54,7 @@ export async function openPartial(path: string): Promise<PartialFile> {
   const handle = await accessOf((await handleOf(path, true))!);
   return {
     size: handle.getSize(),
-    async write(bytes, at) {
-      for (let done = 0; done < bytes.length; ) done += handle.write(bytes.subarray(done), { at: at + done });
-    },
+    write: async (bytes, at) => writeAll(handle, bytes, at),
     sync: async () => handle.flush(),
     close: async () => handle.close(),
   };
@@ -109,7 +100,7 @@ export function opfsFiles(owner: string): HubFiles {
   const join = (...paths: string[]) => parts(paths.join("/")).join("/");
   const writeText = async (path: string, text: string) => {
     const temporary = `${path}.${crypto.randomUUID()}.tmp`;
-    await overwrite(temporary, async (handle) => void handle.write(encoder.encode(text), { at: 0 }));
+    await overwrite(temporary, async (handle) => writeAll(handle, encoder.encode(text), 0));
     await rename(temporary, path);
   };
   return {
@@ -128,7 +119,7 @@ export function opfsFiles(owner: string): HubFiles {
     async copy(from, to) {
       const file = (await opfsFile(from))!;
       await overwrite(to, async (handle) => {
-        for (let at = 0; at < file.size; at += READ_BYTES) handle.write(await slice(file, at), { at });
+        for (let at = 0; at < file.size; at += READ_BYTES) writeAll(handle, await slice(file, at), at);
       });
     },
     remove: (path) => remove(path, false),

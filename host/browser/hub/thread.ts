@@ -1,4 +1,4 @@
-// Bundled to dist/browser-hub.js, the worker that gets a model of the hub into the origin private file system. client.ts starts it.
+// Bundled to dist/browser-hub.js, the worker that gets a model of the hub into the origin private file system. hub_client.ts starts it.
 
 import type { Directory, RandomAccess } from "../../../quant/checkpoint/checkpoint.js";
 import { checkHuggingface, openHuggingface } from "../../../quant/read/huggingface.js";
