@@ -3,7 +3,7 @@
 import type { Build } from "../core/api/api.js";
 import type { Platform } from "../core/model/model.js";
 import { macrotask } from "./macrotask.js";
-import { request } from "./net/request.js";
+import { compile } from "./net/request.js";
 import { isModule, packageFile } from "./package_files.js";
 import { computeThreads } from "./threads.js";
 
@@ -22,9 +22,3 @@ export const platform: Platform = {
   macrotask,
   ...(computeThreads ? { threads: computeThreads } : {}),
 };
-
-async function compile(url: URL): Promise<WebAssembly.Module> {
-  const response = await request(url.href, {});
-  if (!response.ok) throw new Error(`HTTP status of ${url} is ${response.status}`);
-  return WebAssembly.compile(await response.arrayBuffer());
-}

@@ -14,7 +14,7 @@ import {
   type QuantizeSettings,
 } from "../../core/hub/index.js";
 import { Link } from "../../core/offload/link.js";
-import { request } from "../net/request.js";
+import { compile } from "../net/request.js";
 import { openPartial, opfsFile, opfsFiles } from "./opfs_files.js";
 
 const CACHE = "zagreus-hub";
@@ -77,8 +77,7 @@ const maker: GgufMaker = {
   check: ({ folder, name }) => checkHuggingface(directory(folder, name)),
   async make({ folder, name }, out, { type, signal, onProgress }) {
     const checkpoint = await openHuggingface(directory(folder, name), { name });
-    const wasm = await request(new URL("./zagreus-quantizer.wasm", import.meta.url).href, {});
-    const quantizer = new Quantizer(await WebAssembly.compile(await wasm.arrayBuffer()));
+    const quantizer = new Quantizer(await compile(new URL("./zagreus-quantizer.wasm", import.meta.url)));
     const files = opfsFiles("");
     const cut = out.lastIndexOf("/") + 1;
     const partial = `${out.slice(0, cut)}.${out.slice(cut)}.part`;

@@ -19,6 +19,13 @@ export async function request(url: string, init: RequestInit): Promise<Response>
   }
 }
 
+/** A WebAssembly file of the package. @throws ZagreusError SOURCE_FAILED, Error for an answer that is one, or cannot be compiled */
+export async function compile(url: URL): Promise<WebAssembly.Module> {
+  const response = await request(url.href, {});
+  if (!response.ok) throw new Error(`HTTP status of ${url} is ${response.status}`);
+  return WebAssembly.compile(await response.arrayBuffer());
+}
+
 /** A URL, relative to the page or the worker's script. @throws ZagreusError INVALID_OPTION for option `field` */
 export function absoluteUrl(url: string | URL, field: string): URL {
   return fetchableUrl(url, field, globalThis.document?.baseURI ?? globalThis.location?.href);
