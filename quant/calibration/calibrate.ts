@@ -14,6 +14,7 @@ import {
 } from "../../assembly/layout/calibration.js";
 import { invalidOption } from "../../host/core/api/errors.js";
 import { checkSignal, type Macrotask, Pace } from "../../host/core/engine/pace.js";
+import { concatenate } from "../../host/core/load/concatenate.js";
 import type { Checkpoint, SourceTensor } from "../checkpoint/checkpoint.js";
 import { type Quantizer, type RoundedRows, typeBytes } from "../round/quantizer.js";
 import { plainRounding, type Rounding, readRows } from "../round/rounding.js";
@@ -184,7 +185,7 @@ class Calibration {
       pieces.push(rounded.bytes);
       squaredError += rounded.squaredError;
     }
-    this.rounded.set(name, { bytes: joined(pieces), squaredError });
+    this.rounded.set(name, { bytes: concatenate(pieces), squaredError });
   }
 
   /** The embedding, the LM head, or both in one. */
@@ -334,14 +335,4 @@ function curvature(logits: Float32Array, groups: Uint8Array, clusters: number): 
     sums[groups[i]!]! += p * (1 - p);
   }
   return sums;
-}
-
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
-  return all;
 }

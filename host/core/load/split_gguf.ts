@@ -6,6 +6,7 @@ import { MAX_HEADER_BYTES } from "../../../assembly/layout/gguf.js";
 import { ZagreusError } from "../api/errors.js";
 import { aligned, checkPart, fault, type GgufHeader, partCount, readGgufHeader, tensorBytes } from "../gguf/header.js";
 import { parsePartName, partNames, SPLIT_KEYS } from "../gguf/parts.js";
+import { concatenate } from "./concatenate.js";
 import { type ByteSource, readSource } from "./source.js";
 
 /** Opens a part from its first byte on; called twice for each. */
@@ -78,7 +79,7 @@ async function readHead(name: string, open: OpenPart, signal: AbortSignal | unde
           chunks.push(value.slice());
           total += value.length;
         }
-        return concatenated(chunks).subarray(0, length);
+        return concatenate(chunks).subarray(0, length);
       },
     });
   } finally {
@@ -119,8 +120,8 @@ function mergedHeader({ bytes, entries, version, alignment }: GgufHeader, infos:
   view.setBigUint64(8, BigInt(infos.length), true);
   view.setBigUint64(16, BigInt(kept.length), true);
   const metadata = kept.map(([, { start, end }]) => bytes.subarray(start, end));
-  const header = concatenated([preamble, ...metadata, ...infos]);
-  return concatenated([header, new Uint8Array(aligned(header.length, alignment) - header.length)]);
+  const header = concatenate([preamble, ...metadata, ...infos]);
+  return concatenate([header, new Uint8Array(aligned(header.length, alignment) - header.length)]);
 }
 
 async function* walk(
@@ -145,14 +146,4 @@ async function* walk(
     if (left > 0) throw fault("TRUNCATED", name, "data", `lacks ${left} bytes: it has been cut short`, left);
     yield new Uint8Array(aligned(dataBytes, alignment) - dataBytes);
   }
-}
-
-function concatenated(chunks: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
 }

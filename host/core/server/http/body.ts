@@ -1,6 +1,7 @@
 // A request's body as JSON, within limits of size, time and depth.
 
 import { Queue } from "../../engine/queue.js";
+import { concatenate } from "../../load/concatenate.js";
 import type { Call } from "./call.js";
 import { chooseVictim } from "./client.js";
 import { ApiError, badRequest, clientGone } from "./errors.js";
@@ -70,7 +71,7 @@ export class BodyReader {
       for (;;) {
         const { done, value } = await reader.read();
         if (failure) throw failure;
-        if (done) return concatenate(chunks, body.bytes);
+        if (done) return concatenate(chunks);
         if (body.bytes + value.length > maxBody) throw tooLarge(maxBody);
         this.#add(body, value.length);
         chunks.push(value);
@@ -122,16 +123,6 @@ function parse(bytes: Uint8Array): unknown {
   } catch (error) {
     throw badRequest(`the body is not JSON: ${(error as Error).message}`, null, "invalid_json");
   }
-}
-
-function concatenate(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
 }
 
 function decode(bytes: Uint8Array): string {
