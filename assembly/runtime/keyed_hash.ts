@@ -1,19 +1,15 @@
 // Hashes that whoever made a file cannot foresee: multiplication by odd secrets, of which the high bits count. For tables; not XXH64
 // (hash.ts), which names things for good.
 
+import { splitmix, SPLITMIX_STEP } from "./splitmix";
+
 let first: u64 = 0x9e3779b97f4a7c15;
 let second: u64 = 0xd6e8feb86659fd93;
 
-/** Derives the multipliers from a secret (splitmix64, https://prng.di.unimi.it/splitmix64.c). */
+/** Derives the multipliers from a secret. */
 export function seedHashes(secret: u64): void {
-  first = splitmix(secret + 0x9e3779b97f4a7c15) | 1;
-  second = splitmix(secret + 0x3c6ef372fe94f82a) | 1;
-}
-
-function splitmix(state: u64): u64 {
-  let z = (state ^ (state >>> 30)) * 0xbf58476d1ce4e5b9;
-  z = (z ^ (z >>> 27)) * 0x94d049bb133111eb;
-  return z ^ (z >>> 31);
+  first = splitmix(secret + SPLITMIX_STEP) | 1;
+  second = splitmix(secret + 2 * SPLITMIX_STEP) | 1;
 }
 
 /** Hash of a pair of ids, or of eight bytes. */

@@ -5,6 +5,7 @@ import { exp4 } from "../kernels/math";
 import { SAMPLER_MIN_P, SAMPLER_TEMPERATURE, SAMPLER_TOP_K, SAMPLER_TOP_P } from "../layout/abi";
 import { config } from "../model/config";
 import { sequence } from "../model/sequence";
+import { splitmix, SPLITMIX_STEP } from "../runtime/splitmix";
 import { largestLogit } from "./logits";
 import { BIN_SHIFT, BINS, sampler } from "./state";
 
@@ -69,13 +70,10 @@ function tokenAt(mass: f64): i32 {
   return last;
 }
 
-/** Uniform in [0, 1), 53 bits (SplitMix64, https://doi.org/10.1145/2714064.2660195). */
+/** Uniform in [0, 1), 53 bits. */
 function random(): f64 {
-  sequence.random += 0x9e3779b97f4a7c15;
-  let z = sequence.random;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-  return <f64>((z ^ (z >> 31)) >> 11) * 1.1102230246251565e-16;
+  sequence.random += SPLITMIX_STEP;
+  return <f64>(splitmix(sequence.random) >>> 11) * 1.1102230246251565e-16;
 }
 
 // @ts-ignore: decorator
