@@ -23,3 +23,10 @@ export class Header {
 @lazy
 export const header = changetype<Header>(headerAddress());
 if (offsetof<Header>() > STRUCT_BYTES) ERROR("Header is larger than STRUCT_BYTES");
+
+/** Rounds up to the alignment, a power of two. */
+// @ts-ignore: decorator
+@inline
+export function aligned(bytes: u64): u64 {
+  return (bytes + header.alignment - 1) & ~(header.alignment - 1);
+}

@@ -41,7 +41,7 @@ import { fail, failAt } from "../runtime/failure";
 import { hashBytes } from "../runtime/keyed_hash";
 import { arenaBase, ensure, metadataIndex } from "../runtime/memory";
 import { startsWith } from "../runtime/text";
-import { header } from "./header";
+import { aligned, header } from "./header";
 import { integer, metadataRecord, readingStatus, resetReading, scalarBytes } from "./metadata";
 import { readTensors } from "./tensors";
 
@@ -273,7 +273,7 @@ function finishHeader(): i32 {
   if ((alignment & (alignment - 1)) != 0)
     return failAt(BAD_ALIGNMENT, "general.alignment", <f64>alignment, GGUF_DEFAULT_ALIGNMENT);
   header.alignment = alignment;
-  header.dataOffset = (<u64>(header.cursor - arenaBase()) + alignment - 1) & ~(alignment - 1);
+  header.dataOffset = aligned(header.cursor - arenaBase());
   const status = readTensors();
   return status == OK ? HEADER_READY : status;
 }

@@ -16,7 +16,7 @@ import { BAD_DIMENSION, BAD_OFFSET, OK, OUT_OF_MEMORY, UNSUPPORTED_TENSOR_TYPE }
 import { fail, failAt } from "../runtime/failure";
 import { align64, ensure } from "../runtime/memory";
 import { blockBytes, blockElements } from "./blocks";
-import { header } from "./header";
+import { aligned, header } from "./header";
 
 /** Makes records of the raw tensor infos, checks and sorts them. OK | OUT_OF_MEMORY | BAD_* | UNSUPPORTED_TENSOR_TYPE */
 export function readTensors(): i32 {
@@ -99,7 +99,7 @@ function checkOffsets(): i32 {
     const record = tensorRecord(i);
     const offset = load<u64>(record, TENSOR_OFFSET);
     if (offset != expected) return failTensor(BAD_OFFSET, record, <f64>offset, <f64>expected);
-    expected = (offset + load<u64>(record, TENSOR_BYTES) + header.alignment - 1) & ~(header.alignment - 1);
+    expected = aligned(offset + load<u64>(record, TENSOR_BYTES));
   }
   return OK;
 }

@@ -4,7 +4,7 @@
 // that nothing is held back but one unfinished block.
 
 import { blockBytes, blockElements, halfOrInfinity } from "../gguf/blocks";
-import { header } from "../gguf/header";
+import { aligned } from "../gguf/header";
 import { dimension, failTensor, tensorCount, tensorRecord } from "../gguf/tensors";
 import { groupBytes, Matrix, scaleBytes } from "../kernels/matmul/matrix";
 import { TENSOR_BYTES, TENSOR_DESTINATION, TENSOR_ROLE, TENSOR_TYPE } from "../layout/abi";
@@ -44,7 +44,7 @@ export function repackFrom(index: i32): void {
 function nextTensor(): void {
   if (tensor >= 0) {
     const bytes = load<u64>(record, TENSOR_BYTES);
-    skip = ((bytes + header.alignment - 1) / header.alignment) * header.alignment - bytes;
+    skip = aligned(bytes) - bytes;
   }
   tensor++;
   row = 0;

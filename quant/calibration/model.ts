@@ -143,7 +143,7 @@ export class CalibrationModel {
   *logits({ tokens }: CalibrationBatch): Generator<Float32Array> {
     for (let first = 0; first < tokens.length; first += LOGIT_ROWS) {
       const count = Math.min(LOGIT_ROWS, tokens.length - first);
-      const address = this.exports.logits(first, count);
+      const address = this.core.rows(this.exports.logits(first, count));
       for (let row = 0; row < count; row++) {
         yield this.core.floats(address + 4 * row * this.vocabulary, this.vocabulary);
       }
