@@ -23,52 +23,32 @@ interface StoredNumber {
   write(view: DataView, at: number, value: Scalar): void;
 }
 
+/** A number by its name in DataView's methods. */
+const number = (
+  bytes: number,
+  name: "Uint8" | "Int8" | "Uint16" | "Int16" | "Uint32" | "Int32" | "Float32" | "Float64",
+): StoredNumber => ({
+  bytes,
+  read: (view, at) => view[`get${name}`](at, true),
+  write: (view, at, value) => view[`set${name}`](at, Number(value), true),
+});
+
+const bigInteger = (name: "BigUint64" | "BigInt64"): StoredNumber => ({
+  bytes: 8,
+  read: (view, at) => view[`get${name}`](at, true),
+  write: (view, at, value) => view[`set${name}`](at, BigInt(value), true),
+});
+
 export const NUMBERS: Readonly<Record<number, StoredNumber>> = {
-  [VALUE_U8]: { bytes: 1, read: (view, at) => view.getUint8(at), write: (view, at, x) => view.setUint8(at, Number(x)) },
-  [VALUE_I8]: { bytes: 1, read: (view, at) => view.getInt8(at), write: (view, at, x) => view.setInt8(at, Number(x)) },
-  [VALUE_BOOL]: {
-    bytes: 1,
-    read: (view, at) => view.getUint8(at) !== 0,
-    write: (view, at, x) => view.setUint8(at, Number(x)),
-  },
-  [VALUE_U16]: {
-    bytes: 2,
-    read: (view, at) => view.getUint16(at, true),
-    write: (view, at, x) => view.setUint16(at, Number(x), true),
-  },
-  [VALUE_I16]: {
-    bytes: 2,
-    read: (view, at) => view.getInt16(at, true),
-    write: (view, at, x) => view.setInt16(at, Number(x), true),
-  },
-  [VALUE_U32]: {
-    bytes: 4,
-    read: (view, at) => view.getUint32(at, true),
-    write: (view, at, x) => view.setUint32(at, Number(x), true),
-  },
-  [VALUE_I32]: {
-    bytes: 4,
-    read: (view, at) => view.getInt32(at, true),
-    write: (view, at, x) => view.setInt32(at, Number(x), true),
-  },
-  [VALUE_F32]: {
-    bytes: 4,
-    read: (view, at) => view.getFloat32(at, true),
-    write: (view, at, x) => view.setFloat32(at, Number(x), true),
-  },
-  [VALUE_U64]: {
-    bytes: 8,
-    read: (view, at) => view.getBigUint64(at, true),
-    write: (view, at, x) => view.setBigUint64(at, BigInt(x), true),
-  },
-  [VALUE_I64]: {
-    bytes: 8,
-    read: (view, at) => view.getBigInt64(at, true),
-    write: (view, at, x) => view.setBigInt64(at, BigInt(x), true),
-  },
-  [VALUE_F64]: {
-    bytes: 8,
-    read: (view, at) => view.getFloat64(at, true),
-    write: (view, at, x) => view.setFloat64(at, Number(x), true),
-  },
+  [VALUE_U8]: number(1, "Uint8"),
+  [VALUE_I8]: number(1, "Int8"),
+  [VALUE_BOOL]: { ...number(1, "Uint8"), read: (view, at) => view.getUint8(at) !== 0 },
+  [VALUE_U16]: number(2, "Uint16"),
+  [VALUE_I16]: number(2, "Int16"),
+  [VALUE_U32]: number(4, "Uint32"),
+  [VALUE_I32]: number(4, "Int32"),
+  [VALUE_F32]: number(4, "Float32"),
+  [VALUE_U64]: bigInteger("BigUint64"),
+  [VALUE_I64]: bigInteger("BigInt64"),
+  [VALUE_F64]: number(8, "Float64"),
 };
