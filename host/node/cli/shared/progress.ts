@@ -12,10 +12,7 @@ export interface ProgressBar {
 /** @param doing what it says before the bar */
 export function progressBar(doing = "loading"): ProgressBar {
   if (!process.stderr.isTTY) return { stop() {} };
-  const bar = new SingleBar(
-    { format: `${doing} {bar} {percentage}% of {megabytes} MB`, stream: process.stderr, clearOnComplete: true },
-    Presets.shades_classic,
-  );
+  const bar = barOf(`${doing} {bar} {percentage}% of {megabytes} MB`);
   let started = false;
   return {
     update({ loadedBytes, totalBytes }) {
@@ -61,10 +58,7 @@ const PATIENCE_MS = 300;
 /** A bar while a long prompt is read: what onPrefill wants. */
 export function prefillBar() {
   if (!process.stderr.isTTY) return { onPrefill: undefined, stop() {} };
-  const bar = new SingleBar(
-    { format: "reading {bar} {value}/{total} tokens", stream: process.stderr, clearOnComplete: true },
-    Presets.shades_classic,
-  );
+  const bar = barOf("reading {bar} {value}/{total} tokens");
   const begun = performance.now();
   return {
     onPrefill({ done, total, reused }: PrefillProgress): void {
@@ -99,14 +93,10 @@ export function countBar(what: string, total: number, quiet: boolean): CountBar 
     };
     return { update: quiet ? () => {} : update, stop() {} };
   }
-  const bar = new SingleBar(
-    {
-      format: `${what} {value}/{total} {bar} {estimate}, {eta_formatted} left`,
-      stream: process.stderr,
-      clearOnComplete: true,
-    },
-    Presets.shades_classic,
-  );
+  const bar = barOf(`${what} {value}/{total} {bar} {estimate}, {eta_formatted} left`);
   bar.start(total, 0, { estimate: "" });
   return { update: (done, estimate) => bar.update(done, { estimate }), stop: () => bar.stop() };
 }
+
+const barOf = (format: string) =>
+  new SingleBar({ format, stream: process.stderr, clearOnComplete: true }, Presets.shades_classic);
