@@ -19,7 +19,7 @@ import { readFields, readText } from "./json_file.js";
 const TOKENIZER = "tokenizer.json";
 const TOKENIZER_CONFIG = "tokenizer_config.json";
 const CHAT_TEMPLATE = "chat_template.jinja";
-const MORE_TEMPLATES = "additional_chat_templates";
+const MORE_TEMPLATES = /^additional_chat_templates\/([^/]+)\.jinja$/;
 const DEFAULT = "default";
 
 type NamedTemplate = { name: string; template: string };
@@ -211,7 +211,7 @@ async function templateFiles(directory: Directory): Promise<NamedTemplate[]> {
     files.push({ name: DEFAULT, template: await readText(directory, CHAT_TEMPLATE) });
   }
   for (const path of await directory.list()) {
-    const name = new RegExp(`^${MORE_TEMPLATES}/([^/]+)\\.jinja$`).exec(path)?.[1];
+    const name = MORE_TEMPLATES.exec(path)?.[1];
     if (name !== undefined) files.push({ name, template: await readText(directory, path) });
   }
   return files;

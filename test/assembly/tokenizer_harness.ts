@@ -6,6 +6,7 @@ import { ENCODE_LAST, TEXT_BYTES } from "../../assembly/layout/abi";
 import { TOKEN_CONTROL, TOKEN_NORMAL } from "../../assembly/layout/gguf";
 import { OK } from "../../assembly/layout/status";
 import { compileText } from "../support/compile";
+import { byteAlphabet } from "../support/models/gguf_writer";
 
 /** What tokenizer.ggml.* says, with strings as they stand in the file. */
 export interface Vocabulary {
@@ -58,12 +59,7 @@ export function vocabularyOf(json: ReturnType<typeof llamaJson>): Vocabulary {
 }
 
 /** The 256 characters of GPT-2's byte-level alphabet, in the order of the bytes. */
-export const BYTE_ALPHABET: string[] = (() => {
-  const printable = (byte: number) =>
-    (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || (byte >= 0xae && byte <= 0xff);
-  let others = 0;
-  return Array.from({ length: 256 }, (_, byte) => String.fromCharCode(printable(byte) ? byte : 256 + others++));
-})();
+export const BYTE_ALPHABET: string[] = byteAlphabet();
 
 // Not a file, as TypeScript's compiler would take it for its own.
 const ENTRY_SOURCE = `

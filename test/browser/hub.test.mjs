@@ -1,11 +1,9 @@
 // Models of the hub in the origin private file system.
 
-import { readdirSync, readFileSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { startHub } from "../support/hub_server";
+import { checkpointFiles, startHub } from "../support/hub_server";
 import { browser, serve } from "./harness.mjs";
 
-const CHECKPOINT = new URL("../fixtures/zagreus-nano-hf/", import.meta.url);
 const isWeights = ({ host }) => host === "cdn";
 
 let chromium;
@@ -16,12 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => chromium?.close());
 beforeEach(async () => {
-  const files = readdirSync(CHECKPOINT).map((path) => ({
-    path,
-    bytes: readFileSync(new URL(path, CHECKPOINT)),
-    lfs: path.endsWith(".safetensors"),
-  }));
-  hub = await startHub([{ name: "mii-llm/nesso-0.4B-instruct", commit: "e".repeat(40), files }]);
+  hub = await startHub([{ name: "mii-llm/nesso-0.4B-instruct", commit: "e".repeat(40), files: checkpointFiles() }]);
   server = await serve();
 });
 afterEach(async () => {

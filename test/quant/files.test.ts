@@ -1,6 +1,5 @@
 // `zagreus quantize` and zagreus-edge/quantize with files: what is written, replaced, refused and cleaned up.
 
-import { type ChildProcess, spawn } from "node:child_process";
 import {
   closeSync,
   cpSync,
@@ -24,11 +23,11 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { load } from "zagreus-edge";
 import { openCheckpoint, type QuantizeProgress, quantize } from "zagreus-edge/quantize";
+import { zagreus as command, finish, start } from "../support/command";
 import { NANO } from "../support/core";
 import { readRawGguf } from "../support/models/reference";
 import { caught } from "../support/nano";
 
-const CLI = fileURLToPath(new URL("../../dist/cli.js", import.meta.url));
 const HF = fileURLToPath(new URL("../fixtures/zagreus-nano-hf", import.meta.url));
 const F16 = fileURLToPath(new URL("../fixtures/models/zagreus-nano-F16.gguf", import.meta.url));
 const root = mkdtempSync(join(tmpdir(), "zagreus-quantize-"));
@@ -42,22 +41,7 @@ beforeEach(() => {
 });
 const files = () => readdirSync(directory).sort();
 
-function start(args: readonly string[]): ChildProcess {
-  return spawn(process.execPath, [CLI, "quantize", ...args], { stdio: ["ignore", "pipe", "pipe"] });
-}
-
-async function finish(child: ChildProcess): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const text = { stdout: "", stderr: "" };
-  for (const name of ["stdout", "stderr"] as const) {
-    child[name]!.on("data", (chunk) => {
-      text[name] += chunk;
-    });
-  }
-  const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
-  return { code, ...text };
-}
-
-const zagreus = (...args: string[]) => finish(start(args));
+const zagreus = (...args: string[]) => command(["quantize", ...args]);
 
 describe("the command", () => {
   test("--json prints one object; the file runs", async () => {
@@ -284,7 +268,7 @@ describe("killed half-way", () => {
     const target = join(directory, "target");
     mkdirSync(target);
     out = join(target, "out.gguf");
-    const child = start([model, "-t", "q8_0", "-o", out, "--json"]);
+    const child = start(["quantize", model, "-t", "q8_0", "-o", out, "--json"]);
     const finished = finish(child);
     const begun = () => readdirSync(target).some((name) => statSync(join(target, name)).size > 150e6);
     while (!begun()) {

@@ -3,14 +3,13 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { startHub } from "../support/hub_server";
+import { checkpointFiles, startHub } from "../support/hub_server";
 import { installPackage, output, RUNTIMES } from "./installed.mjs";
 
-const CHECKPOINT = new URL("../fixtures/zagreus-nano-hf/", import.meta.url);
 const REPOSITORY = "mii-llm/nesso-0.4B-instruct";
 const FOLDER = "models--mii-llm--nesso-0.4B-instruct";
 const isWeights = ({ host }) => host === "cdn";
@@ -24,12 +23,7 @@ beforeAll(() => {
 afterAll(() => project?.remove());
 beforeEach(async () => {
   home = mkdtempSync(join(tmpdir(), "zagreus-first-"));
-  const files = readdirSync(CHECKPOINT).map((path) => ({
-    path,
-    bytes: readFileSync(new URL(path, CHECKPOINT)),
-    lfs: path.endsWith(".safetensors"),
-  }));
-  hub = await startHub([{ name: REPOSITORY, commit: "f".repeat(40), files }]);
+  hub = await startHub([{ name: REPOSITORY, commit: "f".repeat(40), files: checkpointFiles() }]);
 });
 afterEach(async () => {
   await hub.close();

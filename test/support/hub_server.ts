@@ -1,10 +1,12 @@
 // A server on this machine that answers as the Hugging Face hub and its CDN do, and misbehaves when told to.
 
 import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
+import type { HubSettings } from "../../host/core/hub/platform";
 
 export interface HubFile {
   path: string;
@@ -73,6 +75,7 @@ export interface HubServer {
   close(): Promise<void>;
 }
 
+const CHECKPOINT = new URL("../fixtures/zagreus-nano-hf/", import.meta.url);
 const PIECE = 16384;
 /** Pages may read everything, as at the hub. */
 const CORS = {
@@ -92,6 +95,21 @@ export function gitOid(bytes: Uint8Array): string {
 /** By which the hub names a file's content. */
 export function oidOf({ bytes, lfs }: HubFile): string {
   return lfs ? sha256(bytes) : gitOid(bytes);
+}
+
+/** The fixtures' checkpoint as files of a repository. */
+export function checkpointFiles(): HubFile[] {
+  return readdirSync(CHECKPOINT).map((path) => ({
+    path,
+    bytes: readFileSync(new URL(path, CHECKPOINT)),
+    lfs: path.endsWith(".safetensors"),
+  }));
+}
+
+/** What a client of the server is set to: it waits for nothing long. */
+export function settingsFor({ endpoint }: HubServer, cache: string): HubSettings {
+  const usual = { token: undefined, offline: false, noLinks: false };
+  return { endpoint, cache, ...usual, timeoutMs: 2000, retryDelayMs: 1 };
 }
 
 export async function startHub(repositories: HubRepository[]): Promise<HubServer> {

@@ -25,6 +25,7 @@ import {
   type HubRepository,
   type HubServer,
   oidOf,
+  settingsFor,
   sha256,
   startHub,
 } from "../../support/hub_server";
@@ -53,8 +54,7 @@ afterEach(async () => {
 });
 
 function platform(settings: Partial<HubPlatform["settings"]> = {}, files = nodeFiles): HubPlatform {
-  const usual = { endpoint: hub.endpoint, cache, token: undefined, offline: false, noLinks: false };
-  return { files, fetch, settings: { ...usual, timeoutMs: 2000, retryDelayMs: 1, ...settings } };
+  return { files, fetch, settings: { ...settingsFor(hub, cache), ...settings } };
 }
 
 const ID = `hf:${REPOSITORY}/${FILE.path}`;

@@ -12,7 +12,14 @@ import {
   pullGguf,
 } from "../../../host/core/hub/index";
 import { nodeFiles } from "../../../host/node/hub";
-import { type HubFile, type HubRepository, type HubServer, sha256, startHub } from "../../support/hub_server";
+import {
+  type HubFile,
+  type HubRepository,
+  type HubServer,
+  settingsFor,
+  sha256,
+  startHub,
+} from "../../support/hub_server";
 
 const COMMIT = "c".repeat(39);
 const REPOSITORY = "mii-llm/test";
@@ -37,8 +44,7 @@ afterEach(async () => {
 });
 
 function platform(settings: Partial<HubPlatform["settings"]> = {}, files = nodeFiles): HubPlatform {
-  const usual = { endpoint: hub.endpoint, cache, token: undefined, offline: false, noLinks: false };
-  return { files, fetch, settings: { ...usual, timeoutMs: 2000, retryDelayMs: 1, ...settings } };
+  return { files, fetch, settings: { ...settingsFor(hub, cache), ...settings } };
 }
 
 const make: GgufMaker["make"] = async ({ folder, name }, out, { type, calibrate }) => {
