@@ -12,6 +12,7 @@ import { browser, MODEL, ROOT, serve } from "./harness.mjs";
 const SCREENSHOTS = join(ROOT, "test/.cache/screenshots");
 const README = readFileSync(join(ROOT, "examples/web/README.md"), "utf8");
 const PHONE = { width: 360, height: 640 };
+const SMALL_PHONE = { width: 375, height: 667 };
 const FINGER = 44; // CSS pixels
 
 let chromium;
@@ -75,9 +76,9 @@ test("the text streams, Esc stops it, and all of it goes by keyboard", async () 
     await page.keyboard.press("Tab");
     order.push(await page.evaluate(() => document.activeElement.id || document.activeElement.textContent));
   }
-  expect(order.slice(0, 5)).toEqual(["language", "url", "Carica", "cache", "file"]);
+  expect(order.slice(0, 5)).toEqual(["language", "source", "Carica", "cache", "file"]);
   expect(order).toContain("prompt");
-  await page.focus("#url");
+  await page.focus("#source");
   await page.keyboard.press("Enter");
   await page.waitForSelector("#write:enabled");
   await page.fill("#maxTokens", "4096");
@@ -94,7 +95,7 @@ test("the text streams, Esc stops it, and all of it goes by keyboard", async () 
   await page.keyboard.press("Escape");
   await page.waitForSelector("#stop:disabled");
   expect(["Fermato.", "Pronto: zagreus-nano"]).toContain(await text(page, "status")); // it may have come to its end
-  expect(await text(page, "error")).toBe("");
+  expect(await text(page, "writeError")).toBe("");
   expect(await text(page, "output")).toMatch(/^Il re./);
   await close(page);
 });
@@ -113,12 +114,73 @@ test("a file can be chosen or dropped; what is no model is said so", async () =>
     await page.dispatchEvent("body", "drop", { dataTransfer: data });
   };
   await drop(Buffer.alloc(100));
-  await page.waitForFunction(() => document.getElementById("error").textContent !== "");
-  expect(await text(page, "error")).toMatch(/^Questo non è un file GGUF. \(BAD_MAGIC: /);
+  await page.waitForFunction(() => document.getElementById("loadError").textContent !== "");
+  expect(await text(page, "loadError")).toMatch(/^Questo non è un file GGUF. \(BAD_MAGIC: /);
   expect(await page.isDisabled("#write")).toBe(true);
   await drop(MODEL);
   await page.waitForSelector("#write:enabled");
-  expect(await text(page, "error")).toBe("");
+  expect(await text(page, "loadError")).toBe("");
+  await close(page);
+});
+
+test("what the browser keeps is loaded by itself, and never downloaded by itself", async () => {
+  const page = await open();
+  await load(page);
+  await page.reload();
+  await page.waitForSelector("#write:enabled");
+  expect(await text(page, "status")).toBe("Pronto: zagreus-nano");
+  await page.evaluate(async () =>
+    (await navigator.storage.getDirectory()).removeEntry("zagreus-edge", { recursive: true }),
+  );
+  await page.reload();
+  await page.waitForFunction(() => document.getElementById("status").textContent.includes("non è più"));
+  expect(await text(page, "loadError")).toBe("");
+  await page.reload();
+  expect(await text(page, "status")).toBe("");
+  await close(page);
+});
+
+test("a long prompt shows its share", async () => {
+  const page = await open();
+  await load(page);
+  await page.fill("#prompt", "C'era una volta un re. ".repeat(60));
+  await page.fill("#maxTokens", "1");
+  await page.evaluate(() => {
+    globalThis.said = [];
+    const speed = document.getElementById("speed");
+    new MutationObserver(() => said.push(speed.textContent)).observe(speed, { childList: true });
+  });
+  await page.click("#write");
+  await page.waitForSelector("#write:enabled");
+  const said = await page.evaluate(() => globalThis.said);
+  expect(said.filter((text) => /^Lettura: \d+ di 4\d\d token, \d+ %$/.test(text)).length).toBeGreaterThan(1);
+  expect(await page.isVisible("#reading")).toBe(false);
+  await close(page);
+});
+
+test("what failed is said where the eye is, on a small phone", async () => {
+  const page = await open();
+  await page.setViewportSize(SMALL_PHONE);
+  const inView = (id) =>
+    page.evaluate((id) => {
+      const { top, bottom } = document.getElementById(id).getBoundingClientRect();
+      return top >= 0 && bottom <= innerHeight;
+    }, id);
+  await page.fill("#source", "nowhere.gguf");
+  await page.click("#load button");
+  await page.waitForFunction(() => document.getElementById("loadError").textContent !== "");
+  expect(await text(page, "loadError")).toMatch(/^Non è stato possibile leggere il modello\..*SOURCE_FAILED/);
+  expect(await inView("loadError")).toBe(true);
+  await page.fill("#source", "host/models/zagreus-nano-Q8_0.gguf");
+  await load(page);
+  await page.fill("#temperature", "-1");
+  await page.$eval("#generate", (form) => {
+    form.noValidate = true;
+  });
+  await page.click("#write");
+  await page.waitForFunction(() => document.getElementById("writeError").textContent !== "");
+  expect(await inView("writeError")).toBe(true);
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(SMALL_PHONE.width);
   await close(page);
 });
 

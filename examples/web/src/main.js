@@ -5,13 +5,18 @@ import { number, say, speak } from "./text.js";
 
 const $ = (id) => document.getElementById(id);
 const MB = 1_000_000;
+const LAST = "zagreus-edge model";
+const NAMES = ["nesso-instruct", "nesso2-agentic", "zagreus-ita", "zagreus-spa", "zagreus-por", "zagreus-fra"];
 const SECTIONS = ["weights", "kvCache", "activations", "tokenizer", "sampler"];
+
+/** Why a model that was here is not loaded by itself. */
+const GONE = new Error("no longer in the browser");
 
 let model;
 /** Stops what runs: a load or a completion. */
 let running;
 /** Says again what the page says now, in whatever language. */
-const shown = { status: () => "", error: () => "", speed: () => "" };
+const shown = { status: () => "", speed: () => "", loadError: () => "", writeError: () => "" };
 
 function show(name, text) {
   shown[name] = text;
@@ -23,42 +28,60 @@ async function run(work, loading = false) {
   running?.abort();
   const controller = Object.assign(new AbortController(), { loading });
   running = controller;
-  show("error", () => "");
+  for (const name of ["loadError", "writeError"]) show(name, () => "");
   update();
   try {
     await work(controller.signal);
   } catch (error) {
-    if (running === controller) showFailure(error);
+    if (running === controller) showFailure(error, loading ? "loadError" : "writeError", controller.signal.reason);
   }
   if (running === controller) running = undefined; // else it has made way for the next
   update();
 }
 
-function showFailure({ code, name, message }) {
-  show("status", () => (code === "ABORTED" ? say("stopped") : ""));
-  if (code !== "ABORTED") show("error", () => `${say(code ?? "failed")} (${code ?? name}: ${message})`);
+/** Says what failed beside what was pressed. */
+function showFailure({ code, name, message }, place, why) {
+  const stopped = () => (why === GONE ? say("gone", { name: $("source").value }) : say("stopped"));
+  show("status", () => (code === "ABORTED" ? stopped() : ""));
+  if (code === "ABORTED") return;
+  show(place, () => `${say(code ?? "failed")} (${code ?? name}: ${message})`);
+  $(place).scrollIntoView({ block: "nearest" });
 }
 
 function update() {
   $("progress").hidden = !running?.loading;
+  if (!running) $("reading").hidden = true;
   $("write").disabled = !model || running !== undefined;
   $("stop").disabled = running === undefined;
   $("plan").hidden = !model;
 }
 
-function loadModel(source, options = {}) {
+function loadModel(source, options = {}, onProgress = showProgress) {
   return run(async (signal) => {
     model?.close();
     model = undefined;
     update();
     $("progress").value = 0;
     show("status", () => say("starting"));
-    const onProgress = (progress) => signal.aborted || showProgress(progress);
-    model = await load(source, { offload: true, signal, onProgress, ...options });
+    const progress = (progress) => signal.aborted || onProgress(progress);
+    model = await load(source, { offload: true, signal, onProgress: progress, ...options });
     const name = nameOf(model);
     show("status", () => say("ready", { name }));
     showPlan();
   }, true);
+}
+
+/** Loads an address or a name. What the browser keeps is loaded by itself when the page is opened again. */
+async function loadFrom(source, cache, onProgress) {
+  localStorage.removeItem(LAST);
+  await loadModel(source, { cache }, onProgress);
+  if (model && cache) localStorage.setItem(LAST, source);
+}
+
+/** Nobody has asked for a download: what the browser has thrown away stays away. */
+function unlessDownloaded(progress) {
+  if (progress.phase === "download") running.abort(GONE);
+  else showProgress(progress);
 }
 
 function showProgress({ phase, loadedBytes, totalBytes }) {
@@ -66,6 +89,14 @@ function showProgress({ phase, loadedBytes, totalBytes }) {
   const key = phase === "weights" ? "weightsPhase" : phase;
   const total = () => (totalBytes ? number(totalBytes / MB, 1) : "?");
   show("status", () => say(key, { loaded: number(loadedBytes / MB, 1), total: total() }));
+}
+
+/** The share of a long prompt that has been read. */
+function showReading({ done, total }) {
+  const share = done / total;
+  Object.assign($("reading"), { hidden: false, value: share });
+  const values = () => ({ done: number(done), total: number(total), share: number(100 * share) });
+  show("speed", () => say("reading", values()));
 }
 
 const nameOf = ({ info }) => info.name ?? info.architecture;
@@ -103,13 +134,14 @@ function write() {
   return run(async (signal) => {
     $("output").textContent = prompt;
     show("speed", () => "");
-    const completion = model.complete(prompt, { ...options, signal });
+    const completion = model.complete(prompt, { ...options, signal, onPrefill: showReading });
     const showSpeed = (rate) => {
       const { length } = completion.tokens;
       show("speed", () => say("speed", { tokens: number(length), rate: number(rate, 1) }));
     };
     let begun;
     for await (const { text } of completion) {
+      $("reading").hidden = true;
       begun ??= performance.now();
       $("output").append(text);
       const seconds = (performance.now() - begun) / 1000;
@@ -121,7 +153,7 @@ function write() {
 
 $("load").addEventListener("submit", (event) => {
   event.preventDefault();
-  loadModel($("url").value, { cache: $("cache").checked });
+  loadFrom($("source").value.trim(), $("cache").checked);
 });
 $("file").addEventListener("change", ({ target }) => {
   if (target.files[0]) loadModel(target.files[0]);
@@ -148,10 +180,13 @@ addEventListener("drop", (event) => {
   if (file) loadModel(file);
 });
 
-$("url").value = bundledModel.pathname;
+const last = localStorage.getItem(LAST);
+$("source").value = last ?? bundledModel.pathname;
+$("models").replaceChildren(...NAMES.map((value) => Object.assign(document.createElement("option"), { value })));
 speak($("language"), () => {
   for (const name of Object.keys(shown)) show(name, shown[name]);
   showPlan();
 });
 $("prompt").value = say("example");
 update();
+if (last) loadFrom(last, true, unlessDownloaded);
