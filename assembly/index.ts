@@ -47,7 +47,7 @@ export function seedHashes(low: u32, high: u32): void {
 /**
  * Starts a load; whatever was loaded before is gone.
  * @param contextLength positions of the KV cache, 0: the model's own, at most DEFAULT_CONTEXT
- * @param kvType KV_INT8 | KV_F32
+ * @param kvType KV_INT8 | KV_F16 | KV_F32
  * @param memoryBudget bytes that linear memory may have, 0: no limit
  */
 export function begin(contextLength: u32, kvType: i32, memoryBudget: f64): i32 {

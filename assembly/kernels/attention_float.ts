@@ -1,17 +1,25 @@
-// Attention over f32 keys and values, one query head at a time (https://arxiv.org/abs/1706.03762): scores, softmax, weighted sum.
+// Attention over keys and values that are f32, or f16 (T = u16), one query head at a time (https://arxiv.org/abs/1706.03762): scores, softmax, weighted sum.
 
 import { exp4 } from "./math";
+import { loadHalves } from "./half";
 import { f32x4Max, f32x4Sum } from "./reduce";
 
-/** scores[j] = scale * (query . keys[j]) over f32 keys [count][headSize]. */
-export function scoreFloat(scores: usize, query: usize, scale: f32, keys: usize, count: i32, headSize: i32): void {
+/** Four numbers as f32x4. */
+// @ts-ignore: decorator
+@inline
+function loadFour<T>(address: usize): v128 {
+  return sizeof<T>() == 2 ? loadHalves(address) : v128.load(address);
+}
+
+/** scores[j] = scale * (query . keys[j]) over keys T[count][headSize]. */
+export function scoreFloat<T>(scores: usize, query: usize, scale: f32, keys: usize, count: i32, headSize: i32): void {
   for (let j = 0; j < count; j++) {
     let sum = f32x4.splat(0);
     for (let i: usize = 0; i < <usize>headSize * 4; i += 16) {
-      sum = f32x4.add(sum, f32x4.mul(v128.load(query + i), v128.load(keys + i)));
+      sum = f32x4.add(sum, f32x4.mul(v128.load(query + i), loadFour<T>(keys)));
+      keys += 4 * sizeof<T>();
     }
     store<f32>(scores, f32x4Sum(sum) * scale);
-    keys += <usize>headSize * 4;
     scores += 4;
   }
 }
@@ -31,8 +39,8 @@ export function softmax(scores: usize, count: i32): f32 {
   return f32x4Sum(sum);
 }
 
-/** target = scale * sum over j of weights[j] * values[j], f32 values [count][headSize]. */
-export function weightedValuesFloat(
+/** target = scale * sum over j of weights[j] * values[j], values T[count][headSize]. */
+export function weightedValuesFloat<T>(
   target: usize,
   weights: usize,
   scale: f32,
@@ -40,16 +48,17 @@ export function weightedValuesFloat(
   count: i32,
   headSize: i32,
 ): void {
-  const row = <usize>headSize * 4;
+  const row = <usize>headSize * sizeof<T>();
   const end = weights + 4 * <usize>count;
   const factor = f32x4.splat(scale);
-  for (let i: usize = 0; i < row; i += 16) {
+  for (let i: usize = 0; i < row; i += 4 * sizeof<T>()) {
     let sum = f32x4.splat(0);
     let value = values + i;
     for (let at = weights; at < end; at += 4) {
-      sum = f32x4.add(sum, f32x4.mul(v128.load32_splat(at), v128.load(value)));
+      sum = f32x4.add(sum, f32x4.mul(v128.load32_splat(at), loadFour<T>(value)));
       value += row;
     }
-    v128.store(target + i, f32x4.mul(sum, factor));
+    v128.store(target, f32x4.mul(sum, factor));
+    target += 16;
   }
 }

@@ -32,6 +32,28 @@ export function fromHalf(bits: u16): f32 {
   return reinterpret<f32>(((<i32>(<i16>bits)) << 13) & HALF_MASK) * REBIAS;
 }
 
+/** From here on the nearest f16 is infinity. */
+export const HALF_LIMIT: f32 = 65520;
+
+/** The nearest f16 of eight f32 below HALF_LIMIT, as toHalf() rounds them. */
+// @ts-ignore: decorator
+@inline
+export function toHalves(x: v128, y: v128): v128 {
+  return i16x8.narrow_i32x4_s(halfBits(x), halfBits(y));
+}
+
+/** f16 bits of four f32, sign-extended. */
+// @ts-ignore: decorator
+@inline
+function halfBits(x: v128): v128 {
+  const magnitude = f32x4.abs(x);
+  const odd = v128.and(i32x4.shr_u(magnitude, 13), i32x4.splat(1));
+  const rounded = i32x4.shr_u(i32x4.add(i32x4.sub(magnitude, i32x4.splat(0x38000000 - 0xfff)), odd), 13);
+  const subnormal = i32x4.sub(f32x4.add(magnitude, f32x4.splat(0.5)), i32x4.splat(0x3f000000));
+  const bits = v128.bitselect(subnormal, rounded, i32x4.lt_s(magnitude, i32x4.splat(0x38800000)));
+  return v128.or(bits, v128.and(i32x4.shr_s(x, 16), i32x4.splat(0xffff8000)));
+}
+
 /** The nearest f16 bits, ties to even; overflow gives infinity. */
 export function toHalf(value: f32): u16 {
   const bits = reinterpret<u32>(value);

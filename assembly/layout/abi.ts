@@ -20,6 +20,7 @@ export const DEFAULT_CONTEXT = 4096;
 // KV cache element types
 export const KV_INT8 = 0;
 export const KV_F32 = 1;
+export const KV_F16 = 2;
 
 // encode() flags
 export const ENCODE_SPECIAL = 1; // control tokens in the text become their ids; without it they stay text

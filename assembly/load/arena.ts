@@ -37,7 +37,7 @@ const MAX_MEMORY: u64 = 0xffff0000; // bytes that a 32-bit memory can have
 /**
  * Computes the plan and begins to carry it out: grows memory once, moves the tensor records to their place. Then continuePlan().
  * @param contextLength positions of the KV cache, 0: the model's own, at most DEFAULT_CONTEXT
- * @param kvType KV_INT8 | KV_F32
+ * @param kvType KV_INT8 | KV_F16 | KV_F32
  * @param budget bytes that linear memory may have, 0 for no limit
  * @returns OK | any error of the header's contents | OVER_BUDGET | OUT_OF_MEMORY
  */

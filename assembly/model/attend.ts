@@ -4,7 +4,7 @@
 import { attentionScores, attentionWeights, Heads, quantizeQuery, weightedValues } from "../kernels/attention";
 import { scoreFloat, softmax, weightedValuesFloat } from "../kernels/attention_float";
 import { rotate, rotated } from "../kernels/hadamard";
-import { KV_INT8 } from "../layout/abi";
+import { KV_F16, KV_INT8 } from "../layout/abi";
 import { BLOCK } from "../layout/kv";
 import { parallelFor, parameter, setParameter } from "../runtime/threads";
 import { config } from "./config";
@@ -37,7 +37,8 @@ function attendShared(chunk: i32, thread: i32): void {
     const heads = config.kvType == KV_INT8 && sharing - done >= 3 ? 3 : 1;
     const offset = <usize>((token * config.heads + kv * sharing + done) * config.headSize) * 4;
     if (config.kvType == KV_INT8) attendInt8(h, heads, run.query + offset, run.attended + offset);
-    else attendFloat(h, run.query + offset, run.attended + offset);
+    else if (config.kvType == KV_F16) attendFloat<u16>(h, run.query + offset, run.attended + offset);
+    else attendFloat<f32>(h, run.query + offset, run.attended + offset);
     done += heads;
   }
 }
@@ -73,11 +74,11 @@ function divideScales(h: Heads, head: usize, divisor: f32): void {
   }
 }
 
-/** target = attention of one query head, both f32[headSize], over f32 keys and values. */
-function attendFloat(h: Heads, query: usize, target: usize): void {
+/** target = attention of one query head, both f32[headSize], over keys and values that are f32, or f16 (u16). */
+function attendFloat<T>(h: Heads, query: usize, target: usize): void {
   const size = h.headSize;
-  scoreFloat(h.scores, query, 1 / sqrt<f32>(<f32>size), h.keys, h.positions, size);
+  scoreFloat<T>(h.scores, query, 1 / sqrt<f32>(<f32>size), h.keys, h.positions, size);
   const sum = softmax(h.scores, h.positions);
   if (!(sum > 0)) recordOverflow(Infinity);
-  weightedValuesFloat(target, h.scores, 1 / sum, h.values, h.positions, size);
+  weightedValuesFloat<T>(target, h.scores, 1 / sum, h.values, h.positions, size);
 }

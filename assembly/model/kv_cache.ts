@@ -2,6 +2,7 @@
 // rotation (kernels/hadamard.ts), because a large number among 64 would cost all the others their precision:
 //
 //     f32:    f32[capacity][headSize]
+//     f16:    f16[capacity][headSize]
 //     int8:   keys i8[capacity / 4][headSize / 4][4][4], values i8[capacity / 32][headSize / 8][8][2][4][4]; after all of these f32
 //             scales [capacity] for each, value = scale * q, and for each segment of keys i32[capacity], -64 times the sum of a key's q:
 //             what a query's bias has to lose (kernels/attention.ts)
@@ -17,13 +18,14 @@
 // snapshot copies is the beginning of every segment.
 
 import { rotate } from "../kernels/hadamard";
+import { HALF_LIMIT, toHalves } from "../kernels/half";
 import { nearestInt, TINY } from "../kernels/math";
 import { f32x4Max, i32x4Sum } from "../kernels/reduce";
-import { KV_INT8 } from "../layout/abi";
+import { KV_F16, KV_INT8 } from "../layout/abi";
 import { BLOCK, QUERY_BIAS, TILE_POSITIONS } from "../layout/kv";
 import { carve } from "../runtime/carve";
 import { config, kvCapacity } from "./config";
-import { run } from "./run_state";
+import { recordOverflow, run } from "./run_state";
 
 // @ts-ignore: decorator
 @inline
@@ -34,7 +36,7 @@ function headStride(): usize {
 // @ts-ignore: decorator
 @inline
 function kvRowBytes(): usize {
-  return (<usize>config.headSize) << (config.kvType == KV_INT8 ? 0 : 2);
+  return (<usize>config.headSize) << (config.kvType == KV_INT8 ? 0 : config.kvType == KV_F16 ? 1 : 2);
 }
 function dataSegments(): i32 {
   return 2 * config.layers * config.kvHeads;
@@ -97,6 +99,9 @@ export function storeKeyValue(layer: i32, position: i32, key: usize, value: usiz
       const bias = storeHead(true, keys(layer, head), keyScales(layer, head), position, key);
       store<i32>(keyBiases(layer, head) + 4 * <usize>position, bias);
       storeHead(false, values(layer, head), valueScales(layer, head), position, value);
+    } else if (config.kvType == KV_F16) {
+      storeHalves(keys(layer, head) + <usize>position * kvRowBytes(), key);
+      storeHalves(values(layer, head) + <usize>position * kvRowBytes(), value);
     } else {
       memory.copy(keys(layer, head) + <usize>position * bytes, key, bytes);
       memory.copy(values(layer, head) + <usize>position * bytes, value, bytes);
@@ -104,6 +109,19 @@ export function storeKeyValue(layer: i32, position: i32, key: usize, value: usiz
     key += bytes;
     value += bytes;
   }
+}
+
+/** Rounds f32[headSize] to f16; what f16 has no finite number for is an overflow. */
+function storeHalves(target: usize, source: usize): void {
+  let largest = f32x4.splat(0);
+  for (const end = source + <usize>config.headSize * 4; source < end; source += 32) {
+    const x = v128.load(source);
+    const y = v128.load(source, 16);
+    largest = f32x4.pmax(largest, f32x4.pmax(f32x4.abs(x), f32x4.abs(y)));
+    v128.store(target, toHalves(x, y));
+    target += 16;
+  }
+  if (f32x4Max(largest) >= HALF_LIMIT) recordOverflow(Infinity);
 }
 
 /** Where the first vector of a position's tile lies, behind the beginning of the segment. */

@@ -1,7 +1,7 @@
 // The same answers as llama.cpp on the same files (test/fixtures/README.md says how those were made).
 
 import { describe, expect, it } from "vitest";
-import { KV_F32, KV_INT8 } from "../../assembly/layout/abi";
+import { KV_F16, KV_F32, KV_INT8 } from "../../assembly/layout/abi";
 import { Core, fixture, heldText, NANO, type NanoType } from "../support/core";
 import { divergence, largest } from "../support/models/reference";
 import { turn } from "../support/turn";
@@ -20,6 +20,7 @@ const CLOSE = 0.15;
 const TYPES = Object.keys(NANO) as NanoType[];
 const MODES = [
   { kv: "f32", kvType: KV_F32, bound: 1e-3 },
+  { kv: "f16", kvType: KV_F16, bound: 1e-3 },
   { kv: "int8", kvType: KV_INT8, bound: 3e-3 },
 ];
 

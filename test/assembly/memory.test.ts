@@ -8,6 +8,7 @@ import {
   INFO_MEMORY_BYTES,
   INFO_SECTION,
   IO_BYTES,
+  KV_F16,
   KV_F32,
   KV_INT8,
   SECTION_KV_CACHE,
@@ -34,7 +35,7 @@ describe.each(VARIANTS)("memory: $name", (variant) => {
   });
 
   it("does not grow during 2,000 generated tokens", () => {
-    for (const kvType of [KV_INT8, KV_F32]) {
+    for (const kvType of [KV_INT8, KV_F16, KV_F32]) {
       const core = new Core(variant).open(NANO.Q8_0(), { kvType });
       const before = core.memoryBytes;
       expect(before).toBe(core.info(INFO_MEMORY_BYTES));
@@ -66,6 +67,9 @@ describe.each(VARIANTS)("memory: $name", (variant) => {
     expect(
       new Core(variant).open(NANO.Q4_0(), { kvType: KV_F32 }).info(INFO_SECTION + SECTION_KV_CACHE),
     ).toBeGreaterThanOrEqual(4 * elements);
+    const f16 = new Core(variant).open(NANO.Q4_0(), { kvType: KV_F16 }).info(INFO_SECTION + SECTION_KV_CACHE);
+    expect(f16).toBeGreaterThanOrEqual(2 * elements);
+    expect(f16).toBeLessThan(2.2 * elements);
     const int8 = new Core(variant).open(NANO.Q4_0(), { kvType: KV_INT8 }).info(INFO_SECTION + SECTION_KV_CACHE);
     expect(int8).toBeGreaterThanOrEqual(elements);
     expect(int8).toBeLessThan(1.2 * elements);

@@ -1,7 +1,7 @@
 // The public surface: every type that callers meet.
 
 /** Element type of the KV cache: 8-bit integers with a scale per head and position, or 32-bit floats. */
-export type KvType = "int8" | "f32";
+export type KvType = "int8" | "f16" | "f32";
 /** Builds of the core: plain or relaxed SIMD, with (-mt) or without threads. All give the same bits. */
 export type Build = "simd" | "relaxed" | "simd-mt" | "relaxed-mt";
 
@@ -38,7 +38,7 @@ export interface QuantizeOnLoad {
 export interface LoadOptions {
   /** Positions (tokens) that the KV cache holds. Default: the model's own context, at most 4,096. */
   contextLength?: number | undefined;
-  /** Element type of the KV cache: "int8" (default) with a scale per head, or "f32". */
+  /** Element type of the KV cache: "int8" (default) with a scale per head, "f16", or "f32". */
   kvType?: KvType | undefined;
   /** Bytes of linear memory that the model may take; more is refused before the first weight. Default: no limit. */
   memoryBudget?: number | undefined;

@@ -1,6 +1,6 @@
 // Names of GGUF's numbers, for people, and of what ends a text.
 
-import { KV_F32, KV_INT8 } from "../../../assembly/layout/abi.js";
+import { KV_F16, KV_F32, KV_INT8 } from "../../../assembly/layout/abi.js";
 import * as blocks from "../../../assembly/layout/blocks.js";
 import { SPLITTERS } from "../../../assembly/layout/splitters.js";
 import type { KvType } from "./api.js";
@@ -42,7 +42,7 @@ export const PRE_TOKENIZERS = [...SPLITTERS.matchAll(/^(\S+)(.*)\n.*\n(.*)$/gm)]
   pattern: pattern!,
 }));
 
-export const KV_TYPES: Record<KvType, number> = { int8: KV_INT8, f32: KV_F32 };
+export const KV_TYPES: Record<KvType, number> = { int8: KV_INT8, f16: KV_F16, f32: KV_F32 };
 
 export const VALUE_TYPES = [
   "u8",

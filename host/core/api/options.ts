@@ -86,7 +86,7 @@ export type Embedding = Output<typeof EMBED>;
 
 const LOAD = {
   contextLength: integer(1, MAX_CONTEXT),
-  kvType: oneOf("int8", "f32"),
+  kvType: oneOf("int8", "f16", "f32"),
   memoryBudget: integer(1, Number.MAX_SAFE_INTEGER),
   build: oneOf(...BUILDS),
   threads: integer(1, MAX_THREADS),

@@ -140,7 +140,7 @@ test("requests at once are right, too", async () => {
   }
 });
 
-test.each(["int8", "f32"] as const)("parking keeps every bit (%s)", async (kvType) => {
+test.each(["int8", "f16", "f32"] as const)("parking keeps every bit (%s)", async (kvType) => {
   const model = await nano({ kvType });
   const cold = await nano({ kvType, cacheBudget: 0 });
   const text = model.tokenize(PROMPT + TURNS.join("") + PROMPT + TURNS.join(""));

@@ -63,7 +63,7 @@ test("sessions that take turns do not notice each other, and never run a token t
   }
 });
 
-test.each(["int8", "f32"] as const)(
+test.each(["int8", "f16", "f32"] as const)(
   "a restored session (%s) continues with the same tokens and bit-equal logits",
   async (kvType) => {
     const first = await loadNano({ kvType });
