@@ -3,7 +3,7 @@
 import type { Model } from "../../core/api/api.js";
 import { ZagreusError } from "../../core/api/errors.js";
 import type { EvalItem } from "./items.js";
-import { trailingSpace } from "./tasks.js";
+import { trailingSpace } from "./python.js";
 
 /** How a model has answered a question. */
 export interface ItemResult {

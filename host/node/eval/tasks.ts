@@ -1,6 +1,8 @@
 // Rows of multiple-choice data sets as questions, word for word as lm-evaluation-harness asks them
 // (https://github.com/EleutherAI/lm-evaluation-harness, lm_eval/tasks: arc, okapi, hellaswag, mmlu).
 
+import { strip } from "./python.js";
+
 /** One question: the choice that follows the context best is the answer. */
 export interface Question {
   context: string;
@@ -86,7 +88,7 @@ const READERS: Record<EvalTask, (row: DatasetRow) => Asked> = {
     const lines = choices.map((choice, i) => `${letters[i]}. ${choice}\n`).join("");
     const subject = "subject" in row ? text(row, "subject") : undefined;
     return {
-      context: `${stripped(text(row, foreign ? "instruction" : "question"))}\n${lines}Answer:`,
+      context: `${strip(text(row, foreign ? "instruction" : "question"))}\n${lines}Answer:`,
       choices: letters,
       gold: anyGold(row, letters),
       subject,
@@ -143,15 +145,6 @@ function object(row: DatasetRow, name: string): DatasetRow {
   return value as DatasetRow;
 }
 
-// Python's whitespace is not JavaScript's: str.strip() leaves U+FEFF, and takes the separators U+001C to U+001F and U+0085.
-const SPACE = "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
-const LEADING = new RegExp(`^[${SPACE}]+`);
-const TRAILING = new RegExp(`[${SPACE}]+$`);
-
-/** The whitespace at the end, as str.rstrip() takes it off. */
-export const trailingSpace = (text: string): string => TRAILING.exec(text)?.[0] ?? "";
-const stripped = (text: string) => text.replace(LEADING, "").replace(TRAILING, "");
-
 /** As str.capitalize(): one capital letter, all others small. */
 function capitalized(text: string): string {
   const [first = ""] = text;
@@ -162,7 +155,7 @@ function capitalized(text: string): string {
 
 /** The harness's preprocess() of HellaSwag, which has remains of WikiHow. */
 function clean(text: string): string {
-  return stripped(text)
+  return strip(text)
     .replaceAll(" [title]", ". ")
     .replace(/\[[^\n]*?\]/g, "")
     .replaceAll("  ", " ");
