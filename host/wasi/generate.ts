@@ -25,7 +25,7 @@ import { tokenizeCommand } from "../node/cli/commands/tokenize.js";
 /** Options of the Node command that make no sense here. The launcher does not compile until it knows all others. */
 const NODE_ONLY = [
   ...["--build", "--threads", "--type", "--calibrate", "--keep-safetensors"],
-  ...["--prompt-lookup", "--json-schema", "--grammar", "--verbose"],
+  ...["--prompt-lookup", "--json-schema", "--grammar", "--verbose", "--loop-stop", "--no-loop-stop"],
 ];
 
 /** A WebAssembly function type: "i32", "i64" or "f64" for each parameter and result. */

@@ -192,6 +192,11 @@ export interface GenerateOptions {
   /** Generation ends before the first of these strings, wherever token borders lie. */
   stop?: string | readonly string[] | undefined;
   /**
+   * Ends the text when it goes round in a loop: four copies of a text of 8 to 400 characters with letters in it, one behind the other.
+   * Without effect where there is a responseFormat, or calls of tools may come. Default: false; in a chat what the makers recommend.
+   */
+  loopStop?: boolean | undefined;
+  /**
    * Alternatives to report for every token; 0: only its own log-probability. Taken before sampling options change
    * anything. Default: none at all.
    */
@@ -285,9 +290,9 @@ export interface Piece {
 
 /**
  * Why a text ended. "stop": an end token, a stop string, or all that responseFormat lets come; "length": maxTokens; "context":
- * no position is left.
+ * no position is left; "loop": loopStop.
  */
-export type FinishReason = "stop" | "length" | "context";
+export type FinishReason = "stop" | "length" | "context" | "loop";
 
 /** Tokens that a generation has used. */
 export interface Usage {

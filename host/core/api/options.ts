@@ -46,6 +46,7 @@ export const GENERATE = {
   logitBias,
   seed,
   stop: stopStrings,
+  loopStop: flag,
   logprobs: alternatives,
   promptLookup,
   responseFormat,

@@ -3,7 +3,7 @@
 import type { GenerateOptions, ModelInfo } from "../api/api.js";
 import { modelName } from "./templates.js";
 
-export type Sampling = Pick<GenerateOptions, "temperature" | "repetitionPenalty" | "noRepeatNgram">;
+export type Sampling = Pick<GenerateOptions, "temperature" | "repetitionPenalty" | "noRepeatNgram" | "loopStop">;
 
 export interface SamplingPreset {
   /** In what the file says about the model's name. */

@@ -14,6 +14,7 @@ import type { Engine } from "./engine.js";
 import { slide } from "./overflow.js";
 import { configureSampler, sample } from "./sampling.js";
 import { GeneratedText } from "./stop.js";
+import type { LoopStop } from "./text/loop_stop.js";
 
 export interface Decoding {
   options: Generation;
@@ -23,6 +24,7 @@ export interface Decoding {
   record: Pick<GenerationRecord, "tokens" | "endToken">;
   speculation: Speculation | undefined;
   constraint: Constraint | undefined;
+  loop: LoopStop | undefined;
   /** Called before the last piece is handed out. */
   end(reason: FinishReason): void;
 }
@@ -88,7 +90,7 @@ export class Decode {
 
   /** The next token. Undefined when it ended the text and nothing was held back. */
   sample(): Piece | undefined {
-    const { options, sequence, record, speculation, constraint } = this.#decoding;
+    const { options, sequence, record, speculation, constraint, loop } = this.#decoding;
     if (constraint) allowNext(this.#engine, constraint, this.#remaining());
     const scored = sample(this.#engine, this.#logits, this.#row, options.logprobs);
     const { token } = scored;
@@ -105,7 +107,7 @@ export class Decode {
       this.#end("stop");
       return piece;
     }
-    const reason = this.#limit();
+    const reason = loop?.push(piece.text) ? "loop" : this.#limit();
     if (reason) {
       piece.text += this.#text.finish();
       this.#end(reason);

@@ -59,6 +59,7 @@ async function* run(
   const sequence = job.sequence();
   const speculate = await speculator(options);
   const constraint = await constrain(engine, options, pace);
+  const loop = options.loopStop && !constraint ? new (await import("./text/loop_stop.js")).LoopStop() : undefined;
   await pace.yield();
   slide(sequence, options.overflow, engine.info.contextLength);
   if (constraint && options.maxTokens > 0) checkRoom(engine, constraint, options, sequence.length);
@@ -77,7 +78,7 @@ async function* run(
     engine.cache.truncate(sequence);
     Object.assign(record, { finishReason, ...meter.report(record.tokens.length, speculation) });
   };
-  const decode = new Decode(engine, { options, sequence, record, speculation, constraint, end });
+  const decode = new Decode(engine, { options, sequence, record, speculation, constraint, loop, end });
   while (!decode.ended) {
     decode.sampleFrom(logits);
     while (decode.hasRow) {

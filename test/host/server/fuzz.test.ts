@@ -31,6 +31,7 @@ const RIGHT: Record<string, unknown[]> = {
   top_k: [0, 1, 1e9],
   min_p: [0, 1],
   repetition_penalty: [1, 0.01, 100],
+  loop_stop: [true, false],
   frequency_penalty: [0],
   seed: [0, -1, 1234],
   stop: ["a", ["a", "b"], []],

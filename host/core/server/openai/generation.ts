@@ -51,7 +51,7 @@ export function generateOptions(
   { served, request, call, cacheSalt }: RequestJob<TextBody>,
   choice: number,
 ): GenerateOptions {
-  const { temperature, top_p, top_k, min_p, repetition_penalty, logit_bias, stop, seed } = request;
+  const { temperature, top_p, top_k, min_p, repetition_penalty, logit_bias, stop, loop_stop, seed } = request;
   return {
     temperature,
     topP: top_p,
@@ -60,6 +60,7 @@ export function generateOptions(
     repetitionPenalty: repetition_penalty,
     logitBias: logit_bias,
     stop,
+    loopStop: loop_stop,
     // Negative ones come from clients that draw 64 bits.
     seed: seed === undefined ? undefined : BigInt.asUintN(64, BigInt(seed) + BigInt(choice)),
     responseFormat: responseFormat(request),
@@ -142,7 +143,8 @@ export function envelope(prefix: string, object: string, served: Served) {
 /** Why a text ended, in OpenAI's words. */
 export type ApiFinishReason = "stop" | "length" | "tool_calls";
 
-/** The reason in OpenAI's words: a full context is "length" too. */
+/** The reason in OpenAI's words: a full context is "length" too, and a loop is a text that has come to its end. */
 export function finishReason(reason: ChatFinishReason | undefined): ApiFinishReason {
+  if (reason === "loop") return "stop";
   return reason === "stop" || reason === "tool_calls" ? reason : "length";
 }

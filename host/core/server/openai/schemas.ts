@@ -1,6 +1,6 @@
 // Bodies of requests, as OpenAI's API reference has them (https://platform.openai.com/docs/api-reference). Fields that are not named
 // here are ignored, null is a field that is not there. Extensions: top_k, min_p, repetition_penalty, grammar, json_schema, format,
-// guided_json, cache_salt.
+// guided_json, loop_stop, cache_salt.
 
 import * as z from "zod";
 import type { JsonSchema } from "../../api/api.js";
@@ -70,6 +70,7 @@ const shared = {
       "must be an object of token ids with numbers from -100 to 100",
     ),
   ),
+  loop_stop: optional(z.boolean()),
   cache_salt: optional(z.string().min(1).max(MAX_SALT)),
   grammar: optional(z.string().max(MAX_STRUCTURE)),
   response_format: optional(

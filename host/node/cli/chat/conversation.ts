@@ -116,6 +116,7 @@ export class Conversation {
 const NOTES = {
   length: "(cut: -n allows more)",
   context: "(cut: the context is full)",
+  loop: "(stopped: it went round in a loop)",
   steps: "(stopped: --max-steps allows more)",
 };
 

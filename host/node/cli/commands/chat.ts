@@ -45,7 +45,7 @@ export function chatCommand(): Command {
       "when the context is full, keep the first n tokens and drop old ones (default: stop)",
       integer(0),
     );
-  return withFormat(withSampling(command, { temp: PRESET, penalty: PRESET, ngram: PRESET }))
+  return withFormat(withSampling(command, { temp: PRESET, penalty: PRESET, ngram: PRESET, loopStop: PRESET }))
     .option("--verbose", "show timings and reused tokens after every reply")
     .addHelpText("after", EXAMPLES)
     .action(run);

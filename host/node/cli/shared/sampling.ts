@@ -15,10 +15,11 @@ export interface SamplingFlags {
   logitBias?: Map<number, number>;
   seed?: bigint;
   stop?: string[];
+  loopStop?: boolean;
 }
 
 /** What is said of options that are not given. */
-const DEFAULTS = { temp: "0.8", penalty: "1.1", ngram: "0, off" };
+const DEFAULTS = { temp: "0.8", penalty: "1.1", ngram: "0, off", loopStop: "off" };
 
 /** Adds -n, --temp and so on. */
 export function withSampling(command: Command, defaults = DEFAULTS): Command {
@@ -43,7 +44,9 @@ export function withSampling(command: Command, defaults = DEFAULTS): Command {
     .addOption(noRepeatNgram.argParser(integer(0)))
     .option("--logit-bias <id=bias>", "add to a token's logit, -inf bans it; may be repeated", logitBias)
     .option("--seed <n>", "same seed, same text (default: random)", seed)
-    .option("--stop <text>", "end before this text; may be repeated", list);
+    .option("--stop <text>", "end before this text; may be repeated", list)
+    .option("--loop-stop", `end when the text goes round in a loop (default: ${defaults.loopStop})`)
+    .option("--no-loop-stop", "let it go round");
 }
 
 /** The options of a generation that the command line gives. */
@@ -59,5 +62,6 @@ export function samplingOptions(flags: SamplingFlags): GenerateOptions {
     logitBias: flags.logitBias,
     seed: flags.seed,
     stop: flags.stop,
+    loopStop: flags.loopStop,
   };
 }
