@@ -46,7 +46,9 @@ export function withModel(command: Command): Command {
     .addOption(new Option("--build <build>", "build of the core (default: the best that works here)").choices(BUILDS))
     .option("-t, --threads <n>", "threads (default: one for each core of the machine, at most 4)", integer(1))
     .option("--context <tokens>", "positions of the KV cache (default: the model's, at most 4096)", integer(1))
-    .addOption(new Option("--kv <type>", "element type of the KV cache (default: int8)").choices(["int8", "f16", "f32"]))
+    .addOption(
+      new Option("--kv <type>", "element type of the KV cache (default: int8)").choices(["int8", "f16", "f32"]),
+    )
     .option("--json", "print one JSON object");
 }
 
