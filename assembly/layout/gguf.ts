@@ -49,5 +49,6 @@ export const MAX_HEADS = 1024;
 export const MAX_HEAD_SIZE = 512;
 export const MAX_VOCABULARY = 2097152;
 export const MAX_TOKEN_BYTES = 1024; // of one vocabulary entry
+export const MAX_SPECIAL_BYTES = 8388608; // of all control and user-defined tokens; 65,536 tokens of speech have 700 KB
 export const MAX_CONTEXT = 1048576;
 export const MAX_ALIGNMENT = 1048576;

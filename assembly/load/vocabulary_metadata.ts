@@ -1,18 +1,20 @@
 // What the header says of the tokenizer: where its arrays stand, and its special ids.
 
 import { array, boolean, integer, isText, readingStatus, resetReading, text } from "../gguf/metadata";
-import { MAX_TOKEN_BYTES, MAX_VOCABULARY, VALUE_I32, VALUE_STRING } from "../layout/gguf";
+import { MAX_SPECIAL_BYTES, MAX_TOKEN_BYTES, MAX_VOCABULARY, VALUE_I32, VALUE_STRING } from "../layout/gguf";
 import { BAD_ARRAY_LENGTH, BAD_STRING_LENGTH, MISSING_KEY, OK, UNSUPPORTED_TOKENIZER } from "../layout/status";
 import { config } from "../model/config";
 import { fail, failAt } from "../runtime/failure";
-import { beginTokenizer, carveTokenizer, chooseSplitter } from "../tokenizer/index";
+import { beginTokenizer, carveTokenizer, chooseSplitter, specialKind } from "../tokenizer/index";
 
 const ELEMENTS: usize = 12; // an array's elements follow its type and count
 
 let tokens: usize = 0;
 let types: usize = 0;
 let merges: usize = 0;
-let textBytes: u64 = 0;
+let textBytes: u64 = 0; // of all tokens
+let specials: u32 = 0; // tokens that are matched in the text as they stand,
+let specialBytes: u64 = 0; // and theirs
 
 /** Finds and checks the arrays; OK | MISSING_KEY | BAD_* | UNSUPPORTED_TOKENIZER */
 export function readVocabularyMetadata(): i32 {
@@ -42,21 +44,39 @@ export function readVocabularyMetadata(): i32 {
   if (readingStatus() != OK) return readingStatus();
   if (config.addBos && config.bos < 0) return failAt(MISSING_KEY, "tokenizer.ggml.bos_token_id", 0, 0);
 
+  return measureTokens(<u32>count);
+}
+
+/** Adds up what the tokens need; OK | BAD_STRING_LENGTH */
+function measureTokens(count: u32): i32 {
   textBytes = 0;
+  specials = 0;
+  specialBytes = 0;
   let token = tokens + ELEMENTS;
-  for (let id: u64 = 0; id < count; id++) {
+  for (let id: u32 = 0; id < count; id++) {
     const length = load<u64>(token);
     if (length > <u64>MAX_TOKEN_BYTES)
       return failAt(BAD_STRING_LENGTH, "tokenizer.ggml.tokens", <f64>length, MAX_TOKEN_BYTES);
     textBytes += length;
+    if (types && specialKind(load<i32>(types + ELEMENTS + id * 4))) {
+      specials++;
+      specialBytes += length;
+    }
     token += 8 + <usize>length;
   }
+  if (specialBytes > <u64>MAX_SPECIAL_BYTES)
+    return failAt(
+      BAD_STRING_LENGTH,
+      "tokenizer.ggml.tokens: control and user-defined",
+      <f64>specialBytes,
+      MAX_SPECIAL_BYTES,
+    );
   return OK;
 }
 
 /** Carves the tokenizer's section. */
 export function carveVocabularySection(): void {
-  carveTokenizer(config.vocabulary, <u32>textBytes, load<u32>(merges, 4));
+  carveTokenizer(config.vocabulary, <u32>textBytes, specials, <u32>specialBytes, load<u32>(merges, 4));
 }
 
 /** Begins to build the tokenizer there; buildTokenizer() goes on. */

@@ -8,15 +8,18 @@ import { failAt } from "../runtime/failure";
 import { carveWords } from "./bpe";
 import { carveReplaced, replacedText } from "./encoder";
 import { addMerge, carveMerges, clearMerges } from "./merges";
-import { addSpecial, carveSpecials, clearSpecials, sortingSteps, sortSpecial } from "./special";
+import { addSpecial, carveSpecials, clearSpecials, enterSpecials } from "./special";
 import { addByteTokens, addToken, carveVocabulary, clearVocabulary } from "./vocabulary";
 
-/** Carves room for `vocabulary` tokens whose raw GGUF strings have `textBytes` in all, and `merges` merges. */
-export function carveTokenizer(vocabulary: u32, textBytes: u32, merges: u32): void {
+/**
+ * Carves room for `vocabulary` tokens whose raw GGUF strings have `textBytes` in all, `specials` of them with `specialBytes` special
+ * ones, and `merges` merges.
+ */
+export function carveTokenizer(vocabulary: u32, textBytes: u32, specials: u32, specialBytes: u32, merges: u32): void {
   carveWords();
   carveReplaced();
   carveVocabulary(vocabulary, textBytes);
-  carveSpecials(vocabulary);
+  carveSpecials(specials, specialBytes);
   carveMerges(merges);
 }
 
@@ -30,7 +33,7 @@ const MERGES = 2;
 const DONE = 3;
 
 let part: i32 = DONE;
-let index: u32 = 0; // of the next token, step of sorting, or merge
+let index: u32 = 0; // of the next token or merge
 let count: u32 = 0; // of them
 let next: usize = 0; // the next token or merge
 let types: usize = 0;
@@ -70,10 +73,14 @@ function beginPart(wanted: i32, elements: usize, elementCount: u32): void {
  * of no known type, of a merge that is malformed, a duplicate or has parts that are no tokens, or with a byte that is no token.
  */
 export function buildTokenizer(): i32 {
+  if (part == SPECIALS) {
+    if (!enterSpecials()) beginPart(MERGES, merges, mergeCount);
+    return HEADER_READY;
+  }
   const end = index + min(STEP_ENTRIES, count - index);
   const start = next;
   for (; index < end && next - start < STEP_BYTES; index++) {
-    const status = part == TOKENS ? enterToken(index) : part == MERGES ? enterMerge(index) : sortStep(index);
+    const status = part == TOKENS ? enterToken(index) : enterMerge(index);
     if (status != OK) return status;
   }
   if (index < count) return HEADER_READY;
@@ -84,18 +91,10 @@ function finishPart(): i32 {
   if (part == TOKENS) {
     const byte = addByteTokens(replacedText);
     if (byte >= 0) return failAt(BAD_VOCABULARY, "tokenizer.ggml.tokens: single bytes", byte, 0);
-    beginPart(SPECIALS, 0, sortingSteps());
-  } else if (part == SPECIALS) {
-    beginPart(MERGES, merges, mergeCount);
-  } else {
-    part = DONE;
-    return OK;
+    part = SPECIALS;
+    return HEADER_READY;
   }
-  return HEADER_READY;
-}
-
-function sortStep(step: u32): i32 {
-  sortSpecial(step);
+  part = DONE;
   return OK;
 }
 

@@ -6,7 +6,7 @@ import { carve } from "../runtime/carve";
 import { failAt } from "../runtime/failure";
 import { incompleteTail, sequenceAt, sequenceLength } from "../runtime/utf8";
 import { encodeWord } from "./bpe";
-import { nextSpecial, specialId, specialLength } from "./special";
+import { nextSpecial, resetSpecials, specialId, specialLength } from "./special";
 import { forgetInvalid, sawInvalid } from "./split/characters";
 import { pretokenEnd } from "./split/gpt2";
 
@@ -37,15 +37,16 @@ export function encode(text: usize, length: i32, flags: i32, out: usize): i32 {
   consumed = 0;
   if (<u32>length > LIMIT) return -failAt(BAD_OPTION, "length", length, TEXT_BYTES);
   const open = (flags & ENCODE_LAST) == 0;
-  const wanted: u32 = flags & ENCODE_SPECIAL ? 3 : 1;
+  const special = (flags & ENCODE_SPECIAL) != 0;
   const limit = text + length;
   const end = open ? limit - incompleteTail(text, limit) : limit;
   let count: u32 = 0;
   let p = text;
+  resetSpecials();
   while (p < end) {
-    const segmentEnd = nextSpecial(p, end, wanted, open);
-    const special = specialId;
-    const openSegment = open && special < 0;
+    const segmentEnd = nextSpecial(p, end, special, open);
+    const found = specialId;
+    const openSegment = open && found < 0;
     while (p < segmentEnd) {
       forgetInvalid();
       const wordEnd = pretokenEnd(p, segmentEnd, openSegment);
@@ -61,8 +62,8 @@ export function encode(text: usize, length: i32, flags: i32, out: usize): i32 {
       count += encodeWord(word, bytes, out + count * 4);
       p = wordEnd;
     }
-    if (special < 0 || count == TEXT_BYTES) break;
-    store<u32>(out + count * 4, special);
+    if (found < 0 || count == TEXT_BYTES) break;
+    store<u32>(out + count * 4, found);
     count++;
     p += specialLength;
   }

@@ -7,7 +7,7 @@
 
 import { carve } from "../runtime/carve";
 import { hashPair } from "../runtime/keyed_hash";
-import { firstGroup, groupCount, slotsEmpty, slotsTagged, tagOf } from "./table";
+import { emptySlot, firstGroup, groupCount, slotsEmpty, slotsTagged, tagOf } from "./table";
 import { decodeByteLevel, decodedEnd, findEntry } from "./vocabulary";
 
 const SLOT_BYTES: usize = 12;
@@ -65,13 +65,7 @@ export function addMerge(rank: u32, p: usize, length: u32, scratch: usize): bool
 
   const pair = ((<u64>left) << 21) | right;
   const hash = hashPair(pair);
-  let group = firstGroup(hash, groups);
-  let vacant = slotsEmpty(v128.load(tags + group * 16));
-  while (vacant == 0) {
-    if (++group == groups) group = 0;
-    vacant = slotsEmpty(v128.load(tags + group * 16));
-  }
-  const index = <usize>((group << 4) + ctz(vacant));
+  const index = <usize>emptySlot(tags, groups, hash);
   store<u8>(tags + index, tagOf(hash));
   store<u64>(slots + index * SLOT_BYTES, (pair << 21) | merged);
   store<u32>(slots + index * SLOT_BYTES, rank, 8);

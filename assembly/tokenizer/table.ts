@@ -48,3 +48,14 @@ export function slotsTagged(group: v128, tag: u32): u32 {
 export function slotsEmpty(group: v128): u32 {
   return ~i8x16.bitmask(group) & 0xffff;
 }
+
+/** The first empty slot for an entry with a hash. */
+export function emptySlot(tags: usize, groups: u32, hash: u64): u32 {
+  let group = firstGroup(hash, groups);
+  let empty = slotsEmpty(v128.load(tags + group * 16));
+  while (empty == 0) {
+    if (++group == groups) group = 0;
+    empty = slotsEmpty(v128.load(tags + group * 16));
+  }
+  return (group << 4) + ctz(empty);
+}

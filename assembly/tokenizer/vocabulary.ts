@@ -4,7 +4,7 @@
 //              -> types[id]                                           u8[n]
 //     bytes -> tags, ids                                              u32[slots]
 
-import { TOKEN_CONTROL, TOKEN_NORMAL, TOKEN_UNKNOWN, TOKEN_USER_DEFINED } from "../layout/gguf";
+import { TOKEN_NORMAL } from "../layout/gguf";
 import { carve } from "../runtime/carve";
 import { hashBytes } from "../runtime/keyed_hash";
 import { equalBytes, firstGroup, groupCount, slotsEmpty, slotsTagged, tagOf } from "./table";
@@ -165,13 +165,6 @@ export function tokenLength(id: u32): u32 {
 @inline
 export function tokenType(id: u32): i32 {
   return load<u8>(types + id);
-}
-
-/** Whether a token is matched in the text as it stands: 1 always, 2 when special tokens are wanted, 0 never. */
-export function specialKind(id: u32): u32 {
-  const type = tokenType(id);
-  if (type == TOKEN_USER_DEFINED) return 1;
-  return type == TOKEN_CONTROL || type == TOKEN_UNKNOWN ? 2 : 0;
 }
 
 /** The normal token of one byte. */

@@ -22,6 +22,7 @@ import {
   MAX_KEY_BYTES,
   MAX_LAYERS,
   MAX_METADATA,
+  MAX_SPECIAL_BYTES,
   MAX_STRING_BYTES,
   MAX_TENSOR_NAME_BYTES,
   MAX_TENSORS,
@@ -621,6 +622,19 @@ const CASES: Hostile[] = [
     field: TYPES,
     value: 1,
     expected: VOCABULARY,
+  },
+  {
+    name: "control tokens of more bytes than can be matched",
+    change: (f) => {
+      const long = Array.from({ length: 8193 }, (_, i) => "a".repeat(1019) + String(i).padStart(5, "0"));
+      set(TOKENS, array(VALUE_STRING, [...tokens(), ...long]))(f);
+      set(TYPES, array(VALUE_I32, [...tokens().map(() => 1), ...long.map(() => 3)]))(f);
+      remove("llama.vocab_size")(f);
+    },
+    codes: [BAD_STRING_LENGTH],
+    field: `${TOKENS}: control and user-defined`,
+    value: 8193 * 1024,
+    expected: MAX_SPECIAL_BYTES,
   },
   {
     name: "no tokens",

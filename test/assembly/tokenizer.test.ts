@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { Tokenizer } from "@huggingface/tokenizers";
+import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { ENCODE_LAST, ENCODE_SPECIAL, TEXT_BYTES } from "../../assembly/layout/abi";
 import { MAX_TOKEN_BYTES, TOKEN_CONTROL, TOKEN_NORMAL, TOKEN_USER_DEFINED } from "../../assembly/layout/gguf";
@@ -445,8 +446,79 @@ describe("small vocabularies", () => {
     expect(core.encode("aa><a>", ENCODE_SPECIAL)).toEqual([...text("a"), 259, 256]);
     // More text could still make it the longer one.
     expect(core.window(encoder.encode("!<a><"), 0)).toMatchObject({ tokens: [], consumed: 0 });
-    expect(core.window(encoder.encode("!\n x<a>."), 0).tokens).toEqual([...text("!\n x"), 256]);
+    expect(core.window(encoder.encode("!\n x<a>..."), 0).tokens).toEqual([...text("!\n x"), 256]);
     for (const cut of [1, 2, 3]) expect(core.encode("<a><b><a>", 0, () => cut)).toEqual([257, 256]);
+  });
+
+  it("special tokens are found as by trying each at every byte, however the text is cut", () => {
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(fc.stringMatching(/^[ab<]{2,9}$/), { minLength: 1, maxLength: 30 }),
+        fc.array(fc.constantFrom(TOKEN_CONTROL, TOKEN_USER_DEFINED), { minLength: 30, maxLength: 30 }),
+        fc.stringMatching(/^[ab<]{0,80}$/),
+        fc.infiniteStream(fc.integer({ min: 1, max: 30 })),
+        (specials, types, text, cuts) => {
+          const core = new TokenizerHarness(wasm.module, bytesAnd(specials.map((token, i) => [token, types[i]!])));
+          for (const flags of [0, ENCODE_SPECIAL]) {
+            const wanted = specials.map((_, i) => flags === ENCODE_SPECIAL || types[i] === TOKEN_USER_DEFINED);
+            const expected: number[] = [];
+            for (let at = 0; at < text.length; ) {
+              let best = -1;
+              for (const [i, token] of specials.entries())
+                if (wanted[i] && text.startsWith(token, at) && token.length > (specials[best]?.length ?? 0)) best = i;
+              expected.push(best < 0 ? text.charCodeAt(at) : 256 + best);
+              at += specials[best]?.length ?? 1;
+            }
+            expect(core.encode(text, flags)).toEqual(expected);
+            expect(core.encode(text, flags, () => cuts.next().value)).toEqual(expected);
+          }
+        },
+      ),
+      { seed: SEED, numRuns: 500 },
+    );
+  });
+
+  it("and as @huggingface/tokenizers finds added tokens", () => {
+    const json = {
+      ...{ decoder: null, normalizer: null, post_processor: null },
+      pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, use_regex: false },
+      model: { type: "BPE", vocab: Object.fromEntries(BYTE_ALPHABET.map((byte, id) => [byte, id])), merges: [] },
+    };
+    const specials = fc.uniqueArray(fc.stringMatching(/^[ab<]{2,9}$/), { minLength: 1, maxLength: 30 });
+    fc.assert(
+      fc.property(specials, fc.stringMatching(/^[ab<]{0,80}$/), (tokens, text) => {
+        const added_tokens = tokens.map((content, i) => ({ id: 256 + i, content, special: true }));
+        const { ids } = new Tokenizer({ ...json, added_tokens }, {}).encode(text, { add_special_tokens: false });
+        const core = new TokenizerHarness(wasm.module, bytesAnd(tokens.map((token) => [token, TOKEN_CONTROL])));
+        expect(core.encode(text, ENCODE_SPECIAL)).toEqual(ids);
+      }),
+      { seed: SEED, numRuns: 300 },
+    );
+  });
+
+  it("special tokens with long beginnings and ends in common take the time that short ones take", () => {
+    const seconds = (tokens: string[], text: string) => {
+      const core = new TokenizerHarness(wasm.module, bytesAnd(tokens.map((token) => [token, TOKEN_CONTROL])));
+      const bytes = encoder.encode(text);
+      return Math.min(
+        ...Array.from({ length: 5 }, () => {
+          const started = performance.now();
+          core.window(bytes, ENCODE_SPECIAL | ENCODE_LAST);
+          return performance.now() - started;
+        }),
+      );
+    };
+    const numbers = (n: number) => Array.from({ length: n }, (_, i) => i);
+    const usual = seconds(["<|end|>", "<|start|>"], "a <|start|> <b> ".repeat(TEXT_BYTES / 16));
+    const run = "a".repeat(TEXT_BYTES);
+    const hostile: [string[], string][] = [
+      [numbers(1000).map((i) => `${"a".repeat(1000 - i)}b`), run],
+      [numbers(1000).map((i) => `b${"a".repeat(1000 - i)}`), run],
+      [numbers(4000).map((i) => `${"ab".repeat(500)}${i}`), "ab".repeat(TEXT_BYTES / 2)],
+      [["a", `${"a".repeat(1000)}b`], run],
+      [numbers(60).map((i) => `${"a".repeat(17 * i)}${i}`), run],
+    ];
+    for (const [tokens, text] of hostile) expect(seconds(tokens, text) / usual).toBeLessThan(20);
   });
 
   it("text never becomes a control token that is spelled like a word", () => {

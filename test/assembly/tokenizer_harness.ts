@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { ENCODE_LAST, TEXT_BYTES } from "../../assembly/layout/abi";
-import { TOKEN_CONTROL, TOKEN_NORMAL } from "../../assembly/layout/gguf";
+import { TOKEN_CONTROL, TOKEN_NORMAL, TOKEN_UNKNOWN, TOKEN_USER_DEFINED } from "../../assembly/layout/gguf";
 import { OK } from "../../assembly/layout/status";
 import { compileText } from "../support/compile";
 import { byteAlphabet } from "../support/models/gguf_writer";
@@ -26,7 +26,14 @@ interface Exports {
   errorField(): number;
   errorFieldLength(): number;
   errorValue(): number;
-  layOut(section: number, vocabulary: number, textBytes: number, merges: number): number;
+  layOut(
+    section: number,
+    vocabulary: number,
+    textBytes: number,
+    specials: number,
+    specialBytes: number,
+    merges: number,
+  ): number;
   buildTokenizer(tokens: number, vocabulary: number, types: number, merges: number, mergeCount: number): number;
   encode(text: number, length: number, flags: number, out: number): number;
   encodeConsumed(): number;
@@ -93,9 +100,11 @@ export function buildTokenizer(tokens: usize, vocabulary: u32, types: usize, mer
 }
 
 /** Bytes of the tokenizer from \`section\` on. */
-export function layOut(section: usize, vocabulary: u32, textBytes: u32, merges: u32): usize {
+export function layOut(
+  section: usize, vocabulary: u32, textBytes: u32, specials: u32, specialBytes: u32, merges: u32,
+): usize {
   carveFrom(section);
-  tokenizer.carveTokenizer(vocabulary, textBytes, merges);
+  tokenizer.carveTokenizer(vocabulary, textBytes, specials, specialBytes, merges);
   return <usize>(carvedEnd() - section);
 }
 
@@ -132,6 +141,8 @@ function stringArray(strings: string[]): Uint8Array {
   return bytes;
 }
 
+const SPECIAL_TYPES = [TOKEN_CONTROL, TOKEN_UNKNOWN, TOKEN_USER_DEFINED];
+
 export class BuildError extends Error {
   constructor(
     readonly status: number,
@@ -155,7 +166,17 @@ export class TokenizerHarness {
     this.core = core;
     const rawTokens = stringArray(tokens);
     const rawMerges = stringArray(merges);
-    const layOut = (at: number) => core.layOut(at, tokens.length, rawTokens.length - 8 * tokens.length, merges.length);
+    const specials = tokens.filter((_, id) => SPECIAL_TYPES.includes(types?.[id] ?? TOKEN_NORMAL));
+    const textBytes = (raw: Uint8Array, strings: string[]) => raw.length - 8 * strings.length;
+    const layOut = (at: number) =>
+      core.layOut(
+        at,
+        tokens.length,
+        textBytes(rawTokens, tokens),
+        specials.length,
+        textBytes(stringArray(specials), specials),
+        merges.length,
+      );
     this.sectionBytes = layOut(0);
     this.#text = core.textBuffer();
     const outBytes = 4 * TEXT_BYTES;
