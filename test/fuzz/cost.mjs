@@ -1,16 +1,17 @@
 // What a format costs, on a vocabulary of 128,256 tokens: a finding where that is more than is promised.
 
+import { setImmediate as turn } from "node:timers/promises";
 import { sources } from "../support/grammar_sources.mjs";
 import { llama3 } from "../support/llama3_vocabulary.mjs";
+import { processorTime } from "./holds.mjs";
 
-/** Milliseconds of processor time without a pause, and of a token. */
-const MAX_STEP = 200;
+/** Milliseconds of processor time of a token. */
 const MAX_TOKEN = 200;
 const MAX_HEAP = 100 * 2 ** 20;
 const TOKENS = 40;
 const REFUSED = ["BAD_GRAMMAR", "BAD_SCHEMA"];
 
-const { createConstraint, buildVocabulary, finish } = await sources();
+const { createConstraint, buildVocabulary, finish, finishInSlices, Pace } = await sources();
 const { texts, end } = llama3();
 const vocabulary = finish(buildVocabulary(texts, end));
 const mask = new Uint8Array((vocabulary.size + 7) >> 3);
@@ -18,13 +19,19 @@ const mask = new Uint8Array((vocabulary.size + 7) >> 3);
 /**
  * Prepares a format and writes some tokens with dice.
  * @param random gives numbers from 0 up to 1
+ * @param watch does what it is given
  * @returns the text, and whether it is complete; undefined where the format is refused
  * @throws Error for what costs too much, or fails without a code
  */
-export function write(format, random) {
+export function write(format, random, watch) {
+  return watch(() => writeWatched(format, random));
+}
+
+async function writeWatched(format, random) {
   const heap = process.memoryUsage().heapUsed;
+  const pace = new Pace(turn, () => {});
   try {
-    const constraint = prepare(format);
+    const constraint = await finishInSlices(createConstraint(format, vocabulary), () => pace.yield());
     const tokens = [];
     for (let left = Math.max(TOKENS, Math.min(constraint.shortest, 400)); left > 0 && !constraint.finished; left--) {
       timed(MAX_TOKEN, "a token", () => constraint.allow(mask, left));
@@ -32,6 +39,7 @@ export function write(format, random) {
       if (token === undefined || end.includes(token)) break;
       tokens.push(token);
       timed(MAX_TOKEN, "a token", () => constraint.accept(token));
+      await pace.yield();
     }
     const grown = process.memoryUsage().heapUsed - heap;
     if (grown > MAX_HEAP && collected() - heap > MAX_HEAP) throw new Error(`takes ${grown} bytes`);
@@ -43,18 +51,10 @@ export function write(format, random) {
   }
 }
 
-function prepare(format) {
-  const steps = createConstraint(format, vocabulary);
-  for (;;) {
-    const { done, value } = timed(MAX_STEP, "a step", () => steps.next());
-    if (done) return value;
-  }
-}
-
 function timed(most, what, run) {
-  const begun = process.cpuUsage();
+  const begun = processorTime();
   const result = run();
-  const ms = process.cpuUsage(begun).user / 1000;
+  const ms = processorTime() - begun;
   if (ms > most) throw new Error(`${what} takes ${ms.toFixed(0)} ms`);
   return result;
 }

@@ -20,13 +20,13 @@ const MAX_HEAP = 64 * 2 ** 20;
 const MAX_HEAP_A_BYTE = 32;
 const NUMBERS = [0, 1, 2, 3, 31, 32, 33, 255, 256, 4096, 65535, 65536, 2 ** 21, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, -1];
 
-/** One file. @param random gives numbers from 0 up to 1 @throws Error for what costs too much, or fails without a code */
-export async function run(random) {
+/** One file. @param random gives numbers from 0 up to 1 @param watch does what it is given @throws Error for what costs too much, or fails without a code */
+export async function run(random, watch) {
   const [what, bytes, read] = random() < 0.7 ? gguf(random) : huggingface(random);
   const heap = process.memoryUsage().heapUsed;
   const begun = process.cpuUsage();
   try {
-    await read();
+    await watch(read);
   } catch (error) {
     if (error?.name !== "ZagreusError") throw new Error(`${what}: ${error?.stack ?? error}`, { cause: error });
   }

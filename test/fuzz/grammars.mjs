@@ -7,11 +7,11 @@ const ATOMS = ['"x"', '"xx"', '"è"', "[a-z]", "[^x]", ".", String.raw`[\u0000-\
 const REPEATS = ["*", "+", "?", "{2}", "{0,3}", "{1,}", "{30}", "{0,200}", "{500,}"];
 const NOISE = ["(", ")", "|", "{", "]", '"', "::=", "\n", "#", "\\", "\ud800", "{9999999}"];
 
-/** One grammar. @param random gives numbers from 0 up to 1 @throws Error with the grammar in its message */
-export async function run(random) {
+/** One grammar. @param random gives numbers from 0 up to 1 @param watch does what it is given @throws Error with the grammar in its message */
+export async function run(random, watch) {
   const grammar = random() < 0.1 ? broken(text(random), random) : text(random);
   try {
-    write({ type: "grammar", grammar, ...(random() < 0.1 && { trigger: "x" }) }, random);
+    await write({ type: "grammar", grammar, ...(random() < 0.1 && { trigger: "x" }) }, random, watch);
   } catch (error) {
     throw new Error(`${error.message}\n${grammar}`, { cause: error });
   }

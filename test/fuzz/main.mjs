@@ -1,20 +1,27 @@
 // npm run fuzz -- TARGET [SECONDS] [SEED]
 //
-// Calls run(random) of test/fuzz/TARGET with random numbers until the time is over. What a run throws is a finding, be it a
-// mistake or a cost, and so is a run that takes more processor time than the target's `maxMilliseconds`, if it has one.
-// Findings are printed with the seed that gives them again.
+// Calls run(random, watch) of test/fuzz/TARGET with random numbers until the time is over. What a run throws is a finding, be
+// it a mistake or a cost, and so is a run that takes more processor time than the target's `maxMilliseconds`, if it has one,
+// or holds the event loop for more than MAX_HOLD in what it gives `watch` to do. Findings are printed with the seed that
+// gives them again.
 
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
+import { watched } from "./holds.mjs";
+
+/** Milliseconds of processor time between two turns of the event loop. */
+const MAX_HOLD = 50;
+/** What a garbage collection or a compiler adds is not there each time. */
+const REPETITIONS = 3;
 
 const here = path.dirname(fileURLToPath(import.meta.url));
-/** File names by target; cost.mjs is what some of them measure with. */
+/** File names by target; the others are what they measure with. */
 const targets = new Map(
   readdirSync(here)
-    .filter((name) => !["main.mjs", "cost.mjs"].includes(name))
+    .filter((name) => !["main.mjs", "cost.mjs", "holds.mjs"].includes(name))
     .map((name) => [path.parse(name).name, name]),
 );
 
@@ -46,21 +53,33 @@ async function fuzz(target, seconds, firstSeed) {
   const { run, maxMilliseconds = Number.POSITIVE_INFINITY } = await load(target);
   const end = performance.now() + seconds * 1000;
   let runs = 0;
-  let slowest = { seed: firstSeed, milliseconds: 0 };
+  const slowest = { seed: firstSeed, milliseconds: 0 };
+  const longest = { seed: firstSeed, milliseconds: 0 };
+  const note = (worst, seed, milliseconds) => {
+    if (milliseconds > worst.milliseconds) Object.assign(worst, { seed, milliseconds });
+  };
   for (let seed = firstSeed; performance.now() < end; seed++, runs++) {
     const begun = process.cpuUsage();
+    let hold = Number.POSITIVE_INFINITY;
     try {
-      await run(generator(seed));
+      for (let i = 0; i < REPETITIONS && hold > MAX_HOLD; i++) {
+        let longest = 0;
+        await run(generator(seed), (work) => watched(work, (ms) => (longest = Math.max(longest, ms))));
+        hold = Math.min(hold, longest);
+      }
     } catch (error) {
       return { seed, finding: error.stack ?? String(error) };
     }
+    if (hold > MAX_HOLD) return { seed, finding: `it holds the event loop for ${Math.round(hold)} ms` };
+    note(longest, seed, hold);
     const { user, system } = process.cpuUsage(begun);
-    const milliseconds = (user + system) / 1000;
     // The first runs compile the program.
-    if (runs > 50 && milliseconds > slowest.milliseconds) slowest = { seed, milliseconds };
-    if (slowest.milliseconds > maxMilliseconds) return { seed, finding: `it takes ${milliseconds} ms` };
+    if (runs > 50) note(slowest, seed, (user + system) / 1000);
+    if (slowest.milliseconds > maxMilliseconds)
+      return { seed, finding: `it takes ${Math.round(slowest.milliseconds)} ms` };
   }
-  console.log(`${target}: ${runs} runs, the slowest ${Math.round(slowest.milliseconds)} ms (seed ${slowest.seed})`);
+  const figure = ({ seed, milliseconds }) => `${Math.round(milliseconds)} ms (seed ${seed})`;
+  console.log(`${target}: ${runs} runs, the slowest ${figure(slowest)}, the longest hold ${figure(longest)}`);
   return undefined;
 }
 

@@ -35,13 +35,13 @@ const VALUES = [
   { $ref: "#" },
 ];
 
-/** One schema. @param random gives numbers from 0 up to 1 @throws Error with the schema in its message */
-export async function run(random) {
+/** One schema. @param random gives numbers from 0 up to 1 @param watch does what it is given @throws Error with the schema in its message */
+export async function run(random, watch) {
   const [schema] = fc.sample(randomSchema, { seed: Math.floor(random() * 2 ** 31), numRuns: 1 });
   const isBroken = random() < 0.3;
   const given = isBroken ? broken(schema, random) : schema;
   try {
-    const written = write({ type: "json_schema", schema: given }, random);
+    const written = await write({ type: "json_schema", schema: given }, random, watch);
     if (!written?.complete || isBroken) return;
     const wrong = mistake(given, written.text);
     if (wrong) throw new Error(`${wrong}: ${written.text}`);

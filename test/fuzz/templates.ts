@@ -1,12 +1,13 @@
 // Chat templates: pieces of the recorded fragments, put together at random.
 
+import { setImmediate as turn } from "node:timers/promises";
 import { fromJson, Refusal, Runtime, render, TemplateError, type Value } from "../../host/core/chat/jinja/index.js";
+import { Pace } from "../../host/core/engine/pace.js";
+import { finishInSlices } from "../../host/core/grammar/index.js";
 import fragments from "../fixtures/chat/fragments.json";
 
 /** The most that a run may take by its units of work, on a busy machine. */
 export const maxMilliseconds = 10_000;
-/** The longest that a template may hold the event loop; measured: 25 ms on a quiet core. */
-const MAX_SLICE = 400;
 
 const SOURCES = fragments.cases.map(([source]) => source as string);
 const PIECES = SOURCES.flatMap((source) => source.match(/\{[{%#][-+]?|[-+]?[}%#]\}|\w+|\s+|[^\w\s]/g) ?? []);
@@ -22,23 +23,19 @@ const GROWTH = [
   "{{ x | sort }}",
 ];
 
-/** @throws Error for anything but a text or a reason, and for a slice that takes too long */
-export function run(random: () => number): void {
+/** @throws Error for anything but a text or a reason */
+export async function run(random: () => number, watch: (work: () => Promise<void>) => Promise<void>): Promise<void> {
   const source = program(random);
   const runtime = new Runtime();
   const values = Object.entries({ ...fragments.variables, x: ["x"] });
   const variables = new Map(values.map(([name, value]): [string, Value] => [name, fromJson(value, runtime)]));
-  const steps = render(source, variables, runtime);
-  for (let done = false; !done; ) {
-    const begun = process.cpuUsage();
-    try {
-      done = steps.next().done ?? false;
-    } catch (error) {
-      if (!(error instanceof TemplateError || error instanceof Refusal)) throw new Error(source, { cause: error });
-      done = true;
-    }
-    const milliseconds = process.cpuUsage(begun).user / 1000;
-    if (milliseconds > MAX_SLICE) throw new Error(`a slice takes ${milliseconds} ms: ${source.slice(0, 2000)}`);
+  try {
+    await watch(async () => {
+      const pace = new Pace(turn, () => {});
+      await finishInSlices(render(source, variables, runtime), () => pace.yield());
+    });
+  } catch (error) {
+    if (!(error instanceof TemplateError || error instanceof Refusal)) throw new Error(source, { cause: error });
   }
 }
 

@@ -6,6 +6,7 @@ import { build } from "esbuild";
 export async function sources() {
   const contents = `export * from "../../host/core/grammar/index.js";
     export { buildVocabulary } from "../../host/core/grammar/vocabulary.js";
+    export { Pace } from "../../host/core/engine/pace.js";
     export * as harness from "../host/grammar/grammar_harness.js";`;
   const resolveDir = new URL(".", import.meta.url).pathname;
   const { outputFiles } = await build({ stdin: { contents, resolveDir }, bundle: true, format: "esm", write: false });

@@ -53,6 +53,7 @@ export function applyFilter(
   if (LEFT_OUT.includes(name)) throw unsupported(`the filter "${name}"`);
   if (!Object.hasOwn(FILTERS, name)) throw new TemplateError(`no filter named '${name.slice(0, 80)}'`);
   const [signature, apply] = FILTERS[name]!;
+  runtime.items(2);
   const [first, ...rest] = bind(name, signature, [value, ...args], named);
   return apply(runtime, first!, ...rest);
 }

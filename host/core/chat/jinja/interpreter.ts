@@ -91,6 +91,7 @@ export class Interpreter {
     const scope = new Scope(undefined);
     this.#open(names, scope);
     yield* this.#statements(body, scope, out);
+    this.#runtime.step();
     return joined(out, this.#runtime);
   }
 

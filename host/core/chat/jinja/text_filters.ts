@@ -124,6 +124,7 @@ function fileSize(value: Value, binary: boolean, runtime: Runtime): string {
   const base = binary ? 1024 : 1000;
   if (bytes === 1) return "1 Byte";
   if (bytes < base) return `${Math.trunc(bytes)} Bytes`;
+  runtime.items(20);
   const power = UNITS.findIndex((_, i) => bytes < base ** (i + 2));
   const unit = power < 0 ? UNITS.length - 1 : power;
   const amount = toFixed((base * bytes) / base ** (unit + 2), 1);

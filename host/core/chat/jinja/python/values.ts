@@ -276,16 +276,16 @@ export function isIterable(value: Value): boolean {
 
 /** The items of a value, each counted. @throws TemplateError for what has none */
 export function* iterate(value: Value, runtime: Runtime): Generator<Value, void> {
-  for (const item of plainItems(value, runtime)) {
+  for (const item of plainItems(value)) {
     runtime.items(1);
     yield item;
   }
 }
 
-function plainItems(value: Value, runtime: Runtime): Iterable<Value> {
+function plainItems(value: Value): Iterable<Value> {
   if (Array.isArray(value)) return value;
   const text = asText(value);
-  if (text !== undefined) return Array.from(characters(text, runtime));
+  if (text !== undefined) return text;
   if (value instanceof Tuple) return value.items;
   if (value instanceof Dict) return new DictView("keys", value).items();
   if (value instanceof DictView) return value.items();

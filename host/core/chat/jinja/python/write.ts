@@ -112,13 +112,20 @@ const UNPRINTABLE = /[\\\p{C}\p{Zl}\p{Zp}]|[^\P{Zs} ]/gu;
 /** repr() of a str: in single quotes, unless it has some and no double ones. */
 function quote(text: string, runtime: Runtime): string {
   runtime.text(4 * text.length);
+  runtime.items(2);
   const plain = runtime.plain(text);
-  const mark = plain.includes("'") && !plain.includes('"') ? '"' : "'";
-  if (text.search(UNPRINTABLE) >= 0) runtime.items(text.length);
-  const escaped = text.replace(UNPRINTABLE, (character) =>
+  const hasSingle = plain.includes("'");
+  const mark = hasSingle && !plain.includes('"') ? '"' : "'";
+  const escaped = escaping(text, UNPRINTABLE, runtime, (character) =>
     runtime.isGuard(character) ? character : (ESCAPES[character] ?? hexEscape(character)),
   );
-  return mark + (mark === "'" ? escaped.replaceAll("'", "\\'") : escaped) + mark;
+  return mark + (hasSingle && mark === "'" ? escaping(escaped, /'/g, runtime, () => "\\'") : escaped) + mark;
+}
+
+function escaping(text: string, pattern: RegExp, runtime: Runtime, by: (character: string) => string): string {
+  if (text.search(pattern) < 0) return text;
+  runtime.items(2 * text.length);
+  return text.replace(pattern, by);
 }
 
 /** `\xe8`, `\u20ac` or `\U0001f600`. */
