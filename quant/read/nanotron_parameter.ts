@@ -22,6 +22,8 @@ const DATA = "data";
 const SLICES = "local_global_slices_pairs";
 /** Of a file; merged matrices have three. */
 const MAX_SLICES = 64;
+/** Of a parameter, all of which are compared with each other. */
+const MAX_PIECES = 4096;
 /** Files tell their slices since 1.2; 1.5 is the newest that nanotron knows. */
 const VERSIONS = ["1.2", "1.3", "1.4", "1.5"];
 
@@ -206,6 +208,8 @@ function rectangle(text: string | undefined, shape: readonly number[]): Rectangl
 
 /** The pieces are the parameter: none of it twice, and all of it. */
 function checkCover(parameter: string, pieces: readonly ShardBlock[], shape: readonly number[]): void {
+  if (pieces.length > MAX_PIECES)
+    throw badValue(parameter, SLICES, pieces.length, `at most ${MAX_PIECES} slices in all files`);
   const [rows, columns] = matrix(shape);
   let area = 0;
   for (const [i, { path, target }] of pieces.entries()) {

@@ -49,6 +49,12 @@ describe("config.json", () => {
     ["no JSON", () => text(nanoFiles(), "config.json", "{"), "BAD_JSON", "config.json"],
     ["an array", () => text(nanoFiles(), "config.json", "[]"), "BAD_JSON", "config.json"],
     [
+      "nested without end",
+      () => text(nanoFiles(), "config.json", `{"hidden_size":${"[".repeat(1e5)}${"]".repeat(1e5)}}`),
+      "BAD_JSON",
+      "config.json",
+    ],
+    [
       "other architecture",
       () => config({ architectures: ["Qwen2ForCausalLM"] }),
       "UNSUPPORTED_ARCHITECTURE",

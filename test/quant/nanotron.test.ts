@@ -195,6 +195,19 @@ describe("malformed folders", () => {
     files.delete(from);
   };
 
+  test("more slices than are compared with each other", async () => {
+    const files = nanotronFiles(small(), { tp: 2 });
+    const pairs = (row: number) =>
+      Array.from({ length: 64 }, (_, i) => `0,1,None|0,1,None#${row},${row + 1},None|${i},${i + 1},None`).join(";");
+    for (let part = 0; part < 65; part++) {
+      const path = rank(DOWN, part).replace("of-2.", "of-65.");
+      files.set(path, files.get(rank(DOWN, 0))!);
+      says(path, { local_global_slices_pairs: pairs(part % 64) })(files);
+    }
+    for (const part of [0, 1]) files.delete(rank(DOWN, part));
+    await expect(open(files)).rejects.toMatchObject({ code: "BAD_VALUE", value: 65 * 64 });
+  });
+
   test.each<[what: string, change: (files: Files) => void, code: string, field: string]>([
     ["YAML that is not", yaml("general:", "general: ["), "BAD_YAML", "config.yaml"],
     ["YAML that is a list", edit("config.yaml", () => "- 1"), "BAD_YAML", "config.yaml"],

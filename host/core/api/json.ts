@@ -11,9 +11,19 @@ export function decode(bytes: Uint8Array, name: string): string {
   }
 }
 
-/** JSON.parse() that takes the byte order mark which editors on Windows write. @throws SyntaxError */
+/** Arrays and objects within each other: JSON.parse() takes any number, but those who walk over its result recurse. */
+const MAX_DEPTH = 100;
+
+/** JSON.parse() that takes the byte order mark which editors on Windows write. @throws SyntaxError also for what is nested too deep */
 export function parseJson(json: string): unknown {
-  return JSON.parse(json.startsWith("\uFEFF") ? json.slice(1) : json);
+  const value: unknown = JSON.parse(json.startsWith("\uFEFF") ? json.slice(1) : json);
+  if (isDeeper(value, MAX_DEPTH)) throw new SyntaxError(`it is nested more than ${MAX_DEPTH} deep`);
+  return value;
+}
+
+function isDeeper(value: unknown, depth: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return depth === 0 || Object.values(value).some((item) => isDeeper(item, depth - 1));
 }
 
 /** @throws ZagreusError BAD_JSON when the text is not JSON, or not an object */
