@@ -2,7 +2,7 @@
 // "unit" need more than npm ci: the packages of their folder (`npm ci --prefix test/browser`) and what their files name.
 // `--mode sources` runs "unit" on host/ as it stands instead of dist/'s bundles; WebAssembly and threads stay dist/'s.
 
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { configDefaults, defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 
@@ -46,7 +46,9 @@ const SUITES = [
 ];
 
 export default defineConfig(({ mode }) => {
-  const onSources = mode === "sources" ? { plugins: [besideBundles], resolve: { alias } } : {};
+  const { version } = JSON.parse(readFileSync(here("package.json"), "utf8"));
+  const define = { ZAGREUS_VERSION: JSON.stringify(version) };
+  const onSources = mode === "sources" ? { plugins: [besideBundles], resolve: { alias }, define } : {};
   const unit: TestProjectInlineConfiguration = {
     ...onSources,
     test: {

@@ -3,16 +3,16 @@
 import type { LoadOptions, LoadProgress } from "../core/api/api.js";
 import { ZagreusError } from "../core/api/errors.js";
 import { Link } from "../core/offload/link.js";
-import { isModule, packageFile } from "./package_files.js";
-import { whatFailed } from "./threads.js";
+import type { HubAssets } from "./assets.js";
+import { packageFile } from "./net/package_files.js";
+import { canWriteOut, startWorker, whatFailed } from "./net/workers.js";
 
 /**
  * The GGUF file that an id means, downloaded, or made of safetensors, if it is not here yet. A worker does that, and is gone then.
  * @throws ZagreusError UNSUPPORTED_RUNTIME, those of pullGguf(), ABORTED; what has come stays
  */
 export async function hubFile(
-  id: string,
-  endpoint: string,
+  { hub, endpoint, assets = {} }: { hub: string; endpoint: string; assets: HubAssets | undefined },
   { signal, onProgress, quantize }: LoadOptions,
 ): Promise<File> {
   if (!globalThis.navigator?.storage?.getDirectory || !navigator.locks) {
@@ -22,9 +22,10 @@ export async function hubFile(
     );
   }
   navigator.storage.persist?.().catch(() => {}); // asked, not needed
-  const worker = isModule
-    ? new Worker(new URL("./browser-hub.js", import.meta.url), { type: "module" })
-    : new Worker(packageFile("browser-hub.js"), { type: "module" });
+  if (typeof Worker === "undefined") {
+    throw new ZagreusError("UNSUPPORTED_RUNTIME", "models of the hub need a worker, and there are none here");
+  }
+  const worker = begin(assets.script);
   const link = new Link(
     { post: (message, transfer) => worker.postMessage(message, transfer) },
     { progress: (_, progress: LoadProgress) => onProgress?.(progress) },
@@ -33,8 +34,15 @@ export async function hubFile(
   worker.onerror = (event) =>
     link.fail(new ZagreusError("THREAD_FAILED", `the hub's worker failed: ${whatFailed(event)}`));
   try {
-    return await link.call<File>("file", [id, endpoint, quantize], signal);
+    return await link.call<File>("file", [hub, endpoint, quantize, assets.quantizer], signal);
   } finally {
     worker.terminate();
   }
+}
+
+function begin(script: string | undefined): Worker {
+  if (script !== undefined) return startWorker(new URL(script));
+  return canWriteOut
+    ? new Worker(new URL("./browser-hub.js", import.meta.url), { type: "module" })
+    : startWorker(packageFile("browser-hub.js"));
 }

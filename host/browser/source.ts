@@ -1,10 +1,11 @@
 // What load() takes in a browser: everything the web has, and URLs.
 
 import type { LoadOptions } from "../core/api/api.js";
-import { invalidOption } from "../core/api/errors.js";
+import { invalidOption, part } from "../core/api/errors.js";
 import { isHubId } from "../core/hub/names.js";
 import { openUrlParts } from "../core/load/open_parts.js";
 import { type ByteSource, byteSource, type WebSource } from "../core/load/source.js";
+import type { HubAssets } from "./assets.js";
 import { cacheModel, distrustCachedModel } from "./cache.js";
 import { absoluteUrl, request } from "./net/request.js";
 
@@ -15,15 +16,23 @@ import { absoluteUrl, request } from "./net/request.js";
 export type Source = string | URL | WebSource;
 
 /** A source whose form is right. */
-export type PreparedSource = { url: string; cache: boolean } | { hub: string; endpoint: string } | { bytes: WebSource };
+export type PreparedSource =
+  | { url: string; cache: boolean }
+  | { hub: string; endpoint: string; assets: HubAssets | undefined }
+  | { bytes: WebSource };
 
 const HUB = "https://huggingface.co";
 
 /** @throws ZagreusError INVALID_OPTION */
-export function prepareSource(source: Source, cache = false, hub: string | URL = HUB): PreparedSource {
+export function prepareSource(
+  source: Source,
+  cache = false,
+  hub: string | URL = HUB,
+  assets?: HubAssets,
+): PreparedSource {
   if (typeof cache !== "boolean") throw invalidOption("cache", cache, "true or false");
   if (typeof source === "string" && isHubId(source)) {
-    return { hub: source, endpoint: absoluteUrl(hub, "hub").href.replace(/\/+$/, "") };
+    return { hub: source, endpoint: absoluteUrl(hub, "hub").href.replace(/\/+$/, ""), assets };
   }
   if (typeof source === "string" || source instanceof URL) return { url: locate(source, cache), cache };
   if (cache) throw invalidOption("cache", cache, "false unless the source is a URL");
@@ -48,8 +57,8 @@ function locate(source: string | URL, cache: boolean): string {
 export async function openSource(source: PreparedSource, options: LoadOptions): Promise<ByteSource> {
   if ("bytes" in source) return byteSource(source.bytes);
   if ("hub" in source) {
-    const { hubFile } = await import("./hub_client.js");
-    return byteSource(await hubFile(source.hub, source.endpoint, options));
+    const { hubFile } = await part(import("./extras.js"));
+    return byteSource(await hubFile(source, options));
   }
   const open = async ({ href }: URL) => {
     if (!source.cache) return byteSource(await request(href, { signal: options.signal ?? null }));

@@ -1,28 +1,28 @@
 // Compute threads, which need memory that can be shared: a cross-origin isolated page.
 
 import { MAX_DEFAULT_THREADS, type ThreadSupport } from "../core/wasm/threads.js";
-import { isModule, packageFile } from "./package_files.js";
+import { packageFile } from "./net/package_files.js";
+import { canWriteOut, startWorker, whatFailed } from "./net/workers.js";
 
-/** Service workers cannot start any, even where memory may be shared. */
-export const computeThreads: ThreadSupport | undefined =
-  typeof Worker === "undefined"
-    ? undefined
-    : {
-        defaultCount: Math.min(navigator.hardwareConcurrency || 1, MAX_DEFAULT_THREADS),
-        mayBlock: typeof document === "undefined",
-        start(task, { ready, failed }) {
-          const worker = isModule
-            ? new Worker(new URL("./browser-thread.js", import.meta.url), { type: "module" })
-            : new Worker(packageFile("browser-thread.js"), { type: "module" });
-          worker.onmessage = ready;
-          worker.onerror = (event) => failed(whatFailed(event));
-          worker.postMessage(task);
-          return { stop: () => worker.terminate() };
-        },
-      };
+/** Service workers cannot start any, even where memory may be shared. @param begin starts a worker that takes a ComputeTask */
+export function computeThreads(begin: () => Worker = beginThread): ThreadSupport | undefined {
+  if (typeof Worker === "undefined") return undefined;
+  return {
+    defaultCount: Math.min(navigator.hardwareConcurrency || 1, MAX_DEFAULT_THREADS),
+    mayBlock: typeof document === "undefined",
+    start(task, { ready, failed }) {
+      const worker = begin();
+      worker.onmessage = ready;
+      worker.onerror = (event) => failed(whatFailed(event));
+      worker.postMessage(task);
+      return { stop: () => worker.terminate() };
+    },
+  };
+}
 
-/** What a worker's error event says: nothing when its script was not found. */
-export function whatFailed(event: ErrorEvent): Error {
-  event.preventDefault();
-  return new Error(event.message || "its script could not be loaded");
+/** Starts compute_thread.ts. */
+function beginThread(): Worker {
+  return canWriteOut
+    ? new Worker(new URL("./browser-thread.js", import.meta.url), { type: "module" })
+    : startWorker(packageFile("browser-thread.js"));
 }

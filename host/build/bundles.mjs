@@ -18,9 +18,9 @@ const split = { splitting: true, outdir: "dist", chunkNames: "chunk-[hash]", ext
 /** Builds all bundles of the package; returns the files that went in and those that came out. */
 export async function buildBundles(version) {
   const bundles = await Promise.all([
-    nodeBundles(),
+    nodeBundles(version),
     edgeBundles(),
-    ...browserBundles(),
+    ...browserBundles(version),
     build({ ...shared, entryPoints: ["host/node/threads/compute_thread.ts"], outfile: "dist/compute_thread.js" }),
     ...commandBundles(version),
   ]);
@@ -43,8 +43,10 @@ export async function buildBundles(version) {
   };
 }
 
+const versionOf = (version) => ({ ZAGREUS_VERSION: JSON.stringify(version) });
+
 /** In one build, because there must be one ZagreusError. hub.js is loaded when a model of the hub is wanted. */
-async function nodeBundles() {
+async function nodeBundles(version) {
   return build({
     ...shared,
     ...split,
@@ -58,7 +60,7 @@ async function nodeBundles() {
       "raspberry-pi": "host/raspberry-pi/index.ts",
     },
     supported: { "import-source": true }, // in deno.js only
-    define: { ZAGREUS_WORKER: JSON.stringify(await worker()) },
+    define: { ZAGREUS_WORKER: JSON.stringify(await worker()), ...versionOf(version) },
   });
 }
 
@@ -89,7 +91,7 @@ function commandBundles(version) {
     ...shared,
     entryPoints: ["host/node/cli/main.ts"],
     outfile: "dist/main.js",
-    define: { ZAGREUS_VERSION: JSON.stringify(version) },
+    define: versionOf(version),
     // CommonJS packages in the bundle call require().
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
   });
@@ -110,8 +112,8 @@ async function writeProbes() {
  * What a page imports loads grammar and chat when they are wanted. Its workers are one file each, which those who bundle
  * without understanding `new URL()` copy beside their bundle.
  */
-function browserBundles() {
-  const browser = { ...shared, platform: "browser", target: "es2022" };
+function browserBundles(version) {
+  const browser = { ...shared, platform: "browser", target: "es2022", define: versionOf(version) };
   const entry = (bundle, name) => ({ [bundle]: `host/browser/${name}.ts` });
   return [
     build({ ...browser, ...split, chunkNames: "browser-[hash]", entryPoints: entry("browser", "index") }),

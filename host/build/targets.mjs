@@ -1,7 +1,7 @@
 // What there is to build. A target has a name, the settings that its outputs depend on beside its input files (versions
 // and options), and make(), which builds it and says which files it read and which it wrote.
 
-import { readFileSync, rmSync } from "node:fs";
+import { appendFileSync, readFileSync, rmSync } from "node:fs";
 import { relative } from "node:path";
 import { reachable } from "./declarations.mjs";
 import { node } from "./node.mjs";
@@ -14,13 +14,22 @@ const ENTRIES = { quantizer: "assembly/quantizer/index.ts", calibrate: "assembly
 /** The core for one target of asconfig.json. */
 const core = (target) => ({
   name: `core:${target}`,
-  settings: () => [versionOf("assemblyscript"), asconfig().options, asconfig().targets[target]],
+  settings: () => [versionOf("assemblyscript"), asconfig().options, asconfig().targets[target], label(target)],
   async make() {
     const entry = ENTRIES[target] ?? "assembly/index.ts";
     const read = await node("host/build/asc.mjs", entry, "--target", target);
+    appendFileSync(asconfig().targets[target].outFile, label(target));
     return { inputs: ["host/build/asc.mjs", ...lines(read)], outputs: [asconfig().targets[target].outFile] };
   },
 });
+
+/** A custom section that says which version and build this is, for those who are handed a core: host/core/wasm/brought_cores.ts. */
+function label(build) {
+  if (build in ENTRIES) return "";
+  const text = (value) => [Buffer.byteLength(value), ...Buffer.from(value)];
+  const content = [...text("zagreus-edge"), ...Buffer.from(`${json("package.json").version} ${build}`)];
+  return Buffer.from([0, content.length, ...content]); // lengths below 128 are one byte
+}
 
 /** The library, the command and their workers. */
 const bundles = {

@@ -5,13 +5,16 @@ import { setImmediate } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import type { Inspect, Load } from "../core/host/api.js";
 import { createHost } from "../core/host/create_host.js";
-import type { OffloadOptions } from "../core/offload/api.js";
+import type { NodeLoadOptions } from "../node/options.js";
+import { prepareWith } from "../node/prepare.js";
 import { openSource, type Source } from "../node/source.js";
 import { workerComputeThreads, workerModelThread } from "../node/threads/worker_threads.js";
 import { cores } from "./cores.js";
 
+export type { CoreAsset, CoreAssets } from "../core/api/assets.js";
 export type { OffloadedModel, OffloadedSession, OffloadOptions } from "../core/offload/api.js";
 export * from "../index.js";
+export type { Assets, NodeLoadOptions } from "../node/options.js";
 export type { Source } from "../node/source.js";
 
 /** The model that comes with the package: zagreus-nano, int8. */
@@ -20,14 +23,18 @@ export const bundledModel = new URL("../host/models/zagreus-nano-Q8_0.gguf", imp
 /** host/node/threads/compute_thread.ts. As text, because Deno wants the permission to read a worker's file. */
 declare const ZAGREUS_WORKER: string;
 
-const host = createHost<Source, OffloadOptions>({
+const threadsOf = (script?: URL) =>
+  workerComputeThreads(
+    navigator.hardwareConcurrency,
+    (task) => new Worker(script ?? ZAGREUS_WORKER, { eval: !script, workerData: task }),
+  );
+
+const host = createHost<Source, NodeLoadOptions>({
   module: (build) => cores[build](),
   macrotask: () => setImmediate(), // timers take 2 ms
   // Deno's own workers would keep the process alive.
-  threads: workerComputeThreads(
-    navigator.hardwareConcurrency,
-    (task) => new Worker(ZAGREUS_WORKER, { eval: true, workerData: task }),
-  ),
+  threads: threadsOf(),
+  prepare: prepareWith(threadsOf),
   open: openSource,
   modelThread: { start: workerModelThread(() => new Worker(new URL("./model_thread.js", import.meta.url))) },
 });
@@ -38,7 +45,7 @@ const host = createHost<Source, OffloadOptions>({
  * @throws ZagreusError INVALID_OPTION, SOURCE_FAILED, ABORTED, OVER_BUDGET, what is wrong with the file, or the download; with
  * `offload` THREAD_FAILED
  */
-export const load: Load<Source, OffloadOptions> = host.load;
+export const load: Load<Source, NodeLoadOptions> = host.load;
 
 /** Reads a model's header: metadata, tensors, and the plan in bytes. The weights are not read. */
-export const inspect: Inspect<Source> = host.inspect;
+export const inspect: Inspect<Source, NodeLoadOptions> = host.inspect;

@@ -4,10 +4,11 @@ import { setImmediate } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import type { Build } from "../core/api/api.js";
 import type { Primitives } from "../core/host/create_host.js";
-import type { OffloadOptions } from "../core/offload/api.js";
 import { fileAt, packageFile, readPackageFile, writtenUrlsAreFiles } from "./files/package_files.js";
+import type { NodeLoadOptions } from "./options.js";
+import { prepareWith } from "./prepare.js";
 import { openSource, type Source } from "./source.js";
-import { nodeComputeThreads } from "./threads/threads.js";
+import { nodeComputeThreads, threadsOf } from "./threads/threads.js";
 import { workerModelThread } from "./threads/worker_threads.js";
 
 const CORES: Record<Build, URL> = {
@@ -17,11 +18,12 @@ const CORES: Record<Build, URL> = {
   "relaxed-mt": fileAt(() => new URL("./zagreus-relaxed-mt.wasm", import.meta.url), "zagreus-relaxed-mt.wasm"),
 };
 
-export const node: Primitives<Source, OffloadOptions> = {
+export const node: Primitives<Source, NodeLoadOptions> = {
   /** At once, which takes 2 ms: Node 24 may end a process that only waits for WebAssembly.compile(). */
   module: async (build) => new WebAssembly.Module(await readPackageFile(CORES[build])),
   macrotask: () => setImmediate(),
   threads: nodeComputeThreads,
+  prepare: prepareWith(threadsOf),
   open: openSource,
   modelThread: { start: workerModelThread(startModelThread) },
 };

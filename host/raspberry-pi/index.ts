@@ -6,9 +6,9 @@ import { invalidOption } from "../core/api/errors.js";
 import { CACHE_BUDGET, checkLoadOptions } from "../core/api/options.js";
 import type { Load } from "../core/host/api.js";
 import { createHost } from "../core/host/create_host.js";
-import type { OffloadOptions } from "../core/offload/api.js";
 import { chooseBuild } from "../core/wasm/builds.js";
 import { MAX_DEFAULT_THREADS } from "../core/wasm/threads.js";
+import type { NodeLoadOptions } from "../node/options.js";
 import { node } from "../node/platform.js";
 import type { Source } from "../node/source.js";
 import { nodeComputeThreads } from "../node/threads/threads.js";
@@ -58,7 +58,7 @@ export function preset(options: LoadOptions = {}, on: Board = board()): Preset {
 }
 
 /** Node's load() with preset(): a model that the board has no memory for is refused before its weights are read. */
-export const load: Load<Source, OffloadOptions> = createHost({
+export const load: Load<Source, NodeLoadOptions> = createHost({
   ...node,
   defaults: (options) => ({ ...preset(options), build: options.build }), // a build that was asked for must have its threads
 }).load;

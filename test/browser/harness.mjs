@@ -48,7 +48,7 @@ export async function browser(options = {}) {
 }
 
 const PAGE = '<!doctype html><title>test</title><script type="module" src="/test/browser/page.mjs"></script>';
-const TYPES = {
+export const TYPES = {
   ".html": "text/html; charset=utf-8",
   ".js": "text/javascript",
   ".mjs": "text/javascript",
@@ -61,16 +61,16 @@ const ISOLATION = {
 
 /**
  * Serves `folder` and, at /model.gguf, the model as `model` says: { etag, ranges, restAs200, allAs206, cutAt, stallAt, status }, with
- * `unsized` so many bytes of it without a length; at / the page of page.mjs. Requests for the model are noted in `requests`.
+ * `unsized` so many bytes of it without a length; at / the page of page.mjs, or `html`. Requests for the model are noted in `requests`.
  */
-export async function serve({ folder = ROOT, isolated = false, model = {} } = {}) {
+export async function serve({ folder = ROOT, isolated = false, model = {}, html = PAGE } = {}) {
   const requests = [];
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url, "http://localhost");
     if (isolated) for (const [name, value] of Object.entries(ISOLATION)) response.setHeader(name, value);
     if (pathname === "/model.gguf") return sendModel(request, response, model, requests);
     try {
-      const body = pathname === "/" ? PAGE : readFileSync(join(folder, pathname));
+      const body = pathname === "/" ? html : readFileSync(join(folder, pathname));
       response.setHeader("content-type", TYPES[extname(pathname) || ".html"] ?? "application/octet-stream");
       response.end(body);
     } catch {

@@ -84,7 +84,9 @@ test("a worker that does not start is an error", async () => {
     };
     return zagreus.load(zagreus.bundledModel, { offload: true }).catch((error) => `${error.code} ${error.message}`);
   });
-  expect(message).toBe("THREAD_FAILED the model's thread failed: its script could not be loaded");
+  expect(message).toBe(
+    "THREAD_FAILED the model's thread failed: its script could not be loaded; option \"assets\" of load() says where the package's dist/ is",
+  );
 });
 
 test("a network that is cut while loading is an error, and the next load is well", async () => {

@@ -5,6 +5,7 @@ import { checkHuggingface, openHuggingface } from "../../../quant/read/huggingfa
 import { Quantizer } from "../../../quant/round/quantizer.js";
 import { plainRounding } from "../../../quant/round/rounding.js";
 import { encodeGguf } from "../../../quant/write/encode.js";
+import type { CoreAsset } from "../../core/api/assets.js";
 import { invalidOption, ZagreusError } from "../../core/api/errors.js";
 import {
   type GgufMaker,
@@ -14,7 +15,7 @@ import {
   type QuantizeSettings,
 } from "../../core/hub/index.js";
 import { Link } from "../../core/offload/link.js";
-import { compile } from "../net/request.js";
+import { readPackageFile } from "../net/request.js";
 import { openPartial, opfsFile, opfsFiles } from "./opfs_files.js";
 
 const CACHE = "zagreus-hub";
@@ -22,10 +23,16 @@ const CACHE = "zagreus-hub";
 const link = new Link(
   { post: (message, transfer) => postMessage(message, { transfer }) },
   {
-    async file(signal, id: string, endpoint: string, quantize: QuantizeSettings | undefined): Promise<File> {
+    async file(
+      signal,
+      id: string,
+      endpoint: string,
+      quantize: QuantizeSettings | undefined,
+      quantizer: CoreAsset | undefined,
+    ): Promise<File> {
       if (quantize?.calibrate) throw invalidOption("quantize.calibrate", true, "false in a browser");
       const onProgress = (progress: HubProgress) => void link.call("progress", [progress]).catch(() => {});
-      const path = await pullGguf(await platform(endpoint), id, { signal, quantize, onProgress }, maker);
+      const path = await pullGguf(await platform(endpoint), id, { signal, quantize, onProgress }, makerWith(quantizer));
       return (await opfsFile(path))!;
     },
   },
@@ -73,11 +80,11 @@ const follow: typeof fetch = async (input, init) => {
   return new Response(response.body, { status, statusText, headers });
 };
 
-const maker: GgufMaker = {
+const makerWith = (asset: CoreAsset | undefined): GgufMaker => ({
   check: ({ folder, name }) => checkHuggingface(directory(folder, name)),
   async make({ folder, name }, out, { type, signal, onProgress }) {
     const checkpoint = await openHuggingface(directory(folder, name), { name });
-    const quantizer = new Quantizer(await compile(new URL("./zagreus-quantizer.wasm", import.meta.url)));
+    const quantizer = new Quantizer(await quantizerModule(asset));
     const files = opfsFiles("");
     const cut = out.lastIndexOf("/") + 1;
     const partial = `${out.slice(0, cut)}.${out.slice(cut)}.part`;
@@ -104,7 +111,15 @@ const maker: GgufMaker = {
     }
     await files.rename(partial, out);
   },
-};
+});
+
+async function quantizerModule(
+  asset: CoreAsset = new URL("./zagreus-quantizer.wasm", import.meta.url),
+): Promise<WebAssembly.Module> {
+  if (asset instanceof WebAssembly.Module) return asset;
+  const isPlace = typeof asset === "string" || asset instanceof URL;
+  return WebAssembly.compile(isPlace ? await readPackageFile(new URL(asset)) : (asset as ArrayBuffer));
+}
 
 /** A folder as quant/ reads it. */
 function directory(folder: string, name: string): Directory {

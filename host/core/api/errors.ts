@@ -103,3 +103,15 @@ function show(value: unknown): string {
   if (value === null || typeof value !== "object") return typeof value === "function" ? "a function" : String(value);
   return Array.isArray(value) ? "an array" : "an object";
 }
+
+/**
+ * A part of the package that is loaded when it is wanted.
+ * @throws ZagreusError SOURCE_FAILED where it is gone: no network, or another version in its place
+ */
+export async function part<T>(loading: Promise<T>): Promise<T> {
+  try {
+    return await loading;
+  } catch (cause) {
+    throw new ZagreusError("SOURCE_FAILED", `cannot load a part of zagreus-edge: ${cause}`, { cause });
+  }
+}

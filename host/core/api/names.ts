@@ -1,9 +1,9 @@
-// Names of GGUF's numbers, for people, and of what ends a text.
+// Names of GGUF's numbers, for people, of what ends a text, and of the core's builds.
 
 import { KV_F16, KV_F32, KV_INT8 } from "../../../assembly/layout/abi.js";
 import * as blocks from "../../../assembly/layout/blocks.js";
 import { SPLITTERS } from "../../../assembly/layout/splitters.js";
-import type { KvType } from "./api.js";
+import type { Build, KvType } from "./api.js";
 
 const CONSTANTS: Record<string, number> = blocks;
 
@@ -41,6 +41,8 @@ export const PRE_TOKENIZERS = [...SPLITTERS.matchAll(/^(\S+)(.*)\n.*\n(.*)$/gm)]
   names: [name!, ...others!.split(" ").filter(Boolean)],
   pattern: pattern!,
 }));
+
+export const BUILDS: readonly Build[] = ["simd", "relaxed", "simd-mt", "relaxed-mt"];
 
 export const KV_TYPES: Record<KvType, number> = { int8: KV_INT8, f16: KV_F16, f32: KV_F32 };
 

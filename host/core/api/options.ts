@@ -2,7 +2,7 @@
 
 import { LOGIT_ROWS, MAX_LOGIT_BIAS, MAX_THREADS, MAX_TOP } from "../../../assembly/layout/abi.js";
 import { MAX_CONTEXT } from "../../../assembly/layout/gguf.js";
-import type { Build, GenerateOptions, LoadProgress, PrefillProgress, Prompt, ResponseFormat } from "./api.js";
+import type { GenerateOptions, LoadProgress, PrefillProgress, Prompt, ResponseFormat } from "./api.js";
 import {
   abortSignal,
   callback,
@@ -22,14 +22,13 @@ import {
 } from "./check.js";
 import { invalidOption } from "./errors.js";
 import { failure } from "./messages.js";
+import { BUILDS } from "./names.js";
 
 const U64_MAX = 0xffffffffffffffffn;
 const MAX_LOOKUP_NGRAM = 8;
 const MAX_TRIGGER = 256;
 /** Default of LoadOptions.cacheBudget. */
 export const CACHE_BUDGET = 64 * 2 ** 20;
-
-export const BUILDS: readonly Build[] = ["simd", "relaxed", "simd-mt", "relaxed-mt"];
 
 const alternatives: Field<number | undefined> = (value, path, limits) =>
   integer(0, Math.min(MAX_TOP, limits.vocabulary))(value, path, limits);

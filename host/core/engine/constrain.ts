@@ -1,7 +1,7 @@
 // A generation within what its responseFormat allows.
 
 import * as abi from "../../../assembly/layout/abi.js";
-import { invalidOption } from "../api/errors.js";
+import { invalidOption, part } from "../api/errors.js";
 import { failure } from "../api/messages.js";
 import type { Generation } from "../api/options.js";
 import type { Constraint } from "../grammar/constraint.js";
@@ -15,7 +15,7 @@ export async function constrain(
   pace: Pace,
 ): Promise<Constraint | undefined> {
   if (!responseFormat || responseFormat.type === "text") return undefined;
-  const { createConstraint, finishInSlices, vocabularyOf } = await import("../grammar/index.js");
+  const { createConstraint, finishInSlices, vocabularyOf } = await part(import("../grammar/index.js"));
   const pause = () => pace.yield();
   const vocabulary = await finishInSlices(vocabularyOf(engine), pause);
   return finishInSlices(createConstraint(responseFormat, vocabulary), pause);

@@ -1,6 +1,7 @@
 // One generation: its turn in the queue, the prompt, then a token at a time.
 
 import type { ChatFinishReason, FinishReason, Piece, Timings, Usage } from "../api/api.js";
+import { part } from "../api/errors.js";
 import type { Generation } from "../api/options.js";
 import type { Origin } from "../kv/kv_pool.js";
 import type { Speculation } from "../speculation/speculation.js";
@@ -132,7 +133,7 @@ function runTokens(engine: Engine, tokens: readonly number[], start: number): nu
 /** What makes guesses, if they are wanted. */
 async function speculator({ promptLookup, maxTokens }: Generation) {
   if (!promptLookup) return undefined;
-  const { Speculation } = await import("../speculation/speculation.js");
+  const { Speculation } = await part(import("../speculation/speculation.js"));
   return (engine: Engine, sequence: readonly number[]) => {
     const capacity = Math.min(sequence.length + maxTokens, engine.info.contextLength);
     return new Speculation(promptLookup, sequence, capacity, engine.batchCosts);

@@ -10,4 +10,7 @@ export interface Load<Source, Options extends OffloadOptions> {
 }
 
 /** What the header of a model's file says, and the plan of its memory; no weight is read. @throws ZagreusError as Load does */
-export type Inspect<Source> = (source: Source, options?: LoadOptions) => Promise<ModelInfo>;
+export type Inspect<Source, Options extends LoadOptions = LoadOptions> = (
+  source: Source,
+  options?: Omit<Options, "offload">,
+) => Promise<ModelInfo>;

@@ -1,13 +1,27 @@
 // One author of hosts: a host is what its runtime supplies (Primitives), and all that follows from it is written here.
 
 import type { Build, LoadOptions } from "../api/api.js";
-import { ZagreusError } from "../api/errors.js";
+import { object } from "../api/check.js";
+import { part, ZagreusError } from "../api/errors.js";
 import { checkLoadOptions, splitOffload } from "../api/options.js";
 import type { ByteSource } from "../load/source.js";
 import { inspectModel, loadModel, type Platform } from "../model/model.js";
 import type { OffloadOptions } from "../offload/api.js";
 import type { StartModelThread } from "../offload/load.js";
+import { requireSimd } from "../wasm/capabilities.js";
 import type { Inspect, Load } from "./api.js";
+
+/** Beside the runtime's own, what a caller has brought along. */
+export type Supplies = Partial<Pick<Platform, "module" | "builds" | "threads"> & { start: StartModelThread }>;
+
+type Supplied = Platform & { start: StartModelThread | undefined };
+
+/** What load() was given, checked by the host. */
+export interface Prepared<Opened> {
+  source: Opened;
+  options: LoadOptions;
+  supplies?: Supplies;
+}
 
 /** What a runtime supplies. `Source` is what load() takes, `Opened` what is left to open of it when its form is checked. */
 export interface Primitives<Source, Options extends OffloadOptions, Opened = Source> extends Platform {
@@ -17,7 +31,7 @@ export interface Primitives<Source, Options extends OffloadOptions, Opened = Sou
    * Checks the form of a source, and the options that only this host has. Absent where open() does, and there are none.
    * @throws ZagreusError INVALID_OPTION, SOURCE_FAILED
    */
-  prepare?(source: Source, options: Options): { source: Opened; options: LoadOptions };
+  prepare?(source: Source, options: Options): Promise<Prepared<Opened>>;
   /** What the caller left open and this host knows better than the defaults. */
   defaults?(options: LoadOptions): LoadOptions;
   /** Where a model may live in a thread of its own. */
@@ -32,33 +46,39 @@ export interface Primitives<Source, Options extends OffloadOptions, Opened = Sou
 /** load() and inspect() of a runtime. */
 export function createHost<Source, Options extends OffloadOptions, Opened = Source>(
   primitives: Primitives<Source, Options, Opened>,
-): { load: Load<Source, Options>; inspect: Inspect<Source> } {
+): { load: Load<Source, Options>; inspect: Inspect<Source, Options> } {
   const platform: Platform = { ...primitives, module: compiledOnce(primitives.module) };
   const { modelThread, defaults = (options: LoadOptions) => options } = primitives;
 
-  const prepare = (source: Source, given: Options) => {
-    const prepared = primitives.prepare?.(source, given) ?? { source: source as unknown as Opened, options: given };
-    return { source: prepared.source, options: defaults(checkLoadOptions(prepared.options)) };
+  const prepare = async (source: Source, given: Options) => {
+    requireSimd(primitives.probes?.simd); // before a core is compiled
+    const unprepared: Prepared<Opened> = { source: source as unknown as Opened, options: given };
+    const { supplies, ...prepared } = (await primitives.prepare?.(source, given)) ?? unprepared;
+    return {
+      source: prepared.source,
+      options: defaults(checkLoadOptions(prepared.options)),
+      supplied: { ...platform, start: modelThread?.start, ...supplies },
+    };
   };
-  const offloaded = async (source: Opened, options: LoadOptions) => {
-    if (!modelThread) throw noThread();
-    const { loadOffloaded } = await import("../offload/load.js");
-    const sent = modelThread.opens?.(source)
+  const offloaded = async (source: Opened, options: LoadOptions, { start, module, builds }: Supplied) => {
+    if (!start) throw noThread();
+    const { loadOffloaded } = await part(import("../offload/load.js"));
+    const sent = modelThread!.opens?.(source)
       ? { passed: source }
       : { open: (checked: LoadOptions) => primitives.open(source, checked) };
-    return loadOffloaded({ start: modelThread.start, module: platform.module }, sent, options);
+    return loadOffloaded({ start, module, builds }, sent, options);
   };
 
   return {
     load: (async (source: Source, options = {} as Options) => {
       const { offload, rest } = splitOffload(options);
-      const prepared = prepare(source, rest as Options);
-      if (offload) return offloaded(prepared.source, prepared.options);
-      return loadModel((checked) => primitives.open(prepared.source, checked), prepared.options, platform);
+      const prepared = await prepare(source, rest as Options);
+      if (offload) return offloaded(prepared.source, prepared.options, prepared.supplied);
+      return loadModel((checked) => primitives.open(prepared.source, checked), prepared.options, prepared.supplied);
     }) as Load<Source, Options>,
-    async inspect(source, options = {}) {
-      const prepared = prepare(source, options as Options);
-      return inspectModel((checked) => primitives.open(prepared.source, checked), prepared.options, platform);
+    async inspect(source, options = {} as Options) {
+      const prepared = await prepare(source, object(options, "options") as Options);
+      return inspectModel((checked) => primitives.open(prepared.source, checked), prepared.options, prepared.supplied);
     },
   };
 }

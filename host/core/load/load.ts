@@ -3,7 +3,7 @@
 import { INFO_FILE_BYTES, IO_BYTES } from "../../../assembly/layout/abi.js";
 import { HEADER_READY } from "../../../assembly/layout/status.js";
 import type { LoadOptions, ModelInfo } from "../api/api.js";
-import { type ErrorCode, ZagreusError } from "../api/errors.js";
+import { type ErrorCode, part, ZagreusError } from "../api/errors.js";
 import { KV_TYPES } from "../api/names.js";
 import type { Pace } from "../engine/pace.js";
 import type { BuildChoice } from "../wasm/builds.js";
@@ -86,6 +86,6 @@ function seedHashes({ exports }: Core): void {
 /** @throws ZagreusError SOURCE_FAILED for one part of a split file */
 async function refusePart({ values }: ModelMetadata): Promise<void> {
   if (!(Number(values["split.count"]) > 1)) return;
-  const { partAlone } = await import("../gguf/parts.js");
+  const { partAlone } = await part(import("../gguf/parts.js"));
   throw partAlone(Number(values["split.no"] ?? 0), Number(values["split.count"]));
 }

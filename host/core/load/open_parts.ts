@@ -1,5 +1,6 @@
 // A name that may be that of a split GGUF file's first part. Small: every load() needs it.
 
+import { part } from "../api/errors.js";
 import type { ByteSource } from "./source.js";
 
 /**
@@ -13,7 +14,7 @@ export async function openParts(
   signal: AbortSignal | undefined,
 ): Promise<ByteSource> {
   if (!/-00001-of-\d{5}\.gguf$/i.test(path)) return open(path);
-  const { openSplitGguf } = await import("./split_gguf.js");
+  const { openSplitGguf } = await part(import("./split_gguf.js"));
   return openSplitGguf(path, open, signal);
 }
 

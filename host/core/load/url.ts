@@ -14,7 +14,7 @@ export function fetchableUrl(url: string | URL, field: string, base?: string): U
 
 function parse(url: string | URL, base: string | undefined): URL | undefined {
   try {
-    return new URL(url, base);
+    return typeof url === "string" || url instanceof URL ? new URL(url, base) : undefined;
   } catch {
     return undefined;
   }

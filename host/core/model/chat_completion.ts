@@ -13,7 +13,7 @@ import type {
   ToolRun,
 } from "../api/api.js";
 import { object } from "../api/check.js";
-import { invalidOption } from "../api/errors.js";
+import { invalidOption, part } from "../api/errors.js";
 import { checkGenerateOptions } from "../api/options.js";
 import type { AssistantMessage } from "../chat/message.js";
 import type { ChatModel, ChatOnly, ChatRequest } from "../chat/types.js";
@@ -40,7 +40,7 @@ export function startChat(
 /** The answer of a model that is here. */
 export function answerBy(model: ChatModel): Answer {
   return async function* (request, record) {
-    yield* (await import("../chat/index.js")).answer(model, request, record);
+    yield* (await part(import("../chat/index.js"))).answer(model, request, record);
   };
 }
 
@@ -54,7 +54,7 @@ export async function runTools(
   options: RunToolsOptions,
 ): Promise<ToolRun> {
   checkArguments(messages, options);
-  return (await import("../chat/run_tools.js")).runTools(model, messages, options);
+  return (await part(import("../chat/run_tools.js"))).runTools(model, messages, options);
 }
 
 function checkArguments(messages: unknown, options: unknown): void {
@@ -68,6 +68,6 @@ class ModelChat extends ReadOnce<ChatPiece, ChatFinishReason> implements ChatCom
   }
 
   async message(): Promise<AssistantMessage> {
-    return (await import("../chat/message.js")).collectReply(this);
+    return (await part(import("../chat/message.js"))).collectReply(this);
   }
 }

@@ -1,6 +1,7 @@
 // The generator, loaded when the first completion is read: load() alone does not need it.
 
 import type { ChatFinishReason, Piece } from "../api/api.js";
+import { part } from "../api/errors.js";
 import type { GenerationRecord } from "../engine/completion.js";
 import type { Engine } from "../engine/engine.js";
 import type { GenerationJob } from "../engine/generate.js";
@@ -11,5 +12,5 @@ export async function* generate(
   job: GenerationJob,
   record: GenerationRecord<ChatFinishReason>,
 ): AsyncGenerator<Piece> {
-  yield* (await import("../engine/generate.js")).generate(engine, job, record);
+  yield* (await part(import("../engine/generate.js"))).generate(engine, job, record);
 }

@@ -17,7 +17,7 @@ import type {
   ScoredToken,
   TokenizeOptions,
 } from "../api/api.js";
-import { invalidOption } from "../api/errors.js";
+import { invalidOption, part } from "../api/errors.js";
 import {
   CACHE_BUDGET,
   checkDetokenizeOptions,
@@ -61,7 +61,7 @@ export async function loadModel(open: OpenSource, options: LoadOptions, platform
   const engine = new Engine(core, info, threads, platform.macrotask, options.cacheBudget ?? CACHE_BUDGET);
   try {
     await threads.ready();
-    await (await import("../engine/warm_up.js")).warmUp(engine, options.signal);
+    await (await part(import("../engine/warm_up.js"))).warmUp(engine, options.signal);
   } catch (error) {
     engine.close();
     throw error;
@@ -76,13 +76,14 @@ export async function inspectModel(open: OpenSource, options: LoadOptions, platf
 
 async function start(open: OpenSource, options: LoadOptions, platform: Platform, headerOnly: boolean) {
   const { signal } = options;
-  let started = await startCore(chooseBuild(options, platform.threads, platform.probes), platform, !headerOnly);
+  const choice = chooseBuild(options, platform.threads, platform.probes, platform.builds);
+  let started = await startCore(choice, platform, !headerOnly);
   try {
     const source = await open(options); // while threads start
     started = await withThreadsOrOne(started, options, platform);
-    const { core, choice, threads } = started;
+    const { core, threads } = started;
     const pace = new Pace(platform.macrotask, () => checkSignal(signal));
-    const info = await feedModel(core, source, choice, options, pace, headerOnly);
+    const info = await feedModel(core, source, started.choice, options, pace, headerOnly);
     info.tokenizer.end = endTokens(core, info.tokenizer.end, info.vocabulary);
     Object.assign(info.tokenizer, await markers(core, info.vocabulary, pace));
     return { core, info, threads };
@@ -172,7 +173,7 @@ export class LoadedModel implements Model {
   async restore(snapshot: Uint8Array): Promise<ModelSession> {
     if (!(snapshot instanceof Uint8Array)) throw invalidOption("snapshot", snapshot, "a Uint8Array");
     const engine = this.#open();
-    const { readSnapshot } = await import("../kv/snapshot.js");
+    const { readSnapshot } = await part(import("../kv/snapshot.js"));
     const { tokens, kv } = readSnapshot(engine, snapshot);
     const origin = {};
     engine.cache.restore(tokens, kv, origin, !engine.queue.busy);

@@ -1,7 +1,7 @@
 // A growing token sequence. Its KV is found by its tokens (kv_cache.ts).
 
 import type { Completion, GenerateOptions, Prompt, Session } from "../api/api.js";
-import { closed } from "../api/errors.js";
+import { closed, part } from "../api/errors.js";
 import { checkGenerateOptions, checkPrompt, type Generation } from "../api/options.js";
 import { ModelCompletion } from "../engine/completion.js";
 import type { Engine } from "../engine/engine.js";
@@ -51,7 +51,7 @@ export class ModelSession implements Session {
     this.#check();
     const release = await this.#engine.queue.enter();
     try {
-      const { writeSnapshot } = await import("../kv/snapshot.js");
+      const { writeSnapshot } = await part(import("../kv/snapshot.js"));
       this.#check();
       const run = this.#tokens.slice(0, -1); // the last one is run again for its logits
       return writeSnapshot(this.#engine, this.#tokens, this.#engine.cache.copy(run, this.#origin));

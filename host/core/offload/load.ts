@@ -66,6 +66,7 @@ export type StartModelThread = (events: ModelThreadEvents) => ModelThread;
 export interface OffloadPlatform {
   start: StartModelThread;
   module(build: Build): Promise<WebAssembly.Module>;
+  builds?: readonly Build[] | undefined;
 }
 
 /** What the thread is to open, which must be copyable, or what is opened here and sent to it. */
@@ -77,7 +78,7 @@ export type OffloadedSource = { passed: unknown } | { open(options: LoadOptions)
  * @throws ZagreusError as loadModel() does, and THREAD_FAILED
  */
 export async function loadOffloaded(
-  { start, module }: OffloadPlatform,
+  { start, module, builds }: OffloadPlatform,
   source: OffloadedSource,
   options: LoadOptions,
 ): Promise<OffloadedModel> {
@@ -103,7 +104,7 @@ export async function loadOffloaded(
   });
   try {
     const sent = "passed" in source ? { passed: source.passed } : {};
-    const info = await thread.link.call<ModelInfo>("load", [sent, wanted], signal);
+    const info = await thread.link.call<ModelInfo>("load", [sent, wanted, builds], signal);
     const model = new RemoteModel(thread, info);
     abandoned.register(model, () => thread.stop(closed("model")));
     return model;

@@ -38,7 +38,7 @@ export interface ThreadPlatform extends Omit<Platform, "module"> {
 /** Serves one model to loadOffloaded() in another thread; returns what takes its messages. */
 export function serveModel(channel: Channel, platform: ThreadPlatform): (message: unknown) => void {
   const handlers: Record<string, Handler> = {
-    async load(signal, source: { passed?: unknown }, options: LoadOptions) {
+    async load(signal, source: { passed?: unknown }, options: LoadOptions, builds: readonly Build[] | undefined) {
       const open = async (checked: LoadOptions): Promise<ByteSource> =>
         "passed" in source
           ? platform.open!(source.passed, checked)
@@ -47,7 +47,7 @@ export function serveModel(channel: Channel, platform: ThreadPlatform): (message
       const onProgress: LoadOptions["onProgress"] = (progress) => {
         link.call("progress", [progress]).catch(() => {}); // it has ended what it wanted to watch
       };
-      const model = await loadModel(open, { ...options, signal, onProgress }, { ...platform, module });
+      const model = await loadModel(open, { ...options, signal, onProgress }, { ...platform, module, builds });
       Object.assign(handlers, modelHandlers(model, link));
       return model.info;
     },

@@ -10,29 +10,36 @@ export interface BuildChoice {
   threads: number;
 }
 
+const BEST_FIRST: readonly Build[] = ["relaxed-mt", "simd-mt", "relaxed", "simd"];
+
 /**
  * The best build that works here, or the wanted one. Threads are a wish: without them everything runs on one.
- * @throws ZagreusError UNSUPPORTED_RUNTIME why the wanted build cannot run, INVALID_OPTION
+ * @param builds those that there are
+ * @throws ZagreusError UNSUPPORTED_RUNTIME why the wanted build, or the only one, cannot run; INVALID_OPTION
  */
 export function chooseBuild(
-  { build, threads }: LoadOptions,
+  { build: wanted, threads }: LoadOptions,
   support: ThreadSupport | undefined,
   probes?: Probes,
+  builds = BEST_FIRST,
 ): BuildChoice {
   requireSimd(probes?.simd);
   const unshared = whyNoThreads(support);
   const count = support && !unshared ? (threads ?? support.defaultCount) : 1;
-  if (build === undefined) {
-    const simd = relaxedSimd(probes?.relaxed) === "good" ? "relaxed" : "simd";
-    return count > 1 ? { build: `${simd}-mt`, threads: count } : { build: simd, threads: 1 };
-  }
+  const isGood = (build: Build) =>
+    builds.includes(build) &&
+    (count > 1 || !build.endsWith("-mt")) &&
+    (!build.startsWith("relaxed") || relaxedSimd(probes?.relaxed) === "good");
+  const build = wanted ?? BEST_FIRST.find(isGood) ?? builds[0]!;
   const unrelaxed = build.startsWith("relaxed") ? whyNoRelaxed(probes) : undefined;
   if (unrelaxed) throw unsupported(build, unrelaxed);
   if (build.endsWith("-mt")) {
     if (unshared) throw unsupported(build, unshared);
     return { build, threads: count };
   }
-  if (threads !== undefined && threads > 1) throw invalidOption("threads", threads, `1 with build "${build}"`);
+  if (wanted && threads !== undefined && threads > 1) {
+    throw invalidOption("threads", threads, `1 with build "${build}"`);
+  }
   return { build, threads: 1 };
 }
 

@@ -10,6 +10,8 @@ import { ComputeThreads, type ThreadSupport } from "./threads.js";
 export interface CorePlatform {
   /** The compiled core. */
   module(build: Build): Promise<WebAssembly.Module>;
+  /** The builds that it has. Default: all. */
+  builds?: readonly Build[] | undefined;
   /** Absent where there are no threads. */
   threads?: ThreadSupport;
 }

@@ -36,7 +36,7 @@ export async function readPackageFile(file: URL): Promise<Buffer<ArrayBuffer>> {
     return await readFile(file);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    const message = `${reason}; a bundler must leave the package where it is (Next.js: serverExternalPackages: ["zagreus-edge"])`;
+    const message = `${reason}; a bundler must leave the package where it is (Next.js: serverExternalPackages: ["zagreus-edge"]), or option "assets" of load() say where its dist/ is`;
     throw new ZagreusError("SOURCE_FAILED", message, { field: "package", value: file.href, cause });
   }
 }
