@@ -76,7 +76,7 @@ async function readHead(name: string, open: OpenPart, signal: AbortSignal | unde
         while (total < length) {
           const { done, value } = await reader.next();
           if (done) break;
-          chunks.push(value.slice());
+          chunks.push(new Uint8Array(value)); // a Buffer's slice() is no copy
           total += value.length;
         }
         return concatenate(chunks).subarray(0, length);

@@ -345,7 +345,7 @@ function unpackRefused({ name, error }: CompletionStep["refusedTools"][number]):
 
 /** Bytes to give away, of a buffer of their own. */
 function copyOf<T extends string | Uint8Array>(data: T): T {
-  return (data instanceof Uint8Array ? data.slice() : data) as T;
+  return (data instanceof Uint8Array ? new Uint8Array(data) : data) as T; // a Buffer's slice() is no copy
 }
 
 /** The chunks of a source in pieces to give away. */
@@ -353,7 +353,7 @@ async function* pieces(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
   for await (const chunk of chunks) {
     if (!(chunk instanceof Uint8Array))
       yield chunk; // the other side says what is wrong with it
-    else for (let at = 0; at < chunk.length; at += IO_BYTES) yield chunk.slice(at, at + IO_BYTES);
+    else for (let at = 0; at < chunk.length; at += IO_BYTES) yield copyOf(chunk.subarray(at, at + IO_BYTES));
   }
 }
 

@@ -105,6 +105,25 @@ test("every kind of source arrives, is left whole, and reports its progress", as
   expect(BYTES.length).toBeGreaterThan(0);
 });
 
+test("Node's Buffers, whose slice() is no copy, are left whole", async () => {
+  const pool = Buffer.from(BYTES);
+  async function* chunks() {
+    for (let at = 0; at < pool.length; at += 3 << 20) yield pool.subarray(at, at + (3 << 20));
+  }
+  for (const source of [Buffer.from(BYTES), chunks()]) {
+    const model = await loadThere(thread().start, source);
+    const text = Buffer.from(PROMPT);
+    expect(await model.tokenize(text)).toEqual(await model.tokenize(PROMPT));
+    expect(text.toString()).toBe(PROMPT);
+    const session = model.session();
+    await session.complete(PROMPT, { ...GREEDY, maxTokens: 3 }).text();
+    const snapshot = Buffer.from(await session.save());
+    for (const _ of [1, 2]) expect((await model.restore(snapshot)).tokens).toEqual(session.tokens);
+    model.close();
+  }
+  expect(Buffer.compare(pool, BYTES)).toBe(0);
+});
+
 test("sessions grow, are saved and restored, and end", async () => {
   const model = await nano();
   const session = model.session();
