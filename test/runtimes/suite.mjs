@@ -125,6 +125,8 @@ const CHECKS = {
       .getReader();
     for (let next = await reader.read(); !next.done; next = await reader.read()) streamed += next.value.text;
     equal(streamed, text, "the text of the stream");
+    const response = model.complete(START, { ...GREEDY, maxTokens: 24 }).toResponse();
+    equal(await response.text(), text, "the text of the response");
   },
 
   async seed(model) {

@@ -1,5 +1,7 @@
 // The public surface: every type that callers meet.
 
+/// <reference lib="esnext.disposable" preserve="true" />
+
 /** Element type of the KV cache: 8-bit integers with a scale per head and position, or 32-bit floats. */
 export type KvType = "int8" | "f16" | "f32";
 /** Builds of the core: plain or relaxed SIMD, with (-mt) or without threads. All give the same bits. */
@@ -322,15 +324,47 @@ export interface Timings {
   acceptedTokens: number;
 }
 
+/** Options of toResponse(). */
+export interface ToResponseOptions {
+  /**
+   * "text" (default): the text as it comes. "sse": server-sent events, `data: ` and a chunk of OpenAI's API (of a chat
+   * `choices[0].delta.content` and `tool_calls`, else `choices[0].text`), then a chunk with `finish_reason`, one with `usage`, and
+   * `data: [DONE]`. What fails is `data: {"error": {message, type, param, code}}` there, and breaks the body of a "text".
+   */
+  format?: "text" | "sse" | undefined;
+  /** Beside those of the format, or instead of them. */
+  headers?: Headers | Readonly<Record<string, string>> | undefined;
+}
+
+/** A completion as JSON: what is known of it by now. */
+export interface CompletionJson<Reason = FinishReason> {
+  text: string;
+  tokens: readonly number[];
+  finishReason: Reason | undefined;
+  /** Its digits. */
+  seed: string;
+  usage: Usage | undefined;
+  timings: Timings | undefined;
+}
+
 /**
  * A generation. It starts when it is read, and can be read once: with for await, as a stream, or as a whole. Leaving
- * the loop or cancelling the stream ends it.
+ * the loop or cancelling the stream ends it, at once.
+ *
+ * It is no promise: `await` gives the completion, not its text, which is `await completion.text()`. Were it one, async functions that
+ * return a completion would return its text.
  */
 export interface Completion extends AsyncIterable<Piece> {
-  /** The pieces as a stream. */
+  /** The pieces as a stream of objects. Streams of HTTP take bytes: toTextStream(). */
   toReadableStream(): ReadableStream<Piece>;
+  /** The text as a stream of UTF-8 bytes. The model is not ahead of the reader; cancelling stops it. */
+  toTextStream(): ReadableStream<Uint8Array>;
+  /** The text, or events, as the answer to an HTTP request. A client that leaves stops the model. @throws ZagreusError BUSY, INVALID_OPTION */
+  toResponse(options?: ToResponseOptions): Response;
   /** All the text. */
   text(): Promise<string>;
+  /** What is known by now, for JSON.stringify(). */
+  toJSON(): CompletionJson;
   /** The seed in use: that of the options, or the random one that was chosen. */
   readonly seed: bigint;
   /** Tokens generated so far, without the one that ended the generation. */
@@ -413,9 +447,11 @@ export type ChatFinishReason = FinishReason | "tool_calls";
 /** A reply, read once like a Completion. `text` of its pieces is what is no tool call. */
 export interface ChatCompletion
   extends AsyncIterable<ChatPiece>,
-    Omit<Completion, "finishReason" | "toReadableStream" | typeof Symbol.asyncIterator> {
-  /** The pieces as a stream. */
+    Omit<Completion, "finishReason" | "toReadableStream" | "toJSON" | typeof Symbol.asyncIterator> {
+  /** The pieces as a stream of objects. Streams of HTTP take bytes: toTextStream(). */
   toReadableStream(): ReadableStream<ChatPiece>;
+  /** What is known by now, for JSON.stringify(). */
+  toJSON(): CompletionJson<ChatFinishReason>;
   /** The whole reply, ready to be appended to the messages. */
   message(): Promise<ChatMessage & { role: "assistant"; content: string | null; tool_calls?: ToolCall[] }>;
   /** Why the reply ended. Undefined before the end. */
@@ -520,7 +556,7 @@ export interface LogitsOptions {
 }
 
 /** A text that grows. Its KV cache stays, so every call runs only what is new. */
-export interface Session {
+export interface Session extends Disposable {
   /**
    * Everything that was said: prompts and generated tokens, without what ended a generation; after `overflow: { keep }` has dropped
    * some, what is left.
@@ -536,9 +572,9 @@ export interface Session {
 
 /**
  * A loaded model. It does one thing at a time: generations and scorings that come meanwhile wait their turn.
- * All methods throw ZagreusError.
+ * All methods throw ZagreusError. `using` closes it.
  */
-export interface Model {
+export interface Model extends Disposable {
   /** What is known of the model. */
   readonly info: ModelInfo;
   /** Whether it answers no more: close() was called, or one of its threads has failed. */

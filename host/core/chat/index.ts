@@ -14,14 +14,18 @@ import type { ChatModel, ChatOnly, ChatRequest } from "./types.js";
 
 /**
  * The pieces of a reply.
+ * @param signal instead of that of the request
  * @throws ZagreusError NO_CHAT_TEMPLATE, BAD_TEMPLATE, BAD_SCHEMA, INVALID_OPTION, or as complete() does
  */
 export async function* answer(
   model: ChatModel,
-  request: ChatRequest,
+  { generation, ...said }: ChatRequest,
   record: GenerationRecord<ChatFinishReason>,
+  signal = generation.signal,
 ): AsyncGenerator<ChatPiece> {
-  const { client, signal } = request.generation;
+  Object.assign(record, { model: model.info.name, chat: true });
+  const request = { ...said, generation: { ...generation, signal } };
+  const { client } = generation;
   const turn = await model.takeTurn(client, signal);
   try {
     const { prompt, options, mayCall } = await prepare(model, request, record, turn.pace);

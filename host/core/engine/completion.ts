@@ -1,19 +1,29 @@
-// The caller's side of a generation.
+// The caller's side of a generation. What it takes to read one is loaded when it is read.
 
 import type {
   ChatFinishReason,
   Completion,
+  CompletionJson,
   FinishReason,
+  GenerateOptions,
   Piece,
   RefusedTool,
   ScoredToken,
   Timings,
+  ToResponseOptions,
   Usage,
 } from "../api/api.js";
+import { oneOf, optional, table } from "../api/check.js";
 import { ZagreusError } from "../api/errors.js";
+import { isObject } from "../api/json.js";
+import type { Reading } from "../stream/reading.js";
 
 /** What is known of a generation, written by whoever makes its pieces. */
 export class GenerationRecord<End extends ChatFinishReason = FinishReason> {
+  /** What has been read by now. */
+  text = "";
+  model: string | undefined;
+  chat = false;
   readonly tokens: number[] = [];
   endToken: ScoredToken | undefined;
   finishReason: End | undefined;
@@ -27,12 +37,16 @@ export class GenerationRecord<End extends ChatFinishReason = FinishReason> {
 export class ReadOnce<P extends Piece, End extends ChatFinishReason> {
   readonly seed: bigint;
   protected readonly record = new GenerationRecord<End>();
-  #pieces: AsyncGenerator<P> | undefined;
+  readonly #reading: Reading<P, GenerationRecord<End>>;
+  #parts: AsyncGenerator<unknown> | undefined;
 
-  /** @param generate makes the pieces, when they are asked for, and writes the record */
-  constructor(seed: bigint, generate: (record: GenerationRecord<End>) => AsyncGenerator<P>) {
+  constructor(
+    seed: bigint,
+    generate: Reading<P, GenerationRecord<End>>["generate"],
+    options: Pick<GenerateOptions, "signal"> = {},
+  ) {
     this.seed = seed;
-    this.#pieces = generate(this.record);
+    this.#reading = { generate, signal: options.signal, record: this.record, left: new AbortController() };
   }
 
   get tokens(): readonly number[] {
@@ -51,35 +65,88 @@ export class ReadOnce<P extends Piece, End extends ChatFinishReason> {
     return this.record.timings;
   }
 
-  [Symbol.asyncIterator](): AsyncGenerator<P> {
-    const pieces = this.#pieces;
-    if (!pieces) throw new ZagreusError("BUSY", "this completion is already being read; ask for another one");
-    this.#pieces = undefined;
-    return pieces;
+  [Symbol.asyncIterator](): AsyncIterableIterator<P> {
+    return this.#read<P>();
   }
 
   toReadableStream(): ReadableStream<P> {
-    const pieces = this[Symbol.asyncIterator]();
-    return new ReadableStream<P>(
-      {
-        async pull(controller) {
-          const { done, value } = await pieces.next();
-          if (done) controller.close();
-          else controller.enqueue(value);
-        },
-        async cancel() {
-          await pieces.return(undefined);
-        },
-      },
-      { highWaterMark: 0 }, // generate when asked, not ahead
-    );
+    return streamOf(this.#read<P>());
+  }
+
+  toTextStream(): ReadableStream<Uint8Array> {
+    return streamOf(this.#read<Uint8Array>("text"));
+  }
+
+  toResponse(options: ToResponseOptions = {}): Response {
+    const { format = "text", headers: more } = checkToResponse(options);
+    const headers = new Headers({
+      "content-type": `text/${format === "sse" ? "event-stream" : "plain"}; charset=utf-8`,
+      "cache-control": "no-cache",
+      "x-accel-buffering": "no", // nginx
+    });
+    new Headers(more as Record<string, string> | undefined).forEach((value, name) => {
+      headers.set(name, value);
+    });
+    return new Response(streamOf(this.#read<Uint8Array>(format)), { headers });
   }
 
   async text(): Promise<string> {
-    let text = "";
-    for await (const piece of this) text += piece.text;
-    return text;
+    for await (const _ of this);
+    return this.record.text;
   }
+
+  toJSON(): CompletionJson<End> {
+    const { text, tokens, finishReason, usage, timings } = this.record;
+    return { text, tokens, finishReason, seed: String(this.seed), usage, timings };
+  }
+
+  toString(): string {
+    return "[completion: its text is await completion.text()]";
+  }
+
+  /** Pieces, or bytes of a format. Leaving does not wait for what is being made, such as the first token of a long prompt. */
+  #read<T>(format?: "text" | "sse"): AsyncIterableIterator<T> {
+    if (this.#parts) throw new ZagreusError("BUSY", "this completion is already being read; ask for another one");
+    const reading = this.#reading;
+    const parts = (async function* () {
+      yield* (await import("../stream/read.js")).read(reading, format);
+    })() as AsyncGenerator<T>;
+    this.#parts = parts;
+    const leaving = () => {
+      reading.left.abort();
+      return parts;
+    };
+    return {
+      next: () => parts.next(),
+      return: (value) => leaving().return(value),
+      throw: (error) => leaving().throw(error),
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
+  }
+}
+
+const checkToResponse = table({
+  format: oneOf("text", "sse"),
+  headers: optional(isObject, "headers"),
+});
+
+/** Parts are made when they are asked for, not ahead. */
+function streamOf<T>(parts: AsyncIterableIterator<T>): ReadableStream<T> {
+  return new ReadableStream<T>(
+    {
+      async pull(controller) {
+        const { done, value } = await parts.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      async cancel() {
+        await parts.return!();
+      },
+    },
+    { highWaterMark: 0 },
+  );
 }
 
 export class ModelCompletion extends ReadOnce<Piece, FinishReason> implements Completion {}

@@ -31,18 +31,23 @@ export interface GenerationJob {
   origin?: Origin;
 }
 
-/** @throws ZagreusError ABORTED, CLOSED, CONTEXT_OVERFLOW, what job.sequence() throws, ... */
+/**
+ * @param signal instead of that of the options
+ * @throws ZagreusError ABORTED, CLOSED, CONTEXT_OVERFLOW, what job.sequence() throws, ...
+ */
 export async function* generate(
   engine: Engine,
   job: GenerationJob,
   record: GenerationRecord<ChatFinishReason>,
+  signal: AbortSignal | undefined,
 ): AsyncGenerator<Piece> {
-  const { client, signal } = job.options;
+  record.model = engine.info.name;
+  const { client } = job.options;
   const release = job.turn ?? (await engine.queue.enter(signal, client));
   // Aborted while its reader is away, a generation must not keep others waiting; on return it finds the signal first.
   signal?.addEventListener("abort", release, { once: true });
   try {
-    yield* run(engine, job, record);
+    yield* run(engine, { ...job, options: { ...job.options, signal } }, record);
   } finally {
     signal?.removeEventListener("abort", release);
     release();

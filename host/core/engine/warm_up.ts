@@ -1,8 +1,9 @@
 // A token that nobody sees, at the end of a load. Engines compile code well only after it has run for a while, and
 // memory gets its pages when it is first touched; without this the first token of the first prompt would wait for both.
 
+import type { ChatFinishReason } from "../api/api.js";
 import { checkGenerateOptions } from "../api/options.js";
-import { ModelCompletion } from "./completion.js";
+import { GenerationRecord } from "./completion.js";
 import type { Engine } from "./engine.js";
 import { generate } from "./generate.js";
 
@@ -13,9 +14,9 @@ const SAMPLINGS = 4;
 export async function warmUp(engine: Engine, signal: AbortSignal | undefined): Promise<void> {
   const options = checkGenerateOptions({ maxTokens: 1, seed: 0, signal }, engine.info.vocabulary);
   const job = { options, sequence: () => [0] };
-  const completion = new ModelCompletion(options.seed, (record) => generate(engine, job, record));
-  await completion.text();
-  engine.tokenMs = completion.timings?.prefillMs ?? 0;
+  const record = new GenerationRecord<ChatFinishReason>();
+  for await (const _ of generate(engine, job, record, signal));
+  engine.tokenMs = record.timings?.prefillMs ?? 0;
   const { core } = engine;
   for (let i = 0; i < SAMPLINGS; i++) core.exports.sample(0);
   core.check(core.exports.kvSetLength(0));

@@ -20,7 +20,11 @@ import type { ChatModel, ChatOnly, ChatRequest } from "../chat/types.js";
 import { type GenerationRecord, ReadOnce } from "../engine/completion.js";
 
 /** Makes the pieces of a reply, when they are asked for. */
-type Answer = (request: ChatRequest, record: GenerationRecord<ChatFinishReason>) => AsyncGenerator<ChatPiece>;
+type Answer = (
+  request: ChatRequest,
+  record: GenerationRecord<ChatFinishReason>,
+  signal?: AbortSignal,
+) => AsyncGenerator<ChatPiece>;
 
 /** @throws ZagreusError INVALID_OPTION for what a generation knows of too; all else is found when the reply is read */
 export function startChat(
@@ -34,13 +38,13 @@ export function startChat(
   const chat: ChatOnly = { tools, toolChoice, parallelToolCalls, template, templateVariables };
   const { seed } = checkGenerateOptions(generation, vocabulary, contextLength);
   const request = { messages: [...messages], chat, generation: { ...generation, seed } };
-  return new ModelChat(seed, (record) => answer(request, record));
+  return new ModelChat(seed, (...reader) => answer(request, ...reader), generation);
 }
 
 /** The answer of a model that is here. */
 export function answerBy(model: ChatModel): Answer {
-  return async function* (request, record) {
-    yield* (await part(import("../chat/index.js"))).answer(model, request, record);
+  return async function* (...asked) {
+    yield* (await part(import("../chat/index.js"))).answer(model, ...asked);
   };
 }
 

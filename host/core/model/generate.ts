@@ -11,6 +11,7 @@ export async function* generate(
   engine: Engine,
   job: GenerationJob,
   record: GenerationRecord<ChatFinishReason>,
+  signal: AbortSignal,
 ): AsyncGenerator<Piece> {
-  yield* (await part(import("../engine/generate.js"))).generate(engine, job, record);
+  yield* (await part(import("../engine/generate.js"))).generate(engine, job, record, signal);
 }

@@ -17,6 +17,7 @@ import type {
   ScoredToken,
   TokenizeOptions,
 } from "../api/api.js";
+import { DISPOSE } from "../api/dispose.js";
 import { invalidOption, part } from "../api/errors.js";
 import {
   CACHE_BUDGET,
@@ -86,7 +87,8 @@ async function start(open: OpenSource, options: LoadOptions, platform: Platform,
     const info = await feedModel(core, source, started.choice, options, pace, headerOnly);
     info.tokenizer.end = endTokens(core, info.tokenizer.end, info.vocabulary);
     Object.assign(info.tokenizer, await markers(core, info.vocabulary, pace));
-    return { core, info, threads };
+    const { inspectable } = await part(import("../api/inspectable.js"));
+    return { core, info: inspectable(info), threads };
   } catch (error) {
     started.threads.stop();
     throw error;
@@ -125,7 +127,7 @@ export class LoadedModel implements Model {
   run(prompt: Prompt, options: Generation, turn?: Release): ModelCompletion {
     const engine = this.#engine;
     const job = { options, turn, sequence: () => promptTokens(engine, prompt) };
-    return new ModelCompletion(options.seed, (record) => generate(engine, job, record));
+    return new ModelCompletion(options.seed, (...reader) => generate(engine, job, ...reader), job.options);
   }
 
   async embed(prompt: Prompt, options: EmbedOptions = {}): Promise<Float32Array> {
@@ -182,6 +184,10 @@ export class LoadedModel implements Model {
 
   close(): void {
     this.#engine.close();
+  }
+
+  [DISPOSE](): void {
+    this.close();
   }
 
   /** @throws ZagreusError CLOSED */

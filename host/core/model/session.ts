@@ -1,6 +1,7 @@
 // A growing token sequence. Its KV is found by its tokens (kv_cache.ts).
 
 import type { Completion, GenerateOptions, Prompt, Session } from "../api/api.js";
+import { DISPOSE } from "../api/dispose.js";
 import { closed, part } from "../api/errors.js";
 import { checkGenerateOptions, checkPrompt, type Generation } from "../api/options.js";
 import { ModelCompletion } from "../engine/completion.js";
@@ -44,7 +45,7 @@ export class ModelSession implements Session {
       check: () => this.#check(),
       origin: this.#origin,
     };
-    return new ModelCompletion(options.seed, (record) => generate(this.#engine, job, record));
+    return new ModelCompletion(options.seed, (...reader) => generate(this.#engine, job, ...reader), job.options);
   }
 
   async save(): Promise<Uint8Array> {
@@ -65,6 +66,10 @@ export class ModelSession implements Session {
     this.#closed = true;
     this.#engine.forget(this.#tokens, this.#origin);
     this.#tokens = [];
+  }
+
+  [DISPOSE](): void {
+    this.close();
   }
 
   #check(): void {

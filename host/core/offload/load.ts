@@ -28,7 +28,9 @@ import type {
   Session,
   TokenizeOptions,
 } from "../api/api.js";
+import { DISPOSE } from "../api/dispose.js";
 import { closed, invalidOption, ZagreusError } from "../api/errors.js";
+import { inspectable } from "../api/inspectable.js";
 import {
   checkDetokenizeOptions,
   checkEmbedOptions,
@@ -152,7 +154,7 @@ class RemoteModel implements OffloadedModel {
 
   constructor(thread: Thread, info: ModelInfo) {
     this.#thread = thread;
-    this.info = info;
+    this.info = inspectable(info);
   }
 
   get closed(): boolean {
@@ -171,8 +173,10 @@ class RemoteModel implements OffloadedModel {
     const checked = checkPrompt(prompt, vocabulary);
     const { signal, onPrefill, ...generation } = checkGenerateOptions(options, vocabulary, contextLength);
     const args = [session, checked, generation];
-    return new ModelCompletion(generation.seed, (record) =>
-      this.#generate("complete", args, { signal, onPrefill }, record, ended),
+    return new ModelCompletion(
+      generation.seed,
+      (record, signal) => this.#generate("complete", args, { signal, onPrefill }, record, ended),
+      { signal },
     );
   }
 
@@ -184,6 +188,7 @@ class RemoteModel implements OffloadedModel {
     record: GenerationRecord<End>,
     ended = async () => {},
   ): AsyncGenerator<P> {
+    Object.assign(record, { model: this.info.name, chat: method === "chat" });
     const { link, watchers } = this.#thread;
     const watch = onPrefill && ++this.#watches;
     let thrown: { error: unknown } | undefined;
@@ -221,7 +226,7 @@ class RemoteModel implements OffloadedModel {
       this.info,
       messages,
       options,
-      ({ generation: { signal, onPrefill, ...generation }, ...request }, record) =>
+      ({ generation: { signal: _, onPrefill, ...generation }, ...request }, record, signal) =>
         this.#generate("chat", [{ ...request, generation }], { signal, onPrefill }, record),
     );
   }
@@ -263,6 +268,10 @@ class RemoteModel implements OffloadedModel {
 
   close(): void {
     this.#thread.stop(closed("model"));
+  }
+
+  [DISPOSE](): void {
+    this.close();
   }
 
   #call<T>(method: string, args: unknown[], signal?: AbortSignal): Promise<T> {
@@ -321,6 +330,10 @@ class RemoteSession implements Session {
     this.#closed = true;
     this.#tokens = [];
     closeSession(this.#link, this.#id);
+  }
+
+  [DISPOSE](): void {
+    this.close();
   }
 
   async #ended(): Promise<void> {

@@ -1,5 +1,6 @@
 // Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html) as OpenAI's clients expect them.
 
+import { event } from "../../stream/openai.js";
 import type { Call } from "./call.js";
 import { ApiError, clientGone, type ErrorBody } from "./errors.js";
 
@@ -92,7 +93,7 @@ class Pump {
         if (step === TIMED_OUT) send(": waiting\n\n");
         else if (step.done) break;
         else {
-          send(`data: ${JSON.stringify(step.value)}\n\n`);
+          send(event(step.value));
           await this.#room(controller);
           next = this.#events.next();
         }
@@ -100,10 +101,10 @@ class Pump {
     } catch (error) {
       const { status: failed, body } = this.#options.describe(error);
       status = failed;
-      send(`data: ${JSON.stringify(body)}\n\n`);
+      send(event(body));
       await this.#events.return(undefined).catch(() => {});
     }
-    send("data: [DONE]\n\n");
+    send(event("[DONE]"));
     if (!this.#gone) controller.close();
     return status;
   }

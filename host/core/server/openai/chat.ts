@@ -2,18 +2,10 @@
 
 import type { ChatCompletion, ChatOptions, ChatPiece, ToolCall } from "../../api/api.js";
 import { addDelta } from "../../chat/message.js";
+import { type ApiFinishReason, type ApiUsage, chatDelta, envelope, finishReason } from "../../stream/openai.js";
 import { badRequest } from "../http/errors.js";
 import type { Served } from "../served/served.js";
-import {
-  type ApiFinishReason,
-  type ApiUsage,
-  admitted,
-  envelope,
-  finishReason,
-  generateOptions,
-  type RequestJob,
-  UsageSum,
-} from "./generation.js";
+import { admitted, generateOptions, type RequestJob, UsageSum } from "./generation.js";
 import type { ChatBody } from "./schemas.js";
 
 /** Tokens of a reply where the request sets no limit. */
@@ -49,7 +41,7 @@ export async function chatCompletion(job: RequestJob<ChatBody>): Promise<object>
     choices[event.index] ??= new ChatChoice(event.index, job.request.logprobs === true);
     choices[event.index]!.add(event);
   }
-  return { ...envelope("chatcmpl", "chat.completion", job.served), choices, usage, ...refused };
+  return { ...envelope("chatcmpl", "chat.completion", job.served.name), choices, usage, ...refused };
 }
 
 /** The answer in chunks. */
@@ -57,7 +49,7 @@ export async function* chatChunks(job: RequestJob<ChatBody>): AsyncGenerator<obj
   const usage = new UsageSum(job);
   const { logprobs: wanted, stream_options } = job.request;
   const withUsage = stream_options?.include_usage === true;
-  const start = envelope("chatcmpl", "chat.completion.chunk", job.served);
+  const start = envelope("chatcmpl", "chat.completion.chunk", job.served.name);
   const chunk = (choices: object[], usage: ApiUsage | null = null) => ({
     ...start,
     choices,
@@ -88,8 +80,7 @@ export async function* chatChunks(job: RequestJob<ChatBody>): AsyncGenerator<obj
     begun.add(index);
     if ("reason" in event) yield choice(index, {}, event.reason);
     else {
-      const { text, toolCalls = [] } = event.piece;
-      const delta = { ...(text && { content: text }), ...(toolCalls.length > 0 && { tool_calls: toolCalls }) };
+      const delta = chatDelta(event.piece);
       if (Object.keys(delta).length > 0 || event.logprobs.length > 0) yield choice(index, delta, null, event.logprobs);
     }
   }

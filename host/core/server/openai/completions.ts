@@ -1,17 +1,9 @@
 // POST /v1/completions
 
 import type { Completion, GenerateOptions } from "../../api/api.js";
+import { type ApiFinishReason, type ApiUsage, envelope, finishReason } from "../../stream/openai.js";
 import { badRequest } from "../http/errors.js";
-import {
-  type ApiFinishReason,
-  type ApiUsage,
-  admitted,
-  envelope,
-  finishReason,
-  generateOptions,
-  type RequestJob,
-  UsageSum,
-} from "./generation.js";
+import { admitted, generateOptions, type RequestJob, UsageSum } from "./generation.js";
 import { LegacyLogprobs, type NamedToken, nameTokens } from "./legacy_logprobs.js";
 import { type CompletionBody, textsOf } from "./schemas.js";
 
@@ -47,14 +39,14 @@ export async function textCompletion(job: RequestJob<CompletionBody>): Promise<o
       choice.text += event.text;
     }
   }
-  return { ...envelope("cmpl", "text_completion", job.served), choices, usage };
+  return { ...envelope("cmpl", "text_completion", job.served.name), choices, usage };
 }
 
 /** The answer in chunks. */
 export async function* textChunks(job: RequestJob<CompletionBody>): AsyncGenerator<object> {
   const usage = new UsageSum(job);
   const withUsage = job.request.stream_options?.include_usage === true;
-  const start = envelope("cmpl", "text_completion", job.served);
+  const start = envelope("cmpl", "text_completion", job.served.name);
   const chunk = (choices: CompletionChoice[], usage: ApiUsage | null = null) => ({
     ...start,
     choices,

@@ -1,6 +1,7 @@
 // What chat and text completions have in common.
 
-import type { ChatFinishReason, GenerateOptions, JsonSchema, ResponseFormat, Usage } from "../../api/api.js";
+import type { GenerateOptions, JsonSchema, ResponseFormat, Usage } from "../../api/api.js";
+import { type ApiUsage, apiUsage } from "../../stream/openai.js";
 import type { Call } from "../http/call.js";
 import { badRequest } from "../http/errors.js";
 import type { Metrics } from "../served/metrics.js";
@@ -30,14 +31,6 @@ export async function* admitted<Event>(
   } finally {
     leave();
   }
-}
-
-/** OpenAI's usage. */
-export interface ApiUsage {
-  prompt_tokens: number;
-  completion_tokens: number;
-  total_tokens: number;
-  prompt_tokens_details: { cached_tokens: number };
 }
 
 /** A completion or chat completion that is or was read. */
@@ -125,26 +118,6 @@ export class UsageSum {
   }
 
   toJSON(): ApiUsage {
-    return {
-      prompt_tokens: this.#prompt,
-      completion_tokens: this.#completion,
-      total_tokens: this.#prompt + this.#completion,
-      prompt_tokens_details: { cached_tokens: this.#reused },
-    };
+    return apiUsage({ promptTokens: this.#prompt, completionTokens: this.#completion, reusedTokens: this.#reused });
   }
-}
-
-/** What every object of a request's answer starts with. */
-export function envelope(prefix: string, object: string, served: Served) {
-  const id = `${prefix}-${crypto.randomUUID().replaceAll("-", "")}`;
-  return { id, object, created: Math.floor(Date.now() / 1000), model: served.name };
-}
-
-/** Why a text ended, in OpenAI's words. */
-export type ApiFinishReason = "stop" | "length" | "tool_calls";
-
-/** The reason in OpenAI's words: a full context is "length" too, and a loop is a text that has come to its end. */
-export function finishReason(reason: ChatFinishReason | undefined): ApiFinishReason {
-  if (reason === "loop") return "stop";
-  return reason === "stop" || reason === "tool_calls" ? reason : "length";
 }
