@@ -23,6 +23,8 @@ export interface Visit {
 export interface Server {
   /** Answers a request. Never rejects. */
   fetch(request: Request, visit?: Visit): Promise<Response>;
+  /** The same for clients, `new OpenAI({ fetch: server.fetch })`: no network is involved. Rejects as fetch() does, when aborted. */
+  fetch(input: Request | string | URL, init?: object): Promise<Response>;
   /** Refuses new requests with 503, lets those that run end, or ends them after `grace`. The models stay open. */
   close(): Promise<void>;
 }
@@ -34,14 +36,20 @@ export interface Server {
 export function createServer(models: Record<string, ServedModel> | ServedModel, options: ServerOptions = {}): Server {
   const service = new Service(models, checkServerOptions(options));
   const app = application(service);
+  // Runtimes that hand on something else of their own as a visit do not matter.
+  const answer = async (request: Request, { client }: Visit) => {
+    const { pathname } = new URL(request.url);
+    const call = service.begin(request, typeof client === "string" ? client : "", routeOf(pathname)?.path);
+    const response = await app.fetch(request, { call });
+    response.headers.set("x-request-id", call.id);
+    if (!call.streams) call.end(response.status);
+    return response;
+  };
   return {
-    // Runtimes that hand on something else of their own as a visit do not matter.
-    async fetch(request, { client = "" } = {}) {
-      const { pathname } = new URL(request.url);
-      const call = service.begin(request, typeof client === "string" ? client : "", routeOf(pathname)?.path);
-      const response = await app.fetch(request, { call });
-      response.headers.set("x-request-id", call.id);
-      if (!call.streams) call.end(response.status);
+    async fetch(input: Request | string | URL, init: Visit & RequestInit = {}) {
+      const isClient = typeof input === "string" || input instanceof URL;
+      const response = await answer(isClient ? new Request(input, init) : input, init);
+      if (isClient) init.signal?.throwIfAborted(); // as fetch() does
       return response;
     },
     close: () => service.close(),

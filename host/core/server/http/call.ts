@@ -16,8 +16,11 @@ export class Call {
   ended = (_status: number, _seconds: number) => {};
   readonly #begun = performance.now();
   readonly #controller = new AbortController();
+  /** Kept, because Node forgets to pass an abort on to a request that nobody holds. */
+  readonly request: Request;
 
   constructor(request: Request, network: string) {
+    this.request = request;
     this.network = network;
     this.client = network;
     const abort = () => this.abort(clientGone());
