@@ -19,7 +19,7 @@ import {
 } from "./model/kv_cache";
 import { resetRunState, run } from "./model/run_state";
 import { Sequence, sequence } from "./model/sequence";
-import { finalNorm, forward as forwardPass, project } from "./model/transformer";
+import { enter, finalNorm, project, runLayers } from "./model/transformer";
 import { failAt } from "./runtime/failure";
 import { xxh64 } from "./runtime/hash";
 import { seedHashes as seedTables } from "./runtime/keyed_hash";
@@ -174,6 +174,13 @@ export function batch(): usize {
  * OK | BAD_OPTION | BAD_TOKEN | CONTEXT_OVERFLOW | ACTIVATION_OVERFLOW, which leaves nothing in the cache from `position` on
  */
 export function forward(count: i32, position: i32): i32 {
+  const status = beginForward(count, position);
+  if (status != OK) return status;
+  const left = forwardLayers(config.layers);
+  return left < 0 ? -left : OK;
+}
+/** Begins what forward() does at once: forwardLayers() follows until no layer is left, or another pass takes its place. */
+export function beginForward(count: i32, position: i32): i32 {
   if (!isReady("forward")) return WRONG_STATE;
   if (count < 1 || count > MAX_BATCH) return failAt(BAD_OPTION, "count", count, MAX_BATCH);
   if (position < 0 || position > sequence.length) return failAt(BAD_OPTION, "position", position, sequence.length);
@@ -183,11 +190,26 @@ export function forward(count: i32, position: i32): i32 {
     if (token >= <u32>config.vocabulary) return failAt(BAD_TOKEN, "token", token, config.vocabulary);
   }
   memory.copy(sequence.history + 4 * position, run.tokens, 4 * count);
-  sequence.length = position + count;
-  run.count = count;
-  run.rowCount = 0;
-  forwardPass(count, position);
-  return run.overflow == 0 ? OK : overflowed(position);
+  sequence.length = position;
+  resetRunState();
+  run.entered = count;
+  run.position = position;
+  run.layer = 0;
+  enter(count, position);
+  return OK;
+}
+/** Runs the next `layers` layers; with the last one the tokens are in the cache. Layers left | -WRONG_STATE | -ACTIVATION_OVERFLOW */
+export function forwardLayers(layers: i32): i32 {
+  if (!isReady("forwardLayers")) return -WRONG_STATE;
+  if (layers < 1 || run.entered == 0) return -failAt(WRONG_STATE, "forwardLayers", layers, run.entered);
+  const end = min(config.layers, run.layer + min(layers, config.layers));
+  runLayers(run.layer, end, run.entered, run.position);
+  run.layer = end;
+  if (end < config.layers) return config.layers - end;
+  run.count = run.entered;
+  run.entered = 0;
+  sequence.length = run.position + run.count;
+  return run.overflow == 0 ? 0 : -overflowed(run.position);
 }
 
 /**

@@ -77,6 +77,10 @@ export type CoreExports = {
    * OK | BAD_OPTION | BAD_TOKEN | CONTEXT_OVERFLOW | ACTIVATION_OVERFLOW, which leaves nothing in the cache from `position` on
    */
   forward(count: number, position: number): number;
+  /** Begins what forward() does at once: forwardLayers() follows until no layer is left, or another pass takes its place. */
+  beginForward(count: number, position: number): number;
+  /** Runs the next `layers` layers; with the last one the tokens are in the cache. Layers left | -WRONG_STATE | -ACTIVATION_OVERFLOW */
+  forwardLayers(layers: number): number;
   /**
    * Logits of `count` tokens of the last batch from `first` on, f32[count][vocabulary]; 0 when there are no such, or activations
    * overflow.

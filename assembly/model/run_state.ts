@@ -29,7 +29,10 @@ export class RunState {
   cacheScales: usize; // their scales
   keyBiases: usize; // and what a query's bias adds to the scores
   tokens: usize; // u32[batch]
-  count: i32; // tokens of the last pass
+  count: i32; // tokens of the last pass, once all layers have run
+  entered: i32; // tokens of the pass of which layers have still to run, 0: none
+  position: i32; // of the first of them
+  layer: i32; // the next
   firstRow: i32; // which of them the first row of logits belongs to
   rowCount: i32; // rows of logits that have been computed of them
   overflow: f32; // the first activation of the last pass that was too large, 0: none
@@ -88,5 +91,6 @@ export function prepareRunState(): void {
 /** Forgets the last forward pass. */
 export function resetRunState(): void {
   run.count = 0;
+  run.entered = 0;
   run.rowCount = 0;
 }

@@ -14,12 +14,16 @@ import { linear, quantizeInput } from "./linear";
 import { recordOverflow, row, run } from "./run_state";
 import { Layer, layer, weights } from "./weights";
 
-/** Runs `count` tokens of run.tokens at positions `first`...; leaves the residual stream in run.x and fills the KV cache. */
-export function forward(count: i32, first: i32): void {
+/** Makes `count` tokens of run.tokens ready to be run at positions `first`... */
+export function enter(count: i32, first: i32): void {
   run.overflow = 0;
   embedTokens(count);
   prepareTurns(count, first);
-  for (let l = 0; l < config.layers; l++) {
+}
+
+/** Runs layers `from`..`end` - 1, the first of which comes after enter(): they change run.x and fill the KV cache. */
+export function runLayers(from: i32, end: i32, count: i32, first: i32): void {
+  for (let l = from; l < end; l++) {
     attention(layer(l), l, count, first);
     feedForward(layer(l), count);
   }

@@ -856,6 +856,14 @@ describe.each(BASELINE)("hostile files: $name", (variant) => {
     expect([e.plan(), e.forward(1, 0)].map(statusName)).toEqual(Array(2).fill("WRONG_STATE"));
     core.open(good);
     expect(statusName(e.plan())).toBe("WRONG_STATE");
+    expect(statusName(-e.forwardLayers(1))).toBe("WRONG_STATE");
+    for (const layers of [0, -1, -(2 ** 31)]) {
+      expect(e.beginForward(1, 0)).toBe(OK);
+      expect(statusName(-e.forwardLayers(layers))).toBe("WRONG_STATE");
+    }
+    expect([e.forwardLayers(2 ** 31 - 1), statusName(-e.forwardLayers(1))]).toEqual([0, "WRONG_STATE"]);
+    expect(e.beginForward(1, 0)).toBe(OK);
+    expect([e.kvSetLength(0), statusName(-e.forwardLayers(1))]).toEqual([OK, "WRONG_STATE"]);
     expect(core.open(good).fingerprint()).toBe(answer);
   });
 

@@ -230,7 +230,7 @@ export interface GenerateOptions {
   cacheSalt?: string | undefined;
   /**
    * Ends the generation: within one token, with promptLookup within the tokens that run together, while the prompt is read within
-   * some 100 ms.
+   * some layers of the model.
    */
   signal?: AbortSignal | undefined;
 }

@@ -1,6 +1,6 @@
-// How a prompt is read: told as it goes, and stopped between batches.
+// How a prompt is read: told as it goes, and stopped.
 
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { bundledModel, load, type PrefillProgress } from "zagreus-edge";
 import { loadNano } from "../../support/nano";
 
@@ -57,5 +57,32 @@ test("an abort stops the prompt where it is, and the next one goes on from there
   expect(reused).toBeGreaterThanOrEqual(100);
   expect(reused).toBeLessThan(400);
   expect(done).toBeGreaterThan(reused);
+  model.close();
+});
+
+test("an abort is heard between layers, and leaves nothing of what was begun", async () => {
+  const model = await loadNano({ threads: 1 });
+  const prompt = long(64);
+  const greedy = () => model.complete(prompt, { maxTokens: 8, temperature: 0 }).text();
+  const text = await greedy();
+  let now = 1000;
+  const clock = vi.spyOn(performance, "now").mockImplementation(() => (now += 100)); // so that every layer is a step
+  try {
+    await model.complete(long(16, 5), { maxTokens: 0 }).text(); // which tells what a token costs
+    const controller = new AbortController();
+    const heard: PrefillProgress[] = [];
+    const { signal } = controller;
+    const other = long(64, 9);
+    const aborted = model.complete(other, { maxTokens: 1, signal, onPrefill: (each) => heard.push(each) }).text();
+    let turns = 0;
+    const turn = () => (++turns === 3 ? controller.abort() : setImmediate(turn));
+    setImmediate(turn);
+    await expect(aborted).rejects.toMatchObject({ code: "ABORTED" });
+    expect([turns, heard]).toEqual([3, []]);
+    expect((await told(model, other))[0]!.reused).toBe(0);
+  } finally {
+    clock.mockRestore();
+  }
+  expect(await greedy()).toBe(text);
   model.close();
 });
