@@ -14,7 +14,7 @@ import type {
   Usage,
 } from "../api/api.js";
 import { oneOf, optional, table } from "../api/check.js";
-import { ZagreusError } from "../api/errors.js";
+import { part, ZagreusError } from "../api/errors.js";
 import { isObject } from "../api/json.js";
 import type { Reading } from "../stream/reading.js";
 
@@ -109,7 +109,7 @@ export class ReadOnce<P extends Piece, End extends ChatFinishReason> {
     if (this.#parts) throw new ZagreusError("BUSY", "this completion is already being read; ask for another one");
     const reading = this.#reading;
     const parts = (async function* () {
-      yield* (await import("../stream/read.js")).read(reading, format);
+      yield* (await part(import("../stream/read.js"))).read(reading, format);
     })() as AsyncGenerator<T>;
     this.#parts = parts;
     const leaving = () => {

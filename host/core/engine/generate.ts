@@ -65,7 +65,7 @@ async function* run(
   const sequence = job.sequence();
   const speculate = await speculator(options);
   const constraint = await constrain(engine, options, pace);
-  const loop = options.loopStop && !constraint ? new (await import("./text/loop_stop.js")).LoopStop() : undefined;
+  const loop = options.loopStop && !constraint ? new (await part(import("./text/loop_stop.js"))).LoopStop() : undefined;
   await pace.yield();
   slide(sequence, options.overflow, engine.info.contextLength);
   if (constraint && options.maxTokens > 0) checkRoom(engine, constraint, options, sequence.length);

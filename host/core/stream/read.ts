@@ -1,6 +1,7 @@
 // How a completion is read: as pieces, as its text's bytes, or as server-sent events.
 
 import type { Piece } from "../api/api.js";
+import { part } from "../api/errors.js";
 import type { Known, Reading } from "./reading.js";
 
 /** The pieces, or bytes of a format. @throws what makes the pieces throws; in events it is the last one but "[DONE]" */
@@ -10,7 +11,7 @@ export async function* read<P extends Piece, R extends Known>(
 ): AsyncGenerator<P | Uint8Array> {
   const pieces = follow(reading);
   if (!format) return yield* pieces;
-  const texts = format === "text" ? pieces : (await import("./events.js")).events(pieces, reading.record);
+  const texts = format === "text" ? pieces : (await part(import("./events.js"))).events(pieces, reading.record);
   const encoder = new TextEncoder();
   for await (const { text } of texts) if (text) yield encoder.encode(text);
 }
