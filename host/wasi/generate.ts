@@ -18,6 +18,8 @@ import {
   valueTypeName,
 } from "../core/api/names.js";
 import { GENERATE } from "../core/api/options.js";
+import { NAME_SIZE, PRESETS, type SamplingPreset, squeezed } from "../core/chat/presets.js";
+import { NAME_KEYS } from "../core/chat/templates.js";
 import { completeCommand } from "../node/cli/commands/complete.js";
 import { logitsCommand } from "../node/cli/commands/logits.js";
 import { tokenizeCommand } from "../node/cli/commands/tokenize.js";
@@ -110,8 +112,21 @@ export function tablesHeader(commands: readonly Command[], version: string): str
     define("MORE_ENDS_KEY", MORE_ENDS_KEY),
     table("char *const END_KEYS", END_KEYS.map(text)),
     table("char *const END_TOKENS", END_TOKENS.map(text)),
+    table("char *const NAME_KEYS", ["general.name", ...NAME_KEYS].map(text)),
+    define("NAME_SIZE", NAME_SIZE),
+    "struct makers { const char *name; double penalty; };",
+    table("struct makers MAKERS", PRESETS.flatMap(makersRows)),
     "",
   ].join("\n");
+}
+
+/** What the launcher knows of a preset: its penalty, which is all in which texts differ from the defaults. */
+function makersRows({ names, text: sampling = {} }: SamplingPreset): string[] {
+  const { temperature = GENERATE.temperature.range.default, repetitionPenalty = 1, ...more } = sampling;
+  if (temperature !== GENERATE.temperature.range.default || Object.keys(more).length > 0) {
+    throw new Error(`${names[0]}: the launcher knows no such defaults`);
+  }
+  return names.map((name) => `{${text(squeezed(name))}, ${repetitionPenalty}}`);
 }
 
 /** The templates of MESSAGES with one byte in place of {field}, two in place of {value:format}. */

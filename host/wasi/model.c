@@ -80,6 +80,30 @@ static void find_ends(const struct named_ends *named) {
   }
 }
 
+/** By all that the header says about the model's name, as small letters and digits without its size; presets.ts has the names. */
+static double makers_penalty(void) {
+  static char name[1024];
+  size_t length = 0;
+  for (size_t i = 0; i < LENGTH(NAME_KEYS); i++) {
+    const uint8_t *type = metadata_type(NAME_KEYS[i]);
+    if (!type || read_integer(type, 4) != VALUE_STRING) continue;
+    uint64_t bytes = read_integer(type + 4, 8);
+    for (uint64_t j = 0; j < bytes && length < sizeof name - 1; j++) {
+      char c = (char)type[12 + j];
+      if (c >= 'A' && c <= 'Z') c += 'a' - 'A';
+      if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) name[length++] = c;
+      if (length >= strlen(NAME_SIZE) && !memcmp(name + length - strlen(NAME_SIZE), NAME_SIZE, strlen(NAME_SIZE))) {
+        length -= strlen(NAME_SIZE);
+      }
+    }
+  }
+  name[length] = 0;
+  for (size_t i = 0; i < LENGTH(MAKERS); i++) {
+    if (strstr(name, MAKERS[i].name)) return MAKERS[i].penalty;
+  }
+  return 1;
+}
+
 static int info(int id) { return (int)core_info(id); }
 
 double load_model(const struct options *options) {
@@ -97,6 +121,7 @@ double load_model(const struct options *options) {
     if (count == 0) break;
     if (check(core_feed((int)count)) != HEADER_READY) continue;
     read_named_ends(&named);
+    model.penalty = makers_penalty();
     while (check(core_plan()) == HEADER_READY) continue;
   }
   check(core_end());

@@ -166,6 +166,7 @@ static void set(const struct option *option, char *value) {
       return;
     case OPTION_REPETITION_PENALTY:
       options.repetition_penalty = decimal(option, value);
+      options.has_penalty = true;
       return;
     case OPTION_NO_REPEAT_NGRAM:
       options.no_repeat_ngram = integer(option, value, 0);

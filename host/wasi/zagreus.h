@@ -84,7 +84,7 @@ struct options {
   const char *model, *file, *out, *tokens;
   double context; // 0: the model's
   int kv;
-  bool json, special, no_bos, all;
+  bool json, special, no_bos, all, has_penalty;
 #define FIELD(name, field, min, max, initial, is_integer) double name;
   RANGES(FIELD)
 #undef FIELD
@@ -129,6 +129,7 @@ struct model {
   int bos; // the token that text begins with, -1: none
   int ends[MAX_ENDS]; // tokens that end a text
   int end_count;
+  double penalty; // that its makers recommend for texts
 };
 extern struct model model;
 /** Loads a model; returns the milliseconds it took. */

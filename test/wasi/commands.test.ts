@@ -1,7 +1,7 @@
 // The commands say what the Node command says, in Node's WASI and in Wasmtime.
 
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -42,6 +42,35 @@ test.each([
 ])("complete %s", (options) => {
   const args = ["complete", PROMPT, "-n", "30", "--seed", "1", ...options.split(" "), ...model()];
   expect(said(json(wasi(args)))).toEqual(said(json(node(args))));
+});
+
+test("complete samples as the makers of the model say", () => {
+  const file = readFileSync(join(ROOT, MODEL));
+  const at = file.indexOf("zagreus-nano");
+  const path = temporary("named.gguf");
+  const texts = ["zagreus-nano", "Zagreus_ita-", "0.4Zagreus-0"].map((name) => {
+    file.write(name, at);
+    writeFileSync(path, file);
+    const args = ["complete", PROMPT, "-n", "60", "--temp", "0", "--seed", "1"];
+    const expected = said(json(node([...args, ...model(path)])));
+    expect(said(json(wasi([...args, ...model("-")], { input: file })))).toEqual(expected);
+    return expected.text;
+  });
+  const penalty = [
+    "complete",
+    PROMPT,
+    "-n",
+    "60",
+    "--temp",
+    "0",
+    "--seed",
+    "1",
+    "--repetition-penalty",
+    "1.1",
+    ...model(),
+  ];
+  expect(texts).toEqual([texts[0], json(node(penalty)).text, texts[0]]);
+  expect(texts[1]).not.toBe(texts[0]);
 });
 
 test("complete ends where the model ends", () => {

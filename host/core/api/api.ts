@@ -99,6 +99,24 @@ export interface TensorInfo {
   bytes: number;
 }
 
+/** Options of a generation that the makers of a model recommend. */
+export type SamplingDefaults = Pick<
+  GenerateOptions,
+  "temperature" | "topP" | "repetitionPenalty" | "noRepeatNgram" | "loopStop"
+>;
+
+/** What options of a generation are where nobody gives them, as far as the model's makers have said. */
+export interface ModelSampling {
+  /** Of complete(). */
+  text: SamplingDefaults;
+  /** Of chat(). */
+  chat: SamplingDefaults;
+  /** Of chat() where there are tools or a responseFormat. */
+  structure: SamplingDefaults;
+  /** Where they say so; undefined for models whose makers are not known. */
+  source: string | undefined;
+}
+
 /** What is known of a model from the header of its file, and how it was loaded. */
 export interface ModelInfo {
   /** general.architecture of the file, such as "llama". */
@@ -162,6 +180,8 @@ export interface ModelInfo {
   threads: number;
   /** Size of the file in bytes. */
   fileBytes: number;
+  /** How its makers sample it. */
+  sampling: ModelSampling;
   /** What the file says about itself: scalars and short strings; of arrays and long strings only type and count. */
   metadata: Record<string, MetadataValue>;
   /** All tensors of the file. */
@@ -171,7 +191,7 @@ export interface ModelInfo {
 /** What a generation continues: text, or token ids that are used as they are (no bos is added). */
 export type Prompt = string | ArrayLike<number>;
 
-/** Options of a generation. */
+/** Options of a generation. Defaults are those of models whose makers say nothing, see ModelInfo.sampling. */
 export interface GenerateOptions {
   /** Tokens to generate at most. Default 256; 0 only reads the prompt. */
   maxTokens?: number | undefined;
@@ -183,7 +203,7 @@ export interface GenerateOptions {
   topP?: number | undefined;
   /** Drop tokens less probable than this share of the best one's probability. Default 0: off. */
   minP?: number | undefined;
-  /** Divides positive and multiplies negative logits of tokens already in the context. Default 1.1; 1: off. */
+  /** Divides positive and multiplies negative logits of tokens already in the context. Default 1: off. */
   repetitionPenalty?: number | undefined;
   /** Never repeat a sequence of this many tokens. Default 0: off. */
   noRepeatNgram?: number | undefined;

@@ -40,7 +40,7 @@ export const GENERATE = {
   topK: integer(0, VOCABULARY, 0),
   topP: number(0, 1, 1),
   minP: number(0, 1, 0),
-  repetitionPenalty: number(0.01, 100, 1.1),
+  repetitionPenalty: number(0.01, 100, 1),
   noRepeatNgram: integer(0, MAX_CONTEXT, 0),
   logitBias,
   seed,
@@ -96,9 +96,20 @@ const LOAD = {
   onProgress: callback<(progress: LoadProgress) => void>(),
 };
 
-/** @throws ZagreusError INVALID_OPTION naming the option, its value and what it must be */
-export const checkGenerateOptions = (options: GenerateOptions, vocabulary: number, contextLength = MAX_CONTEXT) =>
-  checkGenerate(options, { vocabulary, contextLength });
+/**
+ * @param defaults what comes before the defaults of the table
+ * @throws ZagreusError INVALID_OPTION naming the option, its value and what it must be
+ */
+export function checkGenerateOptions(
+  options: GenerateOptions,
+  vocabulary: number,
+  contextLength = MAX_CONTEXT,
+  defaults: GenerateOptions = {},
+): Generation {
+  const checked = checkGenerate(options, { vocabulary, contextLength });
+  const open = Object.entries(defaults).filter(([name]) => options[name as keyof GenerateOptions] === undefined);
+  return Object.assign(checked, Object.fromEntries(open));
+}
 const checkGenerate = table(GENERATE);
 const checkLookup = table(LOOKUP);
 const checkScore = table(SCORE);

@@ -64,8 +64,10 @@ function builtInFor({ tokenizer, ...info }: ModelInfo): string | undefined {
   return undefined;
 }
 
+/** Where a file says what the model is called, beside general.name. */
+export const NAME_KEYS = ["general.basename", "general.finetune", "general.repo_url", "general.source.repo_url"];
+
 /** All that the file says about what the model is called. */
 export function modelName({ name, metadata }: Pick<ModelInfo, "name" | "metadata">): string {
-  const keys = ["general.basename", "general.finetune", "general.repo_url", "general.source.repo_url"];
-  return [name, ...keys.map((key) => metadata[key])].filter((part) => typeof part === "string").join(" ");
+  return [name, ...NAME_KEYS.map((key) => metadata[key])].filter((part) => typeof part === "string").join(" ");
 }

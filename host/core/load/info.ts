@@ -45,6 +45,7 @@ export function readInfo(core: Core, metadata: ModelMetadata, { build, threads }
     plan: readPlan(core),
     build,
     threads,
+    sampling: { text: {}, chat: {}, structure: {}, source: undefined },
     fileBytes: info(abi.INFO_FILE_BYTES),
     metadata: values,
     tensors,

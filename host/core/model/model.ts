@@ -87,6 +87,7 @@ async function start(open: OpenSource, options: LoadOptions, platform: Platform,
     const info = await feedModel(core, source, started.choice, options, pace, headerOnly);
     info.tokenizer.end = endTokens(core, info.tokenizer.end, info.vocabulary);
     Object.assign(info.tokenizer, await markers(core, info.vocabulary, pace));
+    info.sampling = (await part(import("../chat/presets.js"))).samplingOf(info);
     const { inspectable } = await part(import("../api/inspectable.js"));
     return { core, info: inspectable(info), threads };
   } catch (error) {
@@ -118,9 +119,10 @@ export class LoadedModel implements Model {
 
   complete(prompt: Prompt, options: GenerateOptions = {}): Completion {
     const engine = this.#open();
-    const { vocabulary, contextLength } = engine.info;
+    const { vocabulary, contextLength, sampling } = engine.info;
     const checked = checkPrompt(prompt, vocabulary);
-    return this.run(checked, checkGenerateOptions(options, vocabulary, contextLength), engine.turnOf(prompt));
+    const generation = checkGenerateOptions(options, vocabulary, contextLength, sampling.text);
+    return this.run(checked, generation, engine.turnOf(prompt));
   }
 
   /** complete() with arguments that have been checked. @internal */

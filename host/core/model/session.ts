@@ -29,9 +29,9 @@ export class ModelSession implements Session {
 
   complete(prompt: Prompt, options: GenerateOptions = {}): Completion {
     this.#check();
-    const { vocabulary, contextLength } = this.#engine.info;
+    const { vocabulary, contextLength, sampling } = this.#engine.info;
     const checked = checkPrompt(prompt, vocabulary);
-    return this.run(checked, checkGenerateOptions(options, vocabulary, contextLength));
+    return this.run(checked, checkGenerateOptions(options, vocabulary, contextLength, sampling.text));
   }
 
   /** complete() with arguments that have been checked. @internal */

@@ -169,10 +169,11 @@ class RemoteModel implements OffloadedModel {
   completeIn(session: number | undefined, prompt: Prompt, options: GenerateOptions, ended = async () => {}) {
     const { link } = this.#thread;
     link.assertOpen();
-    const { vocabulary, contextLength } = this.info;
+    const { vocabulary, contextLength, sampling } = this.info;
     const checked = checkPrompt(prompt, vocabulary);
-    const { signal, onPrefill, ...generation } = checkGenerateOptions(options, vocabulary, contextLength);
-    const args = [session, checked, generation];
+    const generation = checkGenerateOptions(options, vocabulary, contextLength, sampling.text);
+    const { signal, onPrefill, ...sent } = generation;
+    const args = [session, checked, sent];
     return new ModelCompletion(
       generation.seed,
       (record, signal) => this.#generate("complete", args, { signal, onPrefill }, record, ended),

@@ -81,7 +81,7 @@ static void configure_sampler(const struct options *options, uint64_t seed) {
   *(int32_t *)(sampler + SAMPLER_TOP_K) = (int32_t)options->top_k;
   *(float *)(sampler + SAMPLER_TOP_P) = (float)options->top_p;
   *(float *)(sampler + SAMPLER_MIN_P) = (float)options->min_p;
-  *(float *)(sampler + SAMPLER_REPETITION_PENALTY) = (float)options->repetition_penalty;
+  *(float *)(sampler + SAMPLER_REPETITION_PENALTY) = (float)(options->has_penalty ? options->repetition_penalty : model.penalty);
   *(int32_t *)(sampler + SAMPLER_NO_REPEAT_NGRAM) = (int32_t)options->no_repeat_ngram;
   *(int32_t *)(sampler + SAMPLER_BIAS_COUNT) = options->bias_count;
   for (int i = 0; i < options->bias_count; i++) {

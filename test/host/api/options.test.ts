@@ -13,7 +13,7 @@ test("defaults", () => {
     topK: 0,
     topP: 1,
     minP: 0,
-    repetitionPenalty: 1.1,
+    repetitionPenalty: 1,
     noRepeatNgram: 0,
     logitBias: [],
     stop: [],

@@ -39,18 +39,20 @@ interface Progress {
   readonly usage: Usage | undefined;
 }
 
-/** @throws ApiError 400 */
+/** A temperature of 0 means the best token and nothing else, as everywhere in OpenAI's API. @throws ApiError 400 */
 export function generateOptions(
   { served, request, call, cacheSalt }: RequestJob<TextBody>,
   choice: number,
 ): GenerateOptions {
   const { temperature, top_p, top_k, min_p, repetition_penalty, logit_bias, stop, loop_stop, seed } = request;
+  const greedy = temperature === 0 ? 1 : undefined;
   return {
     temperature,
     topP: top_p,
     topK: top_k === undefined ? undefined : Math.min(top_k, served.info.vocabulary),
     minP: min_p,
-    repetitionPenalty: repetition_penalty,
+    repetitionPenalty: repetition_penalty ?? greedy,
+    noRepeatNgram: greedy && 0,
     logitBias: logit_bias,
     stop,
     loopStop: loop_stop,

@@ -15,6 +15,7 @@ import { bundledModel, inspect, type ModelInfo } from "../../index.js";
 import { styled } from "../shared/colour.js";
 import { BUNDLED, FAMILY, FAMILY_BYTES, idOf } from "../shared/family.js";
 import { print, printJson } from "../shared/output.js";
+import { samplingLines } from "../shared/sampling_defaults.js";
 import { vocabularyLines } from "../shared/vocabulary.js";
 
 interface DiskFlags {
@@ -93,13 +94,24 @@ async function show(model: string = BUNDLED, { json }: DiskFlags): Promise<void>
       `${megabytes(info.plan.memory)} with that context (${megabytes(info.plan.kvCache)} of it for keys and values)`,
     ],
     ["chat", info.chatTemplate === undefined ? "no template in the file" : "by the file's template"],
+    ...samplingLines(info.sampling),
     ...vocabularyLines(info),
   ];
   for (const [name, value] of rows) print(`  ${name.padEnd(9)} ${value}`);
 }
 
-function summary({ name, quantization, parameters, fileBytes, trainedContext, contextLength, plan }: ModelInfo) {
-  return { title: name, quantization, parameters, fileBytes, trainedContext, contextLength, memory: plan.memory };
+function summary({ name, plan, ...info }: ModelInfo) {
+  const { quantization, parameters, fileBytes, trainedContext, contextLength, sampling } = info;
+  return {
+    title: name,
+    quantization,
+    parameters,
+    fileBytes,
+    trainedContext,
+    contextLength,
+    memory: plan.memory,
+    sampling,
+  };
 }
 
 function line(id: string, about: string, size: string): void {

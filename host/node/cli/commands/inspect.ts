@@ -5,6 +5,7 @@ import { inspect, type ModelInfo } from "../../index.js";
 import { loadOptions, type ModelFlags, openModel, withModel } from "../shared/model.js";
 import { interruptSignal, print, printJson } from "../shared/output.js";
 import { phaseBar } from "../shared/progress.js";
+import { samplingLines } from "../shared/sampling_defaults.js";
 import { vocabularyLines } from "../shared/vocabulary.js";
 
 export function inspectCommand(): Command {
@@ -30,11 +31,13 @@ async function run(file: string | undefined, flags: ModelFlags, command: Command
 }
 
 function show(info: ModelInfo): void {
-  const { metadata, tensors, plan, chatTemplate, namedTemplates, tokenizer, ...model } = info;
+  const { metadata, tensors, plan, chatTemplate, namedTemplates, tokenizer, sampling, ...model } = info;
   print("model");
   for (const [name, value] of Object.entries(model)) print(`  ${name}: ${format(value)}`);
   print("tokenizer");
   for (const [name, value] of vocabularyLines(info)) print(`  ${name}: ${value}`);
+  print("sampling");
+  for (const [name, value] of samplingLines(sampling)) print(`  ${name}: ${value}`);
   print("metadata");
   for (const [key, value] of Object.entries(metadata)) print(`  ${key}: ${format(value)}`);
   print("tensors");

@@ -19,7 +19,7 @@ export interface SamplingFlags {
 }
 
 /** What is said of options that are not given. */
-const DEFAULTS = { temp: "0.8", penalty: "1.1", ngram: "0, off", loopStop: "off" };
+const DEFAULTS = { temp: "0.8", penalty: "1, off", ngram: "0, off", loopStop: "off" };
 
 /** Adds -n, --temp and so on. */
 export function withSampling(command: Command, defaults = DEFAULTS): Command {
@@ -36,11 +36,7 @@ export function withSampling(command: Command, defaults = DEFAULTS): Command {
     .option("--top-k <k>", "sample from the k best tokens (default: 0, off)", integer(0))
     .option("--top-p <p>", "sample from the fewest tokens with this probability (default: 1, off)", decimal)
     .option("--min-p <p>", "drop tokens below this share of the best one's probability (default: 0, off)", decimal)
-    .option(
-      "--repetition-penalty <x>",
-      `penalty for tokens in the context (default: ${defaults.penalty}; 1: off)`,
-      decimal,
-    )
+    .option("--repetition-penalty <x>", `penalty for tokens in the context (default: ${defaults.penalty})`, decimal)
     .addOption(noRepeatNgram.argParser(integer(0)))
     .option("--logit-bias <id=bias>", "add to a token's logit, -inf bans it; may be repeated", logitBias)
     .option("--seed <n>", "same seed, same text (default: random)", seed)
