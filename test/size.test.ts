@@ -13,8 +13,8 @@ const BUDGETS: [file: string, kib: number][] = [
   ["index.js", 30],
   ["deno.js", 29],
   ["browser.js", 29],
-  ["browser-worker.js", 120], // one file: with grammar and chat
-  ["browser-service-worker.js", 124],
+  ["browser-worker.js", 126], // one file: with grammar and chat
+  ["browser-service-worker.js", 130],
   ["browser-hub.js", 31],
   ["browser-thread.js", 1],
   ["cloudflare-workers.js", 28],
@@ -25,7 +25,7 @@ const BUDGETS: [file: string, kib: number][] = [
   ["quantize.js", 55],
   ["hub.js", 22],
   ["cli.js", 1],
-  ["main.js", 300],
+  ["main.js", 330],
   ["bundled-model.js", 1],
   ["edge-light.js", 10],
   ["zagreus-simd.wasm", 32],

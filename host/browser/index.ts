@@ -3,6 +3,7 @@
 import { part } from "../core/api/errors.js";
 import type { Inspect, Load } from "../core/host/api.js";
 import { createHost } from "../core/host/create_host.js";
+import type { CachedModel } from "./cache.js";
 import { packageFile } from "./net/package_files.js";
 import { startModelThread } from "./offload.js";
 import type { BrowserLoadOptions } from "./options.js";
@@ -12,7 +13,7 @@ import { canBeOpenedElsewhere, openSource, type PreparedSource, prepareSource, t
 export type { CoreAsset, CoreAssets } from "../core/api/assets.js";
 export type { OffloadedModel, OffloadedSession } from "../core/offload/api.js";
 export * from "../index.js";
-export { type CachedModel, cachedModels, removeCachedModel } from "./cache.js";
+export type { CachedModel } from "./cache.js";
 export type { Assets, BrowserLoadOptions } from "./options.js";
 export type { Source } from "./source.js";
 
@@ -38,6 +39,18 @@ const host = createHost<Source, BrowserLoadOptions, PreparedSource>({
  * THREAD_FAILED, with `cache` DISK_FULL and UNSUPPORTED_RUNTIME
  */
 export const load: Load<Source, BrowserLoadOptions> = host.load;
+
+const cache = () => part(import("./cache.js"));
+
+/** The models in the cache, whole or not. @throws ZagreusError UNSUPPORTED_RUNTIME where there is no private file system */
+export async function cachedModels(): Promise<CachedModel[]> {
+  return (await cache()).cachedModels();
+}
+
+/** Removes the model of a URL, if it is there. Waits for whoever is downloading it. */
+export async function removeCachedModel(url: string | URL): Promise<void> {
+  return (await cache()).removeCachedModel(url);
+}
 
 /** Reads a model's header: metadata, tensors, and the plan in bytes. The weights are not read. */
 export const inspect: Inspect<Source, BrowserLoadOptions> = host.inspect;

@@ -6,7 +6,6 @@ import { isHubId } from "../core/hub/names.js";
 import { openUrlParts } from "../core/load/open_parts.js";
 import { type ByteSource, byteSource, type WebSource } from "../core/load/source.js";
 import type { HubAssets } from "./assets.js";
-import { cacheModel, distrustCachedModel } from "./cache.js";
 import { absoluteUrl, request } from "./net/request.js";
 
 /**
@@ -62,6 +61,7 @@ export async function openSource(source: PreparedSource, options: LoadOptions): 
   }
   const open = async ({ href }: URL) => {
     if (!source.cache) return byteSource(await request(href, { signal: options.signal ?? null }));
+    const { cacheModel, distrustCachedModel } = await part(import("./cache.js"));
     return { ...byteSource(await cacheModel(href, options)), refused: () => distrustCachedModel(href) };
   };
   return openUrlParts(new URL(source.url), open, options.signal);

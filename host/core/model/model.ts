@@ -32,11 +32,9 @@ import {
   type Generation,
 } from "../api/options.js";
 import { ModelCompletion } from "../engine/completion.js";
-import { embed } from "../engine/embed.js";
 import { Engine } from "../engine/engine.js";
 import { checkSignal, type Macrotask, Pace } from "../engine/pace.js";
 import type { Release } from "../engine/queue.js";
-import { logitsFrom, scoreTokens } from "../engine/score.js";
 import { decode, encode, endTokens, markers, promptTokens } from "../engine/tokenizer.js";
 import { feedModel } from "../load/load.js";
 import type { ByteSource } from "../load/source.js";
@@ -44,7 +42,7 @@ import { chooseBuild } from "../wasm/builds.js";
 import type { Probes } from "../wasm/capabilities.js";
 import { type CorePlatform, startCore, withThreadsOrOne } from "../wasm/start_core.js";
 import { answerBy, startChat } from "./chat_completion.js";
-import { generate } from "./generate.js";
+import { embed, generate, logitsFrom, scoreTokens } from "./computed.js";
 import { ModelSession } from "./session.js";
 
 /** What a runtime supplies. */

@@ -9,7 +9,7 @@ import type { Engine } from "../engine/engine.js";
 import type { GenerationJob } from "../engine/generate.js";
 import { promptTokens } from "../engine/tokenizer.js";
 import { HERE, type Origin } from "../kv/kv_pool.js";
-import { generate } from "./generate.js";
+import { generate } from "./computed.js";
 
 export class ModelSession implements Session {
   readonly #engine: Engine;
