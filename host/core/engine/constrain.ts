@@ -32,8 +32,13 @@ export function checkRoom({ info }: Engine, { shortest }: Constraint, options: G
 }
 
 /** Tells the sampler what may come. @param remaining tokens that may still be sampled, the next one included */
-export function allowNext({ core, info }: Engine, constraint: Constraint, remaining: number): void {
+export async function allowNext(
+  { core, info }: Engine,
+  constraint: Constraint,
+  remaining: number,
+  pace: Pace,
+): Promise<void> {
   const mask = core.bytes(core.exports.samplerMask(), (info.vocabulary + 7) >> 3);
-  const isMasked = constraint.allow(mask, remaining);
+  const isMasked = await constraint.allowInSlices(mask, remaining, () => pace.yield());
   core.view(core.exports.sampler(), abi.SAMPLER_BYTES).setInt32(abi.SAMPLER_MASKED, isMasked ? 1 : 0, true);
 }

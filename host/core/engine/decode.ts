@@ -12,6 +12,7 @@ import type { GenerationRecord } from "./completion.js";
 import { allowNext } from "./constrain.js";
 import type { Engine } from "./engine.js";
 import { slide } from "./overflow.js";
+import type { Pace } from "./pace.js";
 import { configureSampler, sample } from "./sampling.js";
 import { GeneratedText } from "./stop.js";
 import type { LoopStop } from "./text/loop_stop.js";
@@ -89,9 +90,9 @@ export class Decode {
   }
 
   /** The next token. Undefined when it ended the text and nothing was held back. */
-  sample(): Piece | undefined {
+  async sample(pace: Pace): Promise<Piece | undefined> {
     const { options, sequence, record, speculation, constraint, loop } = this.#decoding;
-    if (constraint) allowNext(this.#engine, constraint, this.#remaining());
+    if (constraint) await allowNext(this.#engine, constraint, this.#remaining(), pace);
     const scored = sample(this.#engine, this.#logits, this.#row, options.logprobs);
     const { token } = scored;
     const guessed = token === this.#guesses[this.#row++];

@@ -89,7 +89,7 @@ async function* run(
     decode.sampleFrom(logits);
     while (decode.hasRow) {
       await pace.yield();
-      const piece = decode.sample();
+      const piece = await decode.sample(pace);
       meter.pause();
       if (piece) yield piece;
       meter.resume();

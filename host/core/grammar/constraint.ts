@@ -3,6 +3,7 @@
 import { DEAD, type Machine } from "./machine.js";
 import { unite } from "./masks.js";
 import { type PreparedGrammar, tooDeep } from "./prepared.js";
+import { finish, finishInSlices, type Steps } from "./shared/slices.js";
 
 /** Follows a text token by token, and says which tokens keep it on the way to a text of the grammar. */
 export interface Constraint {
@@ -11,6 +12,8 @@ export interface Constraint {
    * @param remaining tokens that may still be sampled, this one included
    */
   allow(mask: Uint8Array, remaining: number): boolean;
+  /** The same, with a pause now and then that lets others get their turn. The grammar is nobody else's meanwhile. */
+  allowInSlices(mask: Uint8Array, remaining: number, pause: () => Promise<void>): Promise<boolean>;
   /** The token that was sampled. */
   accept(token: number): void;
   /** Whether the text is one of the grammar, */
@@ -45,16 +48,24 @@ export class GrammarConstraint implements Constraint {
   }
 
   allow(mask: Uint8Array, remaining: number): boolean {
+    return finish(this.#allow(mask, remaining));
+  }
+
+  allowInSlices(mask: Uint8Array, remaining: number, pause: () => Promise<void>): Promise<boolean> {
+    return finishInSlices(this.#allow(mask, remaining), pause);
+  }
+
+  *#allow(mask: Uint8Array, remaining: number): Steps<boolean> {
     const { masks, vocabulary } = this.#grammar;
     this.#config = this.#grammar.renew(this.#machine, this.#config);
     this.#machine = this.#grammar.machine;
-    this.#machine.startCount();
-    const { tokens, furthest } = masks.of(this.#config);
+    masks.startCount();
+    const { tokens, furthest } = yield* masks.of(this.#config);
     const isFree = this.#grammar.isFree(this.#config);
     if (tokens.length === 0 && !this.complete) throw tooDeep();
     mask.fill(0);
     if (furthest < remaining) unite(mask, tokens);
-    else this.#allowNear(mask, remaining - 1);
+    else yield* this.#allowNear(mask, remaining - 1);
     if (isFree || this.complete) unite(mask, vocabulary.end);
     if (!isFree) return true;
     unite(mask, vocabulary.control);
@@ -71,9 +82,9 @@ export class GrammarConstraint implements Constraint {
   }
 
   /** Only tokens after which `left` more suffice. */
-  #allowNear(mask: Uint8Array, left: number): void {
+  *#allowNear(mask: Uint8Array, left: number): Steps<void> {
     const grammar = this.#grammar;
-    grammar.masks.walk(grammar.vocabulary.trie, 0, this.#config, (token, after) => {
+    yield* grammar.masks.walk(grammar.vocabulary.trie, 0, this.#config, (token, after) => {
       if (grammar.reaches(after, left)) mask[token >> 3]! |= 1 << (token & 7);
     });
     // The plan of before is as good as a new one, and its tokens are promised to suffice.

@@ -24,6 +24,8 @@ const CONFIG_BYTES = 250;
 const ITEM_BYTES = 24;
 /** Entries that are looked at for one token: 0.1 s. */
 const MAX_WORK = 2_000_000;
+/** Nodes of a trie that take as long as an entry. */
+const NODES = 2;
 
 export class Machine {
   readonly automaton: Automaton;
@@ -54,6 +56,11 @@ export class Machine {
     return this.#items.length * this.automaton.classes > MAX_CELLS || this.#bytes > FULL_BYTES;
   }
 
+  /** What the token has cost so far. */
+  get work(): number {
+    return this.#work;
+  }
+
   /** Begins to count what the next token costs. */
   startCount(): void {
     this.#work = 0;
@@ -64,6 +71,11 @@ export class Machine {
     this.#work += entries;
     if (this.#work > MAX_WORK)
       throw badGrammar(`a token takes more than ${MAX_WORK} steps, it is too ambiguous`, MAX_WORK);
+  }
+
+  /** Nodes of a trie have been visited. @throws ZagreusError BAD_GRAMMAR */
+  visited(nodes: number): void {
+    this.#count(nodes / NODES);
   }
 
   /** Where texts of a rule start, and `next` follows. */

@@ -3,6 +3,7 @@
 // (https://arxiv.org/abs/2411.15100).
 
 import { DEAD, HOLE, type Machine } from "./machine.js";
+import type { Steps } from "./shared/slices.js";
 import { SHORT, type Trie, type Vocabulary } from "./vocabulary.js";
 
 /** A set of tokens: a list while it is short, a bit per token otherwise. */
@@ -25,6 +26,9 @@ interface StateMask extends Mask {
   exits: Place[];
 }
 
+/** Nodes of a trie that are visited at once, and work of the machine between two steps. */
+const LOOK = 512;
+const WORK_PER_STEP = 40_000;
 /** Bytes of masks that are kept. */
 const KEPT_BYTES = 2 ** 21;
 
@@ -37,6 +41,10 @@ export class Masks {
   #machine: Machine;
   readonly #bits: Uint8Array;
   readonly #path: Int32Array;
+  /** The machine's work at the last step. */
+  #rested = 0;
+  /** Nodes of the last #visit(). */
+  #visited = 0;
 
   /** @param classes of states that short tokens do not tell apart */
   constructor(machine: Machine, classes: Int32Array, vocabulary: Vocabulary) {
@@ -53,61 +61,68 @@ export class Masks {
     this.#configs.clear();
   }
 
+  /** A token begins, whose work the machine counts from 0. */
+  startCount(): void {
+    this.#machine.startCount();
+    this.#rested = 0;
+  }
+
   /** Tokens that may come in `config`, without those that end the text. */
-  of(config: number): Mask {
+  *of(config: number): Steps<Mask> {
     const known = this.#configs.get(config);
     if (known) return known;
-    const mask = this.#machine.isDeep(config) ? this.#looked(config) : this.#composed(config);
+    const mask = yield* this.#machine.isDeep(config) ? this.#looked(config) : this.#composed(config);
     this.#configs.set(config, mask, mask.tokens.byteLength);
     return mask;
   }
 
   /** From the masks of its states, which know nothing of how many rules are open. */
-  #composed(config: number): Mask {
+  *#composed(config: number): Steps<Mask> {
     const items = this.#machine.items(config);
     const parts: { next: number; mask: StateMask }[] = [];
     for (let i = 0; i < items.length; i += 2) {
-      for (const mask of [this.#shortOf(items[i]!), this.#longOf(items[i]!)]) parts.push({ next: items[i + 1]!, mask });
+      const [state, next] = [items[i]!, items[i + 1]!];
+      parts.push({ next, mask: yield* this.#shortOf(state) }, { next, mask: yield* this.#longOf(state) });
     }
     const found = this.#found();
     for (const { next, mask } of parts) {
       unite(found.bits, mask.tokens);
       found.furthest = Math.max(found.furthest, mask.furthest + this.#machine.distance(next));
-      for (const { trie, node } of mask.exits) this.walk(trie, node, next, found.add);
+      for (const { trie, node } of mask.exits) yield* this.walk(trie, node, next, found.add);
     }
     return found.mask();
   }
 
   /** By looking at all tokens. */
-  #looked(config: number): Mask {
+  *#looked(config: number): Steps<Mask> {
     const found = this.#found();
-    this.walk(this.#vocabulary.trie, 0, config, found.add);
+    yield* this.walk(this.#vocabulary.trie, 0, config, found.add);
     return found.mask();
   }
 
   /** Tokens of at most SHORT bytes, which are the same for all states of a class. */
-  #shortOf(state: number): StateMask {
+  *#shortOf(state: number): Steps<StateMask> {
     const key = this.#classes[state]!;
     let mask = this.#short.get(key);
     if (!mask) {
-      mask = this.#maskOf(state, this.#vocabulary.trie, 0, SHORT);
+      mask = yield* this.#maskOf(state, this.#vocabulary.trie, 0, SHORT);
       this.#short.set(key, mask, mask.tokens.byteLength + 32 * mask.exits.length);
     }
     return mask;
   }
 
-  #longOf(state: number): StateMask {
+  #longOf(state: number): Steps<StateMask> {
     return this.#maskOf(state, this.#vocabulary.longTrie, SHORT, this.#vocabulary.longest);
   }
 
   /** What is behind exits of `above` bytes and less is not looked at: it is another's. */
-  #maskOf(state: number, trie: Trie, above: number, deepest: number): StateMask {
+  *#maskOf(state: number, trie: Trie, above: number, deepest: number): Steps<StateMask> {
     const found = this.#found();
     const exits: Place[] = [];
     const left = (node: number) => {
       if (trie.depth[node]! > above) exits.push({ trie, node });
     };
-    this.walk(trie, 0, this.#machine.open(state, HOLE), found.add, left, deepest);
+    yield* this.walk(trie, 0, this.#machine.open(state, HOLE), found.add, left, deepest);
     return { ...found.mask(), exits };
   }
 
@@ -131,20 +146,40 @@ export class Masks {
    * @param left called with nodes where what is not known would follow
    * @param deepest bytes from the root that are looked at
    */
-  walk(
+  *walk(
     trie: Trie,
     node: number,
     config: number,
     visit: (token: number, after: number) => void,
-    left?: (node: number) => void,
+    left: (node: number) => void = () => {},
     deepest = this.#vocabulary.longest,
-  ): void {
-    const { byte, depth, token, after } = trie;
+  ): Steps<void> {
+    const machine = this.#machine;
+    this.#path[trie.depth[node]!] = config;
+    for (let at = node + 1, end = trie.after[node]!; at < end; ) {
+      at = this.#visit(trie, at, end, visit, left, deepest);
+      machine.visited(this.#visited);
+      if (machine.work - this.#rested < WORK_PER_STEP) continue;
+      this.#rested = machine.work;
+      yield;
+    }
+  }
+
+  /** Goes on with up to LOOK nodes from `at` on. @returns the next one */
+  #visit(
+    { byte, depth, token, after }: Trie,
+    first: number,
+    end: number,
+    visit: (token: number, after: number) => void,
+    left: (node: number) => void,
+    deepest: number,
+  ): number {
     const machine = this.#machine;
     const { classOf } = machine.automaton;
     const path = this.#path;
-    path[depth[node]!] = config;
-    for (let at = node + 1, end = after[node]!; at < end; ) {
+    let at = first;
+    let visited = 0;
+    for (; at < end && visited < LOOK; visited++) {
       const below = depth[at]!;
       const next = machine.step(path[below - 1]!, classOf[byte[at]!]!);
       if (next === DEAD) {
@@ -153,9 +188,11 @@ export class Masks {
       }
       path[below] = next;
       if (token[at]! >= 0) visit(token[at]!, next);
-      if (left && machine.opens(next)) left(at);
+      if (machine.opens(next)) left(at);
       at = below < deepest ? at + 1 : after[at]!;
     }
+    this.#visited = visited;
+    return at;
   }
 }
 

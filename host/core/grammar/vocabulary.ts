@@ -4,7 +4,8 @@ import { TOKEN_BYTE, TOKEN_NORMAL, TOKEN_USER_DEFINED } from "../../../assembly/
 import type { ModelInfo } from "../api/api.js";
 import { ZagreusError } from "../api/errors.js";
 import type { Core } from "../wasm/core.js";
-import type { Steps } from "./shared/slices.js";
+import { Rest, type Steps } from "./shared/slices.js";
+import { sortedTexts } from "./sorted_texts.js";
 
 /** Tokens in a tree of their bytes, whose nodes stand in preorder; node 0 is the root. */
 export interface Trie {
@@ -39,8 +40,11 @@ export interface Vocabulary {
 /** Most tokens have no more bytes. */
 export const SHORT = 16;
 
-/** Tokens between two steps. */
+/** Tokens between two steps; and bytes and tokens that are looked at. */
 const STEP = 2048;
+const WORK_PER_STEP = 65_536;
+/** What a token costs beside its bytes. */
+const TOKEN_WORK = 8;
 
 /** What is known of a model: its tokens' texts, and which of them end a text. */
 export interface Tokens {
@@ -76,67 +80,70 @@ function* tokenTexts(core: Core, size: number): Steps<Uint8Array[]> {
 /** @throws ZagreusError UNSUPPORTED_TOKENIZER when a byte has no token of its own: then not every text could be written */
 export function* buildVocabulary(texts: readonly Uint8Array[], end: readonly number[]): Steps<Vocabulary> {
   const isEnd = new Set(end);
+  const rest = new Rest(WORK_PER_STEP);
   const offsets = new Int32Array(texts.length + 1);
   const control: number[] = [];
-  const byText = new Map<string, number>();
+  let longest = 0;
   for (const [token, text] of texts.entries()) {
-    if (token % STEP === 0) yield;
+    yield* rest.after(TOKEN_WORK);
     const length = isEnd.has(token) ? 0 : text.length;
     offsets[token + 1] = offsets[token]! + length;
-    if (length > 0) {
-      const key = String.fromCharCode(...text);
-      if (!byText.has(key)) byText.set(key, token); // one of those with the same text is enough
-    } else if (!isEnd.has(token)) control.push(token);
+    longest = Math.max(longest, length);
+    if (length === 0 && !isEnd.has(token)) control.push(token);
   }
   const data = new Uint8Array(offsets[texts.length]!);
-  texts.forEach((text, token) => {
+  const hasByte = new Set<number>();
+  for (const [token, text] of texts.entries()) {
+    yield* rest.after(TOKEN_WORK + (text.length >> 6));
     if (offsets[token + 1]! > offsets[token]!) data.set(text, offsets[token]);
-  });
+    if (text.length === 1) hasByte.add(text[0]!);
+  }
   for (let byte = 0; byte < 256; byte++) {
-    if (byText.has(String.fromCharCode(byte))) continue;
+    if (hasByte.has(byte)) continue;
     const message = `the vocabulary has no token for byte ${byte}, which constrained text needs`;
     throw new ZagreusError("UNSUPPORTED_TOKENIZER", message, { field: "responseFormat", value: byte });
   }
+  const sorted = yield* sortedTexts(data, offsets);
+  const long = sorted.filter((token) => offsets[token + 1]! - offsets[token]! > SHORT);
   return {
-    size: texts.length,
-    end: Int32Array.from(end),
-    control: Int32Array.from(control),
-    longest: texts.reduce((most, { length }) => Math.max(most, length), 0),
-    data,
-    offsets,
-    trie: yield* buildTrie(byText),
-    longTrie: yield* buildTrie(new Map([...byText].filter(([text]) => text.length > SHORT))),
+    ...{ size: texts.length, end: Int32Array.from(end), control: Int32Array.from(control), longest, data, offsets },
+    trie: yield* buildTrie(sorted, data, offsets),
+    longTrie: yield* buildTrie(long, data, offsets),
   };
 }
 
-function* buildTrie(byText: ReadonlyMap<string, number>): Steps<Trie> {
-  const byte = [0];
-  const depth = [0];
-  const token = [-1];
-  const after = [0];
-  const path = [0]; // nodes from the root to the last one
-  let before = "";
-  const sorted = [...byText.keys()].sort();
-  for (const [i, text] of sorted.entries()) {
-    if (i % STEP === 0) yield;
+/** @param sorted tokens by their bytes; of those with the same bytes, the first is enough */
+function* buildTrie(sorted: Int32Array, data: Uint8Array, offsets: Int32Array): Steps<Trie> {
+  const rest = new Rest(WORK_PER_STEP);
+  const lengthOf = (token: number) => offsets[token + 1]! - offsets[token]!;
+  const shared = new Int32Array(sorted.length); // bytes that a token begins with as the one before it does
+  let nodes = 1;
+  for (const [i, token] of sorted.entries()) {
+    const before = i > 0 ? sorted[i - 1]! : token;
+    const most = i > 0 ? Math.min(lengthOf(token), lengthOf(before)) : 0;
     let same = 0;
-    while (same < before.length && before.charCodeAt(same) === text.charCodeAt(same)) same++;
-    while (path.length > same + 1) after[path.pop()!] = byte.length;
-    for (let i = same; i < text.length; i++) {
-      path.push(byte.length);
-      byte.push(text.charCodeAt(i));
-      depth.push(i + 1);
-      token.push(-1);
-      after.push(0);
-    }
-    token[path.at(-1)!] = byText.get(text)!;
-    before = text;
+    while (same < most && data[offsets[before]! + same] === data[offsets[token]! + same]) same++;
+    shared[i] = same;
+    nodes += lengthOf(token) - same;
+    yield* rest.after(TOKEN_WORK + same);
   }
-  for (const node of path) after[node] = byte.length;
-  return {
-    byte: Uint8Array.from(byte),
-    depth: Uint16Array.from(depth),
-    token: Int32Array.from(token),
-    after: Int32Array.from(after),
-  };
+  const byte = new Uint8Array(nodes);
+  const depth = new Uint16Array(nodes);
+  const token = new Int32Array(nodes).fill(-1);
+  const after = new Int32Array(nodes);
+  const path = [0]; // nodes from the root to the last one
+  let next = 1;
+  for (const [i, id] of sorted.entries()) {
+    while (path.length > shared[i]! + 1) after[path.pop()!] = next;
+    for (let at = shared[i]!; at < lengthOf(id); at++) {
+      byte[next] = data[offsets[id]! + at]!;
+      depth[next] = at + 1;
+      path.push(next++);
+    }
+    const node = path.at(-1)!;
+    if (token[node] === -1) token[node] = id;
+    yield* rest.after(TOKEN_WORK + lengthOf(id) - shared[i]!);
+  }
+  for (const node of path) after[node] = next;
+  return { byte, depth, token, after };
 }
