@@ -55,7 +55,7 @@ async function writeWatched(format, random) {
 
 function atMost(most, begun) {
   const ms = processorTime() - begun;
-  if (ms > most) throw new Error(`a token takes ${ms.toFixed(0)} ms`);
+  if (ms > most) throw Object.assign(new Error(`a token takes ${ms.toFixed(0)} ms`), { isCost: true });
 }
 
 /** Live bytes, where the garbage collector can be called. */

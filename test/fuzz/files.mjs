@@ -1,16 +1,18 @@
-// Small model files with some damage: GGUF, safetensors, configurations and tokenizers. Each is refused with a code, or loaded and run,
-// and costs what its bytes are worth.
+// Small model files with some damage: GGUF, and the checkpoints that quantize() takes. Each is refused with a code, or loaded and run, and
+// costs what its bytes are worth.
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 import { load } from "zagreus-edge";
 
-const { memoryDirectory, openHuggingface, tinyModel, writeGguf } = await sources();
-const HF = new URL("../fixtures/zagreus-nano-hf/", import.meta.url);
-const checkpoint = new Map(readdirSync(HF).map((name) => [name, new Uint8Array(readFileSync(new URL(name, HF)))]));
+const { Checkpoints, tinyModel, writeGguf } = await sources();
+const checkpoints = new Checkpoints({
+  nano: new URL("../fixtures/zagreus-nano-hf/", import.meta.url),
+  quantizer: new URL("../../dist/zagreus-quantizer.wasm", import.meta.url),
+});
 
 /** Milliseconds of processor time for a file, and for each MB of it. */
 const MAX_MS = 500;
@@ -22,7 +24,7 @@ const NUMBERS = [0, 1, 2, 3, 31, 32, 33, 255, 256, 4096, 65535, 65536, 2 ** 21, 
 
 /** One file. @param random gives numbers from 0 up to 1 @param watch does what it is given @throws Error for what costs too much, or fails without a code */
 export async function run(random, watch) {
-  const [what, bytes, read] = random() < 0.7 ? gguf(random) : huggingface(random);
+  const [what, bytes, read] = random() < 0.7 ? gguf(random) : checkpoint(random);
   const heap = process.memoryUsage().heapUsed;
   const begun = process.cpuUsage();
   try {
@@ -89,42 +91,19 @@ async function use(bytes) {
   }
 }
 
-function huggingface(random) {
-  const files = new Map(checkpoint);
-  const names = [...files.keys()];
-  for (let i = below(2, random); i >= 0; i--) {
-    const name = one(names, random);
-    const whole = checkpoint.get(name);
-    files.set(name, name.endsWith(".json") ? jsonDamage(whole, random) : damage(whole, 8000, random));
-  }
+function checkpoint(random) {
+  const files = checkpoints.files(random);
+  const type = one(["q8_0", "q4_0"], random);
   const bytes = [...files.values()].reduce((sum, { length }) => sum + length, 0);
-  return ["checkpoint", bytes, () => openHuggingface(memoryDirectory("fuzz", files)).then((opened) => opened.close())];
-}
-
-/** One value of the file, anywhere, becomes another; or some bytes do. */
-function jsonDamage(bytes, random) {
-  if (random() < 0.3) return damage(bytes, bytes.length, random);
-  const json = JSON.parse(new TextDecoder().decode(bytes));
-  let place = json;
-  for (;;) {
-    const key = one(Object.keys(place), random);
-    if (key === undefined) break;
-    const value = place[key];
-    if (typeof value === "object" && value !== null && Object.keys(value).length > 0 && random() < 0.7) place = value;
-    else {
-      place[key] = one([null, true, "", "x".repeat(below(5000, random)), {}, [], [1, [2]], ...NUMBERS, 0.5], random);
-      break;
-    }
-  }
-  return new TextEncoder().encode(JSON.stringify(json));
+  const read = async () => use(await checkpoints.quantize(files, type));
+  return ["checkpoint", bytes, read];
 }
 
 /** What lies in TypeScript, as it is. */
 async function sources() {
   const contents = `
     export * from "./test/support/models/gguf_writer.ts";
-    export { memoryDirectory } from "./test/support/models/memory_directory.ts";
-    export { openHuggingface } from "./quant/read/huggingface.ts";
+    export { Checkpoints } from "./test/fuzz/checkpoints.ts";
   `;
   const resolveDir = new URL("../..", import.meta.url).pathname;
   const folder = mkdtempSync(join(tmpdir(), "fuzz-"));

@@ -23,7 +23,7 @@ const MAX_BYTES = 2 ** 26;
 const CONFIG_BYTES = 250;
 const ITEM_BYTES = 24;
 /** Entries that are looked at for one token: 0.1 s. */
-const MAX_WORK = 2_000_000;
+const MAX_WORK = 1_000_000;
 /** Nodes of a trie that take as long as an entry. */
 const NODES = 2;
 
