@@ -125,6 +125,14 @@ export function encode(length: i32, flags: i32): i32 {
 export function encodeConsumed(): i32 {
   return tokenizer.encodeConsumed();
 }
+/** The flag ENCODE_CONTINUED, or 0, for the encode() of the text that follows. */
+export function encodeContinued(): i32 {
+  return tokenizer.encodeContinued();
+}
+/** Bytes of the text that no token stands for and the last encode() has left out. */
+export function encodeDropped(): i32 {
+  return tokenizer.droppedBytes;
+}
 /** What encode() writes, u32[TEXT_BYTES]. */
 export function tokens(): usize {
   return tokenBuffer();
@@ -149,9 +157,9 @@ export function findToken(length: i32): i32 {
 function held(): tokenizer.Held {
   return changetype<tokenizer.Held>(changetype<usize>(sequence) + offsetof<Sequence>("heldBytes"));
 }
-/** Starts a stream of text. */
-export function pieceReset(): void {
-  tokenizer.pieceReset(held());
+/** Starts a stream of text behind the token `before`, -1: behind nothing. */
+export function pieceReset(before: i32): void {
+  tokenizer.pieceReset(held(), before);
 }
 /** Adds a token to the stream and writes the characters that are complete now to the I/O buffer. Bytes | -status */
 export function pieceAppend(token: i32): i32 {

@@ -25,6 +25,7 @@ export const KV_F16 = 2;
 // encode() flags
 export const ENCODE_SPECIAL = 1; // control tokens in the text become their ids; without it they stay text
 export const ENCODE_LAST = 2; // no more text follows
+export const ENCODE_CONTINUED = 4; // text stands before, other than a special token
 
 // info() identifiers. Model:
 export const INFO_LAYERS = 0;
@@ -50,6 +51,7 @@ export const INFO_ARENA_BYTES = 19; // the sum of the sections
 export const INFO_MEMORY_BYTES = 20; // size of linear memory when the plan is carried out
 // State:
 export const INFO_KV_LENGTH = 21; // positions in the KV cache
+export const INFO_BLANK_FIRST = 22; // 1 when the tokenizer puts a blank before a text (SentencePiece)
 // INFO_SECTION + SECTION_*: bytes of a section of the arena
 export const INFO_SECTION = 24;
 

@@ -56,6 +56,10 @@ export type CoreExports = {
   encode(length: number, flags: number): number;
   /** Bytes of the text that the last encode() used up. */
   encodeConsumed(): number;
+  /** The flag ENCODE_CONTINUED, or 0, for the encode() of the text that follows. */
+  encodeContinued(): number;
+  /** Bytes of the text that no token stands for and the last encode() has left out. */
+  encodeDropped(): number;
   /** What encode() writes, u32[TEXT_BYTES]. */
   tokens(): number;
   /** From plan() on, as the next two. Writes a token's bytes to the I/O buffer. Count | -WRONG_STATE | -BAD_TOKEN */
@@ -64,8 +68,8 @@ export type CoreExports = {
   tokenType(id: number): number;
   /** The id of the token whose bytes are in the I/O buffer, or -1. */
   findToken(length: number): number;
-  /** Starts a stream of text. */
-  pieceReset(): void;
+  /** Starts a stream of text behind the token `before`, -1: behind nothing. */
+  pieceReset(before: number): void;
   /** Adds a token to the stream and writes the characters that are complete now to the I/O buffer. Bytes | -status */
   pieceAppend(token: number): number;
   /** Ends the stream: writes what is held back of an incomplete character. Bytes */

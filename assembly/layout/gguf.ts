@@ -35,6 +35,9 @@ export const TOKEN_USER_DEFINED = 4;
 export const TOKEN_UNUSED = 5;
 export const TOKEN_BYTE = 6;
 
+/** How the families of models mark the end of a text or of a turn: control tokens, though some files type them as user-defined. */
+export const END_TOKENS = `<|end_of_text|> <|endoftext|> <|eot_id|> <|eom_id|> <|im_end|> <|end|> </s>`;
+
 // Limits, checked before anything is allocated
 export const MAX_HEADER_BYTES = 134217728; // 128 MiB: the largest public vocabularies need 20
 export const MAX_METADATA = 4096; // keys; real files have 20 to 80

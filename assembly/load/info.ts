@@ -5,6 +5,7 @@ import { dimension, tensorCount, tensorRecord } from "../gguf/tensors";
 import {
   INFO_ADD_BOS,
   INFO_ARENA_BYTES,
+  INFO_BLANK_FIRST,
   INFO_BOS,
   INFO_CONTEXT,
   INFO_DATA_OFFSET,
@@ -31,6 +32,7 @@ import {
 } from "../layout/abi";
 import { config } from "../model/config";
 import { infoTable } from "../runtime/memory";
+import { startsWithBlank } from "../tokenizer/index";
 import { arenaBytes, memoryBytes, sectionBytes } from "./arena";
 
 const IDS = INFO_SECTION + SECTIONS;
@@ -67,6 +69,7 @@ export function fillInfo(): void {
   set(INFO_BOS, config.bos);
   set(INFO_EOS, config.eos);
   set(INFO_ADD_BOS, config.addBos ? 1 : 0);
+  set(INFO_BLANK_FIRST, startsWithBlank() ? 1 : 0);
   set(INFO_PARAMETERS, parameterCount());
   set(INFO_DATA_OFFSET, <f64>header.dataOffset);
   set(INFO_FILE_BYTES, fileBytes());

@@ -9,6 +9,7 @@ export class Sequence {
   history: usize; // their tokens: u32[context]
   heldBytes: u32; // what detokenizer.ts holds back: Held
   heldCount: u32;
+  heldBlank: bool;
 }
 
 // @ts-ignore: decorator

@@ -1,6 +1,7 @@
 // Bytes of a file beside literals of the core, and small decimal numbers.
 
 const ZERO: u32 = 0x30;
+const BLANK = 0x20;
 const MAX_DIGITS: usize = 5;
 
 /** Whether the `length` bytes at `text` are the ASCII literal. */
@@ -13,6 +14,20 @@ export function startsWith(text: usize, length: usize, literal: string): bool {
   for (let i = 0; i < literal.length; i++) {
     if (load<u8>(text + i) != literal.charCodeAt(i)) return false;
   }
+  return true;
+}
+
+/** Whether the words from..end-1 of an ASCII literal, a blank between them, include the `length` bytes at `text`. */
+export function hasWord(words: string, from: i32, end: i32, text: usize, length: usize): bool {
+  for (let word = from, at = from; at <= end; at++) {
+    if (at < end && words.charCodeAt(at) != BLANK) continue;
+    if (at - word == <i32>length && isWord(words, word, text, <i32>length)) return true;
+    word = at + 1;
+  }
+  return false;
+}
+function isWord(words: string, word: i32, text: usize, length: i32): bool {
+  for (let i = 0; i < length; i++) if (words.charCodeAt(word + i) != load<u8>(text + i)) return false;
   return true;
 }
 

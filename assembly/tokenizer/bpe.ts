@@ -1,15 +1,29 @@
 // Byte-pair encoding of one pre-token: of all adjacent pairs the one with the lowest rank merges first, the leftmost on
-// ties. Words are short, so a scan for it is fastest; a heap keeps long runs from being quadratic.
+// ties. Words are short, so a scan for it is fastest; a heap keeps long runs from being quadratic. SentencePiece's stretches
+// (sentencepiece.ts) merge likewise, by the keys of their scores.
 //
-//     pairs u64[TEXT_BYTES]                  rank << 32 | merged id of the pair that starts at a symbol, or NO_MERGE
+//     pairs u64[TEXT_BYTES]                  rank or key << 32 | merged id of the pair that starts at a symbol, or NO_MERGE
 //     next, previous, heap, place u16[TEXT_BYTES]     of long words only
 
 import { TEXT_BYTES } from "../layout/abi";
 import { carve } from "../runtime/carve";
+import { sequenceLength } from "../runtime/utf8";
 import { findMerge, NO_MERGE } from "./merges";
-import { byteToken, findEntry } from "./vocabulary";
+import { findScored, scored } from "./sentencepiece";
+import { wholeWords } from "./split/index";
+import { byteToken, findEntry, NO_TOKEN, unknownToken } from "./vocabulary";
 
 const SHORT: u32 = 128; // bytes; from here on the heap is the faster one
+const RANK: u64 = 0xffffffff00000000;
+
+let word: usize = 0; // that is being merged
+let wordBytes: u32 = 0;
+/** Bytes that had no token, since forgetDropped(). */
+export let droppedBytes: u32 = 0;
+/** Counts them anew. */
+export function forgetDropped(): void {
+  droppedBytes = 0;
+}
 
 let pairs: usize = 0;
 let next: usize = 0;
@@ -27,21 +41,69 @@ export function carveWords(): void {
 }
 
 /**
- * Tokens of the pre-token of `length` (1..TEXT_BYTES) bytes, written to out: u32[length]. Returns how many. Up to 7
- * bytes after it are read.
+ * Tokens of the pre-token of `length` (1..TEXT_BYTES) bytes, written to out: u32[length]. Returns how many: bytes without a token have
+ * kept their neighbours from merging, and are gone. Up to 7 bytes after it are read.
  */
 export function encodeWord(p: usize, length: u32, out: usize): u32 {
-  if (length == 1) {
-    store<u32>(out, byteToken(load<u8>(p)));
-    return 1;
-  }
-  const whole = findEntry(p, length, true);
+  if (scored) return encodeStretch(p, length, out);
+  const whole = wholeWords ? findEntry(p, length, true) : -1;
   if (whole >= 0) {
     store<u32>(out, whole);
     return 1;
   }
-  for (let i: usize = 0; i < length; i++) store<u32>(out + (i << 2), byteToken(load<u8>(p + i)));
-  return length <= SHORT ? mergeShort(out, length) : mergeLong(out, length);
+  let missing = false;
+  for (let i: usize = 0; i < length; i++) {
+    const token = byteToken(load<u8>(p + i));
+    store<u32>(out + (i << 2), token);
+    missing = missing || token == NO_TOKEN;
+  }
+  const count = length <= SHORT ? mergeShort(out, length) : mergeLong(out, length);
+  return missing ? dropMissing(out, count) : count;
+}
+
+function dropMissing(ids: usize, count: u32): u32 {
+  let n: u32 = 0;
+  for (let i: u32 = 0; i < count; i++) {
+    const id = load<u32>(ids + i * 4);
+    if (id == NO_TOKEN) droppedBytes++;
+    else store<u32>(ids + n++ * 4, id);
+  }
+  return n;
+}
+
+/** The same of SentencePiece. What is left of a character without a token are the tokens of its bytes, or else the unknown token. */
+function encodeStretch(p: usize, length: u32, out: usize): u32 {
+  word = p;
+  wordBytes = length;
+  for (let i: u32 = 0; i < length; i += sequenceLength(load<u8>(p + i))) {
+    const id = findEntry(p + i, sequenceLength(load<u8>(p + i)), true);
+    store<u32>(out + i * 4, id < 0 ? NO_TOKEN : id);
+  }
+  mergeLinked(out, length);
+  let n: u32 = 0;
+  for (let i: u32 = 0; i < length; ) {
+    const end = symbolEnd(i);
+    const id = load<u32>(out + i * 4);
+    if (id == NO_TOKEN) n = encodeBytes(p + i, end - i, out, n);
+    else store<u32>(out + n++ * 4, id);
+    i = end;
+  }
+  return n;
+}
+
+/** Adds the tokens of a character's bytes behind the first `n`; returns how many there are then. */
+function encodeBytes(p: usize, bytes: u32, out: usize, n: u32): u32 {
+  for (let i: u32 = 0; i < bytes; i++) {
+    const token = byteToken(load<u8>(p + i));
+    if (token != NO_TOKEN) {
+      store<u32>(out + n++ * 4, token);
+      continue;
+    }
+    droppedBytes += bytes - i;
+    if (i == 0 && unknownToken >= 0) store<u32>(out + n++ * 4, unknownToken);
+    break;
+  }
+  return n;
 }
 
 // @ts-ignore: decorator
@@ -103,28 +165,41 @@ function setLink(links: usize, i: u32, to: u32): void {
 function before(a: u32, b: u32): bool {
   const pairA = pairAt(a);
   const pairB = pairAt(b);
-  return pairA < pairB || (pairA == pairB && a < b);
+  return pairA < (pairB & RANK) || ((pairA ^ pairB) < (<u64>1) << 32 && a < b);
+}
+
+/** The same for long words. */
+function mergeLong(ids: usize, length: u32): u32 {
+  word = 0;
+  wordBytes = length;
+  mergeLinked(ids, length);
+  let n: u32 = 0;
+  for (let i: u32 = 0; i < length; i = symbolEnd(i), n++) store<u32>(ids + n * 4, load<u32>(ids + i * 4));
+  return n;
+}
+
+/** Where the symbol at `i` ends. */
+// @ts-ignore: decorator
+@inline
+function symbolEnd(i: u32): u32 {
+  const following = linkAt(next, i);
+  return following == i ? wordBytes : following;
+}
+
+/** What the symbols at `left` and `right` merge to. */
+function joined(ids: usize, left: u32, right: u32): u64 {
+  if (scored) return findScored(word + left, symbolEnd(right) - left);
+  return findMerge(load<u32>(ids + left * 4), load<u32>(ids + right * 4));
 }
 
 /**
- * The same for long words. Symbols stay where their first byte is, linked in both directions (the first's previous and
- * the last's next are themselves); all pairs are in one heap, in which those that cannot merge are at the bottom.
+ * Merges symbols where they are: each stays where its first byte is, linked in both directions (the first's previous and the last's
+ * next are themselves); all pairs are in one heap, in which those that cannot merge are at the bottom.
  */
-function mergeLong(ids: usize, length: u32): u32 {
-  const count = length - 1;
-  for (let i: u32 = 0; i < count; i++) {
-    const at = ids + i * 4;
-    setPair(i, findMerge(load<u32>(at), load<u32>(at, 4)));
-    setLink(next, i, i + 1);
-    setLink(previous, i + 1, i);
-    setLink(heap, i, i);
-    setLink(place, i, i);
-  }
-  setLink(previous, 0, 0);
-  setLink(next, count, count);
+function mergeLinked(ids: usize, length: u32): void {
+  const count = linkSymbols(ids, length) - 1;
   for (let i = count >>> 1; i-- > 0; ) siftDown(i, linkAt(heap, i), count);
-
-  while (true) {
+  while (count > 0) {
     const left = linkAt(heap, 0);
     const best = pairAt(left);
     if (best == NO_MERGE) break;
@@ -138,22 +213,34 @@ function mergeLong(ids: usize, length: u32): u32 {
       setLink(next, left, after);
       setLink(previous, after, left);
       update(right, NO_MERGE, count);
-      update(left, findMerge(<u32>best, load<u32>(ids + after * 4)), count);
+      update(left, joined(ids, left, after), count);
     }
     if (left > 0) {
       const leftmost = linkAt(previous, left);
-      update(leftmost, findMerge(load<u32>(ids + leftmost * 4), <u32>best), count);
+      update(leftmost, joined(ids, leftmost, left), count);
     }
   }
+}
 
-  let n: u32 = 0;
-  for (let i: u32 = 0, last = false; !last; n++) {
-    store<u32>(ids + n * 4, load<u32>(ids + i * 4));
-    const following = linkAt(next, i);
-    last = following == i;
-    i = following;
+/** Links the bytes, or the characters of SentencePiece, and enters their pairs; returns how many they are. */
+function linkSymbols(ids: usize, length: u32): u32 {
+  let count: u32 = 0;
+  let last: u32 = 0;
+  for (let i: u32 = 0; i < length; count++) {
+    setLink(previous, i, last);
+    setLink(next, last, i);
+    setLink(heap, count, i);
+    setLink(place, i, count);
+    last = i;
+    i += scored ? sequenceLength(load<u8>(word + i)) : 1;
   }
-  return n;
+  setLink(next, last, last);
+  for (let i: u32 = 0; i != last; ) {
+    const right = linkAt(next, i);
+    setPair(i, joined(ids, i, right));
+    i = right;
+  }
+  return count;
 }
 
 /** Gives the pair at `symbol` a new value and its place in the heap. */

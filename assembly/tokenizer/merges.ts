@@ -8,7 +8,7 @@
 import { carve } from "../runtime/carve";
 import { hashPair } from "../runtime/keyed_hash";
 import { emptySlot, firstGroup, groupCount, slotsEmpty, slotsTagged, tagOf } from "./table";
-import { decodeByteLevel, decodedEnd, findEntry } from "./vocabulary";
+import { decodeByteLevel, decodedEnd, findEntry, NO_TOKEN } from "./vocabulary";
 
 const SLOT_BYTES: usize = 12;
 /** What findMerge() returns for a pair that does not merge; larger than any merge. */
@@ -30,8 +30,9 @@ export function clearMerges(): void {
   memory.fill(tags, 0, <usize>groups * 16);
 }
 
-/** Rank << 32 | merged id of a pair, or NO_MERGE. */
+/** Rank << 32 | merged id of a pair, or NO_MERGE. NO_TOKEN merges with nothing. */
 export function findMerge(left: u32, right: u32): u64 {
+  if (max(left, right) == NO_TOKEN) return NO_MERGE;
   const pair = ((<u64>left) << 21) | right;
   const hash = hashPair(pair);
   const tag = tagOf(hash);

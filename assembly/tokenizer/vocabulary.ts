@@ -4,10 +4,13 @@
 //              -> types[id]                                           u8[n]
 //     bytes -> tags, ids                                              u32[slots]
 
-import { TOKEN_NORMAL } from "../layout/gguf";
+import { TOKEN_BYTE, TOKEN_NORMAL, TOKEN_UNKNOWN } from "../layout/gguf";
 import { carve } from "../runtime/carve";
 import { hashBytes } from "../runtime/keyed_hash";
 import { equalBytes, firstGroup, groupCount, slotsEmpty, slotsTagged, tagOf } from "./table";
+
+/** Above every id: stands for a byte without a token until words are merged. */
+export const NO_TOKEN: u32 = u32.MAX_VALUE;
 
 /** Entries of the vocabulary. */
 export let vocabularySize: u32 = 0;
@@ -20,6 +23,8 @@ let tags: usize = 0;
 let ids: usize = 0;
 let groups: u32 = 0;
 let longest: u32 = 0; // bytes of a token
+/** The first token of type TOKEN_UNKNOWN, or -1. */
+export let unknownToken: i32 = -1;
 
 /** Carves tables for `size` tokens whose raw GGUF strings have `textBytes` in all. */
 export function carveVocabulary(size: u32, textBytes: u32): void {
@@ -36,43 +41,85 @@ export function carveVocabulary(size: u32, textBytes: u32): void {
 /** Empties the tables. */
 export function clearVocabulary(): void {
   memory.fill(tags, 0, <usize>groups * 16);
+  memory.fill(byteTokens, 0xff, 1024);
   store<u32>(offsets, 0);
   longest = 0;
+  unknownToken = -1;
 }
 
-/** Enters the token `id`, the next one, with its raw GGUF string; false when that is undecodable or a duplicate. */
-export function addToken(id: u32, type: i32, p: usize, length: u32): bool {
+/**
+ * Enters the token `id`, the next one, with its raw GGUF string; false when that is a duplicate. Normal tokens whose string no text can
+ * have keep it, but are not found.
+ * @param marked whether blanks are U+2581 (SentencePiece); otherwise normal tokens are in the byte-level alphabet
+ */
+export function addToken(id: u32, type: i32, p: usize, length: u32, marked: bool): bool {
   const start = tokenBytesAt(id);
-  const byteLevel = type == TOKEN_NORMAL;
+  const normal = type == TOKEN_NORMAL;
+  const byte = spelledByte(p, length);
   let end = start + length;
-  if (byteLevel) {
-    if (decodeByteLevel(p, p + length, start) != p + length) return false;
+  let reachable = type != TOKEN_BYTE;
+  if (byte >= 0 && marked) store<u32>(byteTokens + byte * 4, id);
+  if (byte >= 0 && type == TOKEN_BYTE) {
+    store<u8>(start, byte);
+    end = start + 1;
+  } else if (normal && marked) {
+    end = copyMarked(p, p + length, start);
+    reachable = !hasBlank(p, p + length);
+  } else if (normal && decodeByteLevel(p, p + length, start) == p + length) {
     end = decodedEnd;
   } else {
+    reachable = !normal;
     memory.copy(start, p, length);
   }
+  if (type == TOKEN_UNKNOWN && unknownToken < 0) unknownToken = id;
   store<u8>(types + id, type);
   store<u32>(offsets + id * 4, <u32>(end - text), 4);
   const bytes = <u32>(end - start);
-  if (bytes == 0) return true;
+  if (bytes == 0 || !reachable) return true;
   longest = max(longest, bytes);
   const hash = hashBytes(start, bytes);
-  if (findHashed(start, bytes, hash, byteLevel) >= 0) return false;
+  if (findHashed(start, bytes, hash, normal) >= 0) return false;
   const slot = (vacantGroup << 4) + ctz(slotsEmpty(v128.load(tags + vacantGroup * 16)));
   store<u8>(tags + slot, tagOf(hash));
   store<u32>(ids + slot * 4, id);
   return true;
 }
 
-/** Finds the token of each byte; returns the first byte that has none, or -1. */
-export function addByteTokens(scratch: usize): i32 {
+/** The byte that "<0x0A>" spells; -1 for anything else. */
+function spelledByte(p: usize, length: u32): i32 {
+  if (length != 6 || (load<u32>(p) & 0xffffff) != 0x78303c || load<u8>(p, 5) != 0x3e) return -1; // "<0x", ">"
+  const high = hexadecimal(load<u8>(p, 3));
+  const low = hexadecimal(load<u8>(p, 4));
+  return (high | low) < 0 ? -1 : (high << 4) | low;
+}
+function hexadecimal(character: i32): i32 {
+  if (character - 48 < 10 && character >= 48) return character - 48;
+  return character >= 65 && character < 71 ? character - 55 : -1;
+}
+
+/** Whether a token of SentencePiece has a blank as it is, which no text has there. */
+function hasBlank(p: usize, end: usize): bool {
+  while (p < end && load<u8>(p) != 0x20) p++;
+  return p < end;
+}
+
+/** Copies a token of SentencePiece with blanks for U+2581; returns its end. */
+function copyMarked(p: usize, end: usize, out: usize): usize {
+  while (p < end) {
+    const marked = end - p >= 3 && (load<u32>(p) & 0xffffff) == 0x8196e2;
+    store<u8>(out++, marked ? 0x20 : load<u8>(p));
+    p += marked ? 3 : 1;
+  }
+  return out;
+}
+
+/** Finds the token of each byte in the byte-level alphabet. */
+export function addByteTokens(scratch: usize): void {
   for (let byte = 0; byte < 256; byte++) {
     store<u8>(scratch, byte);
     const id = findEntry(scratch, 1, true);
-    if (id < 0) return byte;
-    store<u32>(byteTokens + byte * 4, id);
+    if (id >= 0) store<u32>(byteTokens + byte * 4, id);
   }
-  return -1;
 }
 
 /** Where the last decodeByteLevel() ended its output. */
@@ -167,7 +214,7 @@ export function tokenType(id: u32): i32 {
   return load<u8>(types + id);
 }
 
-/** The normal token of one byte. */
+/** The normal token of one byte, or NO_TOKEN. */
 // @ts-ignore: decorator
 @inline
 export function byteToken(byte: u32): u32 {

@@ -12,12 +12,15 @@ void add_token(struct tokens *tokens, uint32_t id) {
 }
 
 void encode_text(struct tokens *tokens, struct text text, bool special) {
+  int continued = 0;
   for (size_t done = 0; done < text.length; done += (size_t)core_encodeConsumed()) {
     size_t left = text.length - done;
     size_t length = left < TEXT_BYTES ? left : TEXT_BYTES;
     memcpy(at(core_buffer()), text.bytes + done, length);
-    int flags = (special ? ENCODE_SPECIAL : 0) | (length == left ? ENCODE_LAST : 0);
+    int flags = (special ? ENCODE_SPECIAL : 0) | (length == left ? ENCODE_LAST : 0) | continued;
     int count = counted(core_encode((int)length, flags));
+    continued = core_encodeContinued();
+    tokens->dropped += (size_t)core_encodeDropped();
     const uint32_t *ids = at(core_tokens());
     for (int i = 0; i < count; i++) add_token(tokens, ids[i]);
   }

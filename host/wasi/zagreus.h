@@ -141,6 +141,7 @@ double load_model(const struct options *);
 struct tokens {
   uint32_t *ids;
   size_t count;
+  size_t dropped; // bytes of text without a token
 };
 void add_token(struct tokens *, uint32_t id);
 /** Adds a text's tokens, without bos. */

@@ -85,7 +85,7 @@ export class CalibrationModel {
    */
   batches(text: string | Uint8Array, most: number): CalibrationBatch[] {
     const bos = this.exports.info(INFO_BOS);
-    const tokens = encode(this.core, text, false).slice(0, most);
+    const tokens = encode(this.core, text).slice(0, most);
     const start = bos >= 0 ? [bos] : [];
     const batches: CalibrationBatch[] = [];
     for (let at = 0; at < tokens.length; at += WINDOW - start.length) {

@@ -11,10 +11,11 @@ import {
 } from "../../assembly/layout/gguf.js";
 import { ZagreusError } from "../../host/core/api/errors.js";
 import { badValue, Fields, isObject } from "../../host/core/api/json.js";
-import { END_KEYS, END_TOKENS, MAX_MORE_ENDS, MORE_ENDS_KEY, PRE_TOKENIZERS } from "../../host/core/api/names.js";
+import { END_KEYS, END_TOKENS, MAX_MORE_ENDS, MORE_ENDS_KEY } from "../../host/core/api/names.js";
 import type { Directory, MetadataValue } from "../checkpoint/checkpoint.js";
 import { bool, i32s, type Metadata, text, texts, u32, u32s } from "../checkpoint/metadata.js";
 import { readFields, readText } from "./json_file.js";
+import { check, readPreTokenizer } from "./pre_tokenizer.js";
 
 const TOKENIZER = "tokenizer.json";
 const TOKENIZER_CONFIG = "tokenizer_config.json";
@@ -44,6 +45,7 @@ export async function readTokenizer(directory: Directory, vocabulary: number, id
     : new Fields(TOKENIZER_CONFIG, {});
   const files = await templateFiles(directory);
 
+  checkByteLevel(tokenizer);
   const preTokenizer = readPreTokenizer(tokenizer);
   const { tokens, types } = readVocabulary(tokenizer, vocabulary);
   const metadata: Metadata = new Map([
@@ -66,45 +68,14 @@ export async function readTokenizer(directory: Directory, vocabulary: number, id
   return metadata;
 }
 
-/** What tokenizer.ggml.pre calls the pre-tokenizer of byte-level BPE. @throws ZagreusError UNSUPPORTED_TOKENIZER naming what differs */
-function readPreTokenizer(tokenizer: Fields): string {
+/** @throws ZagreusError UNSUPPORTED_TOKENIZER when it is not BPE over bytes */
+function checkByteLevel(tokenizer: Fields): void {
   const model = tokenizer.object("model");
-  const check = (field: string, value: unknown, expected: unknown) => {
-    if (JSON.stringify(value) !== JSON.stringify(expected)) throw unsupported(field, value, expected);
-  };
   check("model.type", model.get("type"), "BPE");
   check("model.byte_fallback", model.get("byte_fallback") ?? false, false);
   check("model.continuing_subword_prefix", model.get("continuing_subword_prefix") || null, null);
   check("model.end_of_word_suffix", model.get("end_of_word_suffix") || null, null);
   check("normalizer", tokenizer.get("normalizer") ?? null, null);
-
-  const splitter = isObject(tokenizer.get("pre_tokenizer")) ? tokenizer.object("pre_tokenizer") : undefined;
-  check("pre_tokenizer.type", splitter?.get("type"), "Sequence");
-  const steps = splitter!.array("pretokenizers").filter(isObject);
-  check(
-    "pre_tokenizer.pretokenizers",
-    steps.map(({ type }) => type),
-    ["Split", "ByteLevel"],
-  );
-  const [split, bytes] = steps as [Record<string, unknown>, Record<string, unknown>];
-  const found = PRE_TOKENIZERS.find(({ pattern }) => isObject(split.pattern) && split.pattern.Regex === pattern);
-  if (!found)
-    throw unsupported(
-      "pre_tokenizer.pattern",
-      split.pattern,
-      PRE_TOKENIZERS.map(({ pattern }) => pattern),
-    );
-  check("pre_tokenizer.behavior", split.behavior, "Isolated");
-  check("pre_tokenizer.invert", split.invert ?? false, false);
-  check("pre_tokenizer.add_prefix_space", bytes.add_prefix_space, false);
-  check("pre_tokenizer.use_regex", bytes.use_regex, false);
-  return found.name;
-}
-
-function unsupported(field: string, value: unknown, expected: unknown): ZagreusError {
-  const shown = JSON.stringify(value)?.slice(0, 120) ?? "absent";
-  const message = `${TOKENIZER}: "${field}" is ${shown}, must be ${JSON.stringify(expected)} (byte-level BPE)`;
-  return new ZagreusError("UNSUPPORTED_TOKENIZER", message, { field, value, expected });
 }
 
 function badVocabulary(field: string, value: unknown, reason: string): ZagreusError {

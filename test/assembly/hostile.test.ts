@@ -958,7 +958,7 @@ describe.each(BASELINE)("hostile files: $name", (variant) => {
   it("a piece of text that a load cuts off", () => {
     const core = new Core(variant).open(good);
     const { exports: e } = core;
-    e.pieceReset();
+    e.pieceReset(-1);
     core.bytes(e.buffer(), 1)[0] = 0xc3; // begins a character of two bytes
     expect(e.pieceAppend(e.findToken(1))).toBe(0);
     core.open(good);

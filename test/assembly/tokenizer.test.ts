@@ -528,20 +528,62 @@ describe("small vocabularies", () => {
     expect(core.find(encoder.encode("hello"))).toBe(256);
   });
 
+  it("a token that ends texts is a control token, though the file types it as user-defined", () => {
+    const ends = ["<|im_end|>", "</s>", "<|im_start|>"].map((token): [string, number] => [token, TOKEN_USER_DEFINED]);
+    const core = new TokenizerHarness(wasm.module, bytesAnd(ends));
+    expect([256, 257, 258].map((id) => core.core.tokenType(id))).toEqual([3, 3, 4]);
+    expect(core.encode("<|im_end|><|im_start|></s>")).toHaveLength("<|im_end|></s>".length + 1);
+    expect(core.encode("<|im_end|></s>", ENCODE_SPECIAL)).toEqual([256, 257]);
+  });
+
   it("a file without types has normal tokens", () => {
     const { tokens, merges } = bytesAnd([["ab", TOKEN_NORMAL]], ["a b"]);
     const core = new TokenizerHarness(wasm.module, { tokens, merges });
     expect(core.encode("abb")).toHaveLength(2);
   });
 
+  it("bytes without a token keep their neighbours from merging, and are gone and counted", () => {
+    const missing = (byte: number) => byte === 4 || byte === 0xf1;
+    const { tokens, merges } = bytesAnd([["ab", TOKEN_NORMAL]], ["a b"]);
+    const kept = tokens.filter((_, id) => !missing(id));
+    const core = new TokenizerHarness(wasm.module, { tokens: kept, merges }, { splitter: "smollm" });
+    const of = (text: string | Uint8Array) => {
+      const ids = core.encode(text);
+      return [ids.map((id) => decoder.decode(core.tokenBytes(id))).join("|"), core.core.encodeDropped()];
+    };
+    expect(of("ab")).toEqual(["ab", 0]);
+    expect(of("a\x04b")).toEqual(["a|b", 1]);
+    expect(of("\x04\x04")).toEqual(["", 2]);
+    expect(of("\x04ab\x04")).toEqual(["ab", 2]);
+    expect(core.encode("\u{40000}")).toHaveLength(3); // f1 80 80 80
+    expect(of(`\x04${"ab".repeat(200)}`)).toEqual([Array(200).fill("ab").join("|"), 1]); // through the heap
+  });
+
+  it.each(["a b", "\u65e5", "\u00ad", "\u0144", "\u0000"])(
+    "a normal token outside the alphabet is none that texts have: %j",
+    (token) => {
+      const core = new TokenizerHarness(wasm.module, bytesAnd([[token, TOKEN_NORMAL]]));
+      expect(core.encode(token)).not.toContain(256);
+      expect(core.decode([256])).toBe(token);
+    },
+  );
+
+  it("a word that is a token becomes it at once only where the pre-tokenizer says so", () => {
+    const vocabulary = bytesAnd([["abc", TOKEN_NORMAL]]);
+    for (const [splitter, ids] of [
+      ["llama-bpe", 1],
+      ["minicpm5", 1],
+      ["smaug-bpe", 3],
+      ["smollm", 3],
+      ["gpt-2", 3],
+    ] as const) {
+      expect(new TokenizerHarness(wasm.module, vocabulary, { splitter }).encode("abc"), splitter).toHaveLength(ids);
+    }
+  });
+
   const TOKENS = "tokenizer.ggml.tokens";
   const MERGES = "tokenizer.ggml.merges";
   it.each<[string, Vocabulary, string, number]>([
-    ["a space in a normal token", bytesAnd([["a b", TOKEN_NORMAL]]), TOKENS, 256],
-    ["a character outside the alphabet", bytesAnd([["日", TOKEN_NORMAL]]), TOKENS, 256],
-    ["U+00AD, which the alphabet has moved", bytesAnd([["\u00ad", TOKEN_NORMAL]]), TOKENS, 256],
-    ["U+0144, one past the alphabet", bytesAnd([["\u0144", TOKEN_NORMAL]]), TOKENS, 256],
-    ["a control character", bytesAnd([["\u0000", TOKEN_NORMAL]]), TOKENS, 256],
     [
       "a duplicate",
       bytesAnd([
@@ -563,7 +605,6 @@ describe("small vocabularies", () => {
     ],
     ["an unknown type", bytesAnd([["ab", 7]]), "tokenizer.ggml.token_type", 256],
     ["a negative type", bytesAnd([["ab", -1]]), "tokenizer.ggml.token_type", 256],
-    ["no token for a byte", { tokens: BYTE_ALPHABET.slice(0, 255), merges: [] }, `${TOKENS}: single bytes`, 255],
     ["a merge without a space", bytesAnd([["ab", TOKEN_NORMAL]], ["a b", "ab"]), MERGES, 1],
     ["a merge with two", bytesAnd([["ab", TOKEN_NORMAL]], ["a b "]), MERGES, 0],
     ["a merge of nothing", bytesAnd([], [""]), MERGES, 0],

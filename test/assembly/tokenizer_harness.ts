@@ -13,6 +13,8 @@ export interface Vocabulary {
   tokens: string[];
   types?: number[];
   merges: string[];
+  /** Of SentencePiece, which has no merges. */
+  scores?: number[];
 }
 
 interface Exports {
@@ -20,7 +22,6 @@ interface Exports {
   classOf(codePoint: number): number;
   textBuffer(): number;
   chooseSplitter(name: number, length: number): number;
-  setFamily(digits: number, folded: boolean, other: boolean, breaks: boolean): void;
   pretokenEnd(p: number, end: number, open: boolean): number;
   reserve(bytes: number): number;
   errorField(): number;
@@ -33,15 +34,26 @@ interface Exports {
     specials: number,
     specialBytes: number,
     merges: number,
+    scored: boolean,
   ): number;
-  buildTokenizer(tokens: number, vocabulary: number, types: number, merges: number, mergeCount: number): number;
+  buildTokenizer(
+    tokens: number,
+    vocabulary: number,
+    types: number,
+    merges: number,
+    mergeCount: number,
+    scores: number,
+    blank: boolean,
+  ): number;
   encode(text: number, length: number, flags: number, out: number): number;
   encodeConsumed(): number;
+  encodeContinued(): number;
+  encodeDropped(): number;
   tokenBytesAt(id: number): number;
   tokenLength(id: number): number;
   tokenType(id: number): number;
   findToken(bytes: number, length: number): number;
-  pieceReset(): void;
+  pieceReset(before: number): void;
   pieceAppend(token: number, out: number): number;
   pieceFlush(out: number): number;
 }
@@ -71,17 +83,20 @@ export const BYTE_ALPHABET: string[] = byteAlphabet();
 // Not a file, as TypeScript's compiler would take it for its own.
 const ENTRY_SOURCE = `
 export { errorField, errorFieldLength, errorValue } from "../../assembly/runtime/failure";
-export { pretokenEnd, setFamily } from "../../assembly/tokenizer/split/gpt2";
+export { pretokenEnd } from "../../assembly/tokenizer/split/gpt2";
 export { classOf } from "../../assembly/tokenizer/split/unicode";
-export { chooseSplitter, encode, encodeConsumed, findToken, tokenBytesAt, tokenLength, tokenType } from "../../assembly/tokenizer/index";
+export { chooseSplitter, encode, encodeConsumed, encodeContinued, findToken, tokenBytesAt, tokenLength, tokenType } from "../../assembly/tokenizer/index";
 import { carvedEnd, carveFrom } from "../../assembly/runtime/carve";
 import { HEADER_READY } from "../../assembly/layout/status";
 import { arenaBase, ensure, io } from "../../assembly/runtime/memory";
 import * as tokenizer from "../../assembly/tokenizer/index";
 
-const held = changetype<tokenizer.Held>(memory.data(8));
-export function pieceReset(): void {
-  tokenizer.pieceReset(held);
+const held = changetype<tokenizer.Held>(memory.data(16));
+export function pieceReset(before: i32): void {
+  tokenizer.pieceReset(held, before);
+}
+export function encodeDropped(): i32 {
+  return tokenizer.droppedBytes;
 }
 export function pieceAppend(token: i32, out: usize): i32 {
   return tokenizer.pieceAppend(held, token, out);
@@ -91,8 +106,8 @@ export function pieceFlush(out: usize): i32 {
 }
 
 /** Builds it, all steps at once. */
-export function buildTokenizer(tokens: usize, vocabulary: u32, types: usize, merges: usize, mergeCount: u32): i32 {
-  tokenizer.beginTokenizer(tokens, vocabulary, types, merges, mergeCount);
+export function buildTokenizer(tokens: usize, vocabulary: u32, types: usize, merges: usize, mergeCount: u32, scores: usize, blank: bool): i32 {
+  tokenizer.beginTokenizer(tokens, vocabulary, types, merges, mergeCount, scores, blank);
   let status: i32;
   do status = tokenizer.buildTokenizer();
   while (status == HEADER_READY);
@@ -101,10 +116,10 @@ export function buildTokenizer(tokens: usize, vocabulary: u32, types: usize, mer
 
 /** Bytes of the tokenizer from \`section\` on. */
 export function layOut(
-  section: usize, vocabulary: u32, textBytes: u32, specials: u32, specialBytes: u32, merges: u32,
+  section: usize, vocabulary: u32, textBytes: u32, specials: u32, specialBytes: u32, merges: u32, scored: bool,
 ): usize {
   carveFrom(section);
-  tokenizer.carveTokenizer(vocabulary, textBytes, specials, specialBytes, merges);
+  tokenizer.carveTokenizer(vocabulary, textBytes, specials, specialBytes, merges, scored);
   return <usize>(carvedEnd() - section);
 }
 
@@ -161,7 +176,11 @@ export class TokenizerHarness {
   readonly #text: number;
   readonly #out: number;
 
-  constructor(module: WebAssembly.Module, { tokens, types, merges }: Vocabulary, splitter = "llama-bpe") {
+  constructor(
+    module: WebAssembly.Module,
+    { tokens, types, merges, scores }: Vocabulary,
+    { splitter = "llama-bpe", blank = true } = {},
+  ) {
     const core = new WebAssembly.Instance(module).exports as unknown as Exports;
     this.core = core;
     const rawTokens = stringArray(tokens);
@@ -176,12 +195,13 @@ export class TokenizerHarness {
         specials.length,
         textBytes(stringArray(specials), specials),
         merges.length,
+        scores !== undefined,
       );
     this.sectionBytes = layOut(0);
     this.#text = core.textBuffer();
     const outBytes = 4 * TEXT_BYTES;
     this.#out = core.reserve(
-      outBytes + this.sectionBytes + rawTokens.length + rawMerges.length + 4 * tokens.length + 3,
+      outBytes + this.sectionBytes + rawTokens.length + rawMerges.length + 8 * tokens.length + 3,
     );
     const section = this.#out + outBytes;
     layOut(section);
@@ -191,11 +211,21 @@ export class TokenizerHarness {
     const memory = this.#memory();
     memory.set(rawTokens, tokensAt);
     memory.set(rawMerges, mergesAt);
+    const scoresAt = typesAt + 4 * tokens.length;
+    if (scores) memory.set(new Uint8Array(Float32Array.from(scores).buffer), scoresAt);
     if (types) memory.set(new Uint8Array(Int32Array.from(types).buffer), typesAt);
 
     if (!this.choose(splitter)) throw new Error(`no pre-tokenizer ${splitter}`);
     const started = performance.now();
-    const status = core.buildTokenizer(tokensAt, tokens.length, types ? typesAt : 0, mergesAt, merges.length);
+    const status = core.buildTokenizer(
+      tokensAt,
+      tokens.length,
+      types ? typesAt : 0,
+      mergesAt,
+      merges.length,
+      scores ? scoresAt : 0,
+      blank,
+    );
     this.buildMilliseconds = performance.now() - started;
     if (status !== OK) {
       const field = new TextDecoder().decode(this.#bytes(core.errorField(), core.errorFieldLength()));
@@ -246,12 +276,17 @@ export class TokenizerHarness {
     const tokens: number[] = [];
     let start = 0;
     let end = 0;
+    let continued = 0;
     for (let i = 0; start < bytes.length; i++) {
       end = Math.min(bytes.length, start + TEXT_BYTES, end + windowBytes(i));
-      const window = this.window(bytes.subarray(start, end), flags | (end === bytes.length ? ENCODE_LAST : 0));
+      const window = this.window(
+        bytes.subarray(start, end),
+        flags | continued | (end === bytes.length ? ENCODE_LAST : 0),
+      );
       if (window.status < 0) throw new Error(`encode: status ${-window.status}`);
       for (const token of window.tokens) tokens.push(token);
       start += window.consumed;
+      continued = this.core.encodeContinued();
     }
     return tokens;
   }
@@ -266,8 +301,8 @@ export class TokenizerHarness {
   }
 
   /** What pieceAppend gives for each token, and pieceFlush at the end. */
-  pieces(tokens: number[]): Uint8Array[] {
-    this.core.pieceReset();
+  pieces(tokens: number[], before = -1): Uint8Array[] {
+    this.core.pieceReset(before);
     const pieces = tokens.map((token) => {
       const length = this.core.pieceAppend(token, this.#text);
       if (length < 0) throw new Error(`pieceAppend: status ${-length}`);

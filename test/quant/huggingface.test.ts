@@ -268,6 +268,34 @@ describe("weights", () => {
 });
 
 describe("tokenizer", () => {
+  const GPT2 = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true };
+  const DIGITS = { type: "Digits", individual_digits: true };
+  const split = (Regex: string) => ({ type: "Split", pattern: { Regex }, behavior: "Isolated", invert: false });
+  const BYTES = { type: "ByteLevel", add_prefix_space: false, use_regex: false };
+  const LLAMA =
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+  test.each<[string, object, boolean]>([
+    ["gpt-2", GPT2, false],
+    ["gpt-2", { type: "Sequence", pretokenizers: [GPT2] }, false],
+    ["smollm", { type: "Sequence", pretokenizers: [DIGITS, GPT2] }, false],
+    ["smollm", { type: "Sequence", pretokenizers: [split("\\p{N}"), GPT2] }, false],
+    ["llama-bpe", { type: "Sequence", pretokenizers: [split(LLAMA), BYTES] }, true],
+    ["smaug-bpe", { type: "Sequence", pretokenizers: [split(LLAMA), BYTES] }, false],
+    ["qwen2", { type: "Sequence", pretokenizers: [split(LLAMA.replace("{1,3}", "")), BYTES] }, false],
+    [
+      "minicpm5",
+      { type: "Sequence", pretokenizers: [split("\\p{N}{1,3}"), split(LLAMA.replace("{1,3}", "+")), BYTES] },
+      true,
+    ],
+  ])("%s of %j", async (name, pre_tokenizer, ignore_merges) => {
+    const files = tokenizer((t) => {
+      t.pre_tokenizer = pre_tokenizer;
+      t.model.ignore_merges = ignore_merges;
+    });
+    const { metadata } = await open(files);
+    expect(metadata.get("tokenizer.ggml.pre")!.value).toBe(name);
+  });
+
   test.each<Case>([
     ["absent", () => without("tokenizer.json"), "SOURCE_FAILED", "tokenizer.json"],
     ["no JSON", () => text(nanoFiles(), "tokenizer.json", "x"), "BAD_JSON", "tokenizer.json"],
@@ -295,12 +323,6 @@ describe("tokenizer", () => {
     [
       "no pre-tokenizer",
       () => tokenizer((t) => Object.assign(t, { pre_tokenizer: null })),
-      "UNSUPPORTED_TOKENIZER",
-      "pre_tokenizer.type",
-    ],
-    [
-      "GPT-2's pre-tokenizer",
-      () => tokenizer((t) => Object.assign(t, { pre_tokenizer: { type: "ByteLevel" } })),
       "UNSUPPORTED_TOKENIZER",
       "pre_tokenizer.type",
     ],

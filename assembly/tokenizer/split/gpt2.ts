@@ -11,17 +11,31 @@ const BLANK: u32 = 32;
 const APOSTROPHE: u32 = 39;
 const CASE_BIT: u32 = 0x20;
 
+/** Contractions: setFamily(). */
+export const NO_CONTRACTIONS: i32 = 0;
+export const EXACT: i32 = 1;
+export const FOLDED: i32 = 2;
+
+/** Line breaks: setFamily(). */
+export const NO_BREAKS: i32 = 0;
+export const OWN_BREAKS: i32 = 1;
+export const BLANK_BREAKS: i32 = 2;
+
 let maxDigits: i32 = 0; // of a number
+let contractions: i32 = 0;
 let foldedBits: u32 = 0; // of the letters of a contraction
 let otherBefore: bool = false; // any character but letters, numbers and line breaks may stand before letters; otherwise a blank
-let ownBreaks: bool = false; // line breaks end symbols and white space
+let lineBreaks: i32 = 0; // whether they end white space, and symbols too
+let numbersFirst: bool = false; // what stands before a number is cut as if the text ended there
 
 /** Sets in what the family's members differ; 0 digits: any number of them. */
-export function setFamily(digits: i32, folded: bool, other: bool, breaks: bool): void {
+export function setFamily(digits: i32, apostrophes: i32, other: bool, breaks: i32, first: bool): void {
   maxDigits = digits > 0 ? digits : i32.MAX_VALUE;
-  foldedBits = folded ? CASE_BIT : 0;
+  contractions = apostrophes;
+  foldedBits = apostrophes == FOLDED ? CASE_BIT : 0;
   otherBefore = other;
-  ownBreaks = breaks;
+  lineBreaks = breaks;
+  numbersFirst = first;
 }
 
 /**
@@ -36,7 +50,7 @@ export function pretokenEnd(p: usize, end: usize, open: bool): usize {
   if (kind == NUMBER) return numbersEnd(next, end);
 
   const byte = <u32>load<u8>(p);
-  if (byte == APOSTROPHE) {
+  if (byte == APOSTROPHE && contractions != NO_CONTRACTIONS) {
     const length = contraction(next, end);
     if (length > 0) return next + length;
   }
@@ -45,7 +59,7 @@ export function pretokenEnd(p: usize, end: usize, open: bool): usize {
     const after = next + (second >>> 2);
     if ((second & 3) == LETTER) return lettersEnd(after, end);
     if (byte == BLANK && (second & 3) == OTHER) return symbolsEnd(after, end);
-    if (!otherBefore && (second & 3) == NUMBER) return numbersEnd(after, end);
+    if (!otherBefore && !numbersFirst && (second & 3) == NUMBER) return numbersEnd(after, end);
   }
   return kind == SPACE ? spacesEnd(p, end, open) : symbolsEnd(next, end);
 }
@@ -85,7 +99,7 @@ function symbolsEnd(p: usize, end: usize): usize {
     if ((character & 3) != OTHER) break;
     p += character >>> 2;
   }
-  if (ownBreaks) while (p < end && isNewline(load<u8>(p))) p++;
+  if (lineBreaks == OWN_BREAKS) while (p < end && isNewline(load<u8>(p))) p++;
   return p;
 }
 
@@ -97,14 +111,18 @@ function spacesEnd(p: usize, end: usize, open: bool): usize {
   const start = p;
   let last = p;
   let line: usize = 0;
+  let wordFollows = false;
   while (p < end) {
     const character = characterAt(p, end);
-    if ((character & 3) != SPACE) break;
+    if ((character & 3) != SPACE) {
+      wordFollows = !numbersFirst || (character & 3) != NUMBER;
+      break;
+    }
     last = p;
     p += character >>> 2;
-    if (ownBreaks && isNewline(load<u8>(last))) line = p;
+    if (lineBreaks != NO_BREAKS && isNewline(load<u8>(last))) line = p;
   }
   if (p == end && open) return end;
   if (line != 0) return line;
-  return p == end || last == start ? p : last;
+  return wordFollows && last != start ? last : p;
 }

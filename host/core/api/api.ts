@@ -535,12 +535,18 @@ export interface TokenizeOptions {
   special?: boolean | undefined;
   /** Whether bos comes first. Default: what the model's file says. */
   bos?: boolean | undefined;
+  /** Whether other text stands before it: SentencePiece puts a blank only before what begins a text. Default false. */
+  continues?: boolean | undefined;
+  /** Whether bytes that have no token throw INVALID_OPTION with their number. Default false: they are left out. */
+  strict?: boolean | undefined;
 }
 
 /** Options of detokenize(). */
 export interface DetokenizeOptions {
   /** Whether control tokens are written out. Default false. */
   special?: boolean | undefined;
+  /** Whether other text stands before it: otherwise SentencePiece's blank before a text is taken off. Default false. */
+  continues?: boolean | undefined;
 }
 
 /** Options of logprobs(). */

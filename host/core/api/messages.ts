@@ -3,7 +3,7 @@
 import { MAX_DIMENSION } from "../../../assembly/layout/gguf.js";
 import * as status from "../../../assembly/layout/status.js";
 import { type CoreErrorCode, type ErrorCode, ZagreusError } from "./errors.js";
-import { BLOCK_TYPES, PLAIN_TYPES, PRE_TOKENIZERS, tensorTypeName, valueTypeName } from "./names.js";
+import { BLOCK_TYPES, PLAIN_TYPES, tensorTypeName, valueTypeName } from "./names.js";
 
 /** What the core recorded about its last failure. */
 export interface Failure {
@@ -49,7 +49,8 @@ export const MESSAGES: Record<CoreErrorCode | "BAD_OPTION", string> = {
   UNEXPECTED_TENSOR: 'tensor "{field}" has no place in this architecture',
   UNSUPPORTED_ARCHITECTURE: 'general.architecture is "{field}", must be "llama"',
   UNSUPPORTED_ROPE_SCALING: 'RoPE scaling is "{field}", must be "none" or "linear"',
-  UNSUPPORTED_TOKENIZER: `tokenizer is "{field}", must be "gpt2" with the pre-tokenizer ${either(PRE_TOKENIZERS.map(({ name }) => JSON.stringify(name)))}`,
+  UNSUPPORTED_TOKENIZER:
+    'tokenizer is "{field}", must be "llama", or "gpt2" with a pre-tokenizer as "llama-bpe", "smollm" or "gpt-2"',
   BAD_VOCABULARY: 'vocabulary: "{field}" at index {value} is not usable',
   NON_FINITE_WEIGHT: 'tensor "{field}": a weight in row {value} is not finite',
   TRUNCATED: 'the file ends early: "{field}" has {value} bytes, needs at least {expected}',

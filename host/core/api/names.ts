@@ -2,7 +2,7 @@
 
 import { KV_F16, KV_F32, KV_INT8 } from "../../../assembly/layout/abi.js";
 import * as blocks from "../../../assembly/layout/blocks.js";
-import { SPLITTERS } from "../../../assembly/layout/splitters.js";
+import { END_TOKENS as END_NAMES } from "../../../assembly/layout/gguf.js";
 import type { Build, KvType } from "./api.js";
 
 const CONSTANTS: Record<string, number> = blocks;
@@ -34,13 +34,6 @@ export const PLAIN_TYPES: readonly string[] = LOADABLE.filter(isPlain).map(nameO
 export const BLOCK_TYPES: readonly string[] = LOADABLE.filter((type) => !isPlain(type)).map(nameOf);
 
 export const TENSOR_TYPES: Record<number, string> = Object.fromEntries(NAMED.map(({ type, name }) => [type, name]));
-
-/** Pre-tokenizers: what tokenizer.ggml.pre calls them, and their regular expression in tokenizer.json. */
-export const PRE_TOKENIZERS = [...SPLITTERS.matchAll(/^(\S+)(.*)\n.*\n(.*)$/gm)].map(([, name, others, pattern]) => ({
-  name: name!,
-  names: [name!, ...others!.split(" ").filter(Boolean)],
-  pattern: pattern!,
-}));
 
 export const BUILDS: readonly Build[] = ["simd", "relaxed", "simd-mt", "relaxed-mt"];
 
@@ -76,15 +69,7 @@ export function tensorTypeName(type: number): string {
 }
 
 /** How the families of models mark the end of a text or of a turn. */
-export const END_TOKENS = [
-  "<|end_of_text|>",
-  "<|endoftext|>",
-  "<|eot_id|>",
-  "<|eom_id|>",
-  "<|im_end|>",
-  "<|end|>",
-  "</s>",
-];
+export const END_TOKENS = END_NAMES.split(" ");
 
 /** Metadata keys of tokens that end a text: the first is the usual one, llama.cpp stops at all of them. */
 export const END_KEYS = ["tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"];

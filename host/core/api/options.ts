@@ -116,8 +116,8 @@ const checkScore = table(SCORE);
 
 /** @throws ZagreusError INVALID_OPTION, as all of these */
 export const checkLoadOptions = table(LOAD);
-export const checkTokenizeOptions = table({ special: flag, bos: flag });
-export const checkDetokenizeOptions = table({ special: flag });
+export const checkTokenizeOptions = table({ special: flag, bos: flag, continues: flag, strict: flag });
+export const checkDetokenizeOptions = table({ special: flag, continues: flag });
 export const checkLogprobsOptions = (options: unknown, vocabulary: number) =>
   checkScore(options, { vocabulary, contextLength: MAX_CONTEXT });
 export const checkLogitsOptions = table({ all: flag, signal: abortSignal });

@@ -132,7 +132,10 @@ function turnMarkers({ tokenizer: { userDefined = {} } }: ModelInfo, source: str
 export async function encodeChat(model: ChatModel, { parts }: RenderedChat): Promise<number[]> {
   const { bos, addBos } = model.info.tokenizer;
   const encoded = await Promise.all(
-    parts.map((part) => (typeof part === "number" ? [part] : model.tokenize(part, { special: false, bos: false }))),
+    parts.map((part, i) => {
+      if (typeof part === "number") return [part];
+      return model.tokenize(part, { special: false, bos: false, continues: typeof parts[i - 1] === "string" });
+    }),
   );
   const tokens = encoded.flat();
   const text = tokens.findIndex((token) => token !== bos);

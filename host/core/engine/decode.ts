@@ -45,7 +45,7 @@ export class Decode {
     this.#engine = engine;
     this.#decoding = decoding;
     const { options, sequence } = decoding;
-    this.#text = new GeneratedText(engine, options.stop);
+    this.#text = new GeneratedText(engine, options.stop, sequence);
     configureSampler(engine, options);
     if (options.maxTokens === 0) this.#end("length");
     else if (sequence.length === engine.info.contextLength) this.#end("context");

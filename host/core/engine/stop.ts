@@ -1,7 +1,7 @@
 // From generated tokens to the text that is shown: stop strings in a stream whose pieces end anywhere, and whole characters.
 
 import type { Engine } from "./engine.js";
-import { encode, decode as textOf } from "./tokenizer.js";
+import { encode, endsInText, decode as textOf } from "./tokenizer.js";
 
 /**
  * Finds the first stop string to be complete, however the text is cut into pieces. Text that may still turn out to be
@@ -75,12 +75,16 @@ export class GeneratedText {
   readonly #engine: Engine;
   readonly #matcher: StopMatcher;
   readonly #utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+  /** Whether there is text before it. */
+  readonly #continues: boolean;
   #shown = "";
 
-  constructor(engine: Engine, stops: readonly string[]) {
+  /** @param before the tokens that it follows */
+  constructor(engine: Engine, stops: readonly string[], before: readonly number[]) {
     this.#engine = engine;
     this.#matcher = new StopMatcher(stops);
-    engine.core.exports.pieceReset();
+    this.#continues = endsInText(engine.core, before);
+    engine.core.exports.pieceReset(before.at(-1) ?? -1);
   }
 
   get stopped(): boolean {
@@ -102,8 +106,10 @@ export class GeneratedText {
     const { core } = this.#engine;
     for (let length = tokens.length; ; length--) {
       const kept = tokens.slice(0, length);
-      const text = textOf(core, kept, false);
-      if (this.#shown.startsWith(text)) return [...kept, ...encode(core, this.#shown.slice(text.length), false)];
+      const text = textOf(core, kept, false, this.#continues);
+      if (!this.#shown.startsWith(text)) continue;
+      const continues = this.#continues || endsInText(core, kept);
+      return [...kept, ...encode(core, this.#shown.slice(text.length), { continues })];
     }
   }
 

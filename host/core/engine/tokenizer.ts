@@ -1,43 +1,75 @@
 // Text to tokens and back, over the core's window.
 
-import { ENCODE_LAST, ENCODE_SPECIAL, TEXT_BYTES } from "../../../assembly/layout/abi.js";
-import { TOKEN_CONTROL, TOKEN_USER_DEFINED } from "../../../assembly/layout/gguf.js";
-import type { ModelInfo, Prompt } from "../api/api.js";
-import { invalidOption } from "../api/errors.js";
+import {
+  ENCODE_CONTINUED,
+  ENCODE_LAST,
+  ENCODE_SPECIAL,
+  INFO_BLANK_FIRST,
+  TEXT_BYTES,
+} from "../../../assembly/layout/abi.js";
+import { TOKEN_BYTE, TOKEN_CONTROL, TOKEN_NORMAL, TOKEN_USER_DEFINED } from "../../../assembly/layout/gguf.js";
+import type { ModelInfo, Prompt, TokenizeOptions } from "../api/api.js";
+import { invalidOption, ZagreusError } from "../api/errors.js";
 import { END_TOKENS } from "../api/names.js";
 import type { Core } from "../wasm/core.js";
 import type { Engine } from "./engine.js";
 import type { Pace } from "./pace.js";
 
 const TOKENS_A_STEP = 1024;
+const BLANK = 0x20;
 
 const encoder = new TextEncoder();
 
-/** Token ids of a text of any length; never adds bos. Lone surrogates and invalid UTF-8 become U+FFFD. */
-export function encode(core: Core, text: string | Uint8Array, special: boolean): number[] {
+/**
+ * Token ids of a text of any length; never adds bos. Lone surrogates and invalid UTF-8 become U+FFFD.
+ * @throws ZagreusError INVALID_OPTION with `strict`, when bytes have no token and would be left out
+ */
+export function encode(
+  core: Core,
+  text: string | Uint8Array,
+  { special, continues, strict }: Omit<TokenizeOptions, "bos"> = {},
+): number[] {
   const bytes = typeof text === "string" ? encoder.encode(text) : text;
   const tokens: number[] = [];
   let at = 0;
+  let missing = 0;
+  let goingOn = continues ? ENCODE_CONTINUED : 0;
   while (at < bytes.length) {
     const piece = bytes.subarray(at, at + TEXT_BYTES);
     const last = at + piece.length === bytes.length;
     core.write(piece);
-    const flags = (special ? ENCODE_SPECIAL : 0) | (last ? ENCODE_LAST : 0);
+    const flags = (special ? ENCODE_SPECIAL : 0) | (last ? ENCODE_LAST : 0) | goingOn;
     const count = core.counted(core.exports.encode(piece.length, flags));
     for (const token of core.words(core.exports.tokens(), count)) tokens.push(token);
     at += core.exports.encodeConsumed();
+    missing += core.exports.encodeDropped();
+    goingOn = core.exports.encodeContinued();
   }
-  return tokens;
+  if (!strict || missing === 0) return tokens;
+  const message = `${missing} bytes of the text have no token`;
+  throw new ZagreusError("INVALID_OPTION", message, { field: "text", value: missing });
 }
 
-/** The text of tokens, with or without control tokens. */
-export function decode(core: Core, tokens: readonly number[], special: boolean): string {
+/** Whether text behind these tokens goes on with theirs: SentencePiece puts a blank before it otherwise. */
+export function endsInText(core: Core, tokens: readonly number[]): boolean {
+  const type = tokens.length > 0 ? core.exports.tokenType(tokens.at(-1)!) : TOKEN_CONTROL;
+  return type === TOKEN_NORMAL || type === TOKEN_BYTE;
+}
+
+/**
+ * The text of tokens, with or without control tokens.
+ * @param continues whether they follow others: what begins a text loses the blank that SentencePiece has put before it
+ */
+export function decode(core: Core, tokens: readonly number[], special: boolean, continues = true): string {
   const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
   let text = "";
+  let first = !continues && core.exports.info(INFO_BLANK_FIRST) === 1;
   for (const token of tokens) {
     if (!special && core.exports.tokenType(token) === TOKEN_CONTROL) continue;
     const count = core.counted(core.exports.tokenBytes(token));
-    text += utf8.decode(core.read(count), { stream: true });
+    const blank = first && count > 0 && core.exports.tokenType(token) === TOKEN_NORMAL && core.read(1)[0] === BLANK;
+    first = first && count === 0;
+    text += utf8.decode(core.read(count).subarray(blank ? 1 : 0), { stream: true });
   }
   return text + utf8.decode();
 }
@@ -82,7 +114,7 @@ export function promptTokens({ core, info }: Engine, prompt: Prompt, before: rea
   if (typeof prompt === "string") {
     const { addBos, bos } = info.tokenizer;
     if (sequence.length === 0 && addBos && bos !== undefined) sequence.push(bos);
-    for (const token of encode(core, prompt, false)) sequence.push(token);
+    for (const token of encode(core, prompt, { continues: endsInText(core, sequence) })) sequence.push(token);
   } else {
     for (const token of Array.from(prompt)) sequence.push(token);
   }

@@ -36,11 +36,17 @@ const MAX_WORK = 3_000_000;
 const WORK_PER_STEP = 10_000;
 const STATES_PER_STEP = 10_000;
 
-/** @throws ZagreusError BAD_GRAMMAR when it is left-recursive, has no text at all, or gets too large */
-export function* compile(grammar: Grammar, trigger: Uint8Array): Steps<Automaton> {
+/**
+ * @param missing bytes that no text can have
+ * @throws ZagreusError BAD_GRAMMAR when it is left-recursive, has no text at all, or gets too large
+ */
+export function* compile(grammar: Grammar, trigger: Uint8Array, missing: ReadonlySet<number>): Steps<Automaton> {
   const nfa = yield* buildNfa(grammar);
   yield;
-  if (trigger.length > 0) addFreeText(nfa, trigger);
+  const unwritable = trigger.find((byte) => missing.has(byte));
+  if (unwritable !== undefined) throw badGrammar(`the trigger has byte ${unwritable}, which has no token`, unwritable);
+  const lost = yield* dropMissing(nfa.states, missing);
+  if (trigger.length > 0) yield* dropMissing(addFreeText(nfa, trigger), missing);
   const { classOf, classes } = byteClasses(nfa);
   const { edges, calls, accepts, starts } = yield* determinize(nfa, classOf);
   yield;
@@ -49,7 +55,10 @@ export function* compile(grammar: Grammar, trigger: Uint8Array): Steps<Automaton
   const byStart = yield* mapLists(calls, (list) => list.map((value, i) => (i % 2 === 0 ? starts[value]! : value)));
   const distance = yield* distances(edges, byStart, accepts, BYTES);
   yield;
-  if (distance[starts[0]!] === Number.POSITIVE_INFINITY) throw badGrammar("no text of it ever ends", "root");
+  if (distance[starts[0]!] === Number.POSITIVE_INFINITY) {
+    if (lost === undefined) throw badGrammar("no text of it ever ends", "root");
+    throw badGrammar(`no text of it ever ends without byte ${lost}, which has no token`, lost);
+  }
   const free = trigger.length > 0 ? starts.at(-1)! : undefined;
   if (free !== undefined) distance.fill(0, free); // free text may end anywhere
   const isAlive = (state: number) => distance[state]! < Number.POSITIVE_INFINITY;
@@ -78,7 +87,7 @@ function* mapLists(lists: readonly Int32Array[], map: (list: Int32Array) => Int3
 }
 
 /** Adds a rule that reads any text up to the end of the trigger (Knuth, Morris, Pratt: https://doi.org/10.1137/0206024). */
-function addFreeText({ states, rules, nullable }: Nfa, trigger: Uint8Array): void {
+function addFreeText({ states, rules, nullable }: Nfa, trigger: Uint8Array): Nfa["states"] {
   const start = states.length;
   let fallback = 0; // where the longest end of what was read that begins the trigger leads, in bytes of the trigger
   for (let read = 0; read < trigger.length; read++) {
@@ -92,6 +101,36 @@ function addFreeText({ states, rules, nullable }: Nfa, trigger: Uint8Array): voi
   states.push({ free: [], bytes: [], calls: [] });
   rules.push({ start, end: start + trigger.length });
   nullable.push(false);
+  return states.slice(start);
+}
+
+/** Takes bytes out of all edges; returns the first one with which an edge has lost all of its bytes. */
+function* dropMissing(states: Nfa["states"], missing: ReadonlySet<number>): Steps<number | undefined> {
+  if (missing.size === 0) return undefined;
+  const before = new Uint16Array(257); // missing bytes below a byte
+  for (let byte = 0; byte < 256; byte++) before[byte + 1] = before[byte]! + (missing.has(byte) ? 1 : 0);
+  let lost: number | undefined;
+  for (const [i, state] of states.entries()) {
+    if (i % STATES_PER_STEP === 0) yield;
+    if (!state.bytes.some(({ first, last }) => before[last + 1]! > before[first]!)) continue;
+    const kept = state.bytes.map(({ first, last, to }) => runs(first, last, missing).map((run) => ({ ...run, to })));
+    const gone = kept.findIndex((left) => left.length === 0);
+    if (gone >= 0) lost ??= state.bytes[gone]!.first;
+    state.bytes = kept.flat();
+  }
+  return lost;
+}
+
+/** What is left of first..last without some bytes. */
+function runs(first: number, last: number, missing: ReadonlySet<number>): { first: number; last: number }[] {
+  const left: { first: number; last: number }[] = [];
+  for (let byte = first; byte <= last; byte++) {
+    if (missing.has(byte)) continue;
+    const run = left.at(-1);
+    if (run && run.last === byte - 1) run.last = byte;
+    else left.push({ first: byte, last: byte });
+  }
+  return left;
 }
 
 /** Bytes that no edge tells apart share a class; classes ascend with their bytes. */

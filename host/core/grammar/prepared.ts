@@ -37,7 +37,7 @@ export class PreparedGrammar {
    */
   static *prepare(grammar: string, trigger: string, vocabulary: Vocabulary): Steps<PreparedGrammar> {
     const bytes = encoder.encode(trigger);
-    const automaton = yield* compile(yield* parseGrammar(grammar), bytes);
+    const automaton = yield* compile(yield* parseGrammar(grammar), bytes, vocabulary.missing);
     const classes = yield* horizonClasses(automaton, SHORT);
     return new PreparedGrammar(automaton, classes, bytes, vocabulary);
   }

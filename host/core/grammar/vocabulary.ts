@@ -2,7 +2,6 @@
 
 import { TOKEN_BYTE, TOKEN_NORMAL, TOKEN_USER_DEFINED } from "../../../assembly/layout/gguf.js";
 import type { ModelInfo } from "../api/api.js";
-import { ZagreusError } from "../api/errors.js";
 import type { Core } from "../wasm/core.js";
 import { Rest, type Steps } from "./shared/slices.js";
 import { sortedTexts } from "./sorted_texts.js";
@@ -26,6 +25,8 @@ export interface Vocabulary {
   end: Int32Array;
   /** Tokens that have no text, which a free text may contain. */
   control: Int32Array;
+  /** Bytes that no token writes alone: a text cannot be sure to get beyond one of them, so that constrained texts have none. */
+  missing: ReadonlySet<number>;
   /** Bytes of the longest token. */
   longest: number;
   /** Bytes of token i: data[offsets[i]] up to data[offsets[i + 1]]; none for the tokens above. */
@@ -54,7 +55,7 @@ export interface Tokens {
 
 const vocabularies = new WeakMap<Core, Vocabulary>();
 
-/** The vocabulary of a model, built when it is first asked for. @throws ZagreusError UNSUPPORTED_TOKENIZER */
+/** The vocabulary of a model, built when it is first asked for. */
 export function* vocabularyOf({ core, info }: Tokens): Steps<Vocabulary> {
   let vocabulary = vocabularies.get(core);
   if (!vocabulary) {
@@ -77,7 +78,6 @@ function* tokenTexts(core: Core, size: number): Steps<Uint8Array[]> {
   return texts;
 }
 
-/** @throws ZagreusError UNSUPPORTED_TOKENIZER when a byte has no token of its own: then not every text could be written */
 export function* buildVocabulary(texts: readonly Uint8Array[], end: readonly number[]): Steps<Vocabulary> {
   const isEnd = new Set(end);
   const rest = new Rest(WORK_PER_STEP);
@@ -96,17 +96,15 @@ export function* buildVocabulary(texts: readonly Uint8Array[], end: readonly num
   for (const [token, text] of texts.entries()) {
     yield* rest.after(TOKEN_WORK + (text.length >> 6));
     if (offsets[token + 1]! > offsets[token]!) data.set(text, offsets[token]);
-    if (text.length === 1) hasByte.add(text[0]!);
+    if (offsets[token + 1]! - offsets[token]! === 1) hasByte.add(text[0]!);
   }
-  for (let byte = 0; byte < 256; byte++) {
-    if (hasByte.has(byte)) continue;
-    const message = `the vocabulary has no token for byte ${byte}, which constrained text needs`;
-    throw new ZagreusError("UNSUPPORTED_TOKENIZER", message, { field: "responseFormat", value: byte });
-  }
+  const bytes = Array.from({ length: 256 }, (_, byte) => byte);
+  const missing = new Set(bytes.filter((byte) => !hasByte.has(byte)));
   const sorted = yield* sortedTexts(data, offsets);
   const long = sorted.filter((token) => offsets[token + 1]! - offsets[token]! > SHORT);
   return {
     ...{ size: texts.length, end: Int32Array.from(end), control: Int32Array.from(control), longest, data, offsets },
+    missing,
     trie: yield* buildTrie(sorted, data, offsets),
     longTrie: yield* buildTrie(long, data, offsets),
   };

@@ -143,18 +143,18 @@ export class LoadedModel implements Model {
 
   tokenize(text: string | Uint8Array, options: TokenizeOptions = {}): number[] {
     const { core, info } = this.#engine;
-    const { special = false, bos = info.tokenizer.addBos } = checkTokenizeOptions(options);
+    const { special, bos = info.tokenizer.addBos, continues, strict } = checkTokenizeOptions(options);
     if (typeof text !== "string" && !(text instanceof Uint8Array)) {
       throw invalidOption("text", text, "a string or a Uint8Array");
     }
-    const tokens = encode(core, text, special);
+    const tokens = encode(core, text, { special, continues, strict });
     return bos && info.tokenizer.bos !== undefined ? [info.tokenizer.bos, ...tokens] : tokens;
   }
 
   detokenize(tokens: ArrayLike<number>, options: DetokenizeOptions = {}): string {
     const { core, info } = this.#engine;
-    const { special = false } = checkDetokenizeOptions(options);
-    return decode(core, checkTokens(tokens, info.vocabulary), special);
+    const { special = false, continues = false } = checkDetokenizeOptions(options);
+    return decode(core, checkTokens(tokens, info.vocabulary), special, continues);
   }
 
   async logprobs(tokens: ArrayLike<number>, options: LogprobsOptions = {}): Promise<ScoredToken[]> {

@@ -179,7 +179,7 @@ static const char *generate(const float *logits) {
   size_t max_tokens = (size_t)run.options->max_tokens, context = (size_t)model.context;
   if (max_tokens == 0) return "length";
   if (run.count == context) return "context";
-  core_pieceReset();
+  core_pieceReset(run.count ? (int)run.ids[run.count - 1] : -1);
   for (;;) {
     size_t scored = run.score_count, shown = run.shown;
     uint32_t token = sample(logits);

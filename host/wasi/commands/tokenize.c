@@ -17,7 +17,9 @@ void tokenize_command(const struct options *options) {
   if (options->json) {
     print(&out, "{\"tokens\":[");
     print_ids(tokens.ids, tokens.count);
-    print(&out, "]}\n");
+    print(&out, "]");
+    if (tokens.dropped) print(&out, ",\"dropped\":%d", (int)tokens.dropped);
+    print(&out, "}\n");
     return;
   }
   for (size_t i = 0; i < tokens.count; i++) {
@@ -25,4 +27,5 @@ void tokenize_command(const struct options *options) {
     print_token(tokens.ids[i]);
     print(&out, "\n");
   }
+  if (tokens.dropped) print(&err, "zagreus: %d bytes of the text have no token and are left out\n", (int)tokens.dropped);
 }

@@ -191,9 +191,50 @@ describe("masks", () => {
     expect(performance.now() - begun).toBeLessThan(10_000);
   });
 
-  test("a vocabulary that cannot write every byte is refused", async () => {
-    expect(await caught(() => finish(buildVocabulary([Uint8Array.of(65)], [])))).toMatchObject({
-      code: "UNSUPPORTED_TOKENIZER",
+  describe("bytes without a token", () => {
+    const missing = [0x04, 0xf1, 0xff];
+    const bytes = Array.from({ length: 256 }, (_, byte) => (missing.includes(byte) ? [] : [byte]));
+    // A token that has one of them among others is of no use either: the text could not go on behind a part of it.
+    const some = finish(
+      buildVocabulary(
+        [...bytes, [0x61, 0x04, 0x62], []].map((text) => Uint8Array.from(text)),
+        [257],
+      ),
+    );
+    const first = (format: ReturnType<typeof grammar>) => {
+      const mask = new Uint8Array((some.size + 7) >> 3);
+      finish(compile(format, some))!.allow(mask, 1e6);
+      return Array.from({ length: some.size }, (_, token) => token).filter((token) => isSet(mask, token));
+    };
+
+    test("no text has them", () => {
+      expect([...some.missing]).toEqual(missing);
+      expect(first(grammar("root ::= [^a]"))).not.toContain(0x04);
+      expect(first(grammar(String.raw`root ::= "\x04" | "b"`))).toEqual([0x62]);
+      expect(first(grammar(String.raw`root ::= "a" "\x04" "b" | "ac"`))).toEqual([0x61]);
+      expect(first(grammar(String.raw`root ::= [\U00040000-\U00040001] | "\U0001F600"`))).toEqual([0xf0]);
+      expect(first({ type: "json_object" })).toContain(0x7b);
+    });
+
+    test("a grammar that needs one is refused, with the byte", async () => {
+      for (const [text, byte] of [
+        [String.raw`root ::= "a" "\x04" "b"`, 0x04],
+        [String.raw`root ::= "a" r\nr ::= "\U00040000" | "b" r`.replace("\\n", "\n"), 0xf1],
+      ] as const) {
+        const error = await caught(() => finish(compile(grammar(text), some)));
+        expect(error).toMatchObject({ code: "BAD_GRAMMAR", value: byte });
+        expect(String(error)).toContain(`byte ${byte}`);
+      }
+      const triggered = { ...grammar(String.raw`root ::= "<\x04>" "a"`), trigger: "<\x04>" };
+      expect(await caught(() => finish(compile(triggered, some)))).toMatchObject({ code: "BAD_GRAMMAR", value: 4 });
+    });
+
+    test("free text has none, and comes to its trigger", () => {
+      const format = { ...grammar('root ::= "<a>" [0-9]+'), trigger: "<a>" };
+      const allowed = first(format);
+      expect(allowed).toContain(0x3c);
+      expect(allowed).not.toContain(256); // "a\x04b"
+      expect(allowed).toContain(257);
     });
   });
 });

@@ -55,8 +55,8 @@ export class Served {
 
   async #readToken(token: number): Promise<TokenText> {
     const [name, shown] = await Promise.all([
-      this.model.detokenize([token], { special: true }),
-      this.model.detokenize([token]),
+      this.model.detokenize([token], { special: true, continues: true }),
+      this.model.detokenize([token], { continues: true }),
     ]);
     return { name, shown };
   }

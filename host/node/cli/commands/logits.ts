@@ -37,7 +37,7 @@ async function run(flags: LogitsFlags, command: Command): Promise<void> {
   const sha256 = createHash("sha256").update(littleEndian(last)).digest("hex");
   if (flags.json) return printJson({ top, sha256 });
   for (const { id, logit } of top)
-    print(`${id}\t${logit}\t${printableJson(model.detokenize([id], { special: true }))}`);
+    print(`${id}\t${logit}\t${printableJson(model.detokenize([id], { special: true, continues: true }))}`);
   print(`sha256\t${sha256}`);
 }
 

@@ -2,9 +2,10 @@
 
 import { Command } from "commander";
 import { printableJson } from "../../../core/api/printable.js";
+import { ZagreusError } from "../../index.js";
 import { hasStandardInput, readInput } from "../shared/input.js";
 import { loadModel, type ModelFlags, withModel } from "../shared/model.js";
-import { print, printJson } from "../shared/output.js";
+import { notice, print, printJson } from "../shared/output.js";
 
 interface TokenizeFlags extends ModelFlags {
   file?: string;
@@ -28,7 +29,23 @@ async function run(text: string | undefined, flags: TokenizeFlags, command: Comm
   if (text === undefined && flags.file === undefined && !hasStandardInput()) command.error("error: no text");
   const input = text ?? (await readInput(flags.file ?? "-"));
   const { model } = await loadModel(flags);
-  const tokens = model.tokenize(input, { special: flags.special, bos: flags.bos ? undefined : false });
-  if (flags.json) return printJson({ tokens });
-  for (const token of tokens) print(`${token}\t${printableJson(model.detokenize([token], { special: true }))}`);
+  const options = { special: flags.special, bos: flags.bos ? undefined : false };
+  const tokens = model.tokenize(input, options);
+  const dropped = droppedBytes(() => model.tokenize(input, { ...options, strict: true }));
+  if (flags.json) return printJson({ tokens, ...(dropped > 0 && { dropped }) });
+  for (const token of tokens) {
+    print(`${token}\t${printableJson(model.detokenize([token], { special: true, continues: true }))}`);
+  }
+  if (dropped > 0) notice(`${dropped} bytes of the text have no token and are left out`);
+}
+
+/** How many bytes a text has for which there is no token. */
+function droppedBytes(tokenizeStrictly: () => void): number {
+  try {
+    tokenizeStrictly();
+    return 0;
+  } catch (error) {
+    if (error instanceof ZagreusError && error.field === "text") return Number(error.value);
+    throw error;
+  }
 }
