@@ -22,7 +22,7 @@ const BUDGETS: [file: string, kib: number][] = [
   ["model_thread.js", 30],
   ["compute_thread.js", 1],
   ["server.js", 64],
-  ["quantize.js", 55],
+  ["quantize.js", 57], // with SentencePiece's vocabularies
   ["hub.js", 22],
   ["cli.js", 1],
   ["main.js", 330],

@@ -15,4 +15,5 @@ export const texts = (value: readonly string[]): MetadataValue => ({
   value,
 });
 export const u32s = (value: readonly number[]): MetadataValue => ({ type: VALUE_ARRAY, elementType: VALUE_U32, value });
+export const f32s = (value: readonly number[]): MetadataValue => ({ type: VALUE_ARRAY, elementType: VALUE_F32, value });
 export const i32s = (value: readonly number[]): MetadataValue => ({ type: VALUE_ARRAY, elementType: VALUE_I32, value });

@@ -14,9 +14,14 @@ export async function readFields(directory: Directory, path: string): Promise<Fi
 
 /** A whole file of UTF-8 text. @throws ZagreusError SOURCE_FAILED, HEADER_TOO_LARGE, BAD_JSON naming the file */
 export async function readText(directory: Directory, path: string): Promise<string> {
+  return decode(await readBytes(directory, path), path);
+}
+
+/** A whole file. @throws ZagreusError SOURCE_FAILED, HEADER_TOO_LARGE naming the file */
+export async function readBytes(directory: Directory, path: string): Promise<Uint8Array> {
   const file = await directory.open(path);
   try {
-    return decode(await readWhole(file, path), path);
+    return await readWhole(file, path);
   } finally {
     await file.close();
   }

@@ -1,11 +1,12 @@
-// tokenizer.json (huggingface/tokenizers) and its neighbours to tokenizer.ggml.* of GGUF. Only what the core can do is taken: byte-level
-// BPE behind a pre-tokenizer of layout/splitters.ts.
+// tokenizer.json (huggingface/tokenizers), tokenizer.model and their neighbours to tokenizer.ggml.* of GGUF. Only what the core can do is
+// taken: byte-level BPE behind a pre-tokenizer of layout/splitters.ts, and SentencePiece's BPE.
 
 import {
   MAX_STRING_BYTES,
   MAX_VOCABULARY,
   TOKEN_CONTROL,
   TOKEN_NORMAL,
+  TOKEN_UNKNOWN,
   TOKEN_UNUSED,
   TOKEN_USER_DEFINED,
 } from "../../assembly/layout/gguf.js";
@@ -13,9 +14,11 @@ import { ZagreusError } from "../../host/core/api/errors.js";
 import { badValue, Fields, isObject } from "../../host/core/api/json.js";
 import { END_KEYS, END_TOKENS, MAX_MORE_ENDS, MORE_ENDS_KEY } from "../../host/core/api/names.js";
 import type { Directory, MetadataValue } from "../checkpoint/checkpoint.js";
-import { bool, i32s, type Metadata, text, texts, u32, u32s } from "../checkpoint/metadata.js";
+import { bool, f32s, i32s, type Metadata, text, texts, u32, u32s } from "../checkpoint/metadata.js";
 import { readFields, readText } from "./json_file.js";
 import { check, readPreTokenizer } from "./pre_tokenizer.js";
+import { fromModel, fromTokenizer, isSentencePiece, type Vocabulary } from "./sentencepiece.js";
+import { readSentencePiece, SENTENCEPIECE } from "./sentencepiece_model.js";
 
 const TOKENIZER = "tokenizer.json";
 const TOKENIZER_CONFIG = "tokenizer_config.json";
@@ -34,45 +37,86 @@ export interface SpecialIds {
 }
 
 /**
- * tokenizer.* metadata from tokenizer.json, tokenizer_config.json and chat_template.jinja of a folder; the latter two may be absent.
+ * tokenizer.* metadata from tokenizer.json or tokenizer.model, tokenizer_config.json and chat_template.jinja of a folder; the latter two
+ * may be absent.
  * @param vocabulary rows of the embedding; ids without a token become "[PAD<id>]", unused, as in llama.cpp's conversion
  * @throws ZagreusError SOURCE_FAILED, BAD_JSON, MISSING_KEY, BAD_VALUE, BAD_VOCABULARY, UNSUPPORTED_TOKENIZER
  */
 export async function readTokenizer(directory: Directory, vocabulary: number, ids: SpecialIds): Promise<Metadata> {
-  const tokenizer = await readFields(directory, TOKENIZER);
+  const model = (await directory.has(SENTENCEPIECE)) && !(await directory.has(TOKENIZER));
+  const tokenizer = model ? undefined : await readFields(directory, TOKENIZER);
   const config = (await directory.has(TOKENIZER_CONFIG))
     ? await readFields(directory, TOKENIZER_CONFIG)
     : new Fields(TOKENIZER_CONFIG, {});
   const files = await templateFiles(directory);
 
-  checkByteLevel(tokenizer);
-  const preTokenizer = readPreTokenizer(tokenizer);
-  const { tokens, types } = readVocabulary(tokenizer, vocabulary);
-  const metadata: Metadata = new Map([
-    ["tokenizer.ggml.model", text("gpt2")],
-    ["tokenizer.ggml.pre", text(preTokenizer)],
-    ["tokenizer.ggml.tokens", texts(tokens)],
-    ["tokenizer.ggml.token_type", i32s(types)],
-    ["tokenizer.ggml.merges", texts(readMerges(tokenizer.object("model")))],
-  ]);
-  const bos = specialId(config, "bos", tokens, ids.bos);
-  const pad = specialId(config, "pad", tokens, ids.pad);
+  const { list, metadata } = await readTokens(directory, tokenizer, config, vocabulary);
+  const bos = specialId(config, "bos", list.tokens, ids.bos);
+  const pad = specialId(config, "pad", list.tokens, ids.pad);
   if (bos !== undefined) metadata.set("tokenizer.ggml.bos_token_id", u32(bos));
-  for (const [key, value] of endKeys(ids.ends, specialId(config, "eos", tokens, ids.ends[0]), { tokens, types })) {
+  for (const [key, value] of endKeys(ids.ends, specialId(config, "eos", list.tokens, ids.ends[0]), list)) {
     metadata.set(key, value);
   }
   if (pad !== undefined) metadata.set("tokenizer.ggml.padding_token_id", u32(pad));
-  const begins = bos !== undefined && config.boolean("add_bos_token", firstToken(tokenizer) === tokens[bos]);
-  metadata.set("tokenizer.ggml.add_bos_token", bool(begins));
+  const usual = tokenizer ? bos !== undefined && firstToken(tokenizer) === list.tokens[bos] : true;
+  metadata.set("tokenizer.ggml.add_bos_token", bool(bos !== undefined && config.boolean("add_bos_token", usual)));
   for (const [key, value] of chatTemplates(config, files)) metadata.set(key, value);
   return metadata;
+}
+
+/** The tokens, and what says how texts become them. */
+async function readTokens(
+  directory: Directory,
+  tokenizer: Fields | undefined,
+  config: Fields,
+  vocabulary: number,
+): Promise<{ list: Vocabulary; metadata: Metadata }> {
+  if (tokenizer && !isSentencePiece(tokenizer)) {
+    checkByteLevel(tokenizer);
+    const pre = readPreTokenizer(tokenizer);
+    const list = readVocabulary(tokenizer, vocabulary);
+    const merges = readMerges(tokenizer.object("model"));
+    return { list, metadata: new Map([...tokenKeys("gpt2", pre, list), ["tokenizer.ggml.merges", texts(merges)]]) };
+  }
+  const model = (await directory.has(SENTENCEPIECE)) ? await readSentencePiece(directory) : undefined;
+  const list = tokenizer
+    ? fromTokenizer(tokenizer, readVocabulary(tokenizer, vocabulary), readMerges(tokenizer.object("model")), model)
+    : fromModel(model!, Math.min(vocabulary, MAX_VOCABULARY), addedTokens(config));
+  const metadata: Metadata = new Map([
+    ...tokenKeys("llama", "default", list),
+    ["tokenizer.ggml.scores", f32s(list.scores)],
+    ["tokenizer.ggml.add_space_prefix", bool(config.boolean("add_prefix_space", list.blankFirst))],
+  ]);
+  const unknown = list.types.indexOf(TOKEN_UNKNOWN);
+  if (unknown >= 0) metadata.set("tokenizer.ggml.unknown_token_id", u32(unknown));
+  return { list, metadata };
+}
+
+function tokenKeys(model: string, pre: string, { tokens, types }: Vocabulary): [string, MetadataValue][] {
+  return [
+    ["tokenizer.ggml.model", text(model)],
+    ["tokenizer.ggml.pre", text(pre)],
+    ["tokenizer.ggml.tokens", texts(tokens)],
+    ["tokenizer.ggml.token_type", i32s(types)],
+  ];
+}
+
+/** `added_tokens_decoder` of tokenizer_config.json. */
+function addedTokens(config: Fields): Map<number, { token: string; special: boolean }> {
+  const added = new Map<number, { token: string; special: boolean }>();
+  const values = config.has("added_tokens_decoder") ? config.object("added_tokens_decoder").values : {};
+  for (const [id, value] of Object.entries(values)) {
+    if (!isObject(value) || typeof value.content !== "string")
+      throw config.bad("added_tokens_decoder", value, "a token");
+    added.set(Number(id), { token: value.content, special: value.special === true || looksSpecial(value.content) });
+  }
+  return added;
 }
 
 /** @throws ZagreusError UNSUPPORTED_TOKENIZER when it is not BPE over bytes */
 function checkByteLevel(tokenizer: Fields): void {
   const model = tokenizer.object("model");
   check("model.type", model.get("type"), "BPE");
-  check("model.byte_fallback", model.get("byte_fallback") ?? false, false);
   check("model.continuing_subword_prefix", model.get("continuing_subword_prefix") || null, null);
   check("model.end_of_word_suffix", model.get("end_of_word_suffix") || null, null);
   check("normalizer", tokenizer.get("normalizer") ?? null, null);
@@ -83,11 +127,6 @@ function badVocabulary(field: string, value: unknown, reason: string): ZagreusEr
   return new ZagreusError("BAD_VOCABULARY", `${TOKENIZER}: "${field}": ${shown} ${reason}`, { field, value });
 }
 
-interface TokenList {
-  tokens: string[];
-  types: number[];
-}
-
 /**
  * The keys of the tokens that end a text. eos is the usual one. llama.cpp stops at eot and eom too, and at control tokens with a known
  * name, which therefore need no key; whatever is left stands under a key that only zagreus-edge reads.
@@ -96,7 +135,7 @@ interface TokenList {
 function endKeys(
   ids: readonly number[],
   eos: number | undefined,
-  { tokens, types }: TokenList,
+  { tokens, types }: Vocabulary,
 ): [string, MetadataValue][] {
   const isKnown = (id: number) => types[id] === TOKEN_CONTROL && END_TOKENS.includes(tokens[id]!);
   const unknown = [...new Set(ids)].filter((id) => id !== eos && !isKnown(id));
@@ -109,7 +148,7 @@ function endKeys(
   return more.length > 0 ? [...single, [MORE_ENDS_KEY, u32s(more)]] : single;
 }
 
-function readVocabulary(tokenizer: Fields, vocabulary: number): TokenList {
+function readVocabulary(tokenizer: Fields, vocabulary: number): Vocabulary {
   const { values } = tokenizer.object("model").object("vocab");
   const tokens = new Array<string | undefined>(Math.min(vocabulary, MAX_VOCABULARY)).fill(undefined);
   const types = new Array<number>(tokens.length).fill(TOKEN_UNUSED);

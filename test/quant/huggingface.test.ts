@@ -309,10 +309,10 @@ describe("tokenizer", () => {
       "model.type",
     ],
     [
-      "byte fallback",
+      "byte fallback behind a byte-level pre-tokenizer",
       () => tokenizer((t) => Object.assign(t.model, { byte_fallback: true })),
       "UNSUPPORTED_TOKENIZER",
-      "model.byte_fallback",
+      "normalizer",
     ],
     [
       "a normalizer",

@@ -61,7 +61,7 @@ export const WEIGHTS_INDEX = "model.safetensors.index.json";
 const WEIGHTS = "model.safetensors";
 const SIDE_FILES = [
   ...["config.json", "generation_config.json"],
-  ...["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"],
+  ...["tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"],
   ...["chat_template.jinja", "chat_template.json"],
 ];
 
