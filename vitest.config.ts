@@ -39,6 +39,7 @@ const SUITES = [
   suite("browser", 120 * SECOND, 300 * SECOND), // one builds the package
   suite("clients", 60 * SECOND),
   suite("cloudflare", 180 * SECOND),
+  suite("frameworks", 120 * SECOND),
   suite("raspberry-pi", 120 * SECOND),
   suite("runtimes", 300 * SECOND),
   suite("terminal", 60 * SECOND),

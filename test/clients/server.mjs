@@ -13,7 +13,7 @@ import { quantize } from "../../dist/quantize.js";
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
 /** ChatML with Hermes tools in few words, because zagreus-nano has 512 positions. */
-const TEMPLATE = `
+export const TEMPLATE = `
 {%- if tools %}<|im_start|>system
 <tools>{% for tool in tools %}{{ tool.function | tojson }}{% endfor %}</tools><|im_end|>
 {% endif %}

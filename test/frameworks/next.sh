@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The packed package in a Next.js app route, built by Turbopack and by webpack: on threads, offloaded, and in the edge runtime.
-# next.sh TARBALL; needs the packages of this folder (npm ci --prefix test/frameworks).
+# And the program of docs/frameworks.md, which a client leaves. next.sh TARBALL; needs npm ci.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 tarball=$(realpath "$1")
@@ -11,7 +11,7 @@ cd "$work"
 cp "$here"/package.json "$here"/package-lock.json .
 npm ci --silent --no-audit --no-fund
 npm install --silent --no-audit --no-fund --no-save "$tarball"
-mkdir -p app/api/{threads,offload,edge}
+mkdir -p app/api/{threads,offload,edge,recipe}
 echo 'export default ({ children }) => <html><body>{children}</body></html>;' >app/layout.js
 echo 'export default () => <p>hi</p>;' >app/page.js
 route() { # OPTIONS
@@ -32,6 +32,10 @@ JS
 route '{ threads: 2 }' >app/api/threads/route.js
 route '{ threads: 2, offload: true }' >app/api/offload/route.js
 { echo 'export const runtime = "edge";'; route '{}'; } >app/api/edge/route.js
+# The document's program, but that "endless" has no end.
+endless='...(prompt === "endless" \&\& { maxTokens: 2 ** 20, overflow: { keep: 4 }, logitBias: Object.fromEntries((await model).info.tokenizer.end.map((token) => [token, -100])) }),'
+node "$here/blocks.mjs" docs/frameworks.md Next.js | sed "s/complete(prompt, {/& $endless/" >app/api/recipe/route.js
+grep -q endless app/api/recipe/route.js
 
 port=18890
 for bundler in --turbopack --webpack; do
@@ -47,6 +51,12 @@ for bundler in --turbopack --webpack; do
   answer=$(ask edge)
   echo "$bundler, edge: $answer"
   [[ $answer == "ZagreusError UNSUPPORTED_RUNTIME" ]]
+  [[ $(ask "recipe?prompt=Ciao") == ?????* ]]
+  # Streams though it has no end, and when the client has left the model is free for the next.
+  endless=$(curl -sN --max-time 2 "http://127.0.0.1:$port/api/recipe?prompt=endless" | head -c 4000)
+  echo "$bundler, recipe: ${#endless} characters until the client left"
+  [[ ${#endless} -gt 100 ]]
+  [[ $(ask "recipe?prompt=Ciao") == ?????* ]]
   kill $server
   wait $server || true
   server=

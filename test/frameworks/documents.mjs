@@ -1,0 +1,89 @@
+// What there is to know of the documents' fenced blocks: a row for each, by document and heading. A block without a row
+// fails, and so does a row without a block.
+
+const MODEL = 'import { load } from "zagreus-edge";\nconst model = await load("nesso-instruct-Q4_0.gguf");\n';
+
+/**
+ * Programs. `in`: whose types they are checked with, and where they run. `before`: what they leave out. `elsewhere`: why they do not
+ * run here.
+ */
+export const PROGRAMS = {
+  "README.md: Use it": { in: "Node" },
+  "README.md: Chat, tools, and JSON that always parses": {
+    in: "Node",
+    before: `import { load, type Tool } from "zagreus-edge";
+      const tools: Tool[] = [{ type: "function", function: { name: "clock" } }];
+      const schema = { type: "object", properties: { people: { type: "integer" } } };`,
+  },
+  "README.md: Quantize": {
+    in: "Node",
+    before: "const onProgress = () => {};\nconst { signal } = new AbortController();",
+  },
+  "README.md: Where it runs": {
+    in: "Worker",
+    before: `import type { Bucket, Fetcher } from "zagreus-edge/cloudflare-workers";
+      declare const env: { MODELS: Bucket; ASSETS: Fetcher };`,
+    elsewhere: "needs bindings: test/cloudflare/documents.test.mjs runs it in workerd",
+  },
+  "README.md: In a browser": {
+    in: "page",
+    before: 'import { load } from "zagreus-edge";\nconst onProgress = () => {};',
+    elsewhere: "needs a page: test/browser/documents.test.mjs runs it in Chromium",
+  },
+  "docs/assistant.md: Chat": { in: "Node" },
+  "docs/assistant.md: Tools": { in: "Node", before: MODEL },
+  "docs/assistant.md: Guaranteed structure": { in: "Node", before: MODEL },
+  "docs/assistant.md: Sessions and memory": { in: "Node", before: 'import { load } from "zagreus-edge";' },
+  "docs/raspberry-pi.md: Raspberry Pi": { in: "Node" },
+  "docs/server.md: The server": { in: "Node" },
+  "docs/server.md: As a handler": { in: "Deno", serves: true },
+  "docs/server.md: Clients in the same process": { in: "Node" },
+  ...Object.fromEntries(
+    ["Node", "Express", "Fastify", "Hono", "Next.js", "Deno", "Bun"].map((name) => [
+      `docs/frameworks.md: ${name}`,
+      {
+        in: ["Deno", "Bun"].includes(name) ? name : "Node",
+        elsewhere: `test/frameworks/${name === "Next.js" ? "next.sh" : "recipes.test.mjs"} runs it, and leaves it`,
+      },
+    ]),
+  ),
+  "test/runtimes/README.md: The same suite in every runtime": {
+    in: "Node",
+    before: `import { readFileSync } from "node:fs";
+      import { bundledModel, load, ZagreusError } from "zagreus-edge";
+      const bytes = new Uint8Array(readFileSync(bundledModel));
+      const url = bundledModel;`,
+  },
+};
+
+const BUILT = "the build has been made, and packages are installed";
+
+/** Commands. `elsewhere`: why a block does not run here; `lines`: why lines of it, by how they begin, do not. */
+export const COMMANDS = {
+  "README.md: zagreus-edge": { elsewhere: "these are CI's own steps: .ci/run" },
+  "README.md: Chat, tools, and JSON that always parses": {
+    lines: { "zagreus chat   ": "needs a terminal: test/terminal" },
+  },
+  "README.md: Models of the Hugging Face hub": {},
+  "README.md: Quantize": {},
+  "docs/assistant.md: In the terminal": {},
+  "docs/evaluation.md: Multiple choice": { lines: { python3: "downloads a data set" } },
+  "docs/evaluation.md: The makers' tool cases": {},
+  "docs/evaluation.md: Conversations": {},
+  "docs/server.md: The server": {},
+  "docs/server.md: lm-evaluation-harness": {
+    elsewhere: "needs Python's lm_eval: test/clients/lm_eval.test.mjs sends what it sends",
+  },
+  "examples/assistant/README.md: An offline assistant": { lines: { "npm ci": BUILT } },
+  "examples/deno/README.md: In Deno": { elsewhere: "test/runtimes/runtimes.test.mjs runs it" },
+  "examples/edge-function/README.md: A language model in a Cloudflare Worker": {
+    elsewhere: "test/cloudflare/example.test.mjs runs it",
+  },
+  "examples/edge-function/README.md: Weights from R2": { elsewhere: "test/cloudflare/example.test.mjs runs it" },
+  "examples/iot/README.md: A language model on an MQTT broker": {
+    elsewhere: "needs a broker: test/raspberry-pi/iot.test.ts runs it",
+  },
+  "examples/iot/README.md: As a service": { elsewhere: "installs a systemd service" },
+  "examples/wasi/README.md: Without a JavaScript engine": { elsewhere: "test/wasi/example.test.ts runs it" },
+  "examples/web/README.md: In a web page": { elsewhere: "needs a page: test/browser/demo.test.mjs runs it" },
+};
