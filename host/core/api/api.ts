@@ -359,6 +359,8 @@ export interface ToResponseOptions {
 /** A completion as JSON: what is known of it by now. */
 export interface CompletionJson<Reason = FinishReason> {
   text: string;
+  /** Calls of a chat, if there are some. */
+  toolCalls: readonly ToolCall[] | undefined;
   tokens: readonly number[];
   finishReason: Reason | undefined;
   /** Its digits. */

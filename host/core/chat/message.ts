@@ -1,6 +1,7 @@
 // A reply as one message.
 
-import type { ChatCompletion, ChatPiece, ToolCall, ToolCallDelta } from "../api/api.js";
+import type { ChatCompletion, ChatPiece, ToolCall } from "../api/api.js";
+import { addDelta } from "../stream/calls.js";
 
 export type AssistantMessage = Awaited<ReturnType<ChatCompletion["message"]>>;
 
@@ -14,14 +15,4 @@ export async function collectReply(pieces: AsyncIterable<ChatPiece>): Promise<As
   }
   if (calls.length === 0) return { role: "assistant", content: text };
   return { role: "assistant", content: text === "" ? null : text, tool_calls: calls };
-}
-
-/** Puts what is new of a call among the calls. */
-export function addDelta(
-  calls: ToolCall[],
-  { index, id = "", function: { name = "", arguments: more } }: ToolCallDelta,
-): void {
-  const call = calls[index];
-  if (call) call.function.arguments += more;
-  else calls[index] = { id, type: "function", function: { name, arguments: more } };
 }

@@ -10,6 +10,7 @@ import type {
   RefusedTool,
   ScoredToken,
   Timings,
+  ToolCall,
   ToResponseOptions,
   Usage,
 } from "../api/api.js";
@@ -22,6 +23,7 @@ import type { Reading } from "../stream/reading.js";
 export class GenerationRecord<End extends ChatFinishReason = FinishReason> {
   /** What has been read by now. */
   text = "";
+  toolCalls: ToolCall[] | undefined;
   model: string | undefined;
   chat = false;
   readonly tokens: number[] = [];
@@ -96,8 +98,8 @@ export class ReadOnce<P extends Piece, End extends ChatFinishReason> {
   }
 
   toJSON(): CompletionJson<End> {
-    const { text, tokens, finishReason, usage, timings } = this.record;
-    return { text, tokens, finishReason, seed: String(this.seed), usage, timings };
+    const { text, toolCalls, tokens, finishReason, usage, timings } = this.record;
+    return { text, toolCalls, tokens, finishReason, seed: String(this.seed), usage, timings };
   }
 
   toString(): string {

@@ -25,7 +25,7 @@ import { type PackedError, packError } from "./packed_error.js";
 export interface CompletionStep<P extends Piece = ChatPiece, End extends ChatFinishReason = ChatFinishReason> {
   piece?: P;
   newTokens: number[];
-  state: Omit<GenerationRecord<End>, "text" | "model" | "chat" | "tokens" | "refusedTools">;
+  state: Omit<GenerationRecord<End>, "text" | "toolCalls" | "model" | "chat" | "tokens" | "refusedTools">;
   refusedTools: { name: string; error: PackedError }[];
 }
 

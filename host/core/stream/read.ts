@@ -1,7 +1,8 @@
 // How a completion is read: as pieces, as its text's bytes, or as server-sent events.
 
-import type { Piece } from "../api/api.js";
+import type { ChatPiece, Piece } from "../api/api.js";
 import { part } from "../api/errors.js";
+import { addDelta } from "./calls.js";
 import type { Known, Reading } from "./reading.js";
 
 /** The pieces, or bytes of a format. @throws what makes the pieces throws; in events it is the last one but "[DONE]" */
@@ -24,6 +25,9 @@ async function* follow<P extends Piece, R extends Known>(reading: Reading<P, R>)
   try {
     for await (const piece of reading.generate(record, left.signal)) {
       record.text += piece.text;
+      const { toolCalls } = piece as ChatPiece;
+      if (toolCalls) record.toolCalls ??= [];
+      for (const delta of toolCalls ?? []) addDelta(record.toolCalls!, delta);
       yield piece;
     }
   } finally {

@@ -1,11 +1,13 @@
 // A completion that is to be read.
 
-import type { ChatFinishReason, Piece, Usage } from "../api/api.js";
+import type { ChatFinishReason, Piece, ToolCall, Usage } from "../api/api.js";
 
 /** What is known of a completion, by now. */
 export interface Known {
   /** What has been read. */
   text: string;
+  /** Calls of a chat, if there are some. */
+  toolCalls: ToolCall[] | undefined;
   /** The model's name. */
   model: string | undefined;
   /** Whether it is a chat. */

@@ -8,7 +8,15 @@ import { pipeline } from "node:stream/promises";
 import type { ReadableStream as NodeStream } from "node:stream/web";
 import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { bundledModel, type ChatPiece, type Completion, load, type Model, type OffloadedModel } from "zagreus-edge";
+import {
+  bundledModel,
+  type ChatPiece,
+  type Completion,
+  load,
+  type Model,
+  type OffloadedModel,
+  type ToolCall,
+} from "zagreus-edge";
 import { caught, GREEDY, PROMPT } from "../../support/nano";
 
 const OPTIONS = { ...GREEDY, maxTokens: 24 };
@@ -172,6 +180,35 @@ describe.each([
     const { finishReason, usage, timings, tokens } = completion;
     const json = { text, tokens, finishReason, seed: "7", usage, timings };
     expect(JSON.parse(JSON.stringify(completion))).toEqual(json);
+  });
+
+  test("JSON of a chat has its calls", async () => {
+    const calling = { ...CHAT, tools: [tool], toolChoice: "required", maxTokens: 60 } as const;
+    const chat = model.chat(MESSAGES, calling);
+    await chat.text();
+    const { tool_calls } = await model.chat(MESSAGES, calling).message();
+    const { toolCalls, finishReason } = JSON.parse(JSON.stringify(chat));
+    expect(toolCalls.map(({ function: called }: ToolCall) => called)).toEqual(tool_calls?.map((call) => call.function));
+    expect(finishReason).toBe("tool_calls");
+  });
+
+  test("a reader that leaves while a prompt is read stops that", async () => {
+    const done: number[] = [];
+    const words = await model.tokenize(PROMPT.repeat(50));
+    const tokens = words.slice(0, 500);
+    const reader = model
+      .complete(tokens, {
+        maxTokens: 1,
+        onPrefill: (progress) => {
+          done.push(progress.done);
+          reader.cancel();
+        },
+      })
+      .toTextStream()
+      .getReader();
+    await reader.read();
+    await model.complete("a", { maxTokens: 1 }).text();
+    expect(done.at(-1)).toBeLessThan(500);
   });
 
   test("console.log() of the info is a screen", () => {

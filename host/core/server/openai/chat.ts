@@ -1,7 +1,7 @@
 // POST /v1/chat/completions
 
 import type { ChatCompletion, ChatOptions, ChatPiece, ToolCall } from "../../api/api.js";
-import { addDelta } from "../../chat/message.js";
+import { addDelta } from "../../stream/calls.js";
 import { type ApiFinishReason, type ApiUsage, chatDelta, envelope, finishReason } from "../../stream/openai.js";
 import { badRequest } from "../http/errors.js";
 import type { Served } from "../served/served.js";
