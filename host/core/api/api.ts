@@ -239,7 +239,7 @@ export interface GenerateOptions {
    * CONTEXT_OVERFLOW; { keep } keeps the first `keep` tokens, drops the older half of the others, and goes on.
    */
   overflow?: "stop" | { keep: number } | undefined;
-  /** Told how far the prompt is read, after each batch of its tokens. */
+  /** Told how far the prompt is read: before the first batch of its tokens, and after each. */
   onPrefill?: ((progress: PrefillProgress) => void) | undefined;
   /** Who is asking: clients take turns, so that one with many requests delays another no more than one with few. Default: all are one. */
   client?: string | undefined;

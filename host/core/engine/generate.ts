@@ -107,7 +107,7 @@ async function* run(
 
 /**
  * Runs what the cache lacks of `sequence` and computes the last token's logits, whose address it returns.
- * @param onBatch told how many tokens are in the cache by now, and how many of them have been run
+ * @param onBatch told how many tokens are in the cache by now, and how many of them have been run; first of all that none has
  */
 async function readPrompt(
   engine: Engine,
@@ -118,7 +118,9 @@ async function readPrompt(
 ): Promise<number> {
   let logits = 0;
   let run = 0;
-  for await (const { start, count } of prefill(engine, sequence, sequence.length - 1, { origin, parks: true }, pace)) {
+  const use = { origin, parks: true };
+  const begin = (start: number) => onBatch(start, 0);
+  for await (const { start, count } of prefill(engine, sequence, sequence.length - 1, use, pace, begin)) {
     if (start + count === sequence.length) logits = engine.core.rows(engine.core.exports.logits(count - 1, 1));
     run += count;
     onBatch(start + count, run);

@@ -33,6 +33,7 @@ const ROWS = 8;
 /**
  * Runs what the cache lacks of `tokens` in batches, yielding after each.
  * @param from first position that is wanted; it is run even if the cache has it
+ * @param begin told the first position that is run, before it is
  * @throws ZagreusError CONTEXT_OVERFLOW before anything runs
  */
 export async function* prefill(
@@ -41,11 +42,14 @@ export async function* prefill(
   from: number,
   use: CacheUse,
   pace: Pace,
+  begin: (start: number) => void = () => {},
 ): AsyncGenerator<PrefillBatch> {
   const { contextLength } = engine.info;
   if (tokens.length > contextLength) throw failure("CONTEXT_OVERFLOW", tokens.length, contextLength, "prompt");
   const known = engine.cache.restorePrefix(tokens, from, use);
-  for (let start = Math.min(known, from); start < tokens.length; ) {
+  let start = Math.min(known, from);
+  begin(start);
+  while (start < tokens.length) {
     const batch = tokens.slice(start, start + batchRows(engine));
     await runInSteps(engine, batch, start, pace);
     yield { start, count: batch.length };

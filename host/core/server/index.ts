@@ -8,6 +8,7 @@ import { type Env, pathOf, ROUTES, routeOf } from "./routes.js";
 import { checkServerOptions, type ServedModel, type ServerOptions } from "./served/options.js";
 import { Service } from "./service.js";
 
+export type { RequestReport } from "./http/figures.js";
 export type { ServedModel, ServerOptions } from "./served/options.js";
 
 /** What the runtime knows of a request. */
@@ -83,7 +84,7 @@ function application(service: Service): Hono<Env> {
     throw notFound(c.req.method, c.req.path);
   });
   app.onError((error, c) => {
-    const { status, body, headers } = service.describe(error);
+    const { status, body, headers } = service.describe(error, c.env.call);
     for (const [name, value] of Object.entries(headers)) c.header(name, value);
     return c.json(body, status as 400);
   });

@@ -11,6 +11,7 @@ import type { RequestJob } from "./openai/generation.js";
 import { parseChat, parseCompletion, parseEmbedding } from "./openai/schemas.js";
 import type { Served } from "./served/served.js";
 import type { Service } from "./service.js";
+import { welcome } from "./welcome.js";
 
 export type Env = { Bindings: { call: Call } };
 type Ctx = Context<Env>;
@@ -25,6 +26,7 @@ export interface Route {
 }
 
 export const ROUTES: readonly Route[] = [
+  { method: "GET", path: "/", open: true, answer: greet },
   { method: "GET", path: "/health", open: true, answer: health },
   { method: "POST", path: "/v1/chat/completions", answer: generation(parseChat, chatCompletion, chatChunks) },
   { method: "POST", path: "/v1/completions", answer: generation(parseCompletion, textCompletion, textChunks) },
@@ -71,6 +73,14 @@ function generation<T extends { model?: string | undefined; stream?: boolean | u
     const job = await service.job(c.req.raw, c.env.call, parse);
     return job.request.stream ? eventStream(chunks(job), service.streamOptions(job)) : c.json(await whole(job));
   };
+}
+
+function greet(_: Service, c: Ctx): Response {
+  const { body, type } = welcome(
+    c.req.header("accept"),
+    ROUTES.filter(({ path }) => path !== "/"),
+  );
+  return c.body(body, 200, { "content-type": type, vary: "accept" });
 }
 
 function health(service: Service, c: Ctx): Response {

@@ -41,8 +41,21 @@ export class Service {
   /** Counts a request until its answer ends. @param path of its route, as metrics call it */
   begin(request: Request, address: string, path = "other"): Call {
     const call = new Call(request, networkOf(address));
-    this.#calls.add(call, (status, seconds) => this.#metrics.request(path, status, seconds));
+    const time = new Date();
+    this.#calls.add(call, (status, seconds) => {
+      this.#metrics.request(path, status, seconds, call.figures);
+      this.#report(request, address, call, status, time);
+    });
     return call;
+  }
+
+  #report({ method, url }: Request, client: string, { id, figures }: Call, status: number, time: Date): void {
+    const { onRequest } = this.options;
+    if (!onRequest) return;
+    const { ms, queueMs, firstTokenMs, decodeRate: tokensPerSecond, model, error, tokens } = figures;
+    const path = new URL(url).pathname;
+    const measured = { ms, queueMs, firstTokenMs, tokensPerSecond };
+    this.#tell(() => onRequest({ id, time, client, method, path, status, error, model, ...measured, ...tokens }));
   }
 
   /** Tells clients apart by key and network: names that cost nothing to invent make none. @throws ApiError 401 */
@@ -54,8 +67,10 @@ export class Service {
   /** @throws ApiError 404; 400, 408, 413, 415 or 429 for the body */
   async job<T extends ModelRequest>(request: Request, call: Call, parse: (body: unknown) => T): Promise<RequestJob<T>> {
     const body = parse(await this.#bodies.readJson(request, call));
+    const served = this.model(body.model);
+    call.figures.model = served.name;
     return {
-      served: this.model(body.model),
+      served,
       request: body,
       call,
       metrics: this.#metrics,
@@ -68,13 +83,15 @@ export class Service {
   model(name: string | undefined): Served {
     const found = name === undefined ? [...this.served.values()][0] : this.served.get(name);
     if (found) return found;
-    throw new ApiError(404, `there is no model ${JSON.stringify(name)}`, { code: "model_not_found", param: "model" });
+    const known = [...this.served.keys()].map((name) => JSON.stringify(name)).join(", ");
+    const message = `there is no model ${JSON.stringify(name)}, only ${known}`;
+    throw new ApiError(404, message, { code: "model_not_found", param: "model" });
   }
 
   streamOptions({ call, served }: RequestJob<unknown>): StreamOptions {
     const { heartbeat, readTimeout } = this.options;
     const othersWait = () => served.admission.waiting > 0;
-    return { call, heartbeat, readTimeout, othersWait, describe: (error) => this.describe(error) };
+    return { call, heartbeat, readTimeout, othersWait, describe: (error) => this.describe(error, call) };
   }
 
   metricsText(): string {
@@ -82,14 +99,19 @@ export class Service {
   }
 
   /** The answer to a request that failed; onError is told of what no request is to blame for. */
-  describe(error: unknown): ApiError {
-    return apiError(error, (unexpected) => {
-      try {
-        this.options.onError(unexpected);
-      } catch (failure) {
-        console.error(failure); // the answer must come all the same
-      }
-    });
+  describe(error: unknown, { figures }: Call): ApiError {
+    const described = apiError(error, (unexpected) => this.#tell(() => this.options.onError(unexpected)));
+    figures.error = described.code ?? undefined;
+    return described;
+  }
+
+  /** Calls back; the answer must come all the same. */
+  #tell(run: () => void): void {
+    try {
+      run();
+    } catch (failure) {
+      console.error(failure);
+    }
   }
 
   close(): Promise<void> {

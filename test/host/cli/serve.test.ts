@@ -50,12 +50,25 @@ test("it says where it listens, answers, and ends well with SIGTERM", async () =
   expect(model).toBe("nano");
   const models = (await (await fetch(`${url}/v1/models`)).json()) as { data: { id: string }[] };
   expect(models.data.map(({ id }) => id)).toEqual(["nano"]);
-  const answer = await complete(url, { prompt: "C'era una volta", max_tokens: 4 });
-  expect(answer.status).toBe(200);
+  const id = { headers: { "x-request-id": "one:1" } };
+  const answer = await complete(url, { prompt: "C'era una volta", max_tokens: 4 }, id);
+  expect([answer.status, answer.headers.get("x-request-id")]).toEqual([200, "one:1"]);
+  expect((await fetch(`${url}/health`)).status).toBe(200); // probes that are well have no line
   child.kill("SIGTERM");
   const { code, stderr } = await ended;
   expect(code).toBe(0);
-  expect(stderr).toBe(`zagreus: serving nano at ${url}/v1\nzagreus: stopping; a second signal ends at once\n`);
+  const lines = stderr.split("\n");
+  expect([lines[0], ...lines.slice(-2)]).toEqual([
+    `zagreus: serving nano at ${url}/v1`,
+    "zagreus: stopping; a second signal ends at once",
+    "",
+  ]);
+  const time = String.raw`\d{4}-\d\d-\d\dT[\d:.]+Z`;
+  const [listed, completed, ...more] = lines.slice(1, -2);
+  expect(listed).toMatch(new RegExp(`^${time} req_\\w+ 127.0.0.1 GET /v1/models 200 \\d+ ms$`));
+  const facts = String.raw`: prompt \d+, wrote 4, queue \d+ ms, first token \d+ ms, [\d.]+ tok/s$`;
+  expect(completed).toMatch(new RegExp(`^${time} one:1 127.0.0.1 POST /v1/completions 200 "nano" \\d+ ms${facts}`));
+  expect(more).toEqual([]);
 });
 
 test("what runs when it is stopped is finished, what takes longer is ended", async () => {
@@ -123,5 +136,24 @@ test("what cannot be is said in one line", async () => {
   for (const [args, expected, pattern] of failures) {
     const { code, stderr } = await serve(args).ended;
     expect([code, stderr]).toEqual([expected, expect.stringMatching(pattern)]);
+  }
+});
+
+test("--log json is a line of JSON for each request, off none; neither takes hold of a terminal", async () => {
+  for (const format of ["json", "off"]) {
+    const { child, ready, ended } = serve(["--log", format]);
+    const { url } = await ready;
+    await (await complete(url, { prompt: "a", max_tokens: 2, model: "\u001b[31m" })).text();
+    await (await fetch(`${url}/%E2%80%AE%9B%1B`)).text();
+    child.kill("SIGTERM");
+    const { stderr } = await ended;
+    const lines = stderr.split("\n").filter((line) => line && !line.startsWith("zagreus: "));
+    for (const control of ["\u001b", "\u009b", "\u202e"]) expect(stderr).not.toContain(control);
+    if (format === "off") expect(lines).toEqual([]);
+    else {
+      const [first, second] = lines.map((line) => JSON.parse(line));
+      expect(first).toMatchObject({ status: 404, error: "model_not_found", path: "/v1/completions", method: "POST" });
+      expect(second).toMatchObject({ status: 404, error: "unknown_url", client: "127.0.0.1" });
+    }
   }
 });

@@ -244,7 +244,8 @@ test("special tokens and templates in messages are text", async () => {
 
 test("a base model without a template says so", async () => {
   const body = { messages: MESSAGES, max_tokens: 2 };
-  const expected = { status: 400, param: "model", code: "no_chat_template" };
+  const message = expect.stringMatching(/base model.*\. Use \/v1\/completions, .*--template\)$/);
+  const expected = { status: 400, param: "model", code: "no_chat_template", message };
   expect(await refusal(createServer(model), PATH, body)).toMatchObject(expected);
   expect(await refusal(createServer(model), PATH, { ...body, stream: true })).toMatchObject(expected);
 });

@@ -42,7 +42,7 @@ test("models by name", async () => {
 
 test("unknown paths and wrong methods", async () => {
   expect(await refusal(server, "/v2/completions", BODY)).toMatchObject({ status: 404, code: "unknown_url" });
-  expect(await refusal(server, "/")).toMatchObject({ status: 404 });
+  expect(await refusal(server, "/v1")).toMatchObject({ status: 404 });
   const response = await server.fetch(request(PATH));
   expect([response.status, response.headers.get("allow")]).toEqual([405, "POST"]);
   const options = await server.fetch(request("/v1/models", undefined, { method: "OPTIONS" }));

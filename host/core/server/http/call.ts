@@ -1,9 +1,15 @@
 // Requests while they are worked on.
 
 import { clientGone, shuttingDown } from "./errors.js";
+import { Figures } from "./figures.js";
+
+/** Ids that clients may choose. */
+const ID = /^[\w.:/+=-]{1,128}$/;
 
 export class Call {
-  readonly id = `req_${crypto.randomUUID().replaceAll("-", "")}`;
+  /** The client's x-request-id, or one that is made. Nothing is kept by it: clients may use one twice. */
+  readonly id: string;
+  readonly figures = new Figures();
   /** Where it comes from. */
   readonly network: string;
   /** Whose turns it takes. */
@@ -14,13 +20,14 @@ export class Call {
   streams = false;
   /** Told once, of status and seconds, when the last byte of the answer is made. */
   ended = (_status: number, _seconds: number) => {};
-  readonly #begun = performance.now();
   readonly #controller = new AbortController();
   /** Kept, because Node forgets to pass an abort on to a request that nobody holds. */
   readonly request: Request;
 
   constructor(request: Request, network: string) {
     this.request = request;
+    const id = request.headers.get("x-request-id") ?? "";
+    this.id = ID.test(id) ? id : `req_${crypto.randomUUID().replaceAll("-", "")}`;
     this.network = network;
     this.client = network;
     const abort = () => this.abort(clientGone());
@@ -38,7 +45,7 @@ export class Call {
   }
 
   end(status: number): void {
-    this.ended(status, (performance.now() - this.#begun) / 1000);
+    this.ended(status, this.figures.ms / 1000);
   }
 }
 

@@ -43,8 +43,8 @@ export function shuttingDown(): ApiError {
   return new ApiError(503, "the server is shutting down", { code: "shutting_down", headers: { "retry-after": "5" } });
 }
 
-/** Codes of the library that a request is to blame for; the field of the others names no parameter. */
-const BLAMED: Partial<Record<ErrorCode, { code: string; param?: string }>> = {
+/** Codes of the library that a request is to blame for; `hint` is what to do where the library names one of its functions. */
+const BLAMED: Partial<Record<ErrorCode, { code: string; param?: string; hint?: string }>> = {
   INVALID_OPTION: { code: "invalid_value" },
   BAD_TOKEN: { code: "invalid_value" },
   PRETOKEN_TOO_LONG: { code: "invalid_value" },
@@ -52,7 +52,11 @@ const BLAMED: Partial<Record<ErrorCode, { code: string; param?: string }>> = {
   BAD_SCHEMA: { code: "invalid_schema", param: "response_format" },
   BAD_GRAMMAR: { code: "invalid_grammar", param: "grammar" },
   BAD_TEMPLATE: { code: "invalid_messages", param: "messages" },
-  NO_CHAT_TEMPLATE: { code: "no_chat_template", param: "model" },
+  NO_CHAT_TEMPLATE: {
+    code: "no_chat_template",
+    param: "model",
+    hint: "Use /v1/completions, or start the server with a template (--template)",
+  },
 };
 
 /** The answer to a request that failed; `unexpected` is told of what no request is to blame for. */
@@ -63,7 +67,8 @@ export function apiError(error: unknown, unexpected: (error: unknown) => void): 
     if (blamed) {
       const field = parameter(error.field);
       const message = field ? error.message.replace(`option "${error.field}"`, field) : error.message;
-      return badRequest(message, blamed.param ?? field, blamed.code);
+      const text = blamed.hint ? message.replace(/Use complete\(\).*$/, blamed.hint) : message;
+      return badRequest(text, blamed.param ?? field, blamed.code);
     }
     if (error.code === "ABORTED") return error.cause instanceof ApiError ? error.cause : clientGone();
     if (error.code === "CLOSED") return new ApiError(503, "the model is closed", { code: "model_unavailable" });

@@ -7,6 +7,7 @@ import { badRequest } from "../http/errors.js";
 import type { Served } from "../served/served.js";
 import { admitted, generateOptions, type RequestJob, UsageSum } from "./generation.js";
 import type { ChatBody } from "./schemas.js";
+import type { PromptProgress } from "./watch.js";
 
 /** Tokens of a reply where the request sets no limit. */
 const DEFAULT_MAX_TOKENS = 1024;
@@ -23,7 +24,7 @@ type ContentLogprob = OpenAiLogprob & { top_logprobs: OpenAiLogprob[] };
 type ChatChoiceEvent =
   | { index: number; piece: ChatPiece; logprobs: ContentLogprob[] }
   | { index: number; reason: ApiFinishReason };
-type ChatEvent = ChatChoiceEvent | { refused: RefusedTools };
+type ChatEvent = ChatChoiceEvent | { refused: RefusedTools } | { index: number; progress: PromptProgress };
 
 /** Tools that were not offered to the model; an extension. */
 type RefusedTools = { refused_tools?: { name: string; message: string }[] };
@@ -38,6 +39,7 @@ export async function chatCompletion(job: RequestJob<ChatBody>): Promise<object>
       ({ refused } = event);
       continue;
     }
+    if ("progress" in event) continue;
     choices[event.index] ??= new ChatChoice(event.index, job.request.logprobs === true);
     choices[event.index]!.add(event);
   }
@@ -76,6 +78,11 @@ export async function* chatChunks(job: RequestJob<ChatBody>): AsyncGenerator<obj
       continue;
     }
     const { index } = event;
+    if ("progress" in event) {
+      const { progress: prompt_progress } = event;
+      yield { ...choice(index, { role: "assistant", content: null }, null), prompt_progress };
+      continue;
+    }
     if (!begun.has(index)) yield choice(index, { role: "assistant", content: "" }, null);
     begun.add(index);
     if ("reason" in event) yield choice(index, {}, event.reason);
@@ -94,9 +101,16 @@ function events(job: RequestJob<ChatBody>, usage: UsageSum): AsyncGenerator<Chat
     const base = chatOptions(job);
     let told = false;
     for (let index = 0; index < (request.n ?? 1); index++) {
-      const completion = served.model.chat(request.messages, { ...base, ...generateOptions(job, index) });
+      const watch = usage.watch();
+      const options = { ...base, ...generateOptions(job, index), onPrefill: watch.onPrefill };
+      const completion = served.model.chat(request.messages, options);
       try {
-        for await (const piece of completion) {
+        for await (const step of watch.steps(completion)) {
+          if ("progress" in step) {
+            yield { index, ...step };
+            continue;
+          }
+          const { piece } = step;
           if (!told && completion.refusedTools.length > 0) {
             told = true;
             yield { refused: refusedTools(completion) };
@@ -104,7 +118,7 @@ function events(job: RequestJob<ChatBody>, usage: UsageSum): AsyncGenerator<Chat
           yield { index, piece, logprobs: request.logprobs ? await logprobsOf(served, piece) : [] };
         }
       } finally {
-        usage.add(completion, index);
+        usage.add(completion, index, watch);
       }
       yield { index, reason: finishReason(completion.finishReason) };
     }

@@ -6,6 +6,7 @@ import { badRequest } from "../http/errors.js";
 import { admitted, generateOptions, type RequestJob, UsageSum } from "./generation.js";
 import { LegacyLogprobs, type NamedToken, nameTokens } from "./legacy_logprobs.js";
 import { type CompletionBody, textsOf } from "./schemas.js";
+import type { PromptProgress, Watch } from "./watch.js";
 
 /** As in OpenAI's API. */
 const DEFAULT_MAX_TOKENS = 16;
@@ -15,7 +16,8 @@ const MAX_LOGPROBS = 2 ** 20;
 /** What is new of a choice, or its end. */
 type CompletionEvent =
   | { index: number; text: string; scored: NamedToken[] }
-  | { index: number; reason: ApiFinishReason };
+  | { index: number; reason: ApiFinishReason }
+  | { index: number; progress: PromptProgress };
 
 /** A choice of an answer, put together from its events. */
 interface CompletionChoice {
@@ -30,6 +32,7 @@ export async function textCompletion(job: RequestJob<CompletionBody>): Promise<o
   const usage = new UsageSum(job);
   const choices: CompletionChoice[] = [];
   for await (const event of events(job, usage)) {
+    if ("progress" in event) continue;
     const { index } = event;
     choices[index] ??= { text: "", index, logprobs: newLogprobs(job), finish_reason: null };
     const choice = choices[index];
@@ -55,6 +58,11 @@ export async function* textChunks(job: RequestJob<CompletionBody>): AsyncGenerat
   const offsets = new Map<number, number>();
   for await (const event of events(job, usage)) {
     const { index } = event;
+    if ("progress" in event) {
+      const { progress: prompt_progress } = event;
+      yield { ...chunk([{ text: "", index, logprobs: null, finish_reason: null }]), prompt_progress };
+      continue;
+    }
     if ("reason" in event) {
       yield chunk([{ text: "", index, logprobs: null, finish_reason: event.reason }]);
       continue;
@@ -86,7 +94,9 @@ function events(job: RequestJob<CompletionBody>, usage: UsageSum): AsyncGenerato
     for (const prompt of prompts) {
       for (let choice = 0; choice < choices; choice++, index++) {
         const options = { ...generateOptions(job, choice), maxTokens, logprobs: request.logprobs };
-        for await (const event of complete(job, prompt, options, (completion) => usage.add(completion, choice))) {
+        const watch = usage.watch();
+        const done = (completion: Completion) => usage.add(completion, choice, watch);
+        for await (const event of complete(job, prompt, options, watch, done)) {
           yield { ...event, index };
         }
       }
@@ -110,22 +120,31 @@ function checkLogprobs(
   );
 }
 
-type CompletionChoiceEvent = { text: string; scored: NamedToken[] } | { reason: ApiFinishReason };
+type CompletionChoiceEvent =
+  | { text: string; scored: NamedToken[] }
+  | { reason: ApiFinishReason }
+  | { progress: PromptProgress };
 
 async function* complete(
   job: RequestJob<CompletionBody>,
   prompt: string | number[],
   options: GenerateOptions,
+  watch: Watch,
   done: (completion: Completion) => void,
 ): AsyncGenerator<CompletionChoiceEvent> {
   const { served, request } = job;
   const { model } = served;
   const { logprobs, echo } = request;
   let echoed = echo ? await echoOf(job, prompt) : undefined;
-  const completion = model.complete(prompt, options);
+  const completion = model.complete(prompt, { ...options, onPrefill: watch.onPrefill });
   let ended = false; // with its last piece: by a stop string, or because nothing may follow
   try {
-    for await (const { text, token, logprob, topLogprobs = [] } of completion) {
+    for await (const step of watch.steps(completion)) {
+      if ("progress" in step) {
+        yield step;
+        continue;
+      }
+      const { text, token, logprob, topLogprobs = [] } = step.piece;
       ended = completion.finishReason !== undefined;
       // Not before: what fails before the first token has a status of its own.
       if (echoed) yield echoed;

@@ -8,7 +8,7 @@ const CHUNK = 8192;
 
 /** Answers /v1/embeddings. */
 export async function embeddings(job: RequestJob<EmbeddingBody>): Promise<object> {
-  const { served, request, metrics } = job;
+  const { served, request, metrics, call } = job;
   const data: object[] = [];
   let promptTokens = 0;
   for await (const { tokens, vector } of admitted(job, () => vectors(job))) {
@@ -16,7 +16,9 @@ export async function embeddings(job: RequestJob<EmbeddingBody>): Promise<object
     const embedding = encode(vector, request.encoding_format);
     data.push({ object: "embedding", index: data.length, embedding });
   }
-  metrics.tokens(served.name, { promptTokens, reusedTokens: 0, completionTokens: 0 });
+  const counts = { promptTokens, reusedTokens: 0, completionTokens: 0 };
+  metrics.tokens(served.name, counts);
+  call.figures.count(counts);
   const usage = { prompt_tokens: promptTokens, total_tokens: promptTokens };
   return { object: "list", data, model: served.name, usage };
 }

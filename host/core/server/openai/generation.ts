@@ -1,12 +1,14 @@
 // What chat and text completions have in common.
 
-import type { GenerateOptions, JsonSchema, ResponseFormat, Usage } from "../../api/api.js";
+import type { GenerateOptions, JsonSchema, ResponseFormat } from "../../api/api.js";
 import { type ApiUsage, apiUsage } from "../../stream/openai.js";
 import type { Call } from "../http/call.js";
 import { badRequest } from "../http/errors.js";
+import type { Progress } from "../http/figures.js";
 import type { Metrics } from "../served/metrics.js";
 import type { Served } from "../served/served.js";
 import type { TextBody } from "./schemas.js";
+import { Watch } from "./watch.js";
 
 /** A request on its way through a model. */
 export interface RequestJob<Request> {
@@ -31,12 +33,6 @@ export async function* admitted<Event>(
   } finally {
     leave();
   }
-}
-
-/** A completion or chat completion that is or was read. */
-interface Progress {
-  readonly tokens: readonly number[];
-  readonly usage: Usage | undefined;
 }
 
 /** A temperature of 0 means the best token and nothing else, as everywhere in OpenAI's API. @throws ApiError 400 */
@@ -98,25 +94,30 @@ function openAiFormat(format: TextBody["response_format"]): ResponseFormat | und
 
 /** Adds up the usage of a request's generations; a prompt counts once, however many choices it has. */
 export class UsageSum {
-  readonly #job: RequestJob<unknown>;
+  readonly #job: RequestJob<Pick<TextBody, "stream" | "return_progress">>;
   #prompt = 0;
   #reused = 0;
   #completion = 0;
 
-  constructor(job: RequestJob<unknown>) {
+  constructor(job: RequestJob<Pick<TextBody, "stream" | "return_progress">>) {
     this.#job = job;
   }
 
+  /** What watches the next generation. */
+  watch(): Watch {
+    const { call, request } = this.#job;
+    return new Watch(call.figures, request.stream === true && request.return_progress === true);
+  }
+
   /** @param choice of the same prompt */
-  add({ tokens, usage }: Progress, choice: number): void {
-    const { promptTokens = 0, reusedTokens = 0 } = usage ?? {};
-    const completionTokens = tokens.length;
-    const { metrics, served } = this.#job;
-    metrics.tokens(served.name, { promptTokens, reusedTokens, completionTokens });
-    this.#completion += completionTokens;
+  add(generation: Progress, choice: number, watch: Watch): void {
+    const { metrics, served, call } = this.#job;
+    const counts = call.figures.add(generation, watch.read);
+    metrics.tokens(served.name, counts);
+    this.#completion += counts.completionTokens;
     if (choice > 0) return;
-    this.#prompt += promptTokens;
-    this.#reused += reusedTokens;
+    this.#prompt += counts.promptTokens;
+    this.#reused += counts.reusedTokens;
   }
 
   toJSON(): ApiUsage {

@@ -1,6 +1,6 @@
 // Bodies of requests, as OpenAI's API reference has them (https://platform.openai.com/docs/api-reference). Fields that are not named
 // here are ignored, null is a field that is not there. Extensions: top_k, min_p, repetition_penalty, grammar, json_schema, format,
-// guided_json, loop_stop, cache_salt.
+// guided_json, loop_stop, cache_salt, return_progress.
 
 import * as z from "zod";
 import type { JsonSchema } from "../../api/api.js";
@@ -50,6 +50,7 @@ const shared = {
   model: optional(z.string()),
   stream: optional(z.boolean()),
   stream_options: optional(z.object({ include_usage: optional(z.boolean()) })),
+  return_progress: optional(z.boolean()),
   n: optional(z.int().min(1).max(MAX_CHOICES)),
   temperature: optional(z.number().min(0).max(2)),
   top_p: optional(z.number().min(0).max(1)),

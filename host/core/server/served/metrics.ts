@@ -1,37 +1,89 @@
-// Numbers for Prometheus, in its text format (https://prometheus.io/docs/instrumenting/exposition_formats/).
+// Numbers for Prometheus, in its text format (https://prometheus.io/docs/instrumenting/exposition_formats/). What vLLM or llama-server
+// have too is called as it is there, behind our own prefix.
 
-import type { Usage } from "../../api/api.js";
+import type { Figures, TokenCounts } from "../http/figures.js";
 import type { Served } from "./served.js";
 
-/** Upper bounds of the histogram of durations, in seconds. */
-const BUCKET_BOUNDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
+/** Upper bounds of the buckets. */
+const SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
+const SHORT_SECONDS = [0.001, 0.005, 0.01, 0.025, ...SECONDS];
+const TOKENS_PER_SECOND = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500];
 
-type Labels = Readonly<Record<string, string | number>>;
-type TokenCounts = Pick<Usage, "promptTokens" | "reusedTokens" | "completionTokens">;
+type Labels = Readonly<Record<string, string | number | undefined>>;
+type Sample = readonly [labels: string, value: number];
 
-interface Durations {
-  buckets: number[];
-  sum: number;
-  count: number;
+/** A distribution for each set of labels. */
+class Histogram {
+  readonly #name: string;
+  readonly #help: string;
+  readonly #bounds: readonly number[];
+  readonly #series = new Map<string, { buckets: number[]; sum: number; count: number }>();
+
+  constructor(name: string, help: string, bounds: readonly number[]) {
+    this.#name = name;
+    this.#help = help;
+    this.#bounds = bounds;
+  }
+
+  observe(labels: Labels, value: number): void {
+    const key = write(labels);
+    const series = this.#series.get(key) ?? { buckets: this.#bounds.map(() => 0), sum: 0, count: 0 };
+    this.#series.set(key, series);
+    series.sum += value;
+    series.count++;
+    this.#bounds.forEach((bound, i) => {
+      if (value <= bound) series.buckets[i]!++;
+    });
+  }
+
+  text(): string {
+    const name = this.#name;
+    const samples = [...this.#series].flatMap(([labels, { buckets, sum, count }]) => [
+      ...this.#bounds.map((bound, i) => `${name}_bucket${extend(labels, bound)} ${buckets[i]}`),
+      `${name}_bucket${extend(labels, "+Inf")} ${count}`,
+      `${name}_sum${labels} ${sum}`,
+      `${name}_count${labels} ${count}`,
+    ]);
+    return lines(name, "histogram", this.#help, samples);
+  }
 }
 
 export class Metrics {
   /** By labels. */
   readonly #requests = new Map<string, number>();
-  readonly #durations = new Map<string, Durations>();
+  readonly #modelRequests = new Map<string, number>();
   readonly #tokens = new Map<string, TokenCounts>();
+  readonly #durations = new Histogram("zagreus_request_seconds", "From a request to the end of its answer.", SECONDS);
+  readonly #queue = new Histogram(
+    "zagreus_request_queue_time_seconds",
+    "From a request to the moment when its prompt was begun.",
+    SHORT_SECONDS,
+  );
+  readonly #firstToken = new Histogram(
+    "zagreus_time_to_first_token_seconds",
+    "From a request to its first token.",
+    SHORT_SECONDS,
+  );
+  readonly #prefill = new Histogram(
+    "zagreus_prompt_tokens_seconds",
+    "Tokens of prompts that were run, per second, by request.",
+    TOKENS_PER_SECOND,
+  );
+  readonly #decode = new Histogram(
+    "zagreus_predicted_tokens_seconds",
+    "Tokens generated after the first, per second, by request.",
+    TOKENS_PER_SECOND,
+  );
 
-  request(route: string, status: number, seconds: number): void {
-    const labels = write({ route, status });
-    this.#requests.set(labels, (this.#requests.get(labels) ?? 0) + 1);
-    const key = write({ route });
-    const durations = this.#durations.get(key) ?? { buckets: BUCKET_BOUNDS.map(() => 0), sum: 0, count: 0 };
-    this.#durations.set(key, durations);
-    durations.sum += seconds;
-    durations.count++;
-    BUCKET_BOUNDS.forEach((bound, i) => {
-      if (seconds <= bound) durations.buckets[i]!++;
-    });
+  request(route: string, status: number, seconds: number, figures: Figures): void {
+    const { model, queueMs, firstTokenMs, prefillRate, decodeRate } = figures;
+    count(this.#requests, { route, status });
+    if (model !== undefined) count(this.#modelRequests, { model, status });
+    this.#durations.observe({ route }, seconds);
+    if (queueMs !== undefined) this.#queue.observe({ model }, queueMs / 1000);
+    if (firstTokenMs !== undefined) this.#firstToken.observe({ model }, firstTokenMs / 1000);
+    if (prefillRate !== undefined) this.#prefill.observe({ model }, prefillRate);
+    if (decodeRate !== undefined) this.#decode.observe({ model }, decodeRate);
   }
 
   tokens(model: string, { promptTokens, reusedTokens, completionTokens }: TokenCounts): void {
@@ -46,60 +98,54 @@ export class Metrics {
 
   /** @param open requests that have no answer yet */
   text(models: Iterable<Served>, open: number): string {
-    const served = [...models].map(({ name, admission }) => ({ labels: write({ model: name }), admission }));
-    const tokens = (which: keyof TokenCounts): [string, number][] =>
-      [...this.#tokens].map(([key, sum]) => [key, sum[which]]);
+    const served = [...models];
+    const each = (value: (served: Served) => number): Sample[] =>
+      served.map((one) => [write({ model: one.name }), value(one)]);
+    const tokens = (which: keyof TokenCounts): Sample[] => [...this.#tokens].map(([key, sum]) => [key, sum[which]]);
     return [
-      family("zagreus_requests_total", "counter", "Requests that were answered.", [...this.#requests]),
-      family("zagreus_requests_open", "gauge", "Requests without an answer yet.", [["", open]]),
-      family(
+      counter("zagreus_requests_total", "Requests that were answered.", [...this.#requests]),
+      counter("zagreus_model_requests_total", "Of these, requests for a model.", [...this.#modelRequests]),
+      gauge("zagreus_requests_open", "Requests without an answer yet.", [["", open]]),
+      gauge(
         "zagreus_queue_waiting",
-        "gauge",
         "Requests that wait.",
-        served.map(({ labels, admission }) => [labels, admission.waiting]),
+        each(({ admission }) => admission.waiting),
       ),
-      family(
+      gauge(
         "zagreus_model_busy",
-        "gauge",
         "Whether the model is at work.",
-        served.map(({ labels, admission }) => [labels, Number(admission.busy)]),
+        each(({ admission }) => Number(admission.busy)),
       ),
-      family("zagreus_prompt_tokens_total", "counter", "Tokens of prompts.", tokens("promptTokens")),
-      family(
-        "zagreus_reused_tokens_total",
-        "counter",
-        "Of these, tokens that were in the cache.",
-        tokens("reusedTokens"),
-      ),
-      family("zagreus_completion_tokens_total", "counter", "Tokens generated.", tokens("completionTokens")),
-      this.#histogram("zagreus_request_seconds", "From a request to the end of its answer."),
+      counter("zagreus_prompt_tokens_total", "Tokens of prompts.", tokens("promptTokens")),
+      counter("zagreus_reused_tokens_total", "Of these, tokens that were in the cache.", tokens("reusedTokens")),
+      counter("zagreus_completion_tokens_total", "Tokens generated.", tokens("completionTokens")),
+      ...[this.#durations, this.#queue, this.#firstToken, this.#prefill, this.#decode].map((each) => each.text()),
     ].join("");
   }
-
-  #histogram(name: string, help: string): string {
-    const samples = [...this.#durations].flatMap(([labels, { buckets, sum, count }]) => [
-      ...BUCKET_BOUNDS.map((bound, i) => `${name}_bucket${extend(labels, bound)} ${buckets[i]}`),
-      `${name}_bucket${extend(labels, "+Inf")} ${count}`,
-      `${name}_sum${labels} ${sum}`,
-      `${name}_count${labels} ${count}`,
-    ]);
-    return [`# HELP ${name} ${help}`, `# TYPE ${name} histogram`, ...samples, ""].join("\n");
-  }
 }
 
-function family(name: string, type: string, help: string, samples: readonly [labels: string, value: number][]): string {
-  const lines = samples.map(([labels, value]) => `${name}${labels} ${value}`);
-  return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...lines, ""].join("\n");
+function count(counts: Map<string, number>, labels: Labels): void {
+  const key = write(labels);
+  counts.set(key, (counts.get(key) ?? 0) + 1);
 }
 
+const samples = (name: string, all: readonly Sample[]) => all.map(([labels, value]) => `${name}${labels} ${value}`);
+const counter = (name: string, help: string, all: readonly Sample[]) =>
+  lines(name, "counter", help, samples(name, all));
+const gauge = (name: string, help: string, all: readonly Sample[]) => lines(name, "gauge", help, samples(name, all));
+
+function lines(name: string, type: string, help: string, all: readonly string[]): string {
+  return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...all, ""].join("\n");
+}
+
+/** Labels that have a value. */
 function write(labels: Labels): string {
-  const quote = (value: string | number) =>
+  const quote = (value: string | number | undefined) =>
     String(value).replace(/[\\"\n]/g, (character) => (character === "\n" ? "\\n" : `\\${character}`));
-  return `{${Object.entries(labels)
-    .map(([name, value]) => `${name}="${quote(value)}"`)
-    .join(",")}}`;
+  const given = Object.entries(labels).filter(([, value]) => value !== undefined);
+  return `{${given.map(([name, value]) => `${name}="${quote(value)}"`).join(",")}}`;
 }
 
 function extend(labels: string, bound: number | string): string {
-  return `${labels.slice(0, -1)},le="${bound}"}`;
+  return `${labels.slice(0, -1)}${labels === "{}" ? "" : ","}le="${bound}"}`;
 }

@@ -4,6 +4,7 @@ import type { Model } from "../../api/api.js";
 import { callback, flag, integer, type Output, optional, string, table, withDefault } from "../../api/check.js";
 import { invalidOption } from "../../api/errors.js";
 import type { OffloadedModel } from "../../offload/api.js";
+import type { RequestReport } from "../http/figures.js";
 
 /** A model of any host, in this thread or, so that the event loop stays free, in another. */
 export type ServedModel = Model | OffloadedModel;
@@ -40,6 +41,8 @@ export interface ServerOptions {
   readTimeout?: number | undefined;
   /** Milliseconds that close() gives to what runs. Default 10,000. */
   grace?: number | undefined;
+  /** Told of every request when its answer has ended, for a log. */
+  onRequest?: ((report: RequestReport) => void) | undefined;
   /** Told of errors that are nobody's fault but the server's. Default: console.error. */
   onError?: ((error: unknown) => void) | undefined;
 }
@@ -65,6 +68,7 @@ const SERVER = {
   bodyTimeout: integer(1, MAX_TIMER, 30_000),
   readTimeout: integer(1, MAX_TIMER, 5_000),
   grace: integer(0, MAX_TIMER, 10_000),
+  onRequest: callback<(report: RequestReport) => void>(),
   onError: withDefault(callback<(error: unknown) => void>(), (error) => console.error(error)),
 };
 /** The options with their defaults; without maxTokens each model's context is the limit. */

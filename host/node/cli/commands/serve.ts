@@ -10,7 +10,8 @@ import { Command, type OptionValues } from "commander";
 import { printable } from "../../../core/api/printable.js";
 import type { Server } from "../../../core/server/index.js";
 import { readTemplate, withTemplate } from "../chat/template.js";
-import { integer, list } from "../shared/arguments.js";
+import { LOG_FORMATS, type LogFormat, requestLog } from "../serve/request_log.js";
+import { choice, integer, list } from "../shared/arguments.js";
 import { loadOffloaded, type ModelFlags, withCacheBudget, withModel } from "../shared/model.js";
 import { notice, printJson } from "../shared/output.js";
 
@@ -27,6 +28,7 @@ interface ServeFlags extends ModelFlags, OptionValues {
   maxBody?: number;
   template?: string;
   grace?: number;
+  log: LogFormat;
 }
 
 /** Milliseconds: headers and bodies that come slower keep nobody's connection. */
@@ -60,6 +62,7 @@ export function serveCommand(): Command {
     .option("--max-tokens <n>", "tokens that a request may ask for at most (default: the context)", integer(1))
     .option("--max-body <bytes>", "size of a request at most (default: 1 MiB)", integer(1))
     .option("--grace <seconds>", "time for what runs when the server is stopped (default: 10)", integer(0))
+    .addOption(choice("--log <format>", "lines about requests, on standard error", LOG_FORMATS).default("text"))
     .addHelpText(
       "after",
       "\nExamples:\n  zagreus serve -m nesso-instruct\n  zagreus serve -m model.gguf --host 0.0.0.0 --api-key KEY",
@@ -85,6 +88,7 @@ async function run(flags: ServeFlags): Promise<void> {
       maxBody: flags.maxBody,
       grace: flags.grace === undefined ? undefined : flags.grace * 1000,
       template,
+      onRequest: requestLog(flags.log),
       onError: (error) => notice(String((error instanceof Error && error.stack) || error)),
     },
   );
