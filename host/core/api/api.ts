@@ -433,11 +433,11 @@ export interface Tool {
 
 /** Options of a chat. */
 export interface ChatOptions extends GenerateOptions {
-  /** Functions that the model may call. Default: none. */
-  tools?: readonly Tool[] | undefined;
+  /** Functions that the model may call, also those of runTools(), which are not run here. Default: none. */
+  tools?: readonly (Tool | RunnableTool)[] | undefined;
   /** "auto" (default), "none", "required" (at least one call), or the function that has to be called. */
   toolChoice?: "auto" | "none" | "required" | { type: "function"; function: { name: string } } | undefined;
-  /** Whether a reply may have several calls. Default: true. */
+  /** Whether a reply may have several calls. Default: as many as it wants with toolChoice "auto", one where a call is demanded. */
   parallelToolCalls?: boolean | undefined;
   /** A Jinja template instead of the model's own, or the name of a built-in one. */
   template?: string | "chatml" | "llama3" | undefined;

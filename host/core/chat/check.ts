@@ -111,13 +111,14 @@ export function checkTools(tools: ChatOnly["tools"], copier: InputCopier): Json[
 }
 
 /** @throws ZagreusError INVALID_OPTION for a choice that the tools do not offer */
-export function checkToolUse({ tools = [], toolChoice = "auto", parallelToolCalls = true }: ChatOnly): ToolUse {
-  if (typeof parallelToolCalls !== "boolean") {
+export function checkToolUse({ tools = [], toolChoice = "auto", parallelToolCalls }: ChatOnly): ToolUse {
+  if (parallelToolCalls !== undefined && typeof parallelToolCalls !== "boolean") {
     throw invalidOption("parallelToolCalls", parallelToolCalls, "true or false");
   }
-  const parallel = parallelToolCalls;
-  if (toolChoice === "none") return { tools: [], optional: true, parallel };
-  if (toolChoice === "auto") return { tools, optional: true, parallel };
+  if (toolChoice === "none") return { tools: [], optional: true, parallel: false };
+  if (toolChoice === "auto") return { tools, optional: true, parallel: parallelToolCalls ?? true };
+  // Who has to call goes on calling whatever is at hand, where it is not asked for more than one.
+  const parallel = parallelToolCalls ?? false;
   if (toolChoice === "required") {
     if (tools.length === 0) throw invalidOption("toolChoice", toolChoice, '"auto" or "none" without tools');
     return { tools, optional: false, parallel };

@@ -47,17 +47,41 @@ export async function renderChat(
   const text = JSON.stringify([source, conversation, tools, variables]);
   const shield = new Shield(special, turnMarkers(info, source), text);
   const token = (id: number | undefined) => Object.keys(special).find((name) => special[name] === id) ?? "";
-  const rendered = await renderInput(source, shield, pause, {
-    variables,
-    messages: knowsTools ? conversation : withToolText(conversation, tools),
-    tools: knowsTools && tools.length > 0 ? tools : null,
-    tokens: { bos_token: token(bos), eos_token: token(eos) },
-  });
+  const input = { variables, tools: null, tokens: { bos_token: token(bos), eos_token: token(eos) } };
+  const withTools = async () => {
+    const says = (messages: TemplateMessage[]) => renderInput(source, shield, pause, { ...input, messages });
+    const isOpen = tools.length > 0 && conversation[0]!.role !== "system";
+    return withToolText(isOpen ? [...(await systemMessageOf(says)), ...conversation] : conversation, tools);
+  };
+  const rendered = await renderInput(
+    source,
+    shield,
+    pause,
+    knowsTools
+      ? { ...input, messages: conversation, tools: tools.length > 0 ? tools : null }
+      : { ...input, messages: await withTools() },
+  );
   return {
     text: shield.restore(rendered),
     parts: shield.split(rendered),
     stop: END_TOKENS.filter((end) => source.includes(end) && !(end in special)),
   };
+}
+
+/** The system message that a template writes where there is none, found by what it makes of one: tools are going to take its place. */
+async function systemMessageOf(says: (messages: TemplateMessage[]) => Promise<string>): Promise<TemplateMessage[]> {
+  const user: TemplateMessage = { role: "user", content: "user0" };
+  const system = "system0";
+  try {
+    const without = await says([user]);
+    const [head, tail] = (await says([{ role: "system", content: system }, user])).split(system);
+    if (head === undefined || tail === undefined || without.length <= head.length + tail.length) return [];
+    if (!without.startsWith(head) || !without.endsWith(tail)) return [];
+    return [{ role: "system", content: without.slice(head.length, without.length - tail.length) }];
+  } catch (error) {
+    if (error instanceof ZagreusError && ["BAD_TEMPLATE", "INVALID_OPTION"].includes(error.code)) return [];
+    throw error;
+  }
 }
 
 interface TemplateInput {

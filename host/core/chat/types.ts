@@ -8,6 +8,7 @@ import type {
   ModelInfo,
   Prompt,
   TokenizeOptions,
+  Tool,
 } from "../api/api.js";
 import type { Turn } from "../engine/queue.js";
 
@@ -27,8 +28,8 @@ export interface ChatRequest {
   generation: GenerateOptions;
 }
 
-/** What only chats have among their options. */
-export type ChatOnly = Omit<ChatOptions, keyof GenerateOptions>;
+/** What only chats have among their options; tools are without what they run. */
+export type ChatOnly = Omit<ChatOptions, keyof GenerateOptions | "tools"> & { tools?: readonly Tool[] | undefined };
 
 /** Plain data. */
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };

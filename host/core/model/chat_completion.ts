@@ -10,6 +10,7 @@ import type {
   ModelInfo,
   RefusedTool,
   RunToolsOptions,
+  Tool,
   ToolRun,
 } from "../api/api.js";
 import { object } from "../api/check.js";
@@ -35,10 +36,26 @@ export function startChat(
 ): ChatCompletion {
   checkArguments(messages, options);
   const { tools, toolChoice, parallelToolCalls, template, templateVariables, ...generation } = options;
-  const chat: ChatOnly = { tools, toolChoice, parallelToolCalls, template, templateVariables };
+  const chat: ChatOnly = {
+    tools: tools && declarations(tools),
+    toolChoice,
+    parallelToolCalls,
+    template,
+    templateVariables,
+  };
   const { seed } = checkGenerateOptions(generation, vocabulary, contextLength);
   const request = { messages: [...messages], chat, generation: { ...generation, seed } };
   return new ModelChat(seed, (...reader) => answer(request, ...reader), generation);
+}
+
+/** Tools without their functions, which no other thread could take; what is no tool is told later. */
+function declarations(tools: NonNullable<ChatOptions["tools"]>): readonly Tool[] {
+  if (!Array.isArray(tools)) return tools;
+  return tools.map((tool) => {
+    if (typeof tool?.run !== "function") return tool;
+    const { run: _, ...declared } = tool;
+    return declared;
+  });
 }
 
 /** The answer of a model that is here. */

@@ -224,10 +224,13 @@ describe("tools", () => {
     }
   });
 
-  test("the function that is named is called, once if calls are not parallel", async () => {
+  test("the function that is named is called, and once if it is not asked for more", async () => {
     const toolChoice = { type: "function" as const, function: { name: "now" } };
-    const reply = await nano.chat(MESSAGES, { ...options, toolChoice, parallelToolCalls: false }).message();
-    expect(reply.tool_calls).toMatchObject([{ function: { name: "now", arguments: "{}" } }]);
+    const runnable = tools.map((tool) => ({ ...tool, run: () => "never" }));
+    for (const parallelToolCalls of [false, undefined]) {
+      const reply = await nano.chat(MESSAGES, { ...options, tools: runnable, toolChoice, parallelToolCalls }).message();
+      expect(reply.tool_calls).toMatchObject([{ function: { name: "now", arguments: "{}" } }]);
+    }
   });
 
   test("deltas come with the pieces", async () => {

@@ -516,3 +516,36 @@ describe("messages and tools are checked", () => {
     );
   });
 });
+
+describe("the system message that a template writes by itself", () => {
+  const im = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}";
+  const defaults = (text: string) =>
+    `{% if messages[0].role != "system" %}<|im_start|>system\n${text}<|im_end|>\n{% endif %}${im}`;
+  const tools = [{ type: "function", function: { name: "f" } }] as Tool[];
+  const system = { role: "system", content: "Be brief." } as const;
+  const first = async (template: string, messages: readonly ChatMessage[], rest = {}) =>
+    (await render(template, messages, rest)).split("<|im_end|>")[0]!.split("\n").slice(0, 3);
+
+  test("survives tools, where the caller has none", async () => {
+    const template = defaults("You are Smol | 1.");
+    expect(await first(template, USER)).toEqual(["<|im_start|>system", "You are Smol | 1."]);
+    expect(await first(template, USER, { tools })).toEqual(["<|im_start|>system", "You are Smol | 1.", ""]);
+    expect(await render(template, USER, { tools })).toContain("You are Smol | 1.\n\n# Tools\n");
+    expect(await first(template, [system, ...USER], { tools })).toEqual(["<|im_start|>system", "Be brief.", ""]);
+  });
+
+  test.each([
+    ["there is none", im],
+    [
+      "it goes with the user",
+      "{% for m in messages %}{{ m.content }}{% if not loop.last %}\n\n{% endif %}{% endfor %}",
+    ],
+    [
+      "it is not to be told",
+      `{% if messages[0].role == "system" %}${im}{% else %}{{ raise_exception("no") }}{% endif %}`,
+    ],
+    ["it says it twice", `{{ messages[0].content }}${im}`],
+  ])("is not made up: %s", async (_, template) => {
+    expect(await render(template, USER, { tools })).toMatch(/^(<\|im_start\|>system\n)?# Tools/);
+  });
+});
