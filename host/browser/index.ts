@@ -40,17 +40,18 @@ const host = createHost<Source, BrowserLoadOptions, PreparedSource>({
  */
 export const load: Load<Source, BrowserLoadOptions> = host.load;
 
-const cache = () => part(import("./cache.js"));
-
-/** The models in the cache, whole or not. @throws ZagreusError UNSUPPORTED_RUNTIME where there is no private file system */
-export async function cachedModels(): Promise<CachedModel[]> {
-  return (await cache()).cachedModels();
-}
-
-/** Removes the model of a URL, if it is there. Waits for whoever is downloading it. */
-export async function removeCachedModel(url: string | URL): Promise<void> {
-  return (await cache()).removeCachedModel(url);
-}
-
 /** Reads a model's header: metadata, tensors, and the plan in bytes. The weights are not read. */
 export const inspect: Inspect<Source, BrowserLoadOptions> = host.inspect;
+
+/** The models in the cache, whole or not. @throws ZagreusError UNSUPPORTED_RUNTIME */
+export async function cachedModels(): Promise<CachedModel[]> {
+  return (await part(import("./extras.js"))).cachedModels();
+}
+
+/**
+ * Removes the model of a URL, if it is there. Waits for whoever is downloading it.
+ * @throws ZagreusError INVALID_OPTION, UNSUPPORTED_RUNTIME, WRITE_FAILED
+ */
+export async function removeCachedModel(url: string | URL): Promise<void> {
+  return (await part(import("./extras.js"))).removeCachedModel(url);
+}

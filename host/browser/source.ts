@@ -61,7 +61,7 @@ export async function openSource(source: PreparedSource, options: LoadOptions): 
   }
   const open = async ({ href }: URL) => {
     if (!source.cache) return byteSource(await request(href, { signal: options.signal ?? null }));
-    const { cacheModel, distrustCachedModel } = await part(import("./cache.js"));
+    const { cacheModel, distrustCachedModel } = await part(import("./extras.js"));
     return { ...byteSource(await cacheModel(href, options)), refused: () => distrustCachedModel(href) };
   };
   return openUrlParts(new URL(source.url), open, options.signal);

@@ -2,7 +2,7 @@
 // of an object of options at once.
 
 import { invalidOption, unknownOption } from "./errors.js";
-import { isObject } from "./json.js";
+import { isObject } from "./is_object.js";
 
 /** What a model sets limits to. */
 export interface Limits {

@@ -1,6 +1,9 @@
 // JSON of others, and its fields, checked as they are read.
 
 import { ZagreusError } from "./errors.js";
+import { isObject } from "./is_object.js";
+
+export { isObject };
 
 /** @throws ZagreusError BAD_JSON when the bytes are not UTF-8 */
 export function decode(bytes: Uint8Array, name: string): string {
@@ -37,11 +40,6 @@ export function parseObject(json: string, name: string): Record<string, unknown>
   }
   if (!isObject(value)) throw new ZagreusError("BAD_JSON", `${name} is not a JSON object`, { field: name });
   return value;
-}
-
-/** Whether it is an object with keys: no array, no null. */
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** BAD_VALUE for a field that is `value` and must be `expected` (a phrase that follows "must be"). */

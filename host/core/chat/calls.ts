@@ -8,7 +8,7 @@
 // nothing is lost.
 
 import type { ToolCallDelta } from "../api/api.js";
-import { isObject } from "../api/json.js";
+import { isObject } from "../api/is_object.js";
 
 const OPEN = "<tool_call>";
 const CLOSE = "</tool_call>";

@@ -3,7 +3,7 @@
 import type { ChatMessage, Tool, ToolCall } from "../api/api.js";
 import { list, object } from "../api/check.js";
 import { invalidOption } from "../api/errors.js";
-import { isObject } from "../api/json.js";
+import { isObject } from "../api/is_object.js";
 import type { InputCopier } from "./json.js";
 import type { ChatOnly, Json, TemplateMessage } from "./types.js";
 

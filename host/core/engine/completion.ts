@@ -16,7 +16,7 @@ import type {
 } from "../api/api.js";
 import { oneOf, optional, table } from "../api/check.js";
 import { part, ZagreusError } from "../api/errors.js";
-import { isObject } from "../api/json.js";
+import { isObject } from "../api/is_object.js";
 import type { Reading } from "../stream/reading.js";
 
 /** What is known of a generation, written by whoever makes its pieces. */

@@ -3,7 +3,7 @@
 import type { Build } from "../api/api.js";
 import type { CoreAsset, CoreAssets } from "../api/assets.js";
 import { invalidOption, ZagreusError } from "../api/errors.js";
-import { isObject } from "../api/json.js";
+import { isObject } from "../api/is_object.js";
 import { BUILDS } from "../api/names.js";
 
 export interface BroughtCores {
