@@ -41,6 +41,7 @@ const SUITES = [
   suite("cloudflare", 180 * SECOND),
   suite("frameworks", 120 * SECOND),
   suite("raspberry-pi", 120 * SECOND),
+  suite("recipes", 300 * SECOND), // with the packages of browser and runtimes
   suite("runtimes", 300 * SECOND),
   suite("terminal", 60 * SECOND),
   suite("wasi", 120 * SECOND),

@@ -31,10 +31,11 @@ function introduced({ lock, thread }: Introduction): Receive {
   );
 }
 
-/** Holds a lock as long as this worker lives, and says so. Pages that are not secure have no locks. */
+/** Holds a lock as long as this worker lives, and says so. Pages that are not secure have no locks, those without an origin may not. */
 function holdLock(lock: string): void {
-  navigator.locks?.request(lock, () => {
+  const hold = () => {
     postMessage(lock);
     return new Promise(() => {});
-  });
+  };
+  navigator.locks?.request(lock, hold).catch(() => {});
 }

@@ -16,13 +16,14 @@ export const PROMPT = "C'era una volta un re che aveva";
 /** CHROMIUM names another browser than Debian's. */
 const FLAGS = [...CHROMIUM_FLAGS, "--host-resolver-rules=MAP insecure.test 127.0.0.1"];
 
-/** A browser with a new profile; restart() keeps the profile. */
-export async function browser(options = {}) {
+/** A browser with a new profile, and the extension in a folder; restart() keeps the profile. */
+export async function browser({ extension, ...options } = {}) {
   const profile = mkdtempSync(join(tmpdir(), "zagreus-chromium-"));
   const launch = () =>
     chromium.launchPersistentContext(profile, {
       executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-      args: FLAGS,
+      args: extension ? [...FLAGS, `--load-extension=${extension}`] : FLAGS,
+      ...(extension && { ignoreDefaultArgs: ["--disable-extensions"] }),
       ...options,
     });
   let context = await launch();
@@ -39,6 +40,8 @@ export async function browser(options = {}) {
       await context.close();
       context = await launch();
     },
+    /** The service worker of the extension. */
+    serviceWorker: async () => context.serviceWorkers()[0] ?? context.waitForEvent("serviceworker"),
     version: () => context.browser().version(),
     async close() {
       await context.close();

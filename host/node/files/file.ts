@@ -1,12 +1,13 @@
 // A file as a ByteSource: the next chunk is read while the core packs the last one.
 
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, readFile } from "node:fs/promises";
 import { IO_BYTES } from "../../../assembly/layout/abi.js";
-import type { ByteSource } from "../../core/load/source.js";
+import { type ByteSource, byteSource } from "../../core/load/source.js";
 
 /** Anything that can be opened and read, pipes too. @throws as fs does */
 export async function fileSource(path: string | URL): Promise<ByteSource> {
-  const file = await open(path);
+  const file = await open(path).catch((error) => error as Error);
+  if (file instanceof Error) return embedded(path, file);
   try {
     const stat = await file.stat();
     if (stat.isDirectory()) throw Object.assign(new Error("it is a folder"), { code: "EISDIR" });
@@ -15,6 +16,14 @@ export async function fileSource(path: string | URL): Promise<ByteSource> {
     await file.close();
     throw error;
   }
+}
+
+/** Files inside of a Bun executable can be read, but not opened. */
+async function embedded(path: string | URL, error: Error): Promise<ByteSource> {
+  const bytes = await readFile(path).catch(() => {
+    throw error;
+  });
+  return byteSource(bytes);
 }
 
 async function* readAhead(file: FileHandle): AsyncGenerator<Uint8Array> {
