@@ -1,7 +1,15 @@
 // What the header says of the tokenizer: where its arrays stand, and its special ids.
 
 import { array, boolean, integer, isText, readingStatus, resetReading, text } from "../gguf/metadata";
-import { MAX_SPECIAL_BYTES, MAX_TOKEN_BYTES, MAX_VOCABULARY, VALUE_F32, VALUE_I32, VALUE_STRING } from "../layout/gguf";
+import {
+  MAX_SPECIAL_BYTES,
+  MAX_SPECIALS,
+  MAX_TOKEN_BYTES,
+  MAX_VOCABULARY,
+  VALUE_F32,
+  VALUE_I32,
+  VALUE_STRING,
+} from "../layout/gguf";
 import { BAD_ARRAY_LENGTH, BAD_STRING_LENGTH, MISSING_KEY, OK, UNSUPPORTED_TOKENIZER } from "../layout/status";
 import { config } from "../model/config";
 import { fail, failAt } from "../runtime/failure";
@@ -60,7 +68,7 @@ export function readVocabularyMetadata(): i32 {
   return measureTokens(<u32>count);
 }
 
-/** Adds up what the tokens need; OK | BAD_STRING_LENGTH */
+/** Adds up what the tokens need; OK | BAD_STRING_LENGTH | BAD_ARRAY_LENGTH */
 function measureTokens(count: u32): i32 {
   textBytes = 0;
   specials = 0;
@@ -77,6 +85,8 @@ function measureTokens(count: u32): i32 {
     }
     token += 8 + <usize>length;
   }
+  if (specials > <u32>MAX_SPECIALS)
+    return failAt(BAD_ARRAY_LENGTH, "tokenizer.ggml.tokens: control and user-defined", specials, MAX_SPECIALS);
   if (specialBytes > <u64>MAX_SPECIAL_BYTES)
     return failAt(
       BAD_STRING_LENGTH,

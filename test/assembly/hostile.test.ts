@@ -23,6 +23,7 @@ import {
   MAX_LAYERS,
   MAX_METADATA,
   MAX_SPECIAL_BYTES,
+  MAX_SPECIALS,
   MAX_STRING_BYTES,
   MAX_TENSOR_NAME_BYTES,
   MAX_TENSORS,
@@ -624,16 +625,29 @@ const CASES: Hostile[] = [
     expected: VOCABULARY,
   },
   {
+    name: "more control tokens than can be matched",
+    change: (f) => {
+      const more = Array.from({ length: 262_145 }, (_, i) => `<${i}>`);
+      set(TOKENS, array(VALUE_STRING, [...tokens(), ...more]))(f);
+      set(TYPES, array(VALUE_I32, [...tokens().map(() => 1), ...more.map(() => 3)]))(f);
+      remove("llama.vocab_size")(f);
+    },
+    codes: [BAD_ARRAY_LENGTH],
+    field: `${TOKENS}: control and user-defined`,
+    value: 262_145,
+    expected: MAX_SPECIALS,
+  },
+  {
     name: "control tokens of more bytes than can be matched",
     change: (f) => {
-      const long = Array.from({ length: 8193 }, (_, i) => "a".repeat(1019) + String(i).padStart(5, "0"));
+      const long = Array.from({ length: 4097 }, (_, i) => "a".repeat(1019) + String(i).padStart(5, "0"));
       set(TOKENS, array(VALUE_STRING, [...tokens(), ...long]))(f);
       set(TYPES, array(VALUE_I32, [...tokens().map(() => 1), ...long.map(() => 3)]))(f);
       remove("llama.vocab_size")(f);
     },
     codes: [BAD_STRING_LENGTH],
     field: `${TOKENS}: control and user-defined`,
-    value: 8193 * 1024,
+    value: 4097 * 1024,
     expected: MAX_SPECIAL_BYTES,
   },
   {

@@ -17,11 +17,36 @@ export function decode(bytes: Uint8Array, name: string): string {
 /** Arrays and objects within each other: JSON.parse() takes any number, but those who walk over its result recurse. */
 const MAX_DEPTH = 100;
 
-/** JSON.parse() that takes the byte order mark which editors on Windows write. @throws SyntaxError also for what is nested too deep */
+/** Of longer strings V8 hashes only the length, so that an object of such keys takes quadratic time. */
+const MAX_KEY = 16_383;
+/** Characters from which on that would be felt. */
+const MANY = 2 ** 20;
+
+/** JSON.parse() that takes the byte order mark which editors on Windows write. @throws SyntaxError also for what is nested too deep, and for long keys in long texts */
 export function parseJson(json: string): unknown {
+  if (json.length > MANY && hasLongKey(json)) throw new SyntaxError(`it has a key of more than ${MAX_KEY} characters`);
   const value: unknown = JSON.parse(json.startsWith("\uFEFF") ? json.slice(1) : json);
   if (isDeeper(value, MAX_DEPTH)) throw new SyntaxError(`it is nested more than ${MAX_DEPTH} deep`);
   return value;
+}
+
+/** Whether a string that a colon follows is longer than MAX_KEY. Looks at quotes and backslashes only. */
+function hasLongKey(json: string): boolean {
+  for (let start = json.indexOf('"'); start >= 0; ) {
+    let end = json.indexOf('"', start + 1);
+    while (end >= 0 && isEscaped(json, end)) end = json.indexOf('"', end + 1);
+    if (end < 0) return false;
+    if (end - start > MAX_KEY && /\s*:/y.test(json.slice(end + 1, end + 100))) return true;
+    start = json.indexOf('"', end + 1);
+  }
+  return false;
+}
+
+/** Whether an odd number of backslashes stands before a place. */
+function isEscaped(json: string, at: number): boolean {
+  let first = at;
+  while (json[first - 1] === "\\") first--;
+  return (at - first) % 2 === 1;
 }
 
 function isDeeper(value: unknown, depth: number): boolean {

@@ -17,6 +17,8 @@ import type { Pace } from "./pace.js";
 
 const TOKENS_A_STEP = 1024;
 const BLANK = 0x20;
+/** Of a property that is like any other, also where it is called __proto__. */
+const PLAIN = { enumerable: true, writable: true, configurable: true };
 
 const encoder = new TextEncoder();
 
@@ -92,17 +94,18 @@ export async function markers(
   vocabulary: number,
   pace: Pace,
 ): Promise<Pick<ModelInfo["tokenizer"], "special" | "userDefined">> {
-  const special: [string, number][] = [];
-  const userDefined: [string, number][] = [];
+  const special: Record<string, number> = {};
+  const userDefined: Record<string, number> = {};
   const lists = new Map([
     [TOKEN_CONTROL, special],
     [TOKEN_USER_DEFINED, userDefined],
   ]);
   for (let token = 0; token < vocabulary; token++) {
     if (token % TOKENS_A_STEP === 0) await pace.yield();
-    lists.get(core.exports.tokenType(token))?.push([decode(core, [token], true), token]);
+    const list = lists.get(core.exports.tokenType(token));
+    if (list) Object.defineProperty(list, decode(core, [token], true), { value: token, ...PLAIN });
   }
-  return { special: Object.fromEntries(special), userDefined: Object.fromEntries(userDefined) };
+  return { special, userDefined };
 }
 
 /**

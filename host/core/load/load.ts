@@ -55,7 +55,7 @@ async function feed(
       const piece = chunk.subarray(at, at + IO_BYTES);
       core.write(piece);
       if (core.check(exports.feed(piece.length)) === HEADER_READY) {
-        metadata = readMetadata(core);
+        metadata = await readMetadata(core, pace);
         await refusePart(metadata);
         while (core.check(exports.plan()) === HEADER_READY) await pace.yield();
         if (headerOnly) return readInfo(core, metadata, choice);

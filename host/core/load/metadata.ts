@@ -17,6 +17,7 @@ import {
 } from "../../../assembly/layout/gguf.js";
 import type { MetadataValue } from "../api/api.js";
 import { END_KEYS, MAX_MORE_ENDS, MORE_ENDS_KEY, valueTypeName } from "../api/names.js";
+import type { Pace } from "../engine/pace.js";
 import type { Core } from "../wasm/core.js";
 
 export interface ModelMetadata {
@@ -29,16 +30,20 @@ export interface ModelMetadata {
 }
 
 const SHORT_STRING_BYTES = 1024;
+/** Longer keys are nobody's. Of strings above 16,383 characters V8 hashes only the length: an object of such keys takes quadratic time. */
+const MAX_SHOWN_KEY_BYTES = 1024;
 const CHAT_TEMPLATE = "tokenizer.chat_template";
 
-/** All metadata of the file; to be called between HEADER_READY and plan(). */
-export function readMetadata(core: Core): ModelMetadata {
+/** All metadata of the file, but for keys of more than 1,024 bytes; to be called between HEADER_READY and plan(). */
+export async function readMetadata(core: Core, pace: Pace): Promise<ModelMetadata> {
   const entries: [string, MetadataValue][] = [];
   const templates = new Map<string, string>();
   let moreEnds: number[] = [];
   for (let i = 0; i < core.exports.metadataCount(); i++) {
+    await pace.yield();
     const record = core.exports.metadataEntry(i) >>> 0;
     const keyLength = Number(core.view(record).getBigUint64(0, true));
+    if (keyLength > MAX_SHOWN_KEY_BYTES) continue;
     const key = core.text(record + 8, keyLength);
     const type = core.view(record).getUint32(8 + keyLength, true);
     const value = record + 8 + keyLength + 4;
