@@ -23,7 +23,7 @@ const PACKAGES = {
 /** All blocks of a document: { document, heading, language, code }. */
 export function blocksOf(document) {
   const text = readFileSync(join(ROOT, document), "utf8");
-  return [...text.matchAll(/^```(.*)\n([\s\S]*?)^```$/gm)].map(({ 1: language, 2: code, index }) => {
+  return [...text.matchAll(/^```(\w*).*\n([\s\S]*?)^```$/gm)].map(({ 1: language, 2: code, index }) => {
     const heading = [...text.slice(0, index).matchAll(/^#+ (.*)$/gm)].at(-1)?.[1];
     return { document, heading, language, code };
   });

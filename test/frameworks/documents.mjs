@@ -34,6 +34,12 @@ export const PROGRAMS = {
   "docs/assistant.md: Tools": { in: "Node", before: MODEL },
   "docs/assistant.md: Guaranteed structure": { in: "Node", before: MODEL },
   "docs/assistant.md: Sessions and memory": { in: "Node", before: 'import { load } from "zagreus-edge";' },
+  "docs/hosts.md: Bundlers, CDNs, single files": {
+    in: "page",
+    before: `import { load } from "zagreus-edge";
+      declare const source: Blob, core: URL, worker: URL;`,
+    elsewhere: "only shows the option: test/browser/cdn.test.mjs, test/recipes",
+  },
   "docs/raspberry-pi.md: Raspberry Pi": { in: "Node" },
   "docs/server.md: The server": { in: "Node" },
   "docs/server.md: As a handler": { in: "Deno", serves: true },
@@ -57,6 +63,19 @@ export const PROGRAMS = {
 };
 
 const BUILT = "the build has been made, and packages are installed";
+
+/** Documents whose sections are followed by tests of a folder, which name them: of their blocks only data is read here, and syntax. */
+export const FOLLOWED = { "docs/hosts.md": "test/recipes" };
+
+/** Pages, and why they are not opened here. */
+export const PAGES = {
+  "docs/hosts.md: From a CDN": { elsewhere: "needs a CDN: test/browser/cdn.test.mjs has another origin" },
+};
+
+/** What is printed, and who compares it. */
+export const PRINTED = {
+  "docs/server.md: Log and metrics": { elsewhere: "a line of a log: test/host/cli/serve.test.ts reads such lines" },
+};
 
 /** Commands. `elsewhere`: why a block does not run here; `lines`: why lines of it, by how they begin, do not. */
 export const COMMANDS = {

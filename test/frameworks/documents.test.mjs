@@ -12,14 +12,24 @@ import { output, RUNTIMES } from "../runtimes/installed.mjs";
 import { checkpointFiles, startHub } from "../support/hub_server";
 import { projectFiles } from "../support/imports";
 import { blocksOf, freePort, project, ROOT, withoutTypes } from "./blocks.mjs";
-import { COMMANDS, PROGRAMS } from "./documents.mjs";
+import { COMMANDS, FOLLOWED, PAGES, PRINTED, PROGRAMS } from "./documents.mjs";
 
 const DOCUMENTS = projectFiles(".").filter((path) => /^[^/]*\.md$|^(docs|examples|test\/runtimes)\/.*\.md$/.test(path));
 const sectionOf = ({ document, heading }) => `${document}: ${heading}`;
 const blocks = DOCUMENTS.flatMap(blocksOf).map((block) => ({ ...block, section: sectionOf(block) }));
 const of = (...languages) => blocks.filter(({ language }) => languages.includes(language));
-const programs = of("ts", "js").map((block) => ({ ...block, ...PROGRAMS[block.section] }));
-const commands = of("sh").map((block) => ({ ...block, ...COMMANDS[block.section] }));
+const testsOf = (folder) => projectFiles(folder).map((path) => readFileSync(path, "utf8"));
+/** Who runs the blocks of a section that the tests of a folder follow. */
+function followed({ document, heading }) {
+  const folder = FOLLOWED[document];
+  if (folder === undefined || !testsOf(folder).some((text) => text.includes(JSON.stringify(heading)))) return undefined;
+  return { in: "page", elsewhere: `${folder} follows the section` };
+}
+const withRows = (list, rows) => list.map((block) => ({ ...block, row: rows[block.section] ?? followed(block) }));
+const programs = withRows(of("ts", "js"), PROGRAMS);
+const commands = withRows(of("sh"), COMMANDS);
+const pages = withRows(of("html"), PAGES);
+const printed = withRows(of(""), PRINTED);
 
 /** A model of the hub and its files, by which documents call it. */
 const question = { role: "user", content: "Che ore sono?" };
@@ -82,11 +92,15 @@ afterAll(async () => {
 
 test("every block is of a known kind and has a row, and every row a block", () => {
   for (const document of DOCUMENTS) expect(readFileSync(document, "utf8"), document).not.toMatch(/^( +```|~~~)/m);
-  expect(of("ts", "js", "sh", "json")).toHaveLength(blocks.length);
-  const sections = (list) => [...new Set(list.map(({ section }) => section))].sort();
-  expect(sections(programs)).toEqual(Object.keys(PROGRAMS).sort());
-  expect(sections(commands)).toEqual(Object.keys(COMMANDS).sort());
-  for (const { section, elsewhere, lines = {} } of [...programs, ...commands]) {
+  const known = ["ts", "js", "sh", "html", "json", ""];
+  expect(blocks.filter(({ language }) => !known.includes(language))).toEqual([]);
+  const all = [...programs, ...commands, ...pages, ...printed];
+  expect(all.filter(({ row }) => !row).map(({ section }) => section)).toEqual([]);
+  const sections = all.map(({ section }) => section);
+  for (const rows of [PROGRAMS, COMMANDS, PAGES, PRINTED])
+    expect(sections).toEqual(expect.arrayContaining(Object.keys(rows)));
+  for (const { section, row } of all) {
+    const { elsewhere, lines = {} } = row;
     if (elsewhere) console.log(`not run here: ${section}: ${elsewhere}`);
     for (const [line, reason] of Object.entries(lines))
       console.log(`not run here: ${section}: ${line.trim()}: ${reason}`);
@@ -103,10 +117,10 @@ const COMPILERS = {
 };
 
 /** A program as it is compiled and run. */
-const whole = ({ before = "", code }) => `${before}\n${code}\nexport {};\n`;
+const whole = ({ row: { before = "" }, code }) => `${before}\n${code}\nexport {};\n`;
 
 test.each(Object.keys(COMPILERS))("programs of %s compile under strict TypeScript", (name) => {
-  const own = programs.filter((program) => program.in === name);
+  const own = programs.filter(({ row }) => row?.in === name);
   const files = own.map((program, i) => {
     const file = `${name}-${i}.${program.language === "js" ? "mjs" : "mts"}`;
     folder.write(file, whole(program));
@@ -135,20 +149,20 @@ test.each(Object.keys(COMPILERS))("programs of %s compile under strict TypeScrip
 });
 
 describe("programs run", () => {
-  const here = programs.filter(({ elsewhere }) => !elsewhere);
+  const here = programs.filter(({ row }) => row && !row.elsewhere);
   test.each(here.map((program) => [program.section, program]))("%s", async (_, program) => {
-    const runtime = program.in === "Deno" ? "Deno" : "Node 20";
+    const runtime = program.row.in === "Deno" ? "Deno" : "Node 20";
     const port = await freePort();
     folder.write("program.mjs", withoutTypes(whole(program).replaceAll("8080", String(port))));
     const [command, ...args] = RUNTIMES[runtime]("program.mjs", "--allow-read", "--allow-net");
-    if (!program.serves) return void (await output(command, args, folder.directory, { env: environment }));
+    if (!program.row.serves) return void (await output(command, args, folder.directory, { env: environment }));
     await served(command, args, `http://127.0.0.1:${port}`);
   });
 });
 
 describe("commands run", () => {
-  const here = commands.filter(({ elsewhere }) => !elsewhere);
-  const lines = here.flatMap(({ section, code, lines: left = {} }) =>
+  const here = commands.filter(({ row }) => row && !row.elsewhere);
+  const lines = here.flatMap(({ section, code, row: { lines: left = {} } }) =>
     code
       .replaceAll("\\\n", "")
       .trim()
