@@ -6,10 +6,11 @@ import { PATTERNS } from "../../assembly/layout/splitters";
 import { PRE_TOKENIZERS } from "../../quant/read/pre_tokenizer";
 import { BYTE_ALPHABET, compileTokenizer, TokenizerHarness } from "./tokenizer_harness";
 
+let module: WebAssembly.Module;
 let harness: TokenizerHarness;
 
 beforeAll(async () => {
-  const { module } = await compileTokenizer();
+  ({ module } = await compileTokenizer());
   harness = new TokenizerHarness(module, { tokens: BYTE_ALPHABET, merges: [] });
 });
 
@@ -52,6 +53,17 @@ test.each(PRE_TOKENIZERS)("$name", ({ names, data }) => {
     });
     fc.assert(property, { numRuns: 3000 });
   }
+});
+
+test.each(PRE_TOKENIZERS)("$name cuts at the same places when the text comes in parts", ({ name }) => {
+  // Merges of what stands together only if a piece holds it.
+  const pairs = ["' l", "'l l", "' r", "'r e", "\u0120 1", "1 2", "\u0120 '", "a '", "\u010a \u0120", "\u0120 \u0120"];
+  const tokens = [...BYTE_ALPHABET, ...pairs.map((pair) => pair.replace(" ", ""))];
+  const merging = new TokenizerHarness(module, { tokens, merges: pairs }, { splitter: name });
+  const merged = fc.property(texts, fc.integer({ min: 1, max: 7 }), (text, most) => {
+    expect(merging.encode(text, 0, () => most)).toEqual(merging.encode(text));
+  });
+  fc.assert(merged, { numRuns: 1000 });
 });
 
 test("every name has one row, and every pattern one at least", () => {

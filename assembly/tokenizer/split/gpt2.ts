@@ -53,6 +53,7 @@ export function pretokenEnd(p: usize, end: usize, open: bool): usize {
   if (byte == APOSTROPHE && contractions != NO_CONTRACTIONS) {
     const length = contraction(next, end);
     if (length > 0) return next + length;
+    if (open && end - next < 2) return end;
   }
   if (next < end && (byte == BLANK || (otherBefore && !isNewline(byte)))) {
     const second = characterAt(next, end);
