@@ -5,11 +5,11 @@ import { cors } from "hono/cors";
 import { isAllowedHost } from "./http/client.js";
 import { ApiError, shuttingDown } from "./http/errors.js";
 import { type Env, pathOf, ROUTES, routeOf } from "./routes.js";
-import { checkServerOptions, type ServedModel, type ServerOptions } from "./served/options.js";
+import { checkServerOptions, type LazyModel, type ServedModel, type ServerOptions } from "./served/options.js";
 import { Service } from "./service.js";
 
 export type { RequestReport } from "./http/figures.js";
-export type { ServedModel, ServerOptions } from "./served/options.js";
+export type { LazyModel, ServedModel, ServerOptions } from "./served/options.js";
 
 /** What the runtime knows of a request. */
 export interface Visit {
@@ -26,15 +26,18 @@ export interface Server {
   fetch(request: Request, visit?: Visit): Promise<Response>;
   /** The same for clients, `new OpenAI({ fetch: server.fetch })`: no network is involved. Rejects as fetch() does, when aborted. */
   fetch(input: Request | string | URL, init?: object): Promise<Response>;
-  /** Refuses new requests with 503, lets those that run end, or ends them after `grace`. The models stay open. */
+  /** Refuses new requests with 503, lets those that run end, or ends them after `grace`. Only models that it has loaded are closed. */
   close(): Promise<void>;
 }
 
 /**
- * Serves a model under its own name, or several under the names of a record.
+ * Serves a model under its own name, or several under the names of a record, where some may be loaded when they are wanted.
  * @throws ZagreusError INVALID_OPTION
  */
-export function createServer(models: Record<string, ServedModel> | ServedModel, options: ServerOptions = {}): Server {
+export function createServer(
+  models: Record<string, ServedModel | LazyModel> | ServedModel,
+  options: ServerOptions = {},
+): Server {
   const service = new Service(models, checkServerOptions(options));
   const app = application(service);
   // Runtimes that hand on something else of their own as a visit do not matter.

@@ -84,12 +84,15 @@ function greet(_: Service, c: Ctx): Response {
 }
 
 function health(service: Service, c: Ctx): Response {
-  for (const { model } of service.served.values()) {
-    if (model.closed) throw new ApiError(503, "the model is closed or has failed", { code: "model_unavailable" });
+  for (const { status } of service.served.values()) {
+    if (status === "failed")
+      throw new ApiError(503, "the model is closed or has failed", { code: "model_unavailable" });
   }
   return c.json({ status: "ok" });
 }
 
-function describeModel({ name, created, info }: Served): object {
-  return { id: name, object: "model", created, owned_by: "zagreus-edge", context_length: info.contextLength };
+/** As OpenAI has it, with what llama-server says of a model's state. */
+function describeModel({ name, created, contextLength, status }: Served): object {
+  const known = contextLength === undefined ? {} : { context_length: contextLength };
+  return { id: name, object: "model", created, owned_by: "zagreus-edge", ...known, status: { value: status } };
 }

@@ -9,7 +9,8 @@ import type { StreamOptions } from "./http/event_stream.js";
 
 import type { RequestJob } from "./openai/generation.js";
 import { Metrics } from "./served/metrics.js";
-import { type CheckedServerOptions, checkModels, type ServedModel } from "./served/options.js";
+import { type CheckedServerOptions, checkModels, type LazyModel, type ServedModel } from "./served/options.js";
+import { Pool } from "./served/pool.js";
 import { Served } from "./served/served.js";
 
 /** What every request says that goes to a model. */
@@ -26,10 +27,13 @@ export class Service {
   readonly #metrics = new Metrics();
   readonly #calls = new Calls();
   readonly #bodies: BodyReader;
+  readonly #pool: Pool;
 
-  constructor(models: Record<string, ServedModel> | ServedModel, options: CheckedServerOptions) {
+  constructor(models: Record<string, ServedModel | LazyModel> | ServedModel, options: CheckedServerOptions) {
     this.options = options;
-    this.served = new Map(checkModels(models).map(([name, model]) => [name, new Served(name, model, options)]));
+    this.#pool = new Pool(options.memory);
+    const served = ([name, model]: [string, ServedModel | LazyModel]) => new Served(name, model, options, this.#pool);
+    this.served = new Map(checkModels(models).map((entry) => [entry[0], served(entry)]));
     this.#keys = new Keys(options.apiKeys);
     this.#bodies = new BodyReader(options);
   }
@@ -114,8 +118,9 @@ export class Service {
     }
   }
 
-  close(): Promise<void> {
-    return this.#calls.close(this.options.grace);
+  async close(): Promise<void> {
+    await this.#calls.close(this.options.grace);
+    this.#pool.close();
   }
 
   /**

@@ -3,7 +3,10 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { connect } from "node:net";
+import { fileURLToPath } from "node:url";
 import { afterEach, expect, test } from "vitest";
+import { bundledModel } from "zagreus-edge";
+import { nameOf, parseNamed } from "../../../host/node/cli/serve/models";
 import { finish, start } from "../../support/command";
 
 const children: ChildProcess[] = [];
@@ -155,5 +158,58 @@ test("--log json is a line of JSON for each request, off none; neither takes hol
       expect(first).toMatchObject({ status: 404, error: "model_not_found", path: "/v1/completions", method: "POST" });
       expect(second).toMatchObject({ status: 404, error: "unknown_url", client: "127.0.0.1" });
     }
+  }
+});
+
+test("several models by their names, loaded when they are wanted, within --memory", async () => {
+  const { child, ready, ended } = serve([
+    "-m",
+    "zagreus-nano",
+    "-m",
+    `file=${fileURLToPath(bundledModel)}`,
+    "--memory",
+    "100",
+  ]);
+  const { url, models } = (await ready) as unknown as { url: string; models: string[] };
+  expect(models).toEqual(["zagreus-nano", "file"]);
+  for (const model of ["file", "zagreus-nano", undefined, "file"]) {
+    const answer = (await (await complete(url, { prompt: "a", max_tokens: 1, model })).json()) as { model: string };
+    expect(answer.model).toBe(model ?? "zagreus-nano");
+  }
+  const missing = await complete(url, { prompt: "a", model: "other" });
+  expect([missing.status, await missing.text()]).toEqual([404, expect.stringContaining("zagreus-nano")]);
+  child.kill("SIGTERM");
+  const { code, stderr } = await ended;
+  expect(code).toBe(0);
+  const told = [...stderr.matchAll(/^zagreus: ((?:un)?loaded [\w-]+)/gm)].map(([, what]) => what);
+  expect(told).toEqual(["loaded file", "unloaded file", "loaded zagreus-nano", "unloaded zagreus-nano", "loaded file"]);
+  expect(stderr).toContain("zagreus: file has no chat template");
+});
+
+test("what several models cannot be called", async () => {
+  for (const [args, expected, pattern] of [
+    [["-m", "zagreus-nano", "-m", "zagreus-nano"], 2, /two models are called "zagreus-nano"/],
+    [["-m", "zagreus-nano", "-m", "b=zagreus-nano", "--name", "c"], 2, /--name/],
+    [["-m", "zagreus-nano", "-m", "/nowhere.gguf"], 1, /nowhere\.gguf/],
+    [["--memory", "1"], 1, /memory budget is 1,048,576/],
+  ] as const) {
+    const { code, stderr } = await serve(args).ended;
+    expect([code, stderr]).toEqual([expected, expect.stringMatching(pattern)]);
+  }
+});
+
+test("names of models", () => {
+  for (const [text, name, model] of [
+    ["a=b.gguf", "a", "b.gguf"],
+    ["a=https://x/y?z=1", "a", "https://x/y?z=1"],
+    ["https://x/y.gguf?z=1", "y", "https://x/y.gguf?z=1"],
+    ["./a=b.gguf", "a=b", "./a=b.gguf"],
+    ["hf:owner/repo", "owner/repo", "hf:owner/repo"],
+    ["nesso-instruct", "nesso-instruct", "nesso-instruct"],
+    ["zagreus-nano", "zagreus-nano", "zagreus-nano"],
+    ["/models/Big Model.GGUF", "Big Model", "/models/Big Model.GGUF"],
+  ] as const) {
+    const parsed = parseNamed(text);
+    expect([nameOf(parsed), parsed.model]).toEqual([name, model]);
   }
 });

@@ -84,8 +84,8 @@ function newLogprobs({ request }: RequestJob<CompletionBody>, offset = 0): Legac
 /** Runs prompt after prompt, choice after choice; each takes its turn. */
 function events(job: RequestJob<CompletionBody>, usage: UsageSum): AsyncGenerator<CompletionEvent> {
   const { served, request } = job;
-  const maxTokens = request.max_tokens ?? Math.min(DEFAULT_MAX_TOKENS, served.maxTokens);
   return admitted(job, async function* () {
+    const maxTokens = request.max_tokens ?? Math.min(DEFAULT_MAX_TOKENS, served.maxTokens);
     if (request.max_tokens !== undefined) served.checkMaxTokens(request.max_tokens, "max_tokens");
     const prompts = textsOf("prompt", request.prompt, served.info.vocabulary);
     checkLogprobs(request, prompts, maxTokens);

@@ -22,14 +22,19 @@ export interface RequestJob<Request> {
   cacheSalt: string | undefined;
 }
 
-/** Does the work of a job, if its model has room for it. @throws ApiError 429 */
+/** Does the work of a job, if its queue has room for it, with its model. @throws ApiError 429, or as Served.use() */
 export async function* admitted<Event>(
   job: RequestJob<unknown>,
   work: () => AsyncGenerator<Event>,
 ): AsyncGenerator<Event> {
   const leave = job.served.admission.enter(job.call);
   try {
-    yield* work();
+    const release = await job.served.use(job.call.signal);
+    try {
+      yield* work();
+    } finally {
+      release();
+    }
   } finally {
     leave();
   }

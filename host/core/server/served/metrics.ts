@@ -116,6 +116,16 @@ export class Metrics {
         "Whether the model is at work.",
         each(({ admission }) => Number(admission.busy)),
       ),
+      gauge(
+        "zagreus_model_loaded",
+        "Whether the model is in memory.",
+        each(({ status }) => Number(status === "loaded")),
+      ),
+      counter(
+        "zagreus_model_loads_total",
+        "How often the model was loaded because it was wanted.",
+        each(({ slot }) => slot?.loads ?? 0),
+      ),
       counter("zagreus_prompt_tokens_total", "Tokens of prompts.", tokens("promptTokens")),
       counter("zagreus_reused_tokens_total", "Of these, tokens that were in the cache.", tokens("reusedTokens")),
       counter("zagreus_completion_tokens_total", "Tokens generated.", tokens("completionTokens")),

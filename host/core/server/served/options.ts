@@ -9,6 +9,14 @@ import type { RequestReport } from "../http/figures.js";
 /** A model of any host, in this thread or, so that the event loop stays free, in another. */
 export type ServedModel = Model | OffloadedModel;
 
+/** A model that is loaded when a request wants it, and closed when others need its memory. */
+export interface LazyModel {
+  /** Bytes that it takes when it is loaded, for ServerOptions.memory; what comes before that, such as a download, is done here. */
+  measure(signal: AbortSignal): Promise<number>;
+  /** Loads it, after measure(). Never twice at a time. */
+  load(signal: AbortSignal): Promise<ServedModel>;
+}
+
 /** Options of createServer(). */
 export interface ServerOptions {
   /** Bearer tokens of which requests must bring one; only /health is open. Default: none, all is open. */
@@ -31,6 +39,8 @@ export interface ServerOptions {
   maxBody?: number | undefined;
   /** What requests may ask for as max_tokens at most. Default: the model's context. */
   maxTokens?: number | undefined;
+  /** Bytes of models that are loaded when they are wanted: the one used longest ago gives way. Default: no limit. */
+  memory?: number | undefined;
   /** A chat template instead of the model's own, see ChatOptions. */
   template?: string | undefined;
   /** Milliseconds after which a stream that has nothing to say sends a comment. Default 10,000. */
@@ -63,6 +73,7 @@ const SERVER = {
   maxQueue: integer(0, MAX_TIMER, 64),
   maxBody: integer(1, MAX_TIMER, 1024 * 1024),
   maxTokens: integer(1, MAX_TIMER),
+  memory: integer(1, Number.MAX_SAFE_INTEGER),
   template: string,
   heartbeat: integer(1, MAX_TIMER, 10_000),
   bodyTimeout: integer(1, MAX_TIMER, 30_000),
@@ -78,18 +89,28 @@ export type CheckedServerOptions = Output<typeof SERVER>;
 export const checkServerOptions: (options: ServerOptions) => CheckedServerOptions = table(SERVER);
 
 /** The models by the names that requests call them. @throws ZagreusError INVALID_OPTION */
-export function checkModels(models: Record<string, ServedModel> | ServedModel): [name: string, model: ServedModel][] {
+export function checkModels(
+  models: Record<string, ServedModel | LazyModel> | ServedModel,
+): [name: string, model: ServedModel | LazyModel][] {
   if (models === null || typeof models !== "object") throw invalidOption("models", models, "a model");
-  const single = isModel(models);
-  const entries = single ? [[models.info.name ?? "default", models] as [string, ServedModel]] : Object.entries(models);
+  if (isModel(models)) return [[models.info.name ?? "default", models]];
+  const entries = Object.entries(models);
   if (entries.length === 0) throw invalidOption("models", models, "at least one model");
   for (const [name, model] of entries) {
     if (name === "") throw invalidOption("models", name, "keyed by names that are not empty");
-    if (!isModel(model)) throw invalidOption(`models[${JSON.stringify(name)}]`, model, "a model");
+    if (!isModel(model) && !has(model, "measure", "load")) {
+      throw invalidOption(`models[${JSON.stringify(name)}]`, model, "a model");
+    }
   }
   return entries;
 }
 
-function isModel(value: unknown): value is ServedModel {
-  return typeof value === "object" && value !== null && "complete" in value && typeof value.complete === "function";
+/** Whether it is a model already. */
+export function isModel(value: unknown): value is ServedModel {
+  return has(value, "complete");
+}
+
+function has(value: unknown, ...methods: string[]): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return methods.every((name) => typeof (value as Record<string, unknown>)[name] === "function");
 }

@@ -1,9 +1,11 @@
 // A model with what the server knows of it.
 
 import type { ModelInfo } from "../../api/api.js";
+import type { Release } from "../../engine/queue.js";
 import { ApiError } from "../http/errors.js";
 import { Admission } from "./admission.js";
-import type { CheckedServerOptions, ServedModel } from "./options.js";
+import { type CheckedServerOptions, isModel, type LazyModel, type ServedModel } from "./options.js";
+import { type Pool, Slot } from "./pool.js";
 
 /** Texts of tokens that are remembered at most. */
 const MAX_TEXTS = 16_384;
@@ -17,21 +19,60 @@ export interface TokenText {
 
 export class Served {
   readonly name: string;
-  readonly model: ServedModel;
   readonly admission: Admission;
   readonly created = Math.floor(Date.now() / 1000);
-  readonly maxTokens: number;
+  readonly #maxTokens: number | undefined;
   readonly #texts = new Map<number, Promise<TokenText>>();
+  readonly #pool: Pool;
+  /** Of a model that is loaded when it is wanted. */
+  readonly slot: Slot | undefined;
+  readonly #model: ServedModel | undefined;
+  #info: ModelInfo | undefined;
 
-  constructor(name: string, model: ServedModel, { maxQueue, maxTokens }: CheckedServerOptions) {
+  constructor(name: string, model: ServedModel | LazyModel, { maxQueue, maxTokens }: CheckedServerOptions, pool: Pool) {
     this.name = name;
-    this.model = model;
-    this.maxTokens = maxTokens ?? model.info.contextLength;
+    this.#maxTokens = maxTokens;
     this.admission = new Admission(maxQueue);
+    this.#pool = pool;
+    if (isModel(model)) this.#model = model;
+    else {
+      this.slot = new Slot(name, model);
+      pool.add(this.slot);
+    }
   }
 
+  /** Waits until the model is there, which it is until the caller releases it. @throws as Pool.enter() */
+  async use(signal: AbortSignal): Promise<Release> {
+    if (!this.slot) return () => {};
+    const release = await this.#pool.enter(this.slot, signal);
+    this.#info = this.slot.model?.info;
+    return release;
+  }
+
+  /** Of whoever uses it. */
+  get model(): ServedModel {
+    const model = this.#model ?? this.slot?.model;
+    if (!model) throw new ApiError(503, "the model is not loaded", { code: "model_unavailable" });
+    return model;
+  }
+
+  /** Of whoever uses it. */
   get info(): ModelInfo {
     return this.model.info;
+  }
+
+  /** Positions of its context, if it was ever loaded. */
+  get contextLength(): number | undefined {
+    return (this.#model?.info ?? this.#info)?.contextLength;
+  }
+
+  get status(): "loaded" | "loading" | "unloaded" | "failed" {
+    if (this.#model) return this.#model.closed ? "failed" : "loaded";
+    return this.slot?.loading ? "loading" : this.slot?.ready ? "loaded" : "unloaded";
+  }
+
+  get maxTokens(): number {
+    return this.#maxTokens ?? this.info.contextLength;
   }
 
   /** @throws ApiError 400 for more than the limit */

@@ -9,13 +9,18 @@ import { promisify } from "node:util";
 import { Command, type OptionValues } from "commander";
 import { printable } from "../../../core/api/printable.js";
 import type { Server } from "../../../core/server/index.js";
+import { type OffloadedModel, ZagreusError } from "../../index.js";
 import { readTemplate, withTemplate } from "../chat/template.js";
+import { lazyModels, memoryOf, parseNamed } from "../serve/models.js";
 import { LOG_FORMATS, type LogFormat, requestLog } from "../serve/request_log.js";
+import { warnOfNoTemplate, warnOfOpenDoors } from "../serve/warnings.js";
 import { choice, integer, list } from "../shared/arguments.js";
-import { loadOffloaded, type ModelFlags, withCacheBudget, withModel } from "../shared/model.js";
-import { notice, printJson } from "../shared/output.js";
+import { loadOffloaded, type ModelFlags, withCacheBudget, withModels } from "../shared/model.js";
+import { interruptSignal, notice, printJson } from "../shared/output.js";
 
-interface ServeFlags extends ModelFlags, OptionValues {
+interface ServeFlags extends Omit<ModelFlags, "model">, OptionValues {
+  model?: string[];
+  memory?: number;
   name?: string;
   port: number;
   host: string;
@@ -42,8 +47,13 @@ const HTTP = {
 const LINGER_MS = 2_000;
 
 export function serveCommand(): Command {
-  return withTemplate(withCacheBudget(withModel(new Command("serve"))))
-    .description("serve a model with OpenAI's API")
+  return withTemplate(withCacheBudget(withModels(new Command("serve"))))
+    .description("serve models with OpenAI's API")
+    .option(
+      "--memory <mib>",
+      "memory for models: of several the one used longest ago gives way (default: half of the machine's)",
+      integer(1),
+    )
     .option("--name <name>", "what requests call the model (default: its own name)")
     .option("--port <n>", "port, 0 for any that is free", integer(0, 65_535), 8080)
     .option("--host <address>", "address to listen at", "127.0.0.1")
@@ -65,47 +75,67 @@ export function serveCommand(): Command {
     .addOption(choice("--log <format>", "lines about requests, on standard error", LOG_FORMATS).default("text"))
     .addHelpText(
       "after",
-      "\nExamples:\n  zagreus serve -m nesso-instruct\n  zagreus serve -m model.gguf --host 0.0.0.0 --api-key KEY",
+      `
+Examples:
+  zagreus serve -m nesso-instruct
+  zagreus serve -m chat=nesso-instruct -m tools=nesso2-agentic --memory 1024
+  zagreus serve -m model.gguf --host 0.0.0.0 --api-key KEY`,
     )
     .action(run);
 }
 
 async function run(flags: ServeFlags): Promise<void> {
   const template = await readTemplate(flags.template);
-  const { model, signal } = await loadOffloaded(flags);
+  const { names, models, memory, signal, close } = await modelsOf(flags, template);
   const apiKeys = flags.apiKey ?? keysFromEnvironment();
-  const name = flags.name ?? model.info.name ?? "default";
   const { createServer } = await import("../../../core/server/index.js"); // here, so that other commands start without it
-  const server = createServer(
-    { [name]: model },
-    {
-      apiKeys,
-      hosts: flags.allowHost ?? (apiKeys.length > 0 ? "*" : namesOfThisMachine(flags.host)),
-      shareCache: flags.shareCache,
-      cors: flags.cors?.includes("*") ? "*" : flags.cors,
-      maxQueue: flags.maxQueue,
-      maxTokens: flags.maxTokens,
-      maxBody: flags.maxBody,
-      grace: flags.grace === undefined ? undefined : flags.grace * 1000,
-      template,
-      onRequest: requestLog(flags.log),
-      onError: (error) => notice(String((error instanceof Error && error.stack) || error)),
-    },
-  );
+  const server = createServer(models, {
+    apiKeys,
+    hosts: flags.allowHost ?? (apiKeys.length > 0 ? "*" : namesOfThisMachine(flags.host)),
+    shareCache: flags.shareCache,
+    cors: flags.cors?.includes("*") ? "*" : flags.cors,
+    maxQueue: flags.maxQueue,
+    maxTokens: flags.maxTokens,
+    maxBody: flags.maxBody,
+    memory,
+    grace: flags.grace === undefined ? undefined : flags.grace * 1000,
+    template,
+    onRequest: requestLog(flags.log),
+    onError: (error) => notice(String((error instanceof Error && error.stack) || error)),
+  });
   const http = await listenTo(server);
   http.listen(flags.port, flags.host);
   await once(http, "listening");
   const url = urlOf(http.address() as AddressInfo);
-  warnOfOpenDoors(flags.host, apiKeys);
-  process.stderr.write(`zagreus: serving ${printable(name)} at ${url}/v1\n`);
-  if (flags.json) printJson({ url, model: name });
+  warnOfOpenDoors({ host: flags.host, apiKeys, cors: flags.cors });
+  process.stderr.write(`zagreus: serving ${printable(names.join(", "))} at ${url}/v1\n`);
+  if (flags.json) printJson({ url, model: names[0], models: names });
 
   if (!signal.aborted) await once(signal, "abort");
   process.stderr.write("zagreus: stopping; a second signal ends at once\n");
   http.close();
   await server.close();
   await disconnect(http);
-  model.close();
+  close();
+}
+
+/** One model is loaded now, several are when they are wanted. */
+async function modelsOf({ model: given = [], name, memory, ...flags }: ServeFlags, template: string | undefined) {
+  const [only, ...others] = given.map(parseNamed);
+  const warn = (name: string, model: OffloadedModel) => warnOfNoTemplate(name, model, template);
+  if (only && others.length > 0) {
+    if (name !== undefined) {
+      throw new ZagreusError("INVALID_OPTION", "--name is for one model; give each its own as -m NAME=MODEL");
+    }
+    const models = await lazyModels([only, ...others], flags, warn);
+    const names = Object.keys(models);
+    return { names, models, memory: memoryOf(memory), signal: interruptSignal(), close() {} };
+  }
+  const budget = memory === undefined ? undefined : memoryOf(memory);
+  const { model, signal } = await loadOffloaded({ ...flags, model: only?.model }, budget);
+  const called = name ?? only?.name ?? model.info.name ?? "default";
+  await warn(called, model);
+  return { names: [called], models: { [called]: model }, memory: undefined, signal, close: () => model.close() };
 }
 
 /** Closes what is idle, until what has been said is on its way; then all. */
@@ -138,11 +168,6 @@ function keysFromEnvironment(): string[] {
 /** What may stand in a Host header without a key: no page in a browser can make these names point elsewhere. */
 function namesOfThisMachine(host: string): string[] {
   return ["localhost", "*.localhost", hostname(), host];
-}
-
-function warnOfOpenDoors(host: string, apiKeys: readonly string[]): void {
-  if (apiKeys.length > 0 || /^(localhost|127\.[\d.]+|::1)$/i.test(host)) return;
-  notice(`whoever reaches ${host} may use the model: --api-key asks for a key`);
 }
 
 function urlOf({ address, family, port }: AddressInfo): string {

@@ -13,7 +13,7 @@ import {
   type QuantizeOnLoad,
   type Source,
 } from "../../index.js";
-import { choice, integer, once } from "./arguments.js";
+import { choice, integer, list, once } from "./arguments.js";
 import { BUNDLED } from "./family.js";
 import { interruptSignal, notice } from "./output.js";
 import { phaseBar } from "./progress.js";
@@ -38,8 +38,17 @@ const BUILDS: Build[] = ["simd", "relaxed", "simd-mt", "relaxed-mt"];
 
 /** Adds -m, --build, --threads, --context, --kv, --json, and how safetensors become a model. */
 export function withModel(command: Command): Command {
+  return withLoading(command.option("-m, --model <model>", MODEL_HELP, once));
+}
+
+/** The same where -m may be given several times, and name its models. */
+export function withModels(command: Command): Command {
+  const help = `${MODEL_HELP}; NAME=MODEL names it; may be repeated, then each is loaded when it is first wanted`;
+  return withLoading(command.option("-m, --model <model>", help, list));
+}
+
+function withLoading(command: Command): Command {
   return command
-    .option("-m, --model <model>", MODEL_HELP, once)
     .addOption(choice("--type <type>", "what a model with safetensors only becomes (default: q4_0)", ["q4_0", "q8_0"]))
     .option("--calibrate", "choose its int4 by what a text needs: better, but hours for 0.4B")
     .option("--keep-safetensors", "keep in the cache what was downloaded for that")
@@ -76,9 +85,9 @@ export function loadModel(flags: ModelFlags): Promise<CommandModel> {
   return withProgress(flags, load);
 }
 
-/** The same in a thread of its own. */
-export function loadOffloaded(flags: ModelFlags): Promise<CommandModel<OffloadedModel>> {
-  return withProgress(flags, (source, options) => load(source, { ...options, offload: true }));
+/** The same in a thread of its own. @param memoryBudget bytes */
+export function loadOffloaded(flags: ModelFlags, memoryBudget?: number): Promise<CommandModel<OffloadedModel>> {
+  return withProgress(flags, (source, options) => load(source, { ...options, memoryBudget, offload: true }));
 }
 
 /** What load() takes for -m. A model of the hub is downloaded, or made, and it is said what happens. */

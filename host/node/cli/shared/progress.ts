@@ -26,7 +26,7 @@ export function progressBar(doing = "loading"): ProgressBar {
 }
 
 /** What each phase of making a model ready is called. */
-const PHASE_TEXTS = {
+export const PHASE_TEXTS = {
   download: "downloading",
   calibrate: "calibrating",
   quantize: "quantizing",
