@@ -6,12 +6,12 @@ import type { AddressInfo } from "node:net";
 import { hostname } from "node:os";
 import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
-import { Command, type OptionValues } from "commander";
+import { Command, Option, type OptionValues } from "commander";
 import { printable } from "../../../core/api/printable.js";
 import type { Server } from "../../../core/server/index.js";
 import { type OffloadedModel, ZagreusError } from "../../index.js";
 import { readTemplate, withTemplate } from "../chat/template.js";
-import { lazyModels, memoryOf, parseNamed } from "../serve/models.js";
+import { lazyModels, memoryOf, type NamedModel, nameOf, parseNamed } from "../serve/models.js";
 import { LOG_FORMATS, type LogFormat, requestLog } from "../serve/request_log.js";
 import { warnOfNoTemplate, warnOfOpenDoors } from "../serve/warnings.js";
 import { choice, integer, list } from "../shared/arguments.js";
@@ -22,6 +22,7 @@ interface ServeFlags extends Omit<ModelFlags, "model">, OptionValues {
   model?: string[];
   memory?: number;
   name?: string;
+  alias?: string;
   port: number;
   host: string;
   apiKey?: string[];
@@ -54,7 +55,8 @@ export function serveCommand(): Command {
       "memory for models: of several the one used longest ago gives way (default: half of the machine's)",
       integer(1),
     )
-    .option("--name <name>", "what requests call the model (default: its own name)")
+    .option("--name <name>", "what requests call the model (default: its own name, or if that has spaces its file's)")
+    .addOption(new Option("--alias <name>", "the same, as llama.cpp calls it").conflicts("name"))
     .option("--port <n>", "port, 0 for any that is free", integer(0, 65_535), 8080)
     .option("--host <address>", "address to listen at", "127.0.0.1")
     .option("--api-key <key>", "key that requests must have; may be repeated (default: ZAGREUS_API_KEY, or none)", list)
@@ -120,8 +122,9 @@ async function run(flags: ServeFlags): Promise<void> {
 }
 
 /** One model is loaded now, several are when they are wanted. */
-async function modelsOf({ model: given = [], name, memory, ...flags }: ServeFlags, template: string | undefined) {
+async function modelsOf({ model: given = [], name: asked, alias, memory, ...flags }: ServeFlags, template: string | undefined) {
   const [only, ...others] = given.map(parseNamed);
+  const name = asked ?? alias;
   const warn = (name: string, model: OffloadedModel) => warnOfNoTemplate(name, model, template);
   if (only && others.length > 0) {
     if (name !== undefined) {
@@ -133,7 +136,7 @@ async function modelsOf({ model: given = [], name, memory, ...flags }: ServeFlag
   }
   const budget = memory === undefined ? undefined : memoryOf(memory);
   const { model, signal } = await loadOffloaded({ ...flags, model: only?.model }, budget);
-  const called = name ?? only?.name ?? model.info.name ?? "default";
+  const called = name ?? only?.name ?? typedName(model.info.name, only);
   await warn(called, model);
   return { names: [called], models: { [called]: model }, memory: undefined, signal, close: () => model.close() };
 }
@@ -158,6 +161,12 @@ async function listenTo(server: Server): Promise<HttpServer> {
     overrideGlobalObjects: false,
     serverOptions: HTTP,
   }) as HttpServer;
+}
+
+/** A name that people can type: the model's own, or if that has spaces its file's or repository's. */
+function typedName(own: string | undefined, given: NamedModel | undefined): string {
+  if (own && /^\S+$/.test(own)) return own;
+  return given ? nameOf(given).replace(/\s+/g, "-") : "default";
 }
 
 function keysFromEnvironment(): string[] {
