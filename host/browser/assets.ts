@@ -3,7 +3,7 @@
 import type { CoreAsset, CoreAssets } from "../core/api/assets.js";
 import { type Field, object, table } from "../core/api/check.js";
 import type { Supplies } from "../core/host/create_host.js";
-import { bringCores, checkCore, coresIn } from "../core/wasm/brought_cores.js";
+import { bringCores, checkCore, coresIn, filesIn } from "../core/wasm/brought_cores.js";
 import { absoluteUrl, readPackageFile } from "./net/request.js";
 import { startWorker } from "./net/workers.js";
 import { startModelThread } from "./offload.js";
@@ -45,8 +45,7 @@ export async function bringAssets(assets: string | URL | Assets): Promise<{ supp
 
 /** A folder that has all files under their own names, as dist/. */
 async function bringFolder(folder: URL): Promise<{ supplies: Supplies; hub: HubAssets }> {
-  if (!folder.pathname.endsWith("/")) folder.pathname += "/";
-  const file = (name: string) => new URL(name, folder);
+  const file = filesIn(folder);
   return {
     supplies: {
       ...workers(file("browser-worker.js"), file("browser-thread.js")),

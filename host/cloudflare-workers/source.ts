@@ -4,6 +4,7 @@ import { invalidOption, ZagreusError } from "../core/api/errors.js";
 import { openUrlParts } from "../core/load/open_parts.js";
 import { joinPieces, MANIFEST, parseManifest, type Sha256Stream } from "../core/load/pieces.js";
 import { type ByteSource, byteSource, type WebSource } from "../core/load/source.js";
+import { fetchableUrl } from "../core/load/url.js";
 import { largeChunks } from "./stream.js";
 
 /** Opened when a model is loaded from it, so that one can be loaded from it again. */
@@ -22,8 +23,13 @@ export interface Fetcher {
   fetch(url: string, init?: { signal?: AbortSignal }): Promise<Response>;
 }
 
-/** The object `key` of an R2 bucket. Missing, or not to be read, it is SOURCE_FAILED; cut off, TRUNCATED. */
+/**
+ * The object `key` of an R2 bucket. Missing, or not to be read, it is SOURCE_FAILED; cut off, TRUNCATED.
+ * @throws ZagreusError INVALID_OPTION
+ */
 export function r2(bucket: Bucket, key: string): LazySource {
+  if (typeof bucket?.get !== "function") throw invalidOption("bucket", bucket, "a binding of an R2 bucket");
+  if (typeof key !== "string") throw invalidOption("key", key, "a string");
   const what = `the R2 object "${key}"`;
   return async () => {
     const object = await reading(what, bucket.get(key));
@@ -35,9 +41,12 @@ export function r2(bucket: Bucket, key: string): LazySource {
 /**
  * Static assets: the folder at `path` that `zagreus split` wrote. Its errors are those of joinPieces(), as SOURCE_FAILED
  * where nothing is found.
+ * @throws ZagreusError INVALID_OPTION
  */
 export function assets(binding: Fetcher, path: string): LazySource {
-  const folder = new URL(`${path.replace(/\/$/, "")}/`, "https://assets.local");
+  if (typeof binding?.fetch !== "function") throw invalidOption("binding", binding, "a binding of static assets");
+  if (typeof path !== "string") throw invalidOption("path", path, "a string");
+  const folder = fetchableUrl(`${path.replace(/\/$/, "")}/`, "path", "https://assets.local");
   return async (signal) => {
     const open = async (file: string) => {
       const url = new URL(encodeURIComponent(file), folder);
@@ -57,7 +66,7 @@ export function assets(binding: Fetcher, path: string): LazySource {
 
 /** @throws ZagreusError SOURCE_FAILED, INVALID_OPTION */
 export async function openSource(source: Source, signal: AbortSignal | undefined): Promise<ByteSource> {
-  if (typeof source === "function") return source(signal);
+  if (typeof source === "function") return openLazy(source, signal);
   if (typeof source !== "string" && !(source instanceof URL)) return byteSource(source);
   if (!/^https?:/i.test(String(source)) || !URL.canParse(source)) {
     throw invalidOption("source", String(source), "an http: or https: URL");
@@ -66,12 +75,19 @@ export async function openSource(source: Source, signal: AbortSignal | undefined
   return openUrlParts(new URL(source), open, signal);
 }
 
+async function openLazy(source: LazySource, signal: AbortSignal | undefined): Promise<ByteSource> {
+  const opened = await reading("the source", (async () => source(signal))());
+  if (typeof opened?.chunks?.[Symbol.asyncIterator] === "function") return opened;
+  throw invalidOption("source", source, "what r2() or assets() returns, if it is a function");
+}
+
 const empty = () => new Blob().stream();
 
 async function reading<T>(what: string, promise: Promise<T>): Promise<T> {
   try {
     return await promise;
   } catch (cause) {
+    if (cause instanceof ZagreusError) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new ZagreusError("SOURCE_FAILED", `cannot read ${what}: ${reason}`, { cause });
   }

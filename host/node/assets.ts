@@ -9,7 +9,7 @@ import type { CoreAssets } from "../core/api/assets.js";
 import { object, table } from "../core/api/check.js";
 import type { Supplies } from "../core/host/create_host.js";
 import type { fetchableUrl } from "../core/load/url.js";
-import { bringCores, coresIn } from "../core/wasm/brought_cores.js";
+import { bringCores, coresIn, filesIn } from "../core/wasm/brought_cores.js";
 import type { ThreadSupport } from "../core/wasm/threads.js";
 import type { Assets } from "./options.js";
 import type { workerModelThread } from "./threads/worker_threads.js";
@@ -38,13 +38,6 @@ export async function bringAssets(assets: string | URL | Assets, tools: Tools): 
   });
   const { core, worker } = check(object(assets, "assets", "a path, a URL, or an object of some"), undefined, "assets");
   return { ...(worker && workers(worker, worker, tools)), ...(core !== undefined && (await bringCores(core, read))) };
-}
-
-/** Files of a folder that has all under their own names, as dist/. */
-function filesIn(folder: URL): (name: string) => URL {
-  const base = new URL(folder);
-  if (!base.pathname.endsWith("/")) base.pathname += "/";
-  return (name) => new URL(name, base);
 }
 
 function workers(model: URL, thread: URL, { threadsOf, workerModelThread }: Tools): Supplies {

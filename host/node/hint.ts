@@ -27,7 +27,18 @@ async function aboutFolder(path: string): Promise<string> {
  * A sentence to go on with where the environment names a proxy: whether fetch() has asked it. Deno and Bun do; Node does from 22.21 and
  * 24.5 on, when it is told to, which the command does itself where it can (cli/shared/proxy.ts).
  */
-export function proxyHint({ protocol, hostname, port }: URL, { versions, env } = process): string {
+export function proxyHint(url: URL, runtime = process): string {
+  try {
+    return aboutProxy(url, runtime);
+  } catch {
+    return ""; // Deno may not be permitted to read the environment
+  }
+}
+
+function aboutProxy(
+  { protocol, hostname, port }: URL,
+  { versions, env }: Pick<typeof process, "versions" | "env">,
+): string {
   const own = `${protocol.slice(0, -1)}_proxy`;
   const name = [own, "all_proxy"].flatMap((name) => [name, name.toUpperCase()]).find((name) => env[name]);
   if (name === undefined || isExcepted(hostname, port, env.no_proxy ?? env.NO_PROXY ?? "")) return "";

@@ -18,8 +18,8 @@ export type Source = string | URL | WebSource;
 /** @throws ZagreusError SOURCE_FAILED with the cause, INVALID_OPTION; for models of the hub also those of pullGguf() */
 export async function openSource(source: Source, { signal, onProgress, quantize }: LoadOptions): Promise<ByteSource> {
   if (typeof source === "string" && isHubId(source)) {
-    const { hubGguf } = await import("./hub.js");
-    return openParts(await hubGguf(source, { signal, onProgress, quantize }), fileSource, signal);
+    const path = async () => (await import("./hub.js")).hubGguf(source, { signal, onProgress, quantize });
+    return openParts(await orUnreadable(source, path(), signal), fileSource, signal);
   }
   if (typeof source !== "string" && !(source instanceof URL)) return byteSource(source);
   const location = locate(source);
@@ -41,6 +41,7 @@ async function orUnreadable<T>(place: string | URL, result: Promise<T>, signal: 
     return await result;
   } catch (cause) {
     checkSignal(signal);
+    if (cause instanceof ZagreusError) throw cause;
     const { hintFor, proxyHint } = await import("./hint.js");
     const hint = place instanceof URL ? proxyHint(place) : await hintFor(place, cause);
     const message = `cannot read "${place}": ${reason(cause)}${hint}`;

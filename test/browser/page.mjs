@@ -1,9 +1,10 @@
 // The tests' page: the package and the suite as globals for page.evaluate(), whose code Vitest would transform.
 
 import * as zagreus from "../../dist/browser.js";
+import { offencesOfEntry } from "../junk/junk.mjs";
 import { runSuite } from "../runtimes/suite.mjs";
 
-Object.assign(globalThis, { zagreus, runSuite });
+Object.assign(globalThis, { zagreus, runSuite, offencesOfEntry });
 
 /** The code of the error that `run` ends with. */
 globalThis.codeOf = async (run) => {

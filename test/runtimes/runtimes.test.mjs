@@ -21,6 +21,7 @@ beforeAll(() => {
   project = installPackage();
   for (const file of ["faults.mjs", "source.mjs", "event_loop.mjs", "snapshot.mjs", "server.mjs", "server_suite.mjs"])
     cpSync(here(file), `${project.directory}/${file}`);
+  for (const file of ["junk.mjs", "runtimes.mjs"]) cpSync(here(`../junk/${file}`), `${project.directory}/${file}`);
 });
 afterAll(() => project?.remove());
 
@@ -132,6 +133,10 @@ test.each(["Node 20", "Node 24"])("%s: an offloaded model leaves the event loop 
   const { plain, offloaded } = JSON.parse(await run(name, "event_loop.mjs"));
   expect(plain).toBeGreaterThan(0.7);
   expect(offloaded).toBeLessThan(0.3);
+});
+
+test.each(names)("%s: whatever is passed, what is thrown is a ZagreusError", async (name) => {
+  expect(JSON.parse(await run(name, "runtimes.mjs", { allow: [READ_MODEL] }))).toEqual([]);
 });
 
 test("Deno is asked for no permission but to read the model, and says so without it", async () => {

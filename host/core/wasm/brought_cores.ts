@@ -19,7 +19,18 @@ const FIELD = "assets.core";
 /** What the runtime reads an address with. @throws ZagreusError INVALID_OPTION for `field` */
 export type ReadAsset = (place: string | URL, field: string) => () => Promise<Uint8Array | ArrayBuffer>;
 
-/** All that lie in a folder under their own names. */
+/** Files of a folder that has all under their own names, as dist/. @throws ZagreusError INVALID_OPTION */
+export function filesIn(folder: URL): (name: string) => URL {
+  const path = folder.pathname.replace(/\/*$/, "/");
+  try {
+    const base = new URL(path, folder);
+    return (name) => new URL(name, base);
+  } catch {
+    throw invalidOption("assets", folder.href, "the address of a folder");
+  }
+}
+
+/** All cores of such a folder. */
 export function coresIn(place: (name: string) => URL): Record<Build, URL> {
   const entries = BUILDS.map((build) => [build, place(`zagreus-${build}.wasm`)] as const);
   return Object.fromEntries(entries) as Record<Build, URL>;
