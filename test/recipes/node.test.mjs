@@ -28,7 +28,7 @@ async function follow(heading) {
     "mkdir empty && mv app empty && rm -rf node_modules out model.gguf && cd empty && ./app",
   );
   const env = { PATH: [...BINARIES, process.env.PATH].join(":"), npm_config_yes: "false" };
-  return (await output("sh", ["-ec", moved], project.directory, { env })).trimEnd();
+  return output("sh", ["-ec", moved], project.directory, { env });
 }
 
 test.each(["esbuild, for Node", "Node's single executable application", "bun build --compile"])(
