@@ -1,5 +1,20 @@
 // Files of the origin private file system as workers write them.
 
+import { ZagreusError } from "../core/api/errors.js";
+
+/** The origin's private file system. @throws ZagreusError UNSUPPORTED_RUNTIME in insecure contexts, sandboxes, and some private windows */
+export async function privateFiles(): Promise<FileSystemDirectoryHandle> {
+  let cause: unknown;
+  try {
+    const { storage, locks } = globalThis.navigator ?? {};
+    if (storage && "getDirectory" in storage && locks) return await storage.getDirectory();
+  } catch (error) {
+    cause = error;
+  }
+  const why = cause instanceof Error ? `: ${cause.message}` : "; it needs a secure context";
+  throw new ZagreusError("UNSUPPORTED_RUNTIME", `there is no private file system here${why}`, { cause });
+}
+
 /** lib.dom.d.ts lacks it: workers only. */
 export interface SyncAccessHandle {
   getSize(): number;

@@ -4,7 +4,7 @@
 import type { LoadOptions } from "../core/api/api.js";
 import { aborted, ZagreusError } from "../core/api/errors.js";
 import { byteSource, readSource } from "../core/load/source.js";
-import { type SyncAccessHandle, writeAll } from "./access_handle.js";
+import { privateFiles, type SyncAccessHandle, writeAll } from "./access_handle.js";
 import { absoluteUrl, request } from "./net/request.js";
 
 /** A model in the browser's cache. */
@@ -205,13 +205,8 @@ function versionOf({ headers }: Response): string | undefined {
 }
 
 async function openDirectory(): Promise<FileSystemDirectoryHandle> {
-  if (!globalThis.navigator?.storage?.getDirectory || !navigator.locks) {
-    throw new ZagreusError("UNSUPPORTED_RUNTIME", "there is no private file system here; it needs a secure context");
-  }
-  return writing(async () => {
-    const root = await navigator.storage.getDirectory();
-    return root.getDirectoryHandle(DIRECTORY, { create: true });
-  });
+  const root = await privateFiles();
+  return writing(() => root.getDirectoryHandle(DIRECTORY, { create: true }));
 }
 
 async function openForWriting(file: FileSystemFileHandle): Promise<SyncAccessHandle> {

@@ -3,6 +3,7 @@
 import type { LoadOptions, LoadProgress } from "../core/api/api.js";
 import { ZagreusError } from "../core/api/errors.js";
 import { Link } from "../core/offload/link.js";
+import { privateFiles } from "./access_handle.js";
 import type { HubAssets } from "./assets.js";
 import { packageFile } from "./net/package_files.js";
 import { canWriteOut, startWorker, whatFailed } from "./net/workers.js";
@@ -15,12 +16,7 @@ export async function hubFile(
   { hub, endpoint, assets = {} }: { hub: string; endpoint: string; assets: HubAssets | undefined },
   { signal, onProgress, quantize }: LoadOptions,
 ): Promise<File> {
-  if (!globalThis.navigator?.storage?.getDirectory || !navigator.locks) {
-    throw new ZagreusError(
-      "UNSUPPORTED_RUNTIME",
-      "models of the hub need a private file system, and that a secure context",
-    );
-  }
+  await privateFiles();
   navigator.storage.persist?.().catch(() => {}); // asked, not needed
   if (typeof Worker === "undefined") {
     throw new ZagreusError("UNSUPPORTED_RUNTIME", "models of the hub need a worker, and there are none here");

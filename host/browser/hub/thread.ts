@@ -32,20 +32,33 @@ const link = new Link(
     ): Promise<File> {
       if (quantize?.calibrate) throw invalidOption("quantize.calibrate", true, "false in a browser");
       const onProgress = (progress: HubProgress) => void link.call("progress", [progress]).catch(() => {});
-      const path = await pullGguf(await platform(endpoint), id, { signal, quantize, onProgress }, makerWith(quantizer));
-      return (await opfsFile(path))!;
+      try {
+        const options = { signal, quantize, onProgress };
+        return (await opfsFile(await pullGguf(await platform(endpoint), id, options, makerWith(quantizer))))!;
+      } catch (error) {
+        throw typed(error);
+      }
     },
   },
 );
 addEventListener("message", ({ data }) => link.receive(data));
 
+/** What files and locks throw, as an error of this package. */
+function typed(cause: unknown): ZagreusError {
+  if (cause instanceof ZagreusError) return cause;
+  const { name, message } = cause instanceof Error ? cause : new Error(String(cause));
+  const code = name === "QuotaExceededError" ? "DISK_FULL" : "WRITE_FAILED";
+  return new ZagreusError(code, `the cache of the hub cannot be used: ${message}`, { cause });
+}
+
 async function platform(endpoint: string): Promise<HubPlatform> {
   const owner = `zagreus-edge hub ${crypto.randomUUID()}`;
-  await new Promise((resolve) => {
-    navigator.locks.request(owner, () => {
+  await new Promise((resolve, reject) => {
+    const hold = () => {
       resolve(undefined);
       return new Promise(() => {});
-    });
+    };
+    navigator.locks.request(owner, hold).catch(reject);
   });
   return {
     files: opfsFiles(owner),

@@ -14,7 +14,11 @@ const borrowed = new Map<string, string>();
 function borrow(script: string): string {
   let url = borrowed.get(script);
   if (!url) {
-    url = URL.createObjectURL(new Blob([`import ${JSON.stringify(script)}`], { type: "text/javascript" }));
+    const code = `import ${JSON.stringify(script)}`;
+    url =
+      globalThis.origin === "null" // pages of files and sandboxes have no blob: that a module may come from
+        ? `data:text/javascript,${encodeURIComponent(code)}`
+        : URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
     borrowed.set(script, url);
   }
   return url;
