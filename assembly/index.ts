@@ -4,6 +4,7 @@
 import { metadataCount as entries, metadataRecord } from "./gguf/metadata";
 import { tensorCount as tensors, tensorRecord } from "./gguf/tensors";
 import { ACTIVATION_LIMIT } from "./kernels/matmul/activations";
+import { setKernels as chooseKernels } from "./kernels/choice";
 import { INFO_KV_LENGTH, LOGIT_ROWS, MAX_BATCH, MAX_TOP } from "./layout/abi";
 import { ACTIVATION_OVERFLOW, BAD_OPTION, BAD_TOKEN, CONTEXT_OVERFLOW, OK, WRONG_STATE } from "./layout/status";
 import { tokenBuffer } from "./load/arena";
@@ -171,6 +172,11 @@ export function pieceFlush(): i32 {
 }
 
 // Running
+
+/** Chooses the kernels of the passes that follow: a sum of KERNEL_*; what the build lacks is ignored. No result depends on it. */
+export function setKernels(kernels: i32): void {
+  chooseKernels(kernels);
+}
 
 /** u32[MAX_BATCH], the tokens of the next forward pass. */
 export function batch(): usize {

@@ -3,7 +3,8 @@
 //
 // Keys and values stay signed bytes, four columns of four positions in a vector (model/kv_cache.ts draws them). What meets them has seven
 // bits: queries q + 64 with q in -63..63, and the weights that the softmax gives, 0..127, with one scale for every BLOCK positions. So
-// four multiply-adds of a lane take one i16x8.relaxed_dot_i8x16_i7x16_s, which cannot saturate, and one i32x4.dot_i16x8_s. A score, and
+// four multiply-adds of a lane take one i16x8.relaxed_dot_i8x16_i7x16_s, which cannot saturate, and one i32x4.dot_i16x8_s, or where that
+// is one instruction the i32x4.relaxed_dot_i8x16_i7x16_add_s of both. A score, and
 // a sum of a block, are exact in i32; blocks are added in f32 in order of position.
 //
 // Buffers have room up to the next multiple of BLOCK positions; what is stale there weighs nothing.
@@ -11,7 +12,7 @@
 import { BLOCK, QUERY_BIAS, TILE_POSITIONS } from "../layout/kv";
 import { nearestInt, TINY } from "./math";
 import { f32x4Max, f32x4Sum } from "./reduce";
-import { dotI8U7, dotI8U7Constant } from "./simd";
+import { dotI8U7, dotI8U7Constant, RELAXED } from "./simd";
 
 const QUERY_LEVELS: f32 = 63;
 const WEIGHT_LEVELS: f32 = 127;
@@ -21,6 +22,7 @@ const WEIGHT_LEVELS: f32 = 127;
 export class Heads {
   headSize: i32;
   positions: i32; // 0..positions - 1 are attended to
+  add: bool; // by the dot that adds, in one instruction (KERNEL_ADD)
   capacity: usize; // positions that there is room for, whole blocks
   // The key-value head, in the cache
   keys: usize; // i8[capacity][headSize]
@@ -69,13 +71,18 @@ function sixteenBytes(source: usize, factor: v128): v128 {
 
 /** h.scores = (queries . keys + bias) * key scale * factor, of one query head or three. Writes whole groups of eight positions. */
 export function attentionScores(h: Heads, three: bool): void {
-  if (three) scoreHeads(h, true);
-  else scoreHeads(h, false);
+  if (RELAXED && h.add) scoreByAdding(h, three);
+  else if (three) scoreHeads(false, h, true);
+  else scoreHeads(false, h, false);
+}
+function scoreByAdding(h: Heads, three: bool): void {
+  if (three) scoreHeads(true, h, true);
+  else scoreHeads(true, h, false);
 }
 
 // @ts-ignore: decorator
 @inline
-function scoreHeads(h: Heads, three: bool): void {
+function scoreHeads(add: bool, h: Heads, three: bool): void {
   const stride: usize = 4 * h.capacity;
   const query = h.queries;
   const factors = h.factors;
@@ -97,28 +104,28 @@ function scoreHeads(h: Heads, three: bool): void {
       let first = v128.load(keys);
       let second = v128.load(keys + <usize>TILE_POSITIONS * row);
       let x = v128.load32_splat(q);
-      a0 = dotI8U7(a0, first, x, constant);
-      a1 = dotI8U7(a1, second, x, constant);
+      a0 = dotI8U7(add, a0, first, x, constant);
+      a1 = dotI8U7(add, a1, second, x, constant);
       if (three) {
         x = v128.load32_splat(q + row);
-        b0 = dotI8U7(b0, first, x, constant);
-        b1 = dotI8U7(b1, second, x, constant);
+        b0 = dotI8U7(add, b0, first, x, constant);
+        b1 = dotI8U7(add, b1, second, x, constant);
         x = v128.load32_splat(q + 2 * row);
-        c0 = dotI8U7(c0, first, x, constant);
-        c1 = dotI8U7(c1, second, x, constant);
+        c0 = dotI8U7(add, c0, first, x, constant);
+        c1 = dotI8U7(add, c1, second, x, constant);
       }
       first = v128.load(keys, 16);
       second = v128.load(keys + <usize>TILE_POSITIONS * row, 16);
       x = v128.load32_splat(q, 4);
-      a0 = dotI8U7(a0, first, x, constant);
-      a1 = dotI8U7(a1, second, x, constant);
+      a0 = dotI8U7(add, a0, first, x, constant);
+      a1 = dotI8U7(add, a1, second, x, constant);
       if (three) {
         x = v128.load32_splat(q + row, 4);
-        b0 = dotI8U7(b0, first, x, constant);
-        b1 = dotI8U7(b1, second, x, constant);
+        b0 = dotI8U7(add, b0, first, x, constant);
+        b1 = dotI8U7(add, b1, second, x, constant);
         x = v128.load32_splat(q + 2 * row, 4);
-        c0 = dotI8U7(c0, first, x, constant);
-        c1 = dotI8U7(c1, second, x, constant);
+        c0 = dotI8U7(add, c0, first, x, constant);
+        c1 = dotI8U7(add, c1, second, x, constant);
       }
       keys += 32;
     }
@@ -219,14 +226,19 @@ const POWER = memory.data<f32>(
 
 /** target f32[1 or 3][headSize] = sum over positions of weight * block scale * value. */
 export function weightedValues(h: Heads, three: bool, target: usize): void {
-  if (three) sumHeads(h, true, target);
-  else sumHeads(h, false, target);
+  if (RELAXED && h.add) weighByAdding(h, three, target);
+  else if (three) sumHeads(false, h, true, target);
+  else sumHeads(false, h, false, target);
+}
+function weighByAdding(h: Heads, three: bool, target: usize): void {
+  if (three) sumHeads(true, h, true, target);
+  else sumHeads(true, h, false, target);
 }
 
 // What lies behind the positions weighs nothing; of the last block, whole groups of eight are enough.
 // @ts-ignore: decorator
 @inline
-function sumHeads(h: Heads, three: bool, target: usize): void {
+function sumHeads(add: bool, h: Heads, three: bool, target: usize): void {
   const stride = h.capacity;
   const scaleStride: usize = (4 * h.capacity) / BLOCK;
   let weights = h.weights;
@@ -249,28 +261,28 @@ function sumHeads(h: Heads, three: bool, target: usize): void {
         let first = v128.load(value);
         let second = v128.load(value, 16);
         let w = v128.load32_splat(at);
-        a0 = dotI8U7(a0, first, w, constant);
-        a1 = dotI8U7(a1, second, w, constant);
+        a0 = dotI8U7(add, a0, first, w, constant);
+        a1 = dotI8U7(add, a1, second, w, constant);
         if (three) {
           w = v128.load32_splat(at + stride);
-          b0 = dotI8U7(b0, first, w, constant);
-          b1 = dotI8U7(b1, second, w, constant);
+          b0 = dotI8U7(add, b0, first, w, constant);
+          b1 = dotI8U7(add, b1, second, w, constant);
           w = v128.load32_splat(at + 2 * stride);
-          c0 = dotI8U7(c0, first, w, constant);
-          c1 = dotI8U7(c1, second, w, constant);
+          c0 = dotI8U7(add, c0, first, w, constant);
+          c1 = dotI8U7(add, c1, second, w, constant);
         }
         first = v128.load(value, 32);
         second = v128.load(value, 48);
         w = v128.load32_splat(at, 4);
-        a0 = dotI8U7(a0, first, w, constant);
-        a1 = dotI8U7(a1, second, w, constant);
+        a0 = dotI8U7(add, a0, first, w, constant);
+        a1 = dotI8U7(add, a1, second, w, constant);
         if (three) {
           w = v128.load32_splat(at + stride, 4);
-          b0 = dotI8U7(b0, first, w, constant);
-          b1 = dotI8U7(b1, second, w, constant);
+          b0 = dotI8U7(add, b0, first, w, constant);
+          b1 = dotI8U7(add, b1, second, w, constant);
           w = v128.load32_splat(at + 2 * stride, 4);
-          c0 = dotI8U7(c0, first, w, constant);
-          c1 = dotI8U7(c1, second, w, constant);
+          c0 = dotI8U7(add, c0, first, w, constant);
+          c1 = dotI8U7(add, c1, second, w, constant);
         }
         value += 64;
       }

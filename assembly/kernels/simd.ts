@@ -3,10 +3,10 @@
 // Wide activations (i16, every build), because i32x4.dot_i16x8_s is the only integer dot of SIMD128: in column order. A vector of weights
 // (layout/tile.ts) seen as i16x8 gives neighbouring columns in every 32-bit lane (one row): 0 1, 4 5, 2 3 and 6 7.
 //
-// Narrow activations (i8, relaxed SIMD): the order of the weights' bytes, eight columns at a time, three times over. Int4 weights meet x;
-// int8 weights meet its nibbles, x + 128 = 16 h + l.
+// Narrow activations (i8, relaxed SIMD): the order of the weights' bytes, eight columns at a time, four times over. Int4 weights meet x;
+// int8 weights meet its nibbles, x + 128 = 16 h + l, or where one dot takes a byte (DOT_* in ../layout/abi.ts) x or x + 128.
 //
-//     x0 x4 x1 x5 x2 x6 x3 x7 | ... i8[columns]     h ... u8[columns]     l ... u8[columns]
+//     x0 x4 x1 x5 x2 x6 x3 x7 | ... i8[columns]     x + 128 ... u8[columns]     h ... u8[columns]     l ... u8[columns]
 //
 // i16x8.relaxed_dot_i8x16_i7x16_s is exact on every machine, because its second operand, the nibbles, is within 0..15: nothing saturates
 // and no sign is lost. Sixteen columns in a lane, each 128 * 15 at most, stay within i16.
@@ -18,23 +18,42 @@ export const RELAXED: bool = ASC_FEATURE_RELAXED_SIMD;
 // @ts-ignore: decorator
 @inline
 export function xBytes(narrow: bool): usize {
-  return narrow ? 3 : 2;
+  return narrow ? 4 : 2;
 }
+/** The planes of narrow activations, from the first, in columns. */
+export const PLANE_UNSIGNED: usize = 1;
+export const PLANE_HIGH: usize = 2;
+export const PLANE_LOW: usize = 3;
 
-/** Stores 16 activations, two i16x8 in column order, for columns `column`... of a row at `row` of `columns`. */
+/** Stores 16 activations, two i16x8 in column order, at `target`; planes are `plane` bytes long, `paired` as in storeFours(). */
 // @ts-ignore: decorator
 @inline
-export function storeActivations(row: usize, column: usize, columns: usize, a: v128, b: v128, narrow: bool): void {
+export function storeActivations(target: usize, plane: usize, a: v128, b: v128, narrow: bool, paired: bool): void {
   if (narrow) {
     const bytes = i8x16.narrow_i16x8_s(a, b);
     const x = i8x16.shuffle(bytes, bytes, 0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15);
     const shifted = v128.xor(x, i8x16.splat(-128));
-    v128.store(row + column, x);
-    v128.store(row + column + columns, v128.and(i16x8.shr_u(shifted, 4), i8x16.splat(15)));
-    v128.store(row + column + 2 * columns, v128.and(shifted, i8x16.splat(15)));
+    storeFours(target, x, paired);
+    storeFours(target + PLANE_UNSIGNED * plane, shifted, paired);
+    storeFours(target + PLANE_HIGH * plane, v128.and(i16x8.shr_u(shifted, 4), i8x16.splat(15)), paired);
+    storeFours(target + PLANE_LOW * plane, v128.and(shifted, i8x16.splat(15)), paired);
   } else {
-    v128.store(row + 2 * column, a);
-    v128.store(row + 2 * column, b, 16);
+    storeFours(target, a, paired);
+    storeFours(target + (paired ? 32 : 16), b, paired);
+  }
+}
+
+/** Stores four times four bytes, between which, when `paired`, there is room for another token's. */
+// @ts-ignore: decorator
+@inline
+function storeFours(target: usize, v: v128, paired: bool): void {
+  if (paired) {
+    v128.store_lane<i32>(target, v, 0);
+    v128.store_lane<i32>(target, v, 1, 8);
+    v128.store_lane<i32>(target, v, 2, 16);
+    v128.store_lane<i32>(target, v, 3, 24);
+  } else {
+    v128.store(target, v);
   }
 }
 
@@ -43,6 +62,13 @@ export function storeActivations(row: usize, column: usize, columns: usize, a: v
 @inline
 export function dotNarrow(acc: v128, bytes: v128, nibbles: v128): v128 {
   return i16x8.add(acc, i16x8.relaxed_dot_i8x16_i7x16_s(bytes, nibbles));
+}
+
+/** i32x4 sums, one a row: acc + four columns of four rows, signed bytes against seven bits or what the engine's dot makes of eight. */
+// @ts-ignore: decorator
+@inline
+export function dotAdd(acc: v128, bytes: v128, seven: v128): v128 {
+  return i32x4.relaxed_dot_i8x16_i7x16_add_s(bytes, seven, acc);
 }
 
 /** i32x4 sums, one a row: acc + two columns of i16 activations against four rows. */
@@ -65,7 +91,8 @@ export function dotI8U7Constant(): v128 {
 /** i32x4 sums: acc + in every lane four signed bytes times four of 0..127; two products, 2 * 128 * 127 at most, stay within i16. */
 // @ts-ignore: decorator
 @inline
-export function dotI8U7(acc: v128, bytes: v128, seven: v128, constant: v128): v128 {
+export function dotI8U7(add: bool, acc: v128, bytes: v128, seven: v128, constant: v128): v128 {
+  if (RELAXED && add) return dotAdd(acc, bytes, seven);
   if (RELAXED) {
     return i32x4.add(acc, i32x4.dot_i16x8_s(i16x8.relaxed_dot_i8x16_i7x16_s(bytes, seven), constant));
   }

@@ -22,6 +22,14 @@ export const KV_INT8 = 0;
 export const KV_F32 = 1;
 export const KV_F16 = 2;
 
+// Kernels that may run, setKernels() takes their sum: the same bits, at another speed
+export const KERNEL_STREAMS_ONE = 1; // one token: four streams of weights instead of one
+export const KERNEL_STREAMS_FEW = 2; // a few tokens
+export const KERNEL_ADD = 4; // relaxed builds: i32x4.relaxed_dot_i8x16_i7x16_add_s instead of i16x8.relaxed_dot_i8x16_i7x16_s
+export const KERNEL_BYTES_UNSIGNED = 8; // the same for int8 weights: where that dot takes 0..255 for its seven bits
+export const KERNEL_BYTES_SIGNED = 16; // where it takes -128..127
+export const KERNEL_ALONE = 32; // the caller's thread computes alone
+
 // encode() flags
 export const ENCODE_SPECIAL = 1; // control tokens in the text become their ids; without it they stay text
 export const ENCODE_LAST = 2; // no more text follows

@@ -74,6 +74,8 @@ export type CoreExports = {
   pieceAppend(token: number): number;
   /** Ends the stream: writes what is held back of an incomplete character. Bytes */
   pieceFlush(): number;
+  /** Chooses the kernels of the passes that follow: a sum of KERNEL_*; what the build lacks is ignored. No result depends on it. */
+  setKernels(kernels: number): void;
   /** u32[MAX_BATCH], the tokens of the next forward pass. */
   batch(): number;
   /**

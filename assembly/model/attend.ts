@@ -3,8 +3,9 @@
 
 import { attentionScores, attentionWeights, Heads, quantizeQuery, weightedValues } from "../kernels/attention";
 import { scoreFloat, softmax, weightedValuesFloat } from "../kernels/attention_float";
+import { kernels } from "../kernels/choice";
 import { rotate, rotated } from "../kernels/hadamard";
-import { KV_F16, KV_INT8 } from "../layout/abi";
+import { KERNEL_ADD, KV_F16, KV_INT8 } from "../layout/abi";
 import { BLOCK } from "../layout/kv";
 import { parallelFor, parameter, setParameter } from "../runtime/threads";
 import { config } from "./config";
@@ -16,6 +17,7 @@ import { scratchOf } from "./scratch";
 export function attend(layer: i32, count: i32, first: i32): void {
   setParameter(0, layer);
   setParameter(1, first);
+  setParameter(2, kernels() & KERNEL_ADD);
   parallelFor(attendShared, count * config.kvHeads);
 }
 
@@ -26,6 +28,7 @@ function attendShared(chunk: i32, thread: i32): void {
   const sharing = config.heads / config.kvHeads; // query heads that read the same keys and values
   const h = scratchOf(run.scratch, thread);
   h.positions = <i32>parameter(1) + token + 1;
+  h.add = parameter(2) != 0;
   h.keys = keys(layer, kv);
   h.values = values(layer, kv);
   if (config.kvType == KV_INT8) {

@@ -1,6 +1,7 @@
 // Buffers of a forward pass. `batch` = MAX_BATCH rows; all f32 unless said.
 
 import { activationBytes } from "../kernels/matmul/activations";
+import { matmulScratch } from "../kernels/matmul/matmul";
 import { ropeFrequencies } from "../kernels/rope";
 import { RELAXED } from "../kernels/simd";
 import { MAX_BATCH } from "../layout/abi";
@@ -25,6 +26,7 @@ export class RunState {
   turns: usize; // rotations of each position: [batch][headSize / 2][4]
   frequencies: usize; // f64[headSize / 2]
   scratch: usize; // scratch.ts, of each thread
+  product: usize; // scratch of a matmul
   cache: usize; // kv_cache.ts: keys and values
   cacheScales: usize; // their scales
   keyBiases: usize; // and what a query's bias adds to the scores
@@ -71,6 +73,7 @@ export function carveRunState(): void {
   run.turns = carve(row * config.headSize * 2);
   run.frequencies = carve(<u64>config.headSize * 4);
   run.scratch = carveScratch();
+  run.product = carve(matmulScratch());
   run.tokens = carve(row);
   sequence.history = carve(<u64>config.context * 4);
 }

@@ -10,7 +10,7 @@ import { rope, ropeTurns } from "../kernels/rope";
 import { attend } from "./attend";
 import { config, kvWidth, queryWidth } from "./config";
 import { storeKeyValue } from "./kv_cache";
-import { linear, quantizeInput } from "./linear";
+import { linear, linear2, linear3, quantizeInput } from "./linear";
 import { recordOverflow, row, run } from "./run_state";
 import { Layer, layer, weights } from "./weights";
 
@@ -48,9 +48,8 @@ export function prepareTurns(count: i32, first: i32): void {
 export function attention(w: Layer, l: i32, count: i32, first: i32): void {
   norm(run.x, w.attentionNorm, count);
   quantizeInput(run.normed, w.query, count);
-  linear(run.query, w.query, count); // [heads * headSize, hidden] n
-  linear(run.key, w.key, count); // [kvHeads * headSize, hidden] n
-  linear(run.value, w.value, count); // [kvHeads * headSize, hidden] n
+  // [heads * headSize, hidden] n, [kvHeads * headSize, hidden] n, [kvHeads * headSize, hidden] n
+  linear3(run.query, w.query, run.key, w.key, run.value, w.value, count);
   for (let t = 0; t < count; t++) {
     const query = row(run.query, t, queryWidth());
     const key = row(run.key, t, kvWidth());
@@ -69,8 +68,7 @@ export function attention(w: Layer, l: i32, count: i32, first: i32): void {
 export function feedForward(w: Layer, count: i32): void {
   norm(run.x, w.feedForwardNorm, count);
   quantizeInput(run.normed, w.gate, count);
-  linear(run.gate, w.gate, count); // [intermediate, hidden] n
-  linear(run.up, w.up, count); // [intermediate, hidden] n
+  linear2(run.gate, w.gate, run.up, w.up, count); // [intermediate, hidden] n, both
   swiglu(run.gate, run.up, count * config.intermediate);
   quantizeInput(run.gate, w.down, count);
   linear(run.normed, w.down, count); // [hidden, intermediate] gate

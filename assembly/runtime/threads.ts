@@ -35,6 +35,13 @@ export function threadCount(): i32 {
   return THREADS ? max(load<i32>(poolAddress(), COUNT), 1) : 1;
 }
 
+/** Whether the caller computes alone. */
+let alone: bool = false;
+/** Lets the other threads rest, or help again. */
+export function computeAlone(yes: bool): void {
+  alone = yes;
+}
+
 /** Before a load: how many threads there will be, and whether the caller's may wait (a browser's main thread must not). */
 export function prepareThreads(count: i32, mayBlock: bool): void {
   store<i32>(poolAddress(), min(count, MAX_THREADS), COUNT);
@@ -57,7 +64,7 @@ export function setParameter(index: i32, value: usize): void {
 
 /** Runs job(chunk, thread) for every chunk, on all threads; returns when all are done. */
 export function parallelFor(job: (chunk: i32, thread: i32) => void, chunks: i32): void {
-  if (!THREADS || threadCount() == 1) {
+  if (!THREADS || alone || threadCount() == 1) {
     for (let chunk = 0; chunk < chunks; chunk++) job(chunk, 0);
     return;
   }

@@ -85,8 +85,11 @@ function* cut(file: Uint8Array, lengths: readonly number[]): Generator<Uint8Arra
 export class Core {
   readonly exports: CoreExports;
 
-  constructor(variant: Variant) {
-    this.exports = new WebAssembly.Instance(compiled(variant), {}).exports as unknown as CoreExports;
+  /** @param memory for a build with threads */
+  constructor(variant: Variant | WebAssembly.Module, memory?: WebAssembly.Memory) {
+    const module = variant instanceof WebAssembly.Module ? variant : compiled(variant);
+    const { exports } = new WebAssembly.Instance(module, memory ? { env: { memory } } : {});
+    this.exports = (memory ? { ...exports, memory } : exports) as unknown as CoreExports;
   }
 
   get memoryBytes(): number {

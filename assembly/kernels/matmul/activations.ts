@@ -4,6 +4,11 @@
 //
 // One row of activations:   | columns x xBytes, in the order of ../simd.ts | groups x { scale * 2^112 f32 | bias i32 = -8 * sum(q) } |
 //
+// Tokens 2 i and 2 i + 1 share a row of twice the length, four bytes of each in turn, so that one address leads to both; the last of an odd
+// number is alone:
+//
+//     | a0 b0 a1 b1 ..., four bytes each | groups x { scale, bias of a | scale, bias of b } |
+//
 // The 2^112 is what f16 weight scales lack when they are read without a multiplication (../half.ts); it is exact, and the limit it sets,
 // activations below 8.3 million, is that of llama.cpp's f16 scales. Narrow rows hold the bias as i16 with 16 zero bits above it: as it
 // enters the kernel's i16 sums, in the first of a row's two lanes.
@@ -24,24 +29,36 @@ export function activationBytes(columns: i32, narrow: bool): usize {
   return <usize>columns * xBytes(narrow) + (<usize>columns / GROUP) * 8;
 }
 
+/** The row of token `t`, which is that of its pair, of activations at `x`. */
+// @ts-ignore: decorator
+@inline
+export function activationRow(x: usize, t: i32, columns: i32, narrow: bool): usize {
+  return x + <usize>(t & ~1) * activationBytes(columns, narrow);
+}
+
 /**
- * Quantizes f32[columns] at `source` into activationBytes(columns) at `target`.
+ * Quantizes f32[columns] at `source` into the activations at `x`, as token `t` of `tokens`.
  * @param wide 15 bits instead of 8
  * @param narrow as i8, only where `wide` is not set
  * @returns the largest of their absolute values
  */
-export function quantize(target: usize, source: usize, columns: i32, wide: bool, narrow: bool): f32 {
-  if (RELAXED && narrow) return quantizeRow(target, source, columns, 127, true);
-  return quantizeRow(target, source, columns, wide ? 16383 : 127, false);
+export function quantize(x: usize, t: i32, tokens: i32, source: usize, columns: i32, wide: bool, narrow: bool): f32 {
+  if (RELAXED && narrow) return quantizeRow(x, t, tokens, source, columns, 127, true);
+  return quantizeRow(x, t, tokens, source, columns, wide ? 16383 : 127, false);
 }
 
 // @ts-ignore: decorator
 @inline
-function quantizeRow(target: usize, source: usize, columns: i32, levels: f32, narrow: bool): f32 {
+function quantizeRow(x: usize, t: i32, tokens: i32, source: usize, columns: i32, levels: f32, narrow: bool): f32 {
+  const paired = (t | 1) < tokens;
+  const spread: usize = paired ? 2 : 1;
+  const plane = <usize>columns * spread; // bytes of a plane of narrow ones
+  const row = activationRow(x, t, columns, narrow);
+  let target = row + 4 * <usize>(t & 1);
+  let scales = row + plane * xBytes(narrow) + 8 * <usize>(t & 1);
+  const next: usize = (narrow ? 16 : 32) * spread; // bytes of sixteen
   let largest: f32 = 0;
-  const width = <usize>columns;
-  let scales = target + width * xBytes(narrow);
-  for (let column: usize = 0; column < width; column += GROUP) {
+  for (const end = source + 4 * <usize>columns; source < end; source += 4 * GROUP) {
     const x0 = v128.load(source);
     const x1 = v128.load(source, 16);
     const x2 = v128.load(source, 32);
@@ -60,14 +77,14 @@ function quantizeRow(target: usize, source: usize, columns: i32, levels: f32, na
     const b = i16x8.narrow_i32x4_s(nearestInt(f32x4.mul(x2, inverse)), nearestInt(f32x4.mul(x3, inverse)));
     const c = i16x8.narrow_i32x4_s(nearestInt(f32x4.mul(x4, inverse)), nearestInt(f32x4.mul(x5, inverse)));
     const d = i16x8.narrow_i32x4_s(nearestInt(f32x4.mul(x6, inverse)), nearestInt(f32x4.mul(x7, inverse)));
-    storeActivations(target, column, width, a, b, narrow);
-    storeActivations(target, column + 16, width, c, d, narrow);
+    storeActivations(target, plane, a, b, narrow, paired);
+    storeActivations(target + next, plane, c, d, narrow, paired);
     const sum = i32x4.add(i32x4.add(sumPairs(a), sumPairs(b)), i32x4.add(sumPairs(c), sumPairs(d)));
     store<f32>(scales, (amax / levels) * REBIAS);
     const bias = -8 * i32x4Sum(sum);
     store<i32>(scales, narrow ? bias & 0xffff : bias, 4);
-    source += 4 * GROUP;
-    scales += 8;
+    target += 2 * next;
+    scales += 8 * spread;
   }
   return largest;
 }

@@ -1,33 +1,45 @@
-// What the matmul kernels share.
+// What the matmul kernels share: f32 sums of a tile, f32[16], and where they go.
 
-import { BAND_ROWS } from "../../layout/tile";
+import { TILE_ROWS } from "../../layout/tile";
+import { Matrix } from "./matrix";
 
-/** sum + dots * (weight scales * 2^-112 * activation scale * 2^112): the one place where an integer dot becomes a float. */
+/** Bytes of a tile's sums. */
+export const TILE_SUMS: usize = 4 * TILE_ROWS;
+
+/** sums f32[4] += dots * (weight scales * 2^-112 * activation scale * 2^112): the one place where an integer dot becomes a float. */
 // @ts-ignore: decorator
 @inline
-export function accumulate(sum: v128, dots: v128, scales: v128, xScale: usize): v128 {
-  return f32x4.add(sum, f32x4.mul(f32x4.convert_i32x4_s(dots), f32x4.mul(scales, v128.load32_splat(xScale))));
+export function addBand(sums: usize, dots: v128, scales: v128, xScale: v128): void {
+  addFloats(sums, f32x4.convert_i32x4_s(dots), scales, xScale);
+}
+/** The same for dots that are floats already. */
+// @ts-ignore: decorator
+@inline
+export function addFloats(sums: usize, dots: v128, scales: v128, xScale: v128): void {
+  v128.store(sums, f32x4.add(v128.load(sums), f32x4.mul(dots, f32x4.mul(scales, xScale))));
 }
 
-/** Stores the results of four rows, or as many as there are rows. */
-// @ts-ignore: decorator
-@inline
-export function storeRows(target: usize, sums: v128, rows: i32): void {
-  if (rows >= BAND_ROWS) {
-    v128.store(target, sums);
-    return;
+/** Rows of a tile of out f32[tokens][m.rows] = sums f32[tokens][16], as many as there are. */
+export function storeTile(out: usize, m: Matrix, tile: i32, sums: usize, tokens: i32): void {
+  const rows = m.rows - tile * TILE_ROWS;
+  out += 4 * TILE_ROWS * <usize>tile;
+  for (const end = sums + TILE_SUMS * tokens; sums < end; sums += TILE_SUMS) {
+    if (rows >= TILE_ROWS) {
+      v128.store(out, v128.load(sums));
+      v128.store(out, v128.load(sums, 16), 16);
+      v128.store(out, v128.load(sums, 32), 32);
+      v128.store(out, v128.load(sums, 48), 48);
+    } else {
+      memory.copy(out, sums, 4 * rows);
+    }
+    out += 4 * <usize>m.rows;
   }
-  if (rows > 0) v128.store_lane<f32>(target, sums, 0);
-  if (rows > 1) v128.store_lane<f32>(target, sums, 1, 4);
-  if (rows > 2) v128.store_lane<f32>(target, sums, 2, 8);
 }
 
-/** Stores the results of a tile, four rows a band, or as many as there are rows. */
+/** Sums f32[16] of `tiles` tiles begin at 0. */
 // @ts-ignore: decorator
 @inline
-export function storeTile(target: usize, a: v128, b: v128, c: v128, d: v128, rows: i32): void {
-  storeRows(target, a, rows);
-  storeRows(target + 4 * BAND_ROWS, b, rows - BAND_ROWS);
-  storeRows(target + 8 * BAND_ROWS, c, rows - 2 * BAND_ROWS);
-  storeRows(target + 12 * BAND_ROWS, d, rows - 3 * BAND_ROWS);
+export function clearTiles(sums: usize, tiles: i32): void {
+  const zero = f32x4.splat(0);
+  for (const end = sums + TILE_SUMS * tiles; sums < end; sums += 16) v128.store(sums, zero);
 }

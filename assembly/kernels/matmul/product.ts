@@ -1,0 +1,27 @@
+// One product of a matrix and activations: what the threads that share it read.
+
+import { RELAXED } from "../simd";
+import { activationRow } from "./activations";
+import { Matrix } from "./matrix";
+
+/** out f32[tokens][m.rows] = M x */
+@unmanaged
+export class Product {
+  out: usize;
+  m: Matrix;
+  x: usize; // activations (activations.ts) of the tokens
+  tokens: i32;
+  step: i32; // tiles of a chunk
+  chunks: i32;
+  kernels: i32; // KERNEL_* of layout/abi.ts
+  plane: usize; // of the activations that int8 weights meet whole: 0 (x) or PLANE_UNSIGNED
+
+  /** Whether activations are i8. */
+  get narrow(): bool {
+    return RELAXED && !this.m.wideInput;
+  }
+  /** The activations from token `t` on, whose number is even. */
+  row(t: i32): usize {
+    return activationRow(this.x, t, this.m.columns, this.narrow);
+  }
+}
