@@ -6,6 +6,7 @@ import { KvCache } from "../kv/kv_cache.js";
 import { HERE, type Origin } from "../kv/kv_pool.js";
 import { BatchCosts } from "../speculation/batch_costs.js";
 import type { Core } from "../wasm/core.js";
+import type { KernelChoice } from "../wasm/kernel_choice.js";
 import type { ComputeThreads } from "../wasm/threads.js";
 import { checkSignal, type Macrotask, Pace, type Slice } from "./pace.js";
 import { Queue, type Release, type Turn } from "./queue.js";
@@ -17,6 +18,8 @@ export class Engine {
   readonly info: ModelInfo;
   readonly queue = new Queue();
   readonly batchCosts = new BatchCosts();
+  /** Chosen over the first passes, from the end of the load on. */
+  kernels: KernelChoice | undefined;
   /** Milliseconds that a token of a prompt takes, as last measured. */
   tokenMs = 0;
   readonly #macrotask: Macrotask;

@@ -133,7 +133,8 @@ function runTokens(engine: Engine, tokens: readonly number[], start: number): nu
   const begun = performance.now();
   runBatch(engine, tokens, start);
   const logits = engine.core.rows(engine.core.exports.logits(0, tokens.length));
-  engine.batchCosts.record(tokens.length, performance.now() - begun);
+  const ms = performance.now() - begun;
+  if (engine.kernels?.learn(tokens.length, ms)) engine.batchCosts.record(tokens.length, ms);
   return logits;
 }
 

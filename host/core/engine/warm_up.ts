@@ -3,6 +3,7 @@
 
 import type { ChatFinishReason } from "../api/api.js";
 import { checkGenerateOptions } from "../api/options.js";
+import { KernelChoice } from "../wasm/kernel_choice.js";
 import { GenerationRecord } from "./completion.js";
 import type { Engine } from "./engine.js";
 import { generate } from "./generate.js";
@@ -18,6 +19,7 @@ export async function warmUp(engine: Engine, signal: AbortSignal | undefined): P
   for await (const _ of generate(engine, job, record, signal));
   engine.tokenMs = record.timings?.prefillMs ?? 0;
   const { core } = engine;
+  engine.kernels = new KernelChoice(core, engine.info);
   for (let i = 0; i < SAMPLINGS; i++) core.exports.sample(0);
   core.check(core.exports.kvSetLength(0));
 }
