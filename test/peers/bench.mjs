@@ -2,7 +2,7 @@
 // What is measured, and how: README.md.
 
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -43,7 +43,8 @@ const log = (text) => process.stderr.write(`${text}\n`);
 const dist = join(CACHE, "dist");
 const model = prepare();
 const { defineEngines, rooflineCommand } = await import("./engines.mjs");
-const definitions = defineEngines({ model, dist, prompt: join(CACHE, "prompt.json"), context: CONTEXT });
+const kernelChoice = join(CACHE, "kernel_choice.mjs");
+const definitions = defineEngines({ model, dist, kernelChoice, prompt: join(CACHE, "prompt.json"), context: CONTEXT });
 const engines = definitions
   .filter(({ id }) => !options.only || options.only.split(",").includes(id))
   .map((definition) => ({ ...definition, samples: {}, loads: [], hashes: [], notes: [] }));
@@ -74,7 +75,7 @@ const result = {
         .map(({ others }) => others),
     ),
   ),
-  machine: { processor: cpus()[0]?.model, threads: cpus().length },
+  machine: { processor: cpus()[0]?.model, flags: processorFlags(), threads: cpus().length },
   roofline,
   engines: Object.fromEntries(engines.map((engine) => [engine.id, summarize(engine)])),
 };
@@ -100,6 +101,9 @@ function prepare() {
     rmSync(dist, { recursive: true, force: true });
     cpSync(join(ROOT, "dist"), dist, { recursive: true });
   }
+  const bundler = join(ROOT, "node_modules/esbuild/bin/esbuild");
+  const choice = "host/core/wasm/kernel_choice.ts";
+  run(bundler, [choice, "--bundle", "--format=esm", `--outfile=${join(CACHE, "kernel_choice.mjs")}`], ROOT);
   const assembler = join(ROOT, "node_modules/binaryen/bin/wasm-as");
   const features = ["--enable-simd", "--enable-relaxed-simd"];
   run(process.execPath, [assembler, ...features, join(HERE, "roofline.wat"), "-o", join(CACHE, "roofline.wasm")], ROOT);
@@ -245,6 +249,13 @@ function summarize({ process: _, command: __, samples, loads, filled: ___, ...en
       tokenMs: loads.map(({ tokenMs }) => tokenMs),
     },
   };
+}
+
+/** Those that decide which kernels are fast, here and in native engines. */
+function processorFlags() {
+  const known = ["avx2", "avx_vnni", "avx512_vnni", "amx_int8", "asimddp", "i8mm"];
+  const flags = new Set(readFileSync("/proc/cpuinfo", "utf8").split(/\s+/));
+  return known.filter((flag) => flags.has(flag));
 }
 
 function median(values) {

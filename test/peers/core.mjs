@@ -11,6 +11,8 @@ const INITIAL_PAGES = 32; // asconfig.json
 const MAXIMUM_PAGES = 65536;
 const WARM_UP_SAMPLINGS = 4;
 const FIRST_TOKENS = 10;
+/** More of them, until kernels and threads have been chosen (host/core/wasm/kernel_choice.ts). */
+const CHOOSING_TOKENS = 8;
 const HASHED = { prompt: 100, decoded: 4 };
 
 /**
@@ -18,14 +20,16 @@ const HASHED = { prompt: 100, decoded: 4 };
  * @param {{
  *   wasm: () => Promise<BufferSource>,
  *   chunks: () => AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+ *   kernelChoice: () => Promise<{KernelChoice: new (core: unknown, info: {build: string, threads: number}) => any}>,
  *   startWorker: (message: {module: WebAssembly.Module, memory: WebAssembly.Memory, index: number}) => void,
  * }} platform chunks() of at most IO_BYTES
- * @param {{threads: number, context: number, prompt: number[]}} options a prompt longer than all that is asked for
+ * @param {{threads: number, build: string, context: number, prompt: number[]}} options a prompt longer than all that is asked for
  */
-export function coreCommands(platform, { threads, context, prompt }) {
+export function coreCommands(platform, { threads, build, context, prompt }) {
   /** @type {any} */
   let core;
   let batch;
+  let choice;
   let position = 0;
 
   const check = (status) => {
@@ -70,8 +74,10 @@ export function coreCommands(platform, { threads, context, prompt }) {
   }
 
   function next(token) {
+    const start = performance.now();
     forward([token]);
     core.logits(0, 1);
+    choice?.learn(1, performance.now() - start);
     return core.sample(0);
   }
 
@@ -102,11 +108,14 @@ export function coreCommands(platform, { threads, context, prompt }) {
       await instantiate();
       await feedFile();
       warmUp();
+      const { KernelChoice } = await platform.kernelChoice();
+      choice = new KernelChoice({ exports: core }, { build, threads });
       const loadMs = performance.now() - start;
       position = 0;
       const { tokenMs } = timeTokens(prompt[0], FIRST_TOKENS);
+      timeTokens(prompt[0], CHOOSING_TOKENS);
       const info = Object.fromEntries(Object.entries(INFO).map(([name, id]) => [name, core.info(id)]));
-      return { loadMs, tokenMs, info };
+      return { loadMs, tokenMs, info: { ...info, kernels: choice.kernels } };
     },
 
     /** The first `count` tokens of the prompt, and the logits of the last. */

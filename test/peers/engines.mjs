@@ -27,7 +27,7 @@ const LLAMA = join(MODULES, "@node-llama-cpp/linux-x64/bins/linux-x64");
  */
 
 /**
- * @param {{model: string, prompt: string, dist: string, context: number}} common paths, and the context length
+ * @param {{model: string, prompt: string, dist: string, kernelChoice: string, context: number}} common paths, and the context length
  * @returns {EngineDefinition[]} in the order in which they take turns
  */
 export function defineEngines(common) {
@@ -47,7 +47,7 @@ export function defineEngines(common) {
     const { label, program, simd } = runtimes[id];
     const build = threads > 1 ? `${simd}-mt` : simd;
     const wasm = join(dist, `zagreus-${build}.wasm`);
-    const settings = { ...common, wasm, threads };
+    const settings = { ...common, wasm, build, threads };
     return {
       id: threads > 1 ? `${id}-mt` : id,
       label: `zagreus-edge, ${label}`,

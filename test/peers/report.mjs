@@ -59,7 +59,7 @@ export function table(result) {
   const all = Object.values(engines);
   const hashes = [...new Set(all.flatMap(({ hashes }) => hashes))];
   return `${[
-    `Full-size model, ${type}, best (median) of ${repetitions} repetitions; ${machine.processor?.trim()}, ${machine.threads} hardware threads.`,
+    `Full-size model, ${type}, best (median) of ${repetitions} repetitions; ${machine.processor?.trim()}, ${machine.threads} hardware threads, ${machine.flags.join(" ")}.`,
     `Other processes kept ${result.others.toFixed(2)} processors busy in the median measurement${result.others > 0.1 ? ": NOT A QUIET MACHINE" : ""}.`,
     "",
     "Decode: best run of 64 tokens (median run), and the rate of the fastest single token.",
@@ -68,6 +68,7 @@ export function table(result) {
     "| --- | --: | --: | --: | --: | --: | --: | --: | --: | --: |",
     ...all.map(engineRow),
     "",
+    ...kernelLines(all),
     ...notes(all),
     "| must show (Node 24 unless said) | measured | wanted | |",
     "| --- | --: | --: | --- |",
@@ -98,6 +99,25 @@ function engineRow({ label, build, threads, tokensPerSecond, load, peakRssBytes,
     peakRssBytes ? round(peakRssBytes / MEGABYTE) : "-",
     (shippedBytes / MEGABYTE).toFixed(2),
   ]);
+}
+
+/** Bits of KERNEL_* in assembly/layout/abi.ts. */
+const KERNELS = {
+  1: "four streams for one token",
+  2: "four streams for a few",
+  4: "the dot that adds",
+  8: "int8 by unsigned bytes",
+  16: "int8 by signed bytes",
+  32: "one thread alone",
+};
+
+/** What the clock has chosen. */
+function kernelLines(all) {
+  const ours = all.filter(({ info }) => info?.kernels !== undefined);
+  const named = ({ info }) =>
+    Object.entries(KERNELS).flatMap(([bit, name]) => (info.kernels & Number(bit) ? name : []));
+  const lines = ours.map((one) => `- ${one.label}, ${one.build}: ${named(one).join(", ") || "one stream"}`);
+  return lines.length > 0 ? ["Kernels that were chosen:", "", ...lines, ""] : [];
 }
 
 function notes(all) {

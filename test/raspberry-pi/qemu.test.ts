@@ -52,3 +52,12 @@ test("the preset chooses relaxed SIMD with threads there", async () => {
   expect(result).toMatchObject({ arch: "arm64", build: "relaxed-mt", threads: 4 });
   expect(result.text).not.toBe("");
 });
+
+const SAME_BITS = "%s: the same bits with the dot that adds taken or not";
+test.each(["cortex-a72", "cortex-a76"])(SAME_BITS, { timeout: 600_000 }, async (processor) => {
+  const hashes: Record<string, Record<string, string>> = JSON.parse(await emulate(processor, path("kernels.mjs")));
+  for (const byKernels of Object.values(hashes)) {
+    expect(Object.keys(byKernels)).toHaveLength(4);
+    expect(new Set(Object.values(byKernels)).size).toBe(1);
+  }
+});

@@ -22,7 +22,12 @@ const TYPES = {
   ".wasm": "application/wasm",
 };
 const settings = JSON.parse(process.argv[2]);
-const files = { "/model": settings.model, "/prompt": settings.prompt, "/wasm": settings.wasm };
+const files = {
+  "/model": settings.model,
+  "/prompt": settings.prompt,
+  "/wasm": settings.wasm,
+  "/kernel_choice": settings.kernelChoice,
+};
 
 const server = createServer((request, response) => {
   const path = normalize(decodeURIComponent(new URL(request.url, "http://localhost").pathname));

@@ -1,8 +1,9 @@
-// Our core in Node and Deno:  core.mjs '{"model", "prompt", "wasm", "threads", "context"}'
+// Our core in Node and Deno:  core.mjs '{"model", "prompt", "wasm", "build", "kernelChoice", "threads", "context"}'
 
 import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import process from "node:process";
+import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import { coreCommands } from "../core.mjs";
 import { peakRss, serve } from "./serve.mjs";
@@ -22,6 +23,7 @@ function* chunks() {
 const platform = {
   wasm: () => readFile(settings.wasm),
   chunks,
+  kernelChoice: () => import(pathToFileURL(settings.kernelChoice).href),
   startWorker: (message) => new Worker(new URL("../core_thread.mjs", import.meta.url)).postMessage(message),
 };
 

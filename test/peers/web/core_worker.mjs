@@ -11,6 +11,10 @@ const commands = {
     const platform = {
       wasm: async () => (await fetch("/wasm")).arrayBuffer(),
       chunks: () => blobChunks(file),
+      kernelChoice: async () => {
+        const script = new Blob([await (await fetch("/kernel_choice")).text()], { type: "text/javascript" });
+        return import(URL.createObjectURL(script));
+      },
       startWorker: (message) => {
         const thread = new Worker(new URL("../core_thread.mjs", import.meta.url), { type: "module" });
         thread.postMessage(message);
