@@ -122,7 +122,10 @@ async function run(flags: ServeFlags): Promise<void> {
 }
 
 /** One model is loaded now, several are when they are wanted. */
-async function modelsOf({ model: given = [], name: asked, alias, memory, ...flags }: ServeFlags, template: string | undefined) {
+async function modelsOf(
+  { model: given = [], name: asked, alias, memory, ...flags }: ServeFlags,
+  template: string | undefined,
+) {
   const [only, ...others] = given.map(parseNamed);
   const name = asked ?? alias;
   const warn = (name: string, model: OffloadedModel) => warnOfNoTemplate(name, model, template);
