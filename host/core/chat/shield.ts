@@ -20,8 +20,8 @@ export class Shield {
   readonly guards: ReadonlyMap<string, string>;
   readonly #special: Ids;
   readonly #standIns = new Map<string, string>();
-  /** Tokens without a guard of their own: their first character is replaced where the whole token stands. */
-  readonly #bare: string[];
+  /** The first character of tokens without a guard of their own: it is replaced where the whole token stands. */
+  readonly #bare: RegExp | undefined;
   readonly #token: RegExp | undefined;
   /** Characters that are replaced wherever they stand. */
   readonly #guarded: string[];
@@ -39,7 +39,10 @@ export class Shield {
     const names = Object.keys(this.#special)
       .filter((name) => name.length > 1)
       .sort((a, b) => b.length - a.length);
-    this.#bare = names.filter((name) => guardOf(name) === undefined);
+    this.#bare = anyOf(
+      names.filter((name) => guardOf(name) === undefined),
+      "(?=$)[^]",
+    );
     const free = freeCharacters(text);
     for (const name of names) {
       const guard = guardOf(name) ?? name[0]!;
@@ -56,8 +59,7 @@ export class Shield {
 
   /** Text that the template may move, cut and join with its own. */
   protect(text: string): string {
-    let guarded = text;
-    for (const name of this.#bare) guarded = guarded.replaceAll(name, this.#standIns.get(name[0]!)! + name.slice(1));
+    let guarded = this.#bare ? text.replace(this.#bare, (first) => this.#standIns.get(first)!) : text;
     for (const guard of this.#guarded) guarded = guarded.replaceAll(guard, this.#standIns.get(guard)!);
     return guarded;
   }

@@ -24,6 +24,9 @@ const CONFIG_BYTES = 250;
 const ITEM_BYTES = 24;
 /** Entries that are looked at for one token: 0.1 s. */
 const MAX_WORK = 1_000_000;
+/** Entries that take as long as a union, and as one of its own. */
+const UNION = 8;
+const UNITED = 3;
 /** Nodes of a trie that take as long as an entry. */
 const NODES = 2;
 
@@ -219,7 +222,7 @@ export class Machine {
           items.set(list[i]!, this.#unite(items.get(list[i]!) ?? DEAD, list[i + 1]!));
         }
       }
-      this.#count(items.size);
+      this.#count(UNION + UNITED * items.size);
       const sorted = [...items].sort((x, y) => x[0] - y[0]);
       config = this.#intern(sorted.flat(), this.#flags[a]! | this.#flags[b]!);
       this.#united.set(key, config);

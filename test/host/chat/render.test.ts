@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { ChatMessage, ModelInfo, Tool } from "../../../host/core/api/api";
 import { encodeChat, type RenderedChat, renderChat as renderPausing } from "../../../host/core/chat/render";
+import { Shield } from "../../../host/core/chat/shield";
 import type { ChatModel, ChatOnly } from "../../../host/core/chat/types";
 import { checkSignal, Pace } from "../../../host/core/engine/pace";
 import { caught } from "../../support/nano";
@@ -152,6 +153,16 @@ describe("bos", () => {
     expect(textOf(tokens).startsWith(start)).toBe(true);
     expect(tokens.filter((token) => token === 1)).toHaveLength(start.startsWith("[1]") ? 1 : 0);
   });
+});
+
+test("tokens of letters stay text where they overlap, however many there are", () => {
+  const many = Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`word${i}`, i]));
+  const text = "abc word17 word4999 ab";
+  const shield = new Shield({ ...many, ab: 5000, bc: 5001 }, {}, text);
+  const guarded = shield.protect(text);
+  expect(guarded).toHaveLength(text.length);
+  expect(shield.split(guarded)).toEqual([text]);
+  expect(shield.split(`ab${guarded}word3`)).toEqual([5000, text, 3]);
 });
 
 describe("control tokens in what is said stay text", () => {
