@@ -88,11 +88,9 @@ export const COMMANDS = {
   "docs/assistant.md: In the terminal": {},
   "docs/evaluation.md: Multiple choice": { lines: { python3: "downloads a data set" } },
   "docs/evaluation.md: The makers' tool cases": {},
+  "docs/evaluation.md: lm-evaluation-harness": { elsewhere: "test/lm_eval/run.mjs runs the harness from PyPI" },
   "docs/evaluation.md: Conversations": {},
   "docs/server.md: The server": {},
-  "docs/server.md: lm-evaluation-harness": {
-    elsewhere: "needs Python's lm_eval: test/clients/lm_eval.test.mjs sends what it sends",
-  },
   "examples/assistant/README.md: An offline assistant": { lines: { "npm ci": BUILT } },
   "examples/deno/README.md: In Deno": { elsewhere: "test/runtimes/runtimes.test.mjs runs it" },
   "examples/edge-function/README.md: A language model in a Cloudflare Worker": {
