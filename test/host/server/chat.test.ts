@@ -318,5 +318,6 @@ test("a conversation that is too long is refused", async () => {
   expect(await refusal(server, PATH, user("parola ".repeat(1000)))).toMatchObject({
     status: 400,
     code: "context_length_exceeded",
+    param: "messages",
   });
 });

@@ -117,12 +117,20 @@ function events(job: RequestJob<ChatBody>, usage: UsageSum): AsyncGenerator<Chat
           }
           yield { index, piece, logprobs: request.logprobs ? await logprobsOf(served, piece) : [] };
         }
+      } catch (error) {
+        throw ofMessages(error);
       } finally {
         usage.add(completion, index, watch);
       }
       yield { index, reason: finishReason(completion.finishReason) };
     }
   });
+}
+
+/** A prompt that is too long is the messages' fault: a request for a chat has no other. */
+function ofMessages(error: unknown): unknown {
+  const isTooLong = error instanceof Error && "code" in error && error.code === "CONTEXT_OVERFLOW";
+  return isTooLong ? badRequest(error.message, "messages", "context_length_exceeded") : error;
 }
 
 const refusedTools = ({ refusedTools }: ChatCompletion): RefusedTools => ({
