@@ -1,4 +1,4 @@
-// Short names of the family, and what tells a model of the hub from a path. Small: every load() needs it.
+// Short names of models, and what tells a model of the hub from a path. Small: every load() needs it.
 
 /** Short name to repository. */
 export const SHORT_NAMES: Readonly<Record<string, string>> = {
@@ -10,6 +10,7 @@ export const SHORT_NAMES: Readonly<Record<string, string>> = {
   "nesso-agentic": "mii-llm/nesso-0.4B-agentic",
   "nesso2-agentic": "mii-llm/nesso2-0.4B-agentic",
   "open-zagreus": "mii-llm/open-zagreus-0.4B",
+  smollm2: "HuggingFaceTB/SmolLM2-135M-Instruct",
 };
 
 /** Whether a source is a model of the hub: "hf:…" or a short name. A file of such a name is "./zagreus-ita". */

@@ -5,7 +5,7 @@ import type { Command } from "commander";
 import { printable } from "../../../core/api/printable.js";
 import { hubCached, megabytes } from "../../hub.js";
 import { styled } from "../shared/colour.js";
-import { FAMILY, FAMILY_BYTES, idOf } from "../shared/family.js";
+import { FAMILY, type FamilyModel, idOf } from "../shared/family.js";
 
 interface ModelChoice {
   /** For -m. */
@@ -13,6 +13,8 @@ interface ModelChoice {
   about: string;
   /** Bytes on the disk; undefined for what has to be downloaded. */
   bytes: number | undefined;
+  /** What it takes where it is not. */
+  wanted: FamilyModel["bytes"];
 }
 
 /** What -m has to say, asked at a terminal; undefined when nothing was chosen. Elsewhere wrong usage. */
@@ -23,9 +25,9 @@ export async function pickModel(command: Command): Promise<string | undefined> {
     );
   }
   const choices = await chooseFrom();
-  const lines = choices.map(({ id, about, bytes }, i) => {
-    const size = bytes === undefined ? `${megabytes(FAMILY_BYTES.safetensors)} to download` : "on disk";
-    return `${String(i + 1).padStart(3)}  ${styled("bold", id.padEnd(16), process.stderr)} ${printable(about.padEnd(62))} ${megabytes(bytes ?? FAMILY_BYTES.q4_0).padStart(7)}, ${size}`;
+  const lines = choices.map(({ id, about, bytes, wanted }, i) => {
+    const size = bytes === undefined ? `${megabytes(wanted.safetensors)} to download` : "on disk";
+    return `${String(i + 1).padStart(3)}  ${styled("bold", id.padEnd(16), process.stderr)} ${printable(about.padEnd(62))} ${megabytes(bytes ?? wanted.q4_0).padStart(7)}, ${size}`;
   });
   process.stderr.write(`${lines.join("\n")}\n`);
   return ask(choices);
@@ -37,15 +39,21 @@ async function chooseFrom(): Promise<ModelChoice[]> {
   for (const { repository, kind, bytes } of await hubCached()) {
     if (kind !== "safetensors" && !here.has(repository)) here.set(repository, bytes);
   }
-  const family = FAMILY.filter(({ chats }) => chats).map(({ name, repository, languages, purpose }) => ({
+  const family = FAMILY.filter(({ chats }) => chats).map(({ name, repository, languages, purpose, bytes }) => ({
     id: name,
     about: `${languages}: ${purpose}`,
     bytes: here.get(repository),
+    wanted: bytes,
   }));
   const known = new Set(FAMILY.map(({ repository }) => repository));
   const others = [...here]
     .filter(([repository]) => !known.has(repository))
-    .map(([repository, bytes]) => ({ id: idOf(repository), about: "", bytes }));
+    .map(([repository, bytes]) => ({
+      id: idOf(repository),
+      about: "",
+      bytes,
+      wanted: { q4_0: bytes, safetensors: bytes },
+    }));
   const isHere = ({ bytes }: ModelChoice) => bytes !== undefined;
   return [...family.filter(isHere), ...others, ...family.filter((choice) => !isHere(choice))];
 }

@@ -13,7 +13,7 @@ import {
 } from "../../hub.js";
 import { bundledModel, inspect, type ModelInfo } from "../../index.js";
 import { styled } from "../shared/colour.js";
-import { BUNDLED, FAMILY, FAMILY_BYTES, idOf } from "../shared/family.js";
+import { BUNDLED, FAMILY, idOf } from "../shared/family.js";
 import { print, printJson } from "../shared/output.js";
 import { samplingLines } from "../shared/sampling_defaults.js";
 import { vocabularyLines } from "../shared/vocabulary.js";
@@ -42,8 +42,8 @@ export function listCommand(): Command {
         line(id, [type, KIND_TEXTS[kind]].filter(Boolean).join(", "), megabytes(bytes));
       const missing = FAMILY.filter(({ repository }) => !models.some((model) => model.repository === repository));
       if (missing.length > 0) print("On the hub:");
-      for (const { name, languages, purpose } of missing) {
-        line(name, `${languages}: ${purpose}`, `${megabytes(FAMILY_BYTES.safetensors)} to download`);
+      for (const { name, languages, purpose, bytes } of missing) {
+        line(name, `${languages}: ${purpose}`, `${megabytes(bytes.safetensors)} to download`);
       }
     });
 }

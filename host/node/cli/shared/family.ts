@@ -1,4 +1,5 @@
-// What people are told of the models that short names stand for (https://github.com/mii-llm/zagreus-nesso-slm).
+// What people are told of the models that short names stand for: the family (https://github.com/mii-llm/zagreus-nesso-slm), and a small
+// one of another maker to try things with.
 
 import { SHORT_NAMES } from "../../hub.js";
 
@@ -10,10 +11,13 @@ export interface FamilyModel {
   purpose: string;
   /** Whether it answers; a base model continues texts. */
   chats: boolean;
+  /** Bytes of the Q4_0 file that is made, and of the safetensors that are downloaded for it. */
+  bytes: { q4_0: number; safetensors: number };
 }
 
-/** All have 0.44 billion parameters: bytes of the Q4_0 file that is made, and of the safetensors that are downloaded for it. */
-export const FAMILY_BYTES = { q4_0: 255e6, safetensors: 876e6 };
+/** All of the family have 0.44 billion parameters. */
+const FAMILY_BYTES = { q4_0: 255e6, safetensors: 876e6 };
+const OTHER_BYTES: Readonly<Record<string, FamilyModel["bytes"]>> = { smollm2: { q4_0: 78e6, safetensors: 269e6 } };
 
 /** The name of the model that comes with the package. */
 export const BUNDLED = "zagreus-nano";
@@ -27,6 +31,7 @@ const ABOUT: [name: string, languages: string, purpose: string, chats: boolean][
   ["zagreus-spa", "Spanish, English", "base model: continues texts", false],
   ["zagreus-por", "Portuguese, English", "base model: continues texts", false],
   ["zagreus-fra", "French, English", "base model: continues texts", false],
+  ["smollm2", "English", "conversation, small, to try things with", true],
 ];
 
 export const FAMILY: readonly FamilyModel[] = ABOUT.map(([name, languages, purpose, chats]) => ({
@@ -35,6 +40,7 @@ export const FAMILY: readonly FamilyModel[] = ABOUT.map(([name, languages, purpo
   languages,
   purpose,
   chats,
+  bytes: OTHER_BYTES[name] ?? FAMILY_BYTES,
 }));
 
 /** How a repository is called with -m. */
