@@ -1,6 +1,6 @@
 // Picks the reader of a checkpoint.
 
-import { ZagreusError } from "../../host/core/api/errors.js";
+import { invalidOption, ZagreusError } from "../../host/core/api/errors.js";
 import { parsePartName, partNames } from "../../host/core/gguf/parts.js";
 import type { Checkpoint, Directory, RandomAccess } from "../checkpoint/checkpoint.js";
 import { text } from "../checkpoint/metadata.js";
@@ -19,7 +19,7 @@ export interface OpenOptions {
 /**
  * Opens a checkpoint: a directory (Hugging Face's or nanotron's), or one file in it, a safetensors file (with config.json and the
  * tokenizer beside it) or a GGUF file.
- * @throws ZagreusError SOURCE_FAILED when this is no checkpoint; else what openHuggingface(), openNanotron() and openGguf() throw
+ * @throws ZagreusError SOURCE_FAILED when this is no checkpoint, INVALID_OPTION for a tokenizer where the file has its own; else what openHuggingface(), openNanotron() and openGguf() throw
  */
 export async function openCheckpoint(
   directory: Directory,
@@ -28,6 +28,10 @@ export async function openCheckpoint(
 ): Promise<Checkpoint> {
   if (file?.endsWith(".safetensors")) return openHuggingface(directory, { ...options, weights: file });
   if (file !== undefined && !file.endsWith(".json")) {
+    if (options.tokenizer !== undefined) {
+      const { name } = options.tokenizer;
+      throw invalidOption("tokenizer", name, `absent: the GGUF file "${file}" has its own`);
+    }
     const checkpoint = await openParts(directory, file);
     if (options.name !== undefined) checkpoint.metadata.set("general.name", text(options.name));
     return checkpoint;

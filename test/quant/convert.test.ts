@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { TYPE_F32, TYPE_Q4_0, TYPE_Q8_0 } from "../../assembly/layout/blocks";
 import { openGguf } from "../../quant/read/gguf_checkpoint";
+import { openCheckpoint } from "../../quant/read/open";
 import { plainRounding } from "../../quant/round/rounding";
 import type { QuantizedType } from "../../quant/write/encode";
 import { Core, NANO } from "../support/core";
@@ -278,6 +279,14 @@ test("the tokenizer may be elsewhere, the name another", async () => {
   expect(Buffer.compare(await gguf(checkpoint), expected)).toBe(0);
   const named = await open(nanoFiles(), { name: "Nano" });
   expect(named.metadata.get("general.name")?.value).toBe("Nano");
+});
+
+test("a GGUF file has its own tokenizer, and another is refused", async () => {
+  const files: Files = new Map([["nano.gguf", await convert(nanoFiles())]]);
+  const opening = openCheckpoint(memoryDirectory("model", files), "nano.gguf", {
+    tokenizer: memoryDirectory("elsewhere", nanoFiles()),
+  });
+  await expect(opening).rejects.toMatchObject({ code: "INVALID_OPTION", field: "tokenizer", value: "elsewhere" });
 });
 
 test("the fixture is the model of llama.cpp's files", () => {

@@ -30,7 +30,7 @@ export function quantizeCommand(): Command {
     .requiredOption("-o, --out <file>", "GGUF file to write; it appears, or is replaced, when it is complete")
     .addOption(choice("--embedding <type>", "type of the embedding and the LM head (default: that of --type)", TYPES))
     .option("--calibrate [file]", "choose int4 by what a text needs (default: one that comes along); slow")
-    .option("--tokenizer <path>", "directory of tokenizer.json (default: the model's)")
+    .option("--tokenizer <path>", "directory of tokenizer.json (default: the model's); a GGUF file has its own")
     .option("--name <name>", "general.name of the new file (default: the directory's, or what a GGUF file says)")
     .option("--json", "print one JSON object")
     .addHelpText("after", EXAMPLES)
