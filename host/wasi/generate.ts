@@ -63,7 +63,8 @@ export function coreHeader(exports: Export[]): string {
 
 /** layout.h: the constants of assembly/layout, and the ranges of generation options. */
 export function layoutHeader(commands: readonly Command[]): string {
-  const constants = [abi, gguf, status].flatMap((module) => Object.entries(module));
+  const numbers = ([, value]: [string, unknown]) => typeof value === "number";
+  const constants = [abi, gguf, status].flatMap((module) => Object.entries<number | string>(module)).filter(numbers);
   const ranges = Object.entries<object>(GENERATE).flatMap(([field, check]) => {
     if (!("range" in check)) return [];
     const { min, max, default: initial, isInteger } = check.range as Range;
