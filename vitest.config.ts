@@ -62,7 +62,9 @@ export default defineConfig(({ mode }) => {
       hookTimeout: 300 * SECOND,
     },
   };
-  const coreTests = readdirSync(here("test/assembly")).filter((name) => name.endsWith(".test.ts"));
+  const coreTests = readdirSync(here("test/assembly"), { recursive: true, encoding: "utf8" }).filter((name) =>
+    name.endsWith(".test.ts"),
+  );
   const onCore = {
     pattern: /\/dist\/zagreus-simd\.wasm$/,
     testsToRun: () => coreTests.map((name) => `test/assembly/${name}`),

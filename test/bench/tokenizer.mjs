@@ -12,7 +12,7 @@ let harness;
 try {
   const outfile = join(directory, "harness.mjs");
   await build({
-    entryPoints: ["test/assembly/tokenizer_harness.ts"],
+    entryPoints: ["test/assembly/tokenizer/tokenizer_harness.ts"],
     bundle: true,
     packages: "external",
     platform: "node",

@@ -2,8 +2,14 @@
 
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
-import { ENCODE_LAST, ENCODE_SPECIAL, TEXT_BYTES } from "../../assembly/layout/abi";
-import { TOKEN_BYTE, TOKEN_CONTROL, TOKEN_NORMAL, TOKEN_UNKNOWN, TOKEN_USER_DEFINED } from "../../assembly/layout/gguf";
+import { ENCODE_LAST, ENCODE_SPECIAL, TEXT_BYTES } from "../../../assembly/layout/abi";
+import {
+  TOKEN_BYTE,
+  TOKEN_CONTROL,
+  TOKEN_NORMAL,
+  TOKEN_UNKNOWN,
+  TOKEN_USER_DEFINED,
+} from "../../../assembly/layout/gguf";
 import { compileTokenizer, TokenizerHarness, type Vocabulary } from "./tokenizer_harness";
 
 let module: WebAssembly.Module;

@@ -2,8 +2,8 @@
 
 import fc from "fast-check";
 import { beforeAll, expect, test } from "vitest";
-import { PATTERNS } from "../../assembly/layout/splitters";
-import { PRE_TOKENIZERS } from "../../quant/read/pre_tokenizer";
+import { PATTERNS } from "../../../assembly/layout/splitters";
+import { PRE_TOKENIZERS } from "../../../quant/read/pre_tokenizer";
 import { BYTE_ALPHABET, compileTokenizer, TokenizerHarness } from "./tokenizer_harness";
 
 let module: WebAssembly.Module;

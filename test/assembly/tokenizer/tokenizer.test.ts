@@ -4,10 +4,10 @@ import { readFileSync } from "node:fs";
 import { Tokenizer } from "@huggingface/tokenizers";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
-import { ENCODE_LAST, ENCODE_SPECIAL, TEXT_BYTES } from "../../assembly/layout/abi";
-import { MAX_TOKEN_BYTES, TOKEN_CONTROL, TOKEN_NORMAL, TOKEN_USER_DEFINED } from "../../assembly/layout/gguf";
-import { BAD_VOCABULARY, PRETOKEN_TOO_LONG } from "../../assembly/layout/status";
-import { turn } from "../support/turn";
+import { ENCODE_LAST, ENCODE_SPECIAL, TEXT_BYTES } from "../../../assembly/layout/abi";
+import { MAX_TOKEN_BYTES, TOKEN_CONTROL, TOKEN_NORMAL, TOKEN_USER_DEFINED } from "../../../assembly/layout/gguf";
+import { BAD_VOCABULARY, PRETOKEN_TOO_LONG } from "../../../assembly/layout/status";
+import { turn } from "../../support/turn";
 import {
   BuildError,
   BYTE_ALPHABET,
@@ -369,7 +369,7 @@ describe("windows", () => {
   });
 
   it("never stop for good in ordinary text", () => {
-    const text = readFileSync(new URL("../fixtures/text/held-ita.txt", import.meta.url));
+    const text = readFileSync(new URL("../../fixtures/text/held-ita.txt", import.meta.url));
     expect(llama.encode(text, 0, () => 64)).toEqual(llama.encode(text));
     const { consumed } = llama.window(text.subarray(0, 1000), 0);
     expect(consumed).toBeGreaterThan(950);

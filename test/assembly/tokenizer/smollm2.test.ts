@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { beforeAll, expect, test } from "vitest";
-import { ENCODE_SPECIAL } from "../../assembly/layout/abi";
+import { ENCODE_SPECIAL } from "../../../assembly/layout/abi";
 import { compileTokenizer, TokenizerHarness } from "./tokenizer_harness";
 
 interface Golden {
@@ -13,7 +13,9 @@ interface Golden {
   texts: { text: string; special: boolean; ids: number[] }[];
 }
 
-const golden: Golden = JSON.parse(readFileSync(new URL("../fixtures/smollm2/tokenizer.json", import.meta.url), "utf8"));
+const golden: Golden = JSON.parse(
+  readFileSync(new URL("../../fixtures/smollm2/tokenizer.json", import.meta.url), "utf8"),
+);
 const ids = golden.tokens.map(([id]) => id);
 let core: TokenizerHarness;
 

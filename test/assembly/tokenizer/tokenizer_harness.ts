@@ -2,11 +2,11 @@
 
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { ENCODE_LAST, TEXT_BYTES } from "../../assembly/layout/abi";
-import { TOKEN_CONTROL, TOKEN_NORMAL, TOKEN_UNKNOWN, TOKEN_USER_DEFINED } from "../../assembly/layout/gguf";
-import { OK } from "../../assembly/layout/status";
-import { compileText } from "../support/compile";
-import { byteAlphabet } from "../support/models/gguf_writer";
+import { ENCODE_LAST, TEXT_BYTES } from "../../../assembly/layout/abi";
+import { TOKEN_CONTROL, TOKEN_NORMAL, TOKEN_UNKNOWN, TOKEN_USER_DEFINED } from "../../../assembly/layout/gguf";
+import { OK } from "../../../assembly/layout/status";
+import { compileText } from "../../support/compile";
+import { byteAlphabet } from "../../support/models/gguf_writer";
 
 /** What tokenizer.ggml.* says, with strings as they stand in the file. */
 export interface Vocabulary {
