@@ -241,7 +241,7 @@ describe("same ids as @huggingface/tokenizers", () => {
 
   it("the prose of the fixtures", () => {
     for (const name of ["held-ita", "held-eng"]) {
-      expectSame(readFileSync(new URL(`../fixtures/text/${name}.txt`, import.meta.url), "utf8"));
+      expectSame(readFileSync(new URL(`../../fixtures/text/${name}.txt`, import.meta.url), "utf8"));
     }
   });
 
