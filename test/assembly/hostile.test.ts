@@ -307,15 +307,21 @@ const CASES: Hostile[] = [
   },
   {
     name: "another tokenizer",
-    change: set("tokenizer.ggml.model", string("llama")),
+    change: set("tokenizer.ggml.model", string("bert")),
     codes: [UNSUPPORTED_TOKENIZER],
-    field: "llama",
+    field: "bert",
+  },
+  {
+    name: "a SentencePiece vocabulary without scores",
+    change: set("tokenizer.ggml.model", string("llama")),
+    codes: [MISSING_KEY],
+    field: "tokenizer.ggml.scores",
   },
   {
     name: "another pre-tokenizer",
-    change: set("tokenizer.ggml.pre", string("qwen2")),
+    change: set("tokenizer.ggml.pre", string("tekken")),
     codes: [UNSUPPORTED_TOKENIZER],
-    field: "qwen2",
+    field: "tekken",
   },
   {
     name: "another RoPE scaling",
@@ -701,7 +707,6 @@ const CASES: Hostile[] = [
       })(f),
     codes: [BAD_VOCABULARY],
   },
-  { name: "a byte without a token", change: withToken(65, "zzz"), codes: [BAD_VOCABULARY] },
   { name: "an empty token", change: withToken(256, ""), codes: [BAD_VOCABULARY] },
   { name: "two tokens alike", change: withToken(262, "he"), codes: [BAD_VOCABULARY] },
   { name: "a merge of an unknown token", change: withMerges("Ġ t", "zz y"), codes: [BAD_VOCABULARY], value: 1 },
