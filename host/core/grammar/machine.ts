@@ -23,7 +23,9 @@ const MAX_BYTES = 2 ** 26;
 const CONFIG_BYTES = 250;
 const ITEM_BYTES = 24;
 /** Entries that are looked at for one token: 0.1 s. */
-const MAX_WORK = 1_000_000;
+const MAX_WORK = 750_000;
+/** And for one byte, in one go: 30 ms. */
+const MAX_BYTE_WORK = 200_000;
 /** Entries that take as long as a union, and as one of its own. */
 const UNION = 8;
 const UNITED = 3;
@@ -44,6 +46,8 @@ export class Machine {
   readonly #united = new Map<number, number>();
   #bytes = 0;
   #work = 0;
+  /** What it was when the byte began. */
+  #workBefore = 0;
   /** A state that stands for a configuration. */
   #alias: { state: number; config: number } | undefined;
 
@@ -67,6 +71,7 @@ export class Machine {
   /** Begins to count what the next token costs. */
   startCount(): void {
     this.#work = 0;
+    this.#workBefore = 0;
   }
 
   /** @throws ZagreusError BAD_GRAMMAR for more than a token may cost */
@@ -74,10 +79,13 @@ export class Machine {
     this.#work += entries;
     if (this.#work > MAX_WORK)
       throw badGrammar(`a token takes more than ${MAX_WORK} steps, it is too ambiguous`, MAX_WORK);
+    if (this.#work - this.#workBefore > MAX_BYTE_WORK)
+      throw badGrammar(`a byte takes more than ${MAX_BYTE_WORK} steps, it is too ambiguous`, MAX_BYTE_WORK);
   }
 
   /** Nodes of a trie have been visited. @throws ZagreusError BAD_GRAMMAR */
   visited(nodes: number): void {
+    this.#workBefore = this.#work;
     this.#count(nodes / NODES);
   }
 
@@ -121,6 +129,7 @@ export class Machine {
     const cell = config * this.automaton.classes + cls;
     const known = this.#table[cell]!;
     if (known !== 0) return known - 1;
+    this.#workBefore = this.#work;
     const next = this.#next(config, cls);
     this.#table[cell] = next + 1;
     return next;

@@ -26,7 +26,7 @@ interface StateMask extends Mask {
   exits: Place[];
 }
 
-/** Nodes of a trie that are visited at once, and work of the machine between two steps. */
+/** Nodes of a trie that are visited at once at most, and work of the machine between two steps. */
 const LOOK = 512;
 const WORK_PER_STEP = 40_000;
 /** Bytes of masks that are kept. */
@@ -165,7 +165,7 @@ export class Masks {
     }
   }
 
-  /** Goes on with up to LOOK nodes from `at` on. @returns the next one */
+  /** Goes on with up to LOOK nodes from `at` on, fewer if they cost more than a step. @returns the next one */
   #visit(
     { byte, depth, token, after }: Trie,
     first: number,
@@ -179,7 +179,7 @@ export class Masks {
     const path = this.#path;
     let at = first;
     let visited = 0;
-    for (; at < end && visited < LOOK; visited++) {
+    for (; at < end && visited < LOOK && machine.work - this.#rested < WORK_PER_STEP; visited++) {
       const below = depth[at]!;
       const next = machine.step(path[below - 1]!, classOf[byte[at]!]!);
       if (next === DEAD) {
