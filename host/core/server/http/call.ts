@@ -21,6 +21,7 @@ export class Call {
   /** Told once, of status and seconds, when the last byte of the answer is made. */
   ended = (_status: number, _seconds: number) => {};
   readonly #controller = new AbortController();
+  readonly #left = () => this.abort(clientGone());
   /** Kept, because Node forgets to pass an abort on to a request that nobody holds. */
   readonly request: Request;
 
@@ -30,9 +31,8 @@ export class Call {
     this.id = ID.test(id) ? id : `req_${crypto.randomUUID().replaceAll("-", "")}`;
     this.network = network;
     this.client = network;
-    const abort = () => this.abort(clientGone());
-    if (request.signal.aborted) abort();
-    else request.signal.addEventListener("abort", abort, { once: true });
+    if (request.signal.aborted) this.#left();
+    else request.signal.addEventListener("abort", this.#left, { once: true });
   }
 
   /** Fires when the client has gone, or the server goes. */
@@ -45,6 +45,8 @@ export class Call {
   }
 
   end(status: number): void {
+    // Node's Request never lets go of its signal while what listens to that holds the request (undici's finalizer).
+    this.request.signal.removeEventListener("abort", this.#left);
     this.ended(status, this.figures.ms / 1000);
   }
 }
