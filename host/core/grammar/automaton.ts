@@ -166,6 +166,9 @@ function* determinize(nfa: Nfa, classOf: Uint8Array): Steps<Subsets> {
   return construction;
 }
 
+/** The number of the subset that seeds reach. */
+type Intern = (seeds: Iterable<number>) => Steps<number>;
+
 class SubsetConstruction implements Subsets {
   readonly edges: Int32Array[] = [];
   readonly calls: Int32Array[] = [];
@@ -185,30 +188,37 @@ class SubsetConstruction implements Subsets {
   *addRule({ start, end }: Nfa["rules"][number]): Steps<void> {
     const known = new Map<string, number>();
     const open: number[][] = [];
-    const intern = (seeds: Iterable<number>): number => {
-      const members = this.#closure(seeds);
+    const closure = (seeds: Iterable<number>) => this.#closure(seeds);
+    const addState = (accepts: boolean) => this.#addState(accepts);
+    const intern = function* (seeds: Iterable<number>): Steps<number> {
+      const members = yield* closure(seeds);
       const key = members.join();
       const found = known.get(key);
       if (found !== undefined) return found;
-      const state = this.#addState(members.includes(end));
+      const state = addState(members.includes(end));
       known.set(key, state);
       open.push(members);
       return state;
     };
-    this.starts.push(intern([start]));
+    this.starts.push(yield* intern([start]));
     for (let i = 0; i < open.length; i++) {
-      yield* this.#rest.at(this.#work);
-      this.#addMoves(open[i]!, intern);
+      yield* this.#addMoves(open[i]!, intern);
       open[i] = [];
     }
   }
 
   /** What `seeds` reach without reading anything. */
-  #closure(seeds: Iterable<number>): number[] {
+  *#closure(seeds: Iterable<number>): Steps<number[]> {
     const { states, nullable } = this.#nfa;
     const seen = new Set(seeds);
+    let left = WORK_PER_STEP;
     for (const state of seen) {
       const { free, calls } = states[state]!;
+      left -= 1 + free.length + calls.length;
+      if (left < 0) {
+        left = WORK_PER_STEP;
+        yield;
+      }
       for (const to of free) seen.add(to);
       for (const { rule, to } of calls) if (nullable[rule]) seen.add(to);
     }
@@ -224,13 +234,22 @@ class SubsetConstruction implements Subsets {
   }
 
   /** The edges and calls of the next state. */
-  #addMoves(members: readonly number[], intern: (seeds: Iterable<number>) => number): void {
+  *#addMoves(members: readonly number[], intern: Intern): Steps<void> {
     this.#work += members.length;
     const { byClass, byRule } = moves(this.#nfa.states, members, this.#classOf);
-    this.edges.push(targets(byClass, intern));
-    this.calls.push(targets(byRule, intern));
+    this.edges.push(yield* this.#targets(byClass, intern));
+    this.calls.push(yield* this.#targets(byRule, intern));
     this.#edgeCount += byClass.size + byRule.size;
     if (this.#edgeCount > MAX_EDGES) throw badGrammar(`needs more than ${MAX_EDGES} edges`, MAX_EDGES);
+  }
+
+  *#targets(map: Map<number, Set<number>>, intern: Intern): Steps<Int32Array> {
+    const list: number[] = [];
+    for (const key of [...map.keys()].sort((a, b) => a - b)) {
+      yield* this.#rest.at(this.#work);
+      list.push(key, yield* intern(map.get(key)!));
+    }
+    return Int32Array.from(list);
   }
 }
 
@@ -251,10 +270,6 @@ function addTo(map: Map<number, Set<number>>, key: number, value: number): void 
   const set = map.get(key);
   if (set) set.add(value);
   else map.set(key, new Set([value]));
-}
-
-function targets(map: Map<number, Set<number>>, intern: (seeds: Iterable<number>) => number): Int32Array {
-  return Int32Array.from([...map.keys()].sort((a, b) => a - b).flatMap((key) => [key, intern(map.get(key)!)]));
 }
 
 /** A rule that calls itself before it has read anything would call itself for ever. */
