@@ -21,8 +21,8 @@ import {
 import { halvesMask, loadScaledHalves } from "../half";
 import { dotAdd, dotNarrow, PLANE_HIGH, PLANE_LOW, PLANE_UNSIGNED, xBytes } from "../simd";
 import { activationBytes } from "./activations";
-import { addBand, TILE_SUMS } from "./results";
-import { Streams } from "./streams";
+import { addBand, plusBand, TILE_SUMS } from "./results";
+import { Streams, together } from "./streams";
 
 // Loaded once a call: V8 would build a constant anew at every use inside a loop.
 const MASK = memory.data<u8>([15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15], 16);
@@ -56,7 +56,8 @@ function int4(add: bool, s: Streams): void {
   const pair: usize = 2 * activationBytes(s.columns, true);
   let quants = s.quants;
   let scales = s.scales;
-  for (let column: usize = 0; column < columns; column += GROUP) {
+  const width = together(s);
+  for (let column: usize = 0; column < columns; column += width) {
     let q = quants;
     let scale = scales;
     let sums = s.sums;
@@ -65,20 +66,20 @@ function int4(add: bool, s: Streams): void {
       let tokens = s.tokens;
       for (; tokens >= 2; tokens -= 2) {
         const xScale = row + 2 * columns * xBytes(true) + column / 2; // 16 bytes a group
-        groupInt4x2(add, sums, q, scale, row + 2 * column, xScale, mask, halfMask);
+        groupsInt4x2(add, width, sums, q, scale, row + 2 * column, xScale, mask, halfMask);
         row += pair;
         sums += 2 * TILE_SUMS;
       }
       if (tokens > 0) {
         const xScale = row + columns * xBytes(true) + column / 4; // 8 bytes
-        groupInt4(add, sums, q, scale, row + column, xScale, mask, halfMask);
+        groupsInt4(add, width, sums, q, scale, row + column, xScale, mask, halfMask);
         sums += TILE_SUMS;
       }
       q += s.quantsApart;
       scale += s.scalesApart;
     }
-    quants += GROUP_BYTES_INT4;
-    scales += SCALE_BYTES_INT4;
+    quants += (width / GROUP) * GROUP_BYTES_INT4;
+    scales += (width / GROUP) * SCALE_BYTES_INT4;
   }
 }
 
@@ -91,7 +92,8 @@ function int8(add: bool, s: Streams): void {
   const plane = add ? s.plane : PLANE_HIGH;
   let quants = s.quants;
   let scales = s.scales;
-  for (let column: usize = 0; column < columns; column += GROUP) {
+  const width = together(s);
+  for (let column: usize = 0; column < columns; column += width) {
     let q = quants;
     let scale = scales;
     let sums = s.sums;
@@ -102,8 +104,8 @@ function int8(add: bool, s: Streams): void {
         let x = row + 2 * (plane * columns + column);
         let xScale = row + 2 * columns * xBytes(true) + column / 2; // 16 bytes a group
         for (const both = sums + 2 * TILE_SUMS; sums < both; sums += TILE_SUMS) {
-          if (add) groupInt8Add(sums, q, scale, x, 2, xScale, plane, halfMask);
-          else groupInt8(sums, q, scale, x, columns, 2, xScale, halfMask);
+          if (add) groupsInt8Add(width, sums, q, scale, x, 2, xScale, plane, halfMask);
+          else groupsInt8(width, sums, q, scale, x, columns, 2, xScale, halfMask);
           x += 4;
           xScale += 8;
         }
@@ -112,15 +114,15 @@ function int8(add: bool, s: Streams): void {
       if (tokens > 0) {
         const x = row + plane * columns + column;
         const xScale = row + columns * xBytes(true) + column / 4; // 8 bytes
-        if (add) groupInt8Add(sums, q, scale, x, 1, xScale, plane, halfMask);
-        else groupInt8(sums, q, scale, x, columns, 1, xScale, halfMask);
+        if (add) groupsInt8Add(width, sums, q, scale, x, 1, xScale, plane, halfMask);
+        else groupsInt8(width, sums, q, scale, x, columns, 1, xScale, halfMask);
         sums += TILE_SUMS;
       }
       q += s.quantsApart;
       scale += s.scalesApart;
     }
-    quants += GROUP_BYTES_INT8;
-    scales += SCALE_BYTES_INT8;
+    quants += (width / GROUP) * GROUP_BYTES_INT8;
+    scales += (width / GROUP) * SCALE_BYTES_INT8;
   }
 }
 
@@ -153,12 +155,13 @@ function dotVector(add: bool, acc: v128, weights: v128, x0: v128, x1: v128, mask
   return add ? dotAdd(dotAdd(acc, x0, low), x1, high) : dotNarrow(dotNarrow(acc, x0, low), x1, high);
 }
 
-// A group of a tile: f32[16] at `sums` +=, from weights at `quants`, their scales and the activations of the group's columns.
+// Groups of a tile, `width` columns: f32[16] at `sums` +=, from weights at `quants`, their scales and the activations of these columns.
 
 // @ts-ignore: decorator
 @inline
-function groupInt4(
+function groupsInt4(
   add: bool,
+  width: usize,
   sums: usize,
   quants: usize,
   scales: usize,
@@ -167,31 +170,44 @@ function groupInt4(
   mask: v128,
   halfMask: v128,
 ): void {
-  let a = bias(add, xScale);
-  let b = a;
-  let c = a;
-  let d = a;
-  for (const end = x + GROUP; x < end; x += 8) {
-    const x0 = v128.load32_splat(x);
-    const x1 = v128.load32_splat(x, 4);
-    a = dotVector(add, a, v128.load(quants), x0, x1, mask);
-    b = dotVector(add, b, v128.load(quants, 64), x0, x1, mask);
-    c = dotVector(add, c, v128.load(quants, 128), x0, x1, mask);
-    d = dotVector(add, d, v128.load(quants, 192), x0, x1, mask);
-    quants += 16;
+  let sum0 = v128.load(sums);
+  let sum1 = v128.load(sums, 16);
+  let sum2 = v128.load(sums, 32);
+  let sum3 = v128.load(sums, 48);
+  for (const last = x + width; x < last; xScale += 8) {
+    let a = bias(add, xScale);
+    let b = a;
+    let c = a;
+    let d = a;
+    for (const end = x + GROUP; x < end; x += 8) {
+      const x0 = v128.load32_splat(x);
+      const x1 = v128.load32_splat(x, 4);
+      a = dotVector(add, a, v128.load(quants), x0, x1, mask);
+      b = dotVector(add, b, v128.load(quants, 64), x0, x1, mask);
+      c = dotVector(add, c, v128.load(quants, 128), x0, x1, mask);
+      d = dotVector(add, d, v128.load(quants, 192), x0, x1, mask);
+      quants += 16;
+    }
+    const s = v128.load32_splat(xScale);
+    sum0 = plusBand(sum0, add ? a : rowSums(a), loadScaledHalves(scales, halfMask), s);
+    sum1 = plusBand(sum1, add ? b : rowSums(b), loadScaledHalves(scales + BAND_SCALE_BYTES, halfMask), s);
+    sum2 = plusBand(sum2, add ? c : rowSums(c), loadScaledHalves(scales + 2 * BAND_SCALE_BYTES, halfMask), s);
+    sum3 = plusBand(sum3, add ? d : rowSums(d), loadScaledHalves(scales + 3 * BAND_SCALE_BYTES, halfMask), s);
+    quants += GROUP_BYTES_INT4 - 64;
+    scales += SCALE_BYTES_INT4;
   }
-  const s = v128.load32_splat(xScale);
-  addBand(sums, add ? a : rowSums(a), loadScaledHalves(scales, halfMask), s);
-  addBand(sums + 16, add ? b : rowSums(b), loadScaledHalves(scales + BAND_SCALE_BYTES, halfMask), s);
-  addBand(sums + 32, add ? c : rowSums(c), loadScaledHalves(scales + 2 * BAND_SCALE_BYTES, halfMask), s);
-  addBand(sums + 48, add ? d : rowSums(d), loadScaledHalves(scales + 3 * BAND_SCALE_BYTES, halfMask), s);
+  v128.store(sums, sum0);
+  v128.store(sums, sum1, 16);
+  v128.store(sums, sum2, 32);
+  v128.store(sums, sum3, 48);
 }
 
 /** Two tokens that share a row. */
 // @ts-ignore: decorator
 @inline
-function groupInt4x2(
+function groupsInt4x2(
   add: bool,
+  width: usize,
   sums: usize,
   quants: usize,
   scales: usize,
@@ -200,53 +216,58 @@ function groupInt4x2(
   mask: v128,
   halfMask: v128,
 ): void {
-  let a0 = bias(add, xScale);
-  let a1 = bias(add, xScale + 8);
-  let b0 = a0;
-  let b1 = a1;
-  let c0 = a0;
-  let c1 = a1;
-  let d0 = a0;
-  let d1 = a1;
-  for (const end = x + 2 * GROUP; x < end; x += 16) {
-    const p0 = v128.load32_splat(x);
-    const p1 = v128.load32_splat(x, 4);
-    const q0 = v128.load32_splat(x, 8);
-    const q1 = v128.load32_splat(x, 12);
-    let w = v128.load(quants);
-    a0 = dotVector(add, a0, w, p0, q0, mask);
-    a1 = dotVector(add, a1, w, p1, q1, mask);
-    w = v128.load(quants, 64);
-    b0 = dotVector(add, b0, w, p0, q0, mask);
-    b1 = dotVector(add, b1, w, p1, q1, mask);
-    w = v128.load(quants, 128);
-    c0 = dotVector(add, c0, w, p0, q0, mask);
-    c1 = dotVector(add, c1, w, p1, q1, mask);
-    w = v128.load(quants, 192);
-    d0 = dotVector(add, d0, w, p0, q0, mask);
-    d1 = dotVector(add, d1, w, p1, q1, mask);
-    quants += 16;
+  for (const last = x + 2 * width; x < last; xScale += 16) {
+    let a0 = bias(add, xScale);
+    let a1 = bias(add, xScale + 8);
+    let b0 = a0;
+    let b1 = a1;
+    let c0 = a0;
+    let c1 = a1;
+    let d0 = a0;
+    let d1 = a1;
+    for (const end = x + 2 * GROUP; x < end; x += 16) {
+      const p0 = v128.load32_splat(x);
+      const p1 = v128.load32_splat(x, 4);
+      const q0 = v128.load32_splat(x, 8);
+      const q1 = v128.load32_splat(x, 12);
+      let w = v128.load(quants);
+      a0 = dotVector(add, a0, w, p0, q0, mask);
+      a1 = dotVector(add, a1, w, p1, q1, mask);
+      w = v128.load(quants, 64);
+      b0 = dotVector(add, b0, w, p0, q0, mask);
+      b1 = dotVector(add, b1, w, p1, q1, mask);
+      w = v128.load(quants, 128);
+      c0 = dotVector(add, c0, w, p0, q0, mask);
+      c1 = dotVector(add, c1, w, p1, q1, mask);
+      w = v128.load(quants, 192);
+      d0 = dotVector(add, d0, w, p0, q0, mask);
+      d1 = dotVector(add, d1, w, p1, q1, mask);
+      quants += 16;
+    }
+    const s0 = v128.load32_splat(xScale);
+    const s1 = v128.load32_splat(xScale, 8);
+    let scale = loadScaledHalves(scales, halfMask);
+    addBand(sums, add ? a0 : rowSums(a0), scale, s0);
+    addBand(sums + TILE_SUMS, add ? a1 : rowSums(a1), scale, s1);
+    scale = loadScaledHalves(scales + BAND_SCALE_BYTES, halfMask);
+    addBand(sums + 16, add ? b0 : rowSums(b0), scale, s0);
+    addBand(sums + TILE_SUMS + 16, add ? b1 : rowSums(b1), scale, s1);
+    scale = loadScaledHalves(scales + 2 * BAND_SCALE_BYTES, halfMask);
+    addBand(sums + 32, add ? c0 : rowSums(c0), scale, s0);
+    addBand(sums + TILE_SUMS + 32, add ? c1 : rowSums(c1), scale, s1);
+    scale = loadScaledHalves(scales + 3 * BAND_SCALE_BYTES, halfMask);
+    addBand(sums + 48, add ? d0 : rowSums(d0), scale, s0);
+    addBand(sums + TILE_SUMS + 48, add ? d1 : rowSums(d1), scale, s1);
+    quants += GROUP_BYTES_INT4 - 64;
+    scales += SCALE_BYTES_INT4;
   }
-  const s0 = v128.load32_splat(xScale);
-  const s1 = v128.load32_splat(xScale, 8);
-  let scale = loadScaledHalves(scales, halfMask);
-  addBand(sums, add ? a0 : rowSums(a0), scale, s0);
-  addBand(sums + TILE_SUMS, add ? a1 : rowSums(a1), scale, s1);
-  scale = loadScaledHalves(scales + BAND_SCALE_BYTES, halfMask);
-  addBand(sums + 16, add ? b0 : rowSums(b0), scale, s0);
-  addBand(sums + TILE_SUMS + 16, add ? b1 : rowSums(b1), scale, s1);
-  scale = loadScaledHalves(scales + 2 * BAND_SCALE_BYTES, halfMask);
-  addBand(sums + 32, add ? c0 : rowSums(c0), scale, s0);
-  addBand(sums + TILE_SUMS + 32, add ? c1 : rowSums(c1), scale, s1);
-  scale = loadScaledHalves(scales + 3 * BAND_SCALE_BYTES, halfMask);
-  addBand(sums + 48, add ? d0 : rowSums(d0), scale, s0);
-  addBand(sums + TILE_SUMS + 48, add ? d1 : rowSums(d1), scale, s1);
 }
 
 /** From the high nibbles of a token, alone or in a pair (`spread` 2). */
 // @ts-ignore: decorator
 @inline
-function groupInt8(
+function groupsInt8(
+  width: usize,
   sums: usize,
   quants: usize,
   scales: usize,
@@ -256,42 +277,55 @@ function groupInt8(
   xScale: usize,
   halfMask: v128,
 ): void {
-  let a = i16x8.splat(0);
-  let b = a;
-  let c = a;
-  let d = a;
-  let e = a;
-  let f = a;
-  let g = a;
-  let i = a;
+  let sum0 = v128.load(sums);
+  let sum1 = v128.load(sums, 16);
+  let sum2 = v128.load(sums, 32);
+  let sum3 = v128.load(sums, 48);
   let low = high + (PLANE_LOW - PLANE_HIGH) * columns * spread;
-  // A loop, because V8 orders straight code band by band and spills the sixteen broadcasts.
-  for (const end = quants + BAND_BYTES_INT8; quants < end; quants += 16) {
-    const h = v128.load32_splat(high);
-    const l = v128.load32_splat(low);
-    let w = v128.load(quants);
-    a = dotNarrow(a, w, h);
-    e = dotNarrow(e, w, l);
-    w = v128.load(quants, BAND_BYTES_INT8);
-    b = dotNarrow(b, w, h);
-    f = dotNarrow(f, w, l);
-    w = v128.load(quants, 2 * BAND_BYTES_INT8);
-    c = dotNarrow(c, w, h);
-    g = dotNarrow(g, w, l);
-    w = v128.load(quants, 3 * BAND_BYTES_INT8);
-    d = dotNarrow(d, w, h);
-    i = dotNarrow(i, w, l);
-    high += 4 * spread;
-    low += 4 * spread;
+  for (const last = high + width * spread; high < last; xScale += 8 * spread) {
+    let a = i16x8.splat(0);
+    let b = a;
+    let c = a;
+    let d = a;
+    let e = a;
+    let f = a;
+    let g = a;
+    let i = a;
+    // A loop, because V8 orders straight code band by band and spills the sixteen broadcasts.
+    for (const end = quants + BAND_BYTES_INT8; quants < end; quants += 16) {
+      const h = v128.load32_splat(high);
+      const l = v128.load32_splat(low);
+      let w = v128.load(quants);
+      a = dotNarrow(a, w, h);
+      e = dotNarrow(e, w, l);
+      w = v128.load(quants, BAND_BYTES_INT8);
+      b = dotNarrow(b, w, h);
+      f = dotNarrow(f, w, l);
+      w = v128.load(quants, 2 * BAND_BYTES_INT8);
+      c = dotNarrow(c, w, h);
+      g = dotNarrow(g, w, l);
+      w = v128.load(quants, 3 * BAND_BYTES_INT8);
+      d = dotNarrow(d, w, h);
+      i = dotNarrow(i, w, l);
+      high += 4 * spread;
+      low += 4 * spread;
+    }
+    const x = v128.load32_splat(xScale);
+    let band = scales;
+    sum0 = plusBand(sum0, combineNibbles(a, e, band), loadScaledHalves(band, halfMask), x);
+    band += BAND_SCALE_BYTES;
+    sum1 = plusBand(sum1, combineNibbles(b, f, band), loadScaledHalves(band, halfMask), x);
+    band += BAND_SCALE_BYTES;
+    sum2 = plusBand(sum2, combineNibbles(c, g, band), loadScaledHalves(band, halfMask), x);
+    band += BAND_SCALE_BYTES;
+    sum3 = plusBand(sum3, combineNibbles(d, i, band), loadScaledHalves(band, halfMask), x);
+    quants += GROUP_BYTES_INT8 - BAND_BYTES_INT8;
+    scales += SCALE_BYTES_INT8;
   }
-  const x = v128.load32_splat(xScale);
-  addBand(sums, combineNibbles(a, e, scales), loadScaledHalves(scales, halfMask), x);
-  scales += BAND_SCALE_BYTES;
-  addBand(sums + 16, combineNibbles(b, f, scales), loadScaledHalves(scales, halfMask), x);
-  scales += BAND_SCALE_BYTES;
-  addBand(sums + 32, combineNibbles(c, g, scales), loadScaledHalves(scales, halfMask), x);
-  scales += BAND_SCALE_BYTES;
-  addBand(sums + 48, combineNibbles(d, i, scales), loadScaledHalves(scales, halfMask), x);
+  v128.store(sums, sum0);
+  v128.store(sums, sum1, 16);
+  v128.store(sums, sum2, 32);
+  v128.store(sums, sum3, 48);
 }
 
 /** dot(x, w) = 16 dot(h, w) + dot(l, w) - 128 sum(w); `scales` of the band, its sums behind them. */
@@ -317,7 +351,8 @@ export function offset(plane: usize, scales: usize): v128 {
 /** From the whole activations of a token, alone or in a pair. */
 // @ts-ignore: decorator
 @inline
-function groupInt8Add(
+function groupsInt8Add(
+  width: usize,
   sums: usize,
   quants: usize,
   scales: usize,
@@ -327,21 +362,33 @@ function groupInt8Add(
   plane: usize,
   halfMask: v128,
 ): void {
-  let a = offset(plane, scales);
-  let b = offset(plane, scales + BAND_SCALE_BYTES);
-  let c = offset(plane, scales + 2 * BAND_SCALE_BYTES);
-  let d = offset(plane, scales + 3 * BAND_SCALE_BYTES);
-  for (const end = quants + BAND_BYTES_INT8; quants < end; quants += 16) {
-    const u = v128.load32_splat(x);
-    a = dotAdd(a, v128.load(quants), u);
-    b = dotAdd(b, v128.load(quants, BAND_BYTES_INT8), u);
-    c = dotAdd(c, v128.load(quants, 2 * BAND_BYTES_INT8), u);
-    d = dotAdd(d, v128.load(quants, 3 * BAND_BYTES_INT8), u);
-    x += 4 * spread;
+  let sum0 = v128.load(sums);
+  let sum1 = v128.load(sums, 16);
+  let sum2 = v128.load(sums, 32);
+  let sum3 = v128.load(sums, 48);
+  for (const last = x + width * spread; x < last; xScale += 8 * spread) {
+    let a = offset(plane, scales);
+    let b = offset(plane, scales + BAND_SCALE_BYTES);
+    let c = offset(plane, scales + 2 * BAND_SCALE_BYTES);
+    let d = offset(plane, scales + 3 * BAND_SCALE_BYTES);
+    for (const end = quants + BAND_BYTES_INT8; quants < end; quants += 16) {
+      const u = v128.load32_splat(x);
+      a = dotAdd(a, v128.load(quants), u);
+      b = dotAdd(b, v128.load(quants, BAND_BYTES_INT8), u);
+      c = dotAdd(c, v128.load(quants, 2 * BAND_BYTES_INT8), u);
+      d = dotAdd(d, v128.load(quants, 3 * BAND_BYTES_INT8), u);
+      x += 4 * spread;
+    }
+    const s = v128.load32_splat(xScale);
+    sum0 = plusBand(sum0, a, loadScaledHalves(scales, halfMask), s);
+    sum1 = plusBand(sum1, b, loadScaledHalves(scales + BAND_SCALE_BYTES, halfMask), s);
+    sum2 = plusBand(sum2, c, loadScaledHalves(scales + 2 * BAND_SCALE_BYTES, halfMask), s);
+    sum3 = plusBand(sum3, d, loadScaledHalves(scales + 3 * BAND_SCALE_BYTES, halfMask), s);
+    quants += GROUP_BYTES_INT8 - BAND_BYTES_INT8;
+    scales += SCALE_BYTES_INT8;
   }
-  const s = v128.load32_splat(xScale);
-  addBand(sums, a, loadScaledHalves(scales, halfMask), s);
-  addBand(sums + 16, b, loadScaledHalves(scales + BAND_SCALE_BYTES, halfMask), s);
-  addBand(sums + 32, c, loadScaledHalves(scales + 2 * BAND_SCALE_BYTES, halfMask), s);
-  addBand(sums + 48, d, loadScaledHalves(scales + 3 * BAND_SCALE_BYTES, halfMask), s);
+  v128.store(sums, sum0);
+  v128.store(sums, sum1, 16);
+  v128.store(sums, sum2, 32);
+  v128.store(sums, sum3, 48);
 }

@@ -6,17 +6,28 @@ import { Matrix } from "./matrix";
 /** Bytes of a tile's sums. */
 export const TILE_SUMS: usize = 4 * TILE_ROWS;
 
-/** sums f32[4] += dots * (weight scales * 2^-112 * activation scale * 2^112): the one place where an integer dot becomes a float. */
+/** sums + dots * (weight scales * 2^-112 * activation scale * 2^112): the one place where an integer dot becomes a float. */
+// @ts-ignore: decorator
+@inline
+export function plusBand(sums: v128, dots: v128, scales: v128, xScale: v128): v128 {
+  return plusFloats(sums, f32x4.convert_i32x4_s(dots), scales, xScale);
+}
+// @ts-ignore: decorator
+@inline
+function plusFloats(sums: v128, dots: v128, scales: v128, xScale: v128): v128 {
+  return f32x4.add(sums, f32x4.mul(dots, f32x4.mul(scales, xScale)));
+}
+/** The same for sums f32[4] in memory. */
 // @ts-ignore: decorator
 @inline
 export function addBand(sums: usize, dots: v128, scales: v128, xScale: v128): void {
-  addFloats(sums, f32x4.convert_i32x4_s(dots), scales, xScale);
+  v128.store(sums, plusBand(v128.load(sums), dots, scales, xScale));
 }
 /** The same for dots that are floats already. */
 // @ts-ignore: decorator
 @inline
 export function addFloats(sums: usize, dots: v128, scales: v128, xScale: v128): void {
-  v128.store(sums, f32x4.add(v128.load(sums), f32x4.mul(dots, f32x4.mul(scales, xScale))));
+  v128.store(sums, plusFloats(v128.load(sums), dots, scales, xScale));
 }
 
 /** Rows of a tile of out f32[tokens][m.rows] = sums f32[tokens][16], as many as there are. */

@@ -35,6 +35,16 @@ const STREAMS_BYTES: usize = (offsetof<Streams>() + 63) & ~63;
 /** Bytes of scratch. */
 export const STREAMS_SCRATCH: usize = STREAMS_BYTES + TILE_SUMS * STREAMS * FEW_TOKENS;
 
+/**
+ * Columns that go together, of all streams: a group, or of one stream the whole tile, whose sums then stay in registers (an eighth of a
+ * decoded token on Zen 4).
+ */
+// @ts-ignore: decorator
+@inline
+export function together(s: Streams): usize {
+  return s.count == 1 ? <usize>s.columns : GROUP;
+}
+
 export type StreamKernel = (s: Streams) => void;
 
 /** Tiles from..to-1 for up to FEW_TOKENS tokens from `token` on, whose number is even, in four streams as far as there are four tiles. */

@@ -13,8 +13,8 @@ import {
 import { halvesMask, loadScaledHalves } from "../half";
 import { dotWide, xBytes } from "../simd";
 import { activationBytes } from "./activations";
-import { addBand, TILE_SUMS } from "./results";
-import { Streams } from "./streams";
+import { addBand, plusBand, TILE_SUMS } from "./results";
+import { Streams, together } from "./streams";
 
 // Loaded once a call: V8 would build a constant anew at every use inside a loop.
 const MASK = memory.data<u16>([15, 15, 15, 15, 15, 15, 15, 15], 16);
@@ -40,7 +40,8 @@ function stream(int8: bool, s: Streams): void {
   const pair: usize = 2 * activationBytes(s.columns, false);
   let quants = s.quants;
   let scales = s.scales;
-  for (let column: usize = 0; column < columns; column += GROUP) {
+  const width = together(s);
+  for (let column: usize = 0; column < columns; column += width) {
     let q = quants;
     let scale = scales;
     let sums = s.sums;
@@ -49,29 +50,30 @@ function stream(int8: bool, s: Streams): void {
       let tokens = s.tokens;
       for (; tokens >= 2; tokens -= 2) {
         const xScale = row + 2 * columns * xBytes(false) + column / 2; // 16 bytes a group
-        groupOfTwo(int8, sums, q, scale, row + 2 * column * xBytes(false), xScale, mask, halfMask);
+        groupsOfTwo(int8, width, sums, q, scale, row + 2 * column * xBytes(false), xScale, mask, halfMask);
         row += pair;
         sums += 2 * TILE_SUMS;
       }
       if (tokens > 0) {
         const xScale = row + columns * xBytes(false) + column / 4; // 8 bytes
-        groupOfOne(int8, sums, q, scale, row + column * xBytes(false), xScale, mask, halfMask);
+        groupsOfOne(int8, width, sums, q, scale, row + column * xBytes(false), xScale, mask, halfMask);
         sums += TILE_SUMS;
       }
       q += s.quantsApart;
       scale += s.scalesApart;
     }
-    quants += int8 ? GROUP_BYTES_INT8 : GROUP_BYTES_INT4;
-    scales += int8 ? SCALE_BYTES_INT8 : SCALE_BYTES_INT4;
+    quants += (width / GROUP) * (int8 ? GROUP_BYTES_INT8 : GROUP_BYTES_INT4);
+    scales += (width / GROUP) * (int8 ? SCALE_BYTES_INT8 : SCALE_BYTES_INT4);
   }
 }
 
-// A group of a tile: f32[16] at `sums` +=, from weights at `quants`, their scales and the activations of the group's columns.
+// Groups of a tile, `width` columns: f32[16] at `sums` +=, from weights at `quants`, their scales and the activations of these columns.
 
 // @ts-ignore: decorator
 @inline
-function groupOfOne(
+function groupsOfOne(
   int8: bool,
+  width: usize,
   sums: usize,
   quants: usize,
   scales: usize,
@@ -81,33 +83,46 @@ function groupOfOne(
   halfMask: v128,
 ): void {
   const band: usize = int8 ? BAND_BYTES_INT8 : BAND_BYTES_INT4;
-  let a = int8 ? i32x4.splat(0) : v128.load32_splat(xScale, 4);
-  let b = a;
-  let c = a;
-  let d = a;
-  for (const end = quants + band; quants < end; quants += band / 4) {
-    const x0 = v128.load32_splat(x);
-    const x1 = v128.load32_splat(x, 4);
-    const x2 = v128.load32_splat(x, 8);
-    const x3 = v128.load32_splat(x, 12);
-    a = dotVector(int8, a, quants, x0, x1, x2, x3, mask);
-    b = dotVector(int8, b, quants + band, x0, x1, x2, x3, mask);
-    c = dotVector(int8, c, quants + 2 * band, x0, x1, x2, x3, mask);
-    d = dotVector(int8, d, quants + 3 * band, x0, x1, x2, x3, mask);
-    x += 16;
+  let sum0 = v128.load(sums);
+  let sum1 = v128.load(sums, 16);
+  let sum2 = v128.load(sums, 32);
+  let sum3 = v128.load(sums, 48);
+  for (const last = x + width * xBytes(false); x < last; xScale += 8) {
+    let a = int8 ? i32x4.splat(0) : v128.load32_splat(xScale, 4);
+    let b = a;
+    let c = a;
+    let d = a;
+    for (const end = quants + band; quants < end; quants += band / 4) {
+      const x0 = v128.load32_splat(x);
+      const x1 = v128.load32_splat(x, 4);
+      const x2 = v128.load32_splat(x, 8);
+      const x3 = v128.load32_splat(x, 12);
+      a = dotVector(int8, a, quants, x0, x1, x2, x3, mask);
+      b = dotVector(int8, b, quants + band, x0, x1, x2, x3, mask);
+      c = dotVector(int8, c, quants + 2 * band, x0, x1, x2, x3, mask);
+      d = dotVector(int8, d, quants + 3 * band, x0, x1, x2, x3, mask);
+      x += 16;
+    }
+    const s = v128.load32_splat(xScale);
+    sum0 = plusBand(sum0, a, loadScaledHalves(scales, halfMask), s);
+    sum1 = plusBand(sum1, b, loadScaledHalves(scales + BAND_SCALE_BYTES, halfMask), s);
+    sum2 = plusBand(sum2, c, loadScaledHalves(scales + 2 * BAND_SCALE_BYTES, halfMask), s);
+    sum3 = plusBand(sum3, d, loadScaledHalves(scales + 3 * BAND_SCALE_BYTES, halfMask), s);
+    quants += 3 * band;
+    scales += int8 ? SCALE_BYTES_INT8 : SCALE_BYTES_INT4;
   }
-  const s = v128.load32_splat(xScale);
-  addBand(sums, a, loadScaledHalves(scales, halfMask), s);
-  addBand(sums + 16, b, loadScaledHalves(scales + BAND_SCALE_BYTES, halfMask), s);
-  addBand(sums + 32, c, loadScaledHalves(scales + 2 * BAND_SCALE_BYTES, halfMask), s);
-  addBand(sums + 48, d, loadScaledHalves(scales + 3 * BAND_SCALE_BYTES, halfMask), s);
+  v128.store(sums, sum0);
+  v128.store(sums, sum1, 16);
+  v128.store(sums, sum2, 32);
+  v128.store(sums, sum3, 48);
 }
 
 /** Two tokens that share a row. */
 // @ts-ignore: decorator
 @inline
-function groupOfTwo(
+function groupsOfTwo(
   int8: bool,
+  width: usize,
   sums: usize,
   quants: usize,
   scales: usize,
@@ -117,41 +132,45 @@ function groupOfTwo(
   halfMask: v128,
 ): void {
   const band: usize = int8 ? BAND_BYTES_INT8 : BAND_BYTES_INT4;
-  const s0 = v128.load32_splat(xScale);
-  const s1 = v128.load32_splat(xScale, 8);
-  for (const end = sums + TILE_SUMS; sums < end; sums += 32) {
-    let a0 = int8 ? i32x4.splat(0) : v128.load32_splat(xScale, 4);
-    let a1 = int8 ? a0 : v128.load32_splat(xScale, 12);
-    let b0 = a0;
-    let b1 = a1;
-    let at = x;
-    for (const last = quants + band; quants < last; quants += band / 4) {
-      const p0 = v128.load32_splat(at);
-      const p1 = v128.load32_splat(at, 4);
-      const q0 = v128.load32_splat(at, 8);
-      const q1 = v128.load32_splat(at, 12);
-      const r0 = v128.load32_splat(at, 16);
-      const r1 = v128.load32_splat(at, 20);
-      const t0 = v128.load32_splat(at, 24);
-      const t1 = v128.load32_splat(at, 28);
-      let first = v128.load(quants);
-      let second = int8 ? v128.load(quants, 16) : first;
-      a0 = dotOf(int8, a0, first, second, p0, q0, r0, t0, mask);
-      a1 = dotOf(int8, a1, first, second, p1, q1, r1, t1, mask);
-      first = v128.load(quants + band);
-      second = int8 ? v128.load(quants + band, 16) : first;
-      b0 = dotOf(int8, b0, first, second, p0, q0, r0, t0, mask);
-      b1 = dotOf(int8, b1, first, second, p1, q1, r1, t1, mask);
-      at += 32;
+  for (const last = x + 2 * width * xBytes(false); x < last; x += 2 * GROUP * xBytes(false)) {
+    const s0 = v128.load32_splat(xScale);
+    const s1 = v128.load32_splat(xScale, 8);
+    for (let half: usize = 0; half < TILE_SUMS; half += 32) {
+      let a0 = int8 ? i32x4.splat(0) : v128.load32_splat(xScale, 4);
+      let a1 = int8 ? a0 : v128.load32_splat(xScale, 12);
+      let b0 = a0;
+      let b1 = a1;
+      let at = x;
+      for (const end = quants + band; quants < end; quants += band / 4) {
+        const p0 = v128.load32_splat(at);
+        const p1 = v128.load32_splat(at, 4);
+        const q0 = v128.load32_splat(at, 8);
+        const q1 = v128.load32_splat(at, 12);
+        const r0 = v128.load32_splat(at, 16);
+        const r1 = v128.load32_splat(at, 20);
+        const t0 = v128.load32_splat(at, 24);
+        const t1 = v128.load32_splat(at, 28);
+        let first = v128.load(quants);
+        let second = int8 ? v128.load(quants, 16) : first;
+        a0 = dotOf(int8, a0, first, second, p0, q0, r0, t0, mask);
+        a1 = dotOf(int8, a1, first, second, p1, q1, r1, t1, mask);
+        first = v128.load(quants + band);
+        second = int8 ? v128.load(quants + band, 16) : first;
+        b0 = dotOf(int8, b0, first, second, p0, q0, r0, t0, mask);
+        b1 = dotOf(int8, b1, first, second, p1, q1, r1, t1, mask);
+        at += 32;
+      }
+      quants += band;
+      let scale = loadScaledHalves(scales, halfMask);
+      addBand(sums + half, a0, scale, s0);
+      addBand(sums + TILE_SUMS + half, a1, scale, s1);
+      scale = loadScaledHalves(scales + BAND_SCALE_BYTES, halfMask);
+      addBand(sums + half + 16, b0, scale, s0);
+      addBand(sums + TILE_SUMS + half + 16, b1, scale, s1);
+      scales += 2 * BAND_SCALE_BYTES;
     }
-    quants += band;
-    let scale = loadScaledHalves(scales, halfMask);
-    addBand(sums, a0, scale, s0);
-    addBand(sums + TILE_SUMS, a1, scale, s1);
-    scale = loadScaledHalves(scales + BAND_SCALE_BYTES, halfMask);
-    addBand(sums + 16, b0, scale, s0);
-    addBand(sums + TILE_SUMS + 16, b1, scale, s1);
-    scales += 2 * BAND_SCALE_BYTES;
+    if (int8) scales += SCALE_BYTES_INT8 - SCALE_BYTES_INT4; // sums, which only narrow activations need
+    xScale += 16;
   }
 }
 
