@@ -66,7 +66,7 @@ function int4(add: bool, s: Streams): void {
       let tokens = s.tokens;
       for (; tokens >= 2; tokens -= 2) {
         const xScale = row + 2 * columns * xBytes(true) + column / 2; // 16 bytes a group
-        groupsInt4x2(add, width, sums, q, scale, row + 2 * column, xScale, mask, halfMask);
+        groupInt4x2(add, sums, q, scale, row + 2 * column, xScale, mask, halfMask);
         row += pair;
         sums += 2 * TILE_SUMS;
       }
@@ -92,37 +92,27 @@ function int8(add: bool, s: Streams): void {
   const plane = add ? s.plane : PLANE_HIGH;
   let quants = s.quants;
   let scales = s.scales;
-  const width = together(s);
-  for (let column: usize = 0; column < columns; column += width) {
+  for (let column: usize = 0; column < columns; column += GROUP) {
     let q = quants;
     let scale = scales;
     let sums = s.sums;
     for (let left = s.count; left > 0; left--) {
       let row = s.x;
-      let tokens = s.tokens;
-      for (; tokens >= 2; tokens -= 2) {
-        let x = row + 2 * (plane * columns + column);
-        let xScale = row + 2 * columns * xBytes(true) + column / 2; // 16 bytes a group
-        for (const both = sums + 2 * TILE_SUMS; sums < both; sums += TILE_SUMS) {
-          if (add) groupsInt8Add(width, sums, q, scale, x, 2, xScale, plane, halfMask);
-          else groupsInt8(width, sums, q, scale, x, columns, 2, xScale, halfMask);
-          x += 4;
-          xScale += 8;
-        }
-        row += pair;
-      }
-      if (tokens > 0) {
-        const x = row + plane * columns + column;
-        const xScale = row + columns * xBytes(true) + column / 4; // 8 bytes
-        if (add) groupsInt8Add(width, sums, q, scale, x, 1, xScale, plane, halfMask);
-        else groupsInt8(width, sums, q, scale, x, columns, 1, xScale, halfMask);
+      for (let token = 0; token < s.tokens; token++) {
+        const spread: usize = (token | 1) < s.tokens ? 2 : 1; // of a pair, whose second token is
+        const second = <usize>token & 1;
+        const x = row + spread * (plane * columns + column) + 4 * second;
+        const xScale = row + spread * (columns * xBytes(true) + column / 4) + 8 * second;
+        if (add) groupInt8Add(sums, q, scale, x, spread, xScale, plane, halfMask);
+        else groupInt8(sums, q, scale, x, columns, spread, xScale, halfMask);
         sums += TILE_SUMS;
+        row += pair * second;
       }
       q += s.quantsApart;
       scale += s.scalesApart;
     }
-    quants += (width / GROUP) * GROUP_BYTES_INT8;
-    scales += (width / GROUP) * SCALE_BYTES_INT8;
+    quants += GROUP_BYTES_INT8;
+    scales += SCALE_BYTES_INT8;
   }
 }
 
@@ -202,12 +192,11 @@ function groupsInt4(
   v128.store(sums, sum3, 48);
 }
 
-/** Two tokens that share a row. */
+/** A group of two tokens that share a row. */
 // @ts-ignore: decorator
 @inline
-function groupsInt4x2(
+function groupInt4x2(
   add: bool,
-  width: usize,
   sums: usize,
   quants: usize,
   scales: usize,
@@ -216,58 +205,53 @@ function groupsInt4x2(
   mask: v128,
   halfMask: v128,
 ): void {
-  for (const last = x + 2 * width; x < last; xScale += 16) {
-    let a0 = bias(add, xScale);
-    let a1 = bias(add, xScale + 8);
-    let b0 = a0;
-    let b1 = a1;
-    let c0 = a0;
-    let c1 = a1;
-    let d0 = a0;
-    let d1 = a1;
-    for (const end = x + 2 * GROUP; x < end; x += 16) {
-      const p0 = v128.load32_splat(x);
-      const p1 = v128.load32_splat(x, 4);
-      const q0 = v128.load32_splat(x, 8);
-      const q1 = v128.load32_splat(x, 12);
-      let w = v128.load(quants);
-      a0 = dotVector(add, a0, w, p0, q0, mask);
-      a1 = dotVector(add, a1, w, p1, q1, mask);
-      w = v128.load(quants, 64);
-      b0 = dotVector(add, b0, w, p0, q0, mask);
-      b1 = dotVector(add, b1, w, p1, q1, mask);
-      w = v128.load(quants, 128);
-      c0 = dotVector(add, c0, w, p0, q0, mask);
-      c1 = dotVector(add, c1, w, p1, q1, mask);
-      w = v128.load(quants, 192);
-      d0 = dotVector(add, d0, w, p0, q0, mask);
-      d1 = dotVector(add, d1, w, p1, q1, mask);
-      quants += 16;
-    }
-    const s0 = v128.load32_splat(xScale);
-    const s1 = v128.load32_splat(xScale, 8);
-    let scale = loadScaledHalves(scales, halfMask);
-    addBand(sums, add ? a0 : rowSums(a0), scale, s0);
-    addBand(sums + TILE_SUMS, add ? a1 : rowSums(a1), scale, s1);
-    scale = loadScaledHalves(scales + BAND_SCALE_BYTES, halfMask);
-    addBand(sums + 16, add ? b0 : rowSums(b0), scale, s0);
-    addBand(sums + TILE_SUMS + 16, add ? b1 : rowSums(b1), scale, s1);
-    scale = loadScaledHalves(scales + 2 * BAND_SCALE_BYTES, halfMask);
-    addBand(sums + 32, add ? c0 : rowSums(c0), scale, s0);
-    addBand(sums + TILE_SUMS + 32, add ? c1 : rowSums(c1), scale, s1);
-    scale = loadScaledHalves(scales + 3 * BAND_SCALE_BYTES, halfMask);
-    addBand(sums + 48, add ? d0 : rowSums(d0), scale, s0);
-    addBand(sums + TILE_SUMS + 48, add ? d1 : rowSums(d1), scale, s1);
-    quants += GROUP_BYTES_INT4 - 64;
-    scales += SCALE_BYTES_INT4;
+  let a0 = bias(add, xScale);
+  let a1 = bias(add, xScale + 8);
+  let b0 = a0;
+  let b1 = a1;
+  let c0 = a0;
+  let c1 = a1;
+  let d0 = a0;
+  let d1 = a1;
+  for (const end = x + 2 * GROUP; x < end; x += 16) {
+    const p0 = v128.load32_splat(x);
+    const p1 = v128.load32_splat(x, 4);
+    const q0 = v128.load32_splat(x, 8);
+    const q1 = v128.load32_splat(x, 12);
+    let w = v128.load(quants);
+    a0 = dotVector(add, a0, w, p0, q0, mask);
+    a1 = dotVector(add, a1, w, p1, q1, mask);
+    w = v128.load(quants, 64);
+    b0 = dotVector(add, b0, w, p0, q0, mask);
+    b1 = dotVector(add, b1, w, p1, q1, mask);
+    w = v128.load(quants, 128);
+    c0 = dotVector(add, c0, w, p0, q0, mask);
+    c1 = dotVector(add, c1, w, p1, q1, mask);
+    w = v128.load(quants, 192);
+    d0 = dotVector(add, d0, w, p0, q0, mask);
+    d1 = dotVector(add, d1, w, p1, q1, mask);
+    quants += 16;
   }
+  const s0 = v128.load32_splat(xScale);
+  const s1 = v128.load32_splat(xScale, 8);
+  let scale = loadScaledHalves(scales, halfMask);
+  addBand(sums, add ? a0 : rowSums(a0), scale, s0);
+  addBand(sums + TILE_SUMS, add ? a1 : rowSums(a1), scale, s1);
+  scale = loadScaledHalves(scales + BAND_SCALE_BYTES, halfMask);
+  addBand(sums + 16, add ? b0 : rowSums(b0), scale, s0);
+  addBand(sums + TILE_SUMS + 16, add ? b1 : rowSums(b1), scale, s1);
+  scale = loadScaledHalves(scales + 2 * BAND_SCALE_BYTES, halfMask);
+  addBand(sums + 32, add ? c0 : rowSums(c0), scale, s0);
+  addBand(sums + TILE_SUMS + 32, add ? c1 : rowSums(c1), scale, s1);
+  scale = loadScaledHalves(scales + 3 * BAND_SCALE_BYTES, halfMask);
+  addBand(sums + 48, add ? d0 : rowSums(d0), scale, s0);
+  addBand(sums + TILE_SUMS + 48, add ? d1 : rowSums(d1), scale, s1);
 }
 
 /** From the high nibbles of a token, alone or in a pair (`spread` 2). */
 // @ts-ignore: decorator
 @inline
-function groupsInt8(
-  width: usize,
+function groupInt8(
   sums: usize,
   quants: usize,
   scales: usize,
@@ -277,55 +261,42 @@ function groupsInt8(
   xScale: usize,
   halfMask: v128,
 ): void {
-  let sum0 = v128.load(sums);
-  let sum1 = v128.load(sums, 16);
-  let sum2 = v128.load(sums, 32);
-  let sum3 = v128.load(sums, 48);
+  let a = i16x8.splat(0);
+  let b = a;
+  let c = a;
+  let d = a;
+  let e = a;
+  let f = a;
+  let g = a;
+  let i = a;
   let low = high + (PLANE_LOW - PLANE_HIGH) * columns * spread;
-  for (const last = high + width * spread; high < last; xScale += 8 * spread) {
-    let a = i16x8.splat(0);
-    let b = a;
-    let c = a;
-    let d = a;
-    let e = a;
-    let f = a;
-    let g = a;
-    let i = a;
-    // A loop, because V8 orders straight code band by band and spills the sixteen broadcasts.
-    for (const end = quants + BAND_BYTES_INT8; quants < end; quants += 16) {
-      const h = v128.load32_splat(high);
-      const l = v128.load32_splat(low);
-      let w = v128.load(quants);
-      a = dotNarrow(a, w, h);
-      e = dotNarrow(e, w, l);
-      w = v128.load(quants, BAND_BYTES_INT8);
-      b = dotNarrow(b, w, h);
-      f = dotNarrow(f, w, l);
-      w = v128.load(quants, 2 * BAND_BYTES_INT8);
-      c = dotNarrow(c, w, h);
-      g = dotNarrow(g, w, l);
-      w = v128.load(quants, 3 * BAND_BYTES_INT8);
-      d = dotNarrow(d, w, h);
-      i = dotNarrow(i, w, l);
-      high += 4 * spread;
-      low += 4 * spread;
-    }
-    const x = v128.load32_splat(xScale);
-    let band = scales;
-    sum0 = plusBand(sum0, combineNibbles(a, e, band), loadScaledHalves(band, halfMask), x);
-    band += BAND_SCALE_BYTES;
-    sum1 = plusBand(sum1, combineNibbles(b, f, band), loadScaledHalves(band, halfMask), x);
-    band += BAND_SCALE_BYTES;
-    sum2 = plusBand(sum2, combineNibbles(c, g, band), loadScaledHalves(band, halfMask), x);
-    band += BAND_SCALE_BYTES;
-    sum3 = plusBand(sum3, combineNibbles(d, i, band), loadScaledHalves(band, halfMask), x);
-    quants += GROUP_BYTES_INT8 - BAND_BYTES_INT8;
-    scales += SCALE_BYTES_INT8;
+  // A loop, because V8 orders straight code band by band and spills the sixteen broadcasts.
+  for (const end = quants + BAND_BYTES_INT8; quants < end; quants += 16) {
+    const h = v128.load32_splat(high);
+    const l = v128.load32_splat(low);
+    let w = v128.load(quants);
+    a = dotNarrow(a, w, h);
+    e = dotNarrow(e, w, l);
+    w = v128.load(quants, BAND_BYTES_INT8);
+    b = dotNarrow(b, w, h);
+    f = dotNarrow(f, w, l);
+    w = v128.load(quants, 2 * BAND_BYTES_INT8);
+    c = dotNarrow(c, w, h);
+    g = dotNarrow(g, w, l);
+    w = v128.load(quants, 3 * BAND_BYTES_INT8);
+    d = dotNarrow(d, w, h);
+    i = dotNarrow(i, w, l);
+    high += 4 * spread;
+    low += 4 * spread;
   }
-  v128.store(sums, sum0);
-  v128.store(sums, sum1, 16);
-  v128.store(sums, sum2, 32);
-  v128.store(sums, sum3, 48);
+  const x = v128.load32_splat(xScale);
+  addBand(sums, combineNibbles(a, e, scales), loadScaledHalves(scales, halfMask), x);
+  scales += BAND_SCALE_BYTES;
+  addBand(sums + 16, combineNibbles(b, f, scales), loadScaledHalves(scales, halfMask), x);
+  scales += BAND_SCALE_BYTES;
+  addBand(sums + 32, combineNibbles(c, g, scales), loadScaledHalves(scales, halfMask), x);
+  scales += BAND_SCALE_BYTES;
+  addBand(sums + 48, combineNibbles(d, i, scales), loadScaledHalves(scales, halfMask), x);
 }
 
 /** dot(x, w) = 16 dot(h, w) + dot(l, w) - 128 sum(w); `scales` of the band, its sums behind them. */
@@ -351,8 +322,7 @@ export function offset(plane: usize, scales: usize): v128 {
 /** From the whole activations of a token, alone or in a pair. */
 // @ts-ignore: decorator
 @inline
-function groupsInt8Add(
-  width: usize,
+function groupInt8Add(
   sums: usize,
   quants: usize,
   scales: usize,
@@ -362,33 +332,21 @@ function groupsInt8Add(
   plane: usize,
   halfMask: v128,
 ): void {
-  let sum0 = v128.load(sums);
-  let sum1 = v128.load(sums, 16);
-  let sum2 = v128.load(sums, 32);
-  let sum3 = v128.load(sums, 48);
-  for (const last = x + width * spread; x < last; xScale += 8 * spread) {
-    let a = offset(plane, scales);
-    let b = offset(plane, scales + BAND_SCALE_BYTES);
-    let c = offset(plane, scales + 2 * BAND_SCALE_BYTES);
-    let d = offset(plane, scales + 3 * BAND_SCALE_BYTES);
-    for (const end = quants + BAND_BYTES_INT8; quants < end; quants += 16) {
-      const u = v128.load32_splat(x);
-      a = dotAdd(a, v128.load(quants), u);
-      b = dotAdd(b, v128.load(quants, BAND_BYTES_INT8), u);
-      c = dotAdd(c, v128.load(quants, 2 * BAND_BYTES_INT8), u);
-      d = dotAdd(d, v128.load(quants, 3 * BAND_BYTES_INT8), u);
-      x += 4 * spread;
-    }
-    const s = v128.load32_splat(xScale);
-    sum0 = plusBand(sum0, a, loadScaledHalves(scales, halfMask), s);
-    sum1 = plusBand(sum1, b, loadScaledHalves(scales + BAND_SCALE_BYTES, halfMask), s);
-    sum2 = plusBand(sum2, c, loadScaledHalves(scales + 2 * BAND_SCALE_BYTES, halfMask), s);
-    sum3 = plusBand(sum3, d, loadScaledHalves(scales + 3 * BAND_SCALE_BYTES, halfMask), s);
-    quants += GROUP_BYTES_INT8 - BAND_BYTES_INT8;
-    scales += SCALE_BYTES_INT8;
+  let a = offset(plane, scales);
+  let b = offset(plane, scales + BAND_SCALE_BYTES);
+  let c = offset(plane, scales + 2 * BAND_SCALE_BYTES);
+  let d = offset(plane, scales + 3 * BAND_SCALE_BYTES);
+  for (const end = quants + BAND_BYTES_INT8; quants < end; quants += 16) {
+    const u = v128.load32_splat(x);
+    a = dotAdd(a, v128.load(quants), u);
+    b = dotAdd(b, v128.load(quants, BAND_BYTES_INT8), u);
+    c = dotAdd(c, v128.load(quants, 2 * BAND_BYTES_INT8), u);
+    d = dotAdd(d, v128.load(quants, 3 * BAND_BYTES_INT8), u);
+    x += 4 * spread;
   }
-  v128.store(sums, sum0);
-  v128.store(sums, sum1, 16);
-  v128.store(sums, sum2, 32);
-  v128.store(sums, sum3, 48);
+  const s = v128.load32_splat(xScale);
+  addBand(sums, a, loadScaledHalves(scales, halfMask), s);
+  addBand(sums + 16, b, loadScaledHalves(scales + BAND_SCALE_BYTES, halfMask), s);
+  addBand(sums + 32, c, loadScaledHalves(scales + 2 * BAND_SCALE_BYTES, halfMask), s);
+  addBand(sums + 48, d, loadScaledHalves(scales + 3 * BAND_SCALE_BYTES, halfMask), s);
 }

@@ -36,13 +36,13 @@ const STREAMS_BYTES: usize = (offsetof<Streams>() + 63) & ~63;
 export const STREAMS_SCRATCH: usize = STREAMS_BYTES + TILE_SUMS * STREAMS * FEW_TOKENS;
 
 /**
- * Columns that go together, of all streams: a group, or of one stream the whole tile, whose sums then stay in registers (an eighth of a
- * decoded token on Zen 4).
+ * Columns that go together, of all streams and tokens: a group; of one stream and one token the whole tile, whose sums then stay in
+ * registers (a tenth of a decoded token on Zen 4).
  */
 // @ts-ignore: decorator
 @inline
 export function together(s: Streams): usize {
-  return s.count == 1 ? <usize>s.columns : GROUP;
+  return s.count == 1 && s.tokens == 1 ? <usize>s.columns : GROUP;
 }
 
 export type StreamKernel = (s: Streams) => void;

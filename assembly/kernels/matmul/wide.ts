@@ -50,7 +50,7 @@ function stream(int8: bool, s: Streams): void {
       let tokens = s.tokens;
       for (; tokens >= 2; tokens -= 2) {
         const xScale = row + 2 * columns * xBytes(false) + column / 2; // 16 bytes a group
-        groupsOfTwo(int8, width, sums, q, scale, row + 2 * column * xBytes(false), xScale, mask, halfMask);
+        groupOfTwo(int8, sums, q, scale, row + 2 * column * xBytes(false), xScale, mask, halfMask);
         row += pair;
         sums += 2 * TILE_SUMS;
       }
@@ -117,12 +117,11 @@ function groupsOfOne(
   v128.store(sums, sum3, 48);
 }
 
-/** Two tokens that share a row. */
+/** A group of two tokens that share a row. */
 // @ts-ignore: decorator
 @inline
-function groupsOfTwo(
+function groupOfTwo(
   int8: bool,
-  width: usize,
   sums: usize,
   quants: usize,
   scales: usize,
@@ -132,45 +131,41 @@ function groupsOfTwo(
   halfMask: v128,
 ): void {
   const band: usize = int8 ? BAND_BYTES_INT8 : BAND_BYTES_INT4;
-  for (const last = x + 2 * width * xBytes(false); x < last; x += 2 * GROUP * xBytes(false)) {
-    const s0 = v128.load32_splat(xScale);
-    const s1 = v128.load32_splat(xScale, 8);
-    for (let half: usize = 0; half < TILE_SUMS; half += 32) {
-      let a0 = int8 ? i32x4.splat(0) : v128.load32_splat(xScale, 4);
-      let a1 = int8 ? a0 : v128.load32_splat(xScale, 12);
-      let b0 = a0;
-      let b1 = a1;
-      let at = x;
-      for (const end = quants + band; quants < end; quants += band / 4) {
-        const p0 = v128.load32_splat(at);
-        const p1 = v128.load32_splat(at, 4);
-        const q0 = v128.load32_splat(at, 8);
-        const q1 = v128.load32_splat(at, 12);
-        const r0 = v128.load32_splat(at, 16);
-        const r1 = v128.load32_splat(at, 20);
-        const t0 = v128.load32_splat(at, 24);
-        const t1 = v128.load32_splat(at, 28);
-        let first = v128.load(quants);
-        let second = int8 ? v128.load(quants, 16) : first;
-        a0 = dotOf(int8, a0, first, second, p0, q0, r0, t0, mask);
-        a1 = dotOf(int8, a1, first, second, p1, q1, r1, t1, mask);
-        first = v128.load(quants + band);
-        second = int8 ? v128.load(quants + band, 16) : first;
-        b0 = dotOf(int8, b0, first, second, p0, q0, r0, t0, mask);
-        b1 = dotOf(int8, b1, first, second, p1, q1, r1, t1, mask);
-        at += 32;
-      }
-      quants += band;
-      let scale = loadScaledHalves(scales, halfMask);
-      addBand(sums + half, a0, scale, s0);
-      addBand(sums + TILE_SUMS + half, a1, scale, s1);
-      scale = loadScaledHalves(scales + BAND_SCALE_BYTES, halfMask);
-      addBand(sums + half + 16, b0, scale, s0);
-      addBand(sums + TILE_SUMS + half + 16, b1, scale, s1);
-      scales += 2 * BAND_SCALE_BYTES;
+  const s0 = v128.load32_splat(xScale);
+  const s1 = v128.load32_splat(xScale, 8);
+  for (const end = sums + TILE_SUMS; sums < end; sums += 32) {
+    let a0 = int8 ? i32x4.splat(0) : v128.load32_splat(xScale, 4);
+    let a1 = int8 ? a0 : v128.load32_splat(xScale, 12);
+    let b0 = a0;
+    let b1 = a1;
+    let at = x;
+    for (const last = quants + band; quants < last; quants += band / 4) {
+      const p0 = v128.load32_splat(at);
+      const p1 = v128.load32_splat(at, 4);
+      const q0 = v128.load32_splat(at, 8);
+      const q1 = v128.load32_splat(at, 12);
+      const r0 = v128.load32_splat(at, 16);
+      const r1 = v128.load32_splat(at, 20);
+      const t0 = v128.load32_splat(at, 24);
+      const t1 = v128.load32_splat(at, 28);
+      let first = v128.load(quants);
+      let second = int8 ? v128.load(quants, 16) : first;
+      a0 = dotOf(int8, a0, first, second, p0, q0, r0, t0, mask);
+      a1 = dotOf(int8, a1, first, second, p1, q1, r1, t1, mask);
+      first = v128.load(quants + band);
+      second = int8 ? v128.load(quants + band, 16) : first;
+      b0 = dotOf(int8, b0, first, second, p0, q0, r0, t0, mask);
+      b1 = dotOf(int8, b1, first, second, p1, q1, r1, t1, mask);
+      at += 32;
     }
-    if (int8) scales += SCALE_BYTES_INT8 - SCALE_BYTES_INT4; // sums, which only narrow activations need
-    xScale += 16;
+    quants += band;
+    let scale = loadScaledHalves(scales, halfMask);
+    addBand(sums, a0, scale, s0);
+    addBand(sums + TILE_SUMS, a1, scale, s1);
+    scale = loadScaledHalves(scales + BAND_SCALE_BYTES, halfMask);
+    addBand(sums + 16, b0, scale, s0);
+    addBand(sums + TILE_SUMS + 16, b1, scale, s1);
+    scales += 2 * BAND_SCALE_BYTES;
   }
 }
 
