@@ -2,7 +2,7 @@
 
 /// <reference lib="esnext.disposable" preserve="true" />
 
-/** Element type of the KV cache: 8-bit integers with a scale per head and position, or 32-bit floats. */
+/** Element type of the KV cache: 8-bit integers with a scale per head and position, 16-bit floats, or 32-bit floats. */
 export type KvType = "int8" | "f16" | "f32";
 /** Builds of the core: plain or relaxed SIMD, with (-mt) or without threads. All give the same bits. */
 export type Build = "simd" | "relaxed" | "simd-mt" | "relaxed-mt";

@@ -1,44 +1,26 @@
-// What computes, loaded when something is first asked of a model: load() alone does not need it.
+// What computes, loaded when something is first asked of a model: load() alone does not need it. Arguments, results and errors are those
+// of the functions of the same names.
 
-import type { ChatFinishReason, Piece, ScoredToken } from "../api/api.js";
+import type { Piece, ScoredToken } from "../api/api.js";
 import { part } from "../api/errors.js";
-import type { Embedding, Scoring } from "../api/options.js";
-import type { GenerationRecord } from "../engine/completion.js";
-import type { Engine } from "../engine/engine.js";
-import type { GenerationJob } from "../engine/generate.js";
+import type * as embedding from "../engine/embed.js";
+import type * as generating from "../engine/generate.js";
+import type * as scoring from "../engine/score.js";
 
 const scores = () => part(import("../engine/score.js"));
 
-/** Does a job. What it takes is loaded when the pieces are asked for. @throws as engine/generate.ts does */
-export async function* generate(
-  engine: Engine,
-  job: GenerationJob,
-  record: GenerationRecord<ChatFinishReason>,
-  signal: AbortSignal,
-): AsyncGenerator<Piece> {
-  yield* (await part(import("../engine/generate.js"))).generate(engine, job, record, signal);
+export async function* generate(...asked: Parameters<typeof generating.generate>): AsyncGenerator<Piece> {
+  yield* (await part(import("../engine/generate.js"))).generate(...asked);
 }
 
-/** As engine/score.ts does. */
-export async function* logitsFrom(
-  engine: Engine,
-  tokens: readonly number[],
-  from: number,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<Float32Array> {
-  yield* (await scores()).logitsFrom(engine, tokens, from, signal);
+export async function* logitsFrom(...asked: Parameters<typeof scoring.logitsFrom>): AsyncGenerator<Float32Array> {
+  yield* (await scores()).logitsFrom(...asked);
 }
 
-/** As engine/score.ts does. */
-export async function scoreTokens(engine: Engine, tokens: readonly number[], options: Scoring): Promise<ScoredToken[]> {
-  return (await scores()).scoreTokens(engine, tokens, options);
+export async function scoreTokens(...asked: Parameters<typeof scoring.scoreTokens>): Promise<ScoredToken[]> {
+  return (await scores()).scoreTokens(...asked);
 }
 
-/** As engine/embed.ts does. */
-export async function embed(
-  engine: Engine,
-  sequence: () => readonly number[],
-  options: Embedding,
-): Promise<Float32Array> {
-  return (await part(import("../engine/embed.js"))).embed(engine, sequence, options);
+export async function embed(...asked: Parameters<typeof embedding.embed>): Promise<Float32Array> {
+  return (await part(import("../engine/embed.js"))).embed(...asked);
 }

@@ -6,7 +6,6 @@ import { Call, Calls } from "./http/call.js";
 import { networkOf } from "./http/client.js";
 import { ApiError, apiError } from "./http/errors.js";
 import type { StreamOptions } from "./http/event_stream.js";
-
 import type { RequestJob } from "./openai/generation.js";
 import { Metrics } from "./served/metrics.js";
 import { type CheckedServerOptions, checkModels, type LazyModel, type ServedModel } from "./served/options.js";
