@@ -8,7 +8,11 @@ import { sampler } from "./state";
 /** The smallest id with the largest logit. */
 export function argmax(row: usize): i32 {
   const largest = largestLogit(row);
-  for (let id = 0; id < config.vocabulary; id++) if (load<f32>(row + 4 * <usize>id) == largest) return id;
+  const largests = f32x4.splat(largest);
+  const whole = config.vocabulary & ~3;
+  let id = 0;
+  while (id < whole && !v128.any_true(f32x4.eq(v128.load(row + 4 * <usize>id), largests))) id += 4;
+  for (; id < config.vocabulary; id++) if (load<f32>(row + 4 * <usize>id) == largest) return id;
   return 0; // every logit is NaN
 }
 

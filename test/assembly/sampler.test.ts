@@ -1,5 +1,6 @@
 // The sampler against Hugging Face's logits processors, written down plainly: the same reachable tokens, in the same frequencies.
 
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { INFO_VOCABULARY } from "../../assembly/layout/abi";
 import { Core, NANO, type Sampling } from "../support/core";
@@ -198,6 +199,32 @@ describe.each(VARIANTS)("sampler: $name", (variant) => {
     }
     core.sampling({ allowed, logitBias: new Map([[5, Number.NEGATIVE_INFINITY]]) });
     expect(draw(new Float32Array(vocabulary))).toBe(6);
+  });
+
+  it("draws one of the k likeliest, whatever the logits and the temperature", () => {
+    const row = fc.record({
+      quarters: fc.array(fc.integer({ min: -40, max: 40 }), { minLength: vocabulary, maxLength: vocabulary }),
+      scale: fc.constantFrom(0.001, 0.25, 8, 1000),
+      offset: fc.constantFrom(0, -50, 1e4),
+    });
+    fc.assert(
+      fc.property(
+        row,
+        fc.integer({ min: 1, max: vocabulary + 1 }),
+        fc.constantFrom(0.01, 0.7, 2, 100),
+        fc.bigInt({ min: 0n, max: 2n ** 32n }),
+        ({ quarters, scale, offset }, topK, temperature, seed) => {
+          const values = Float32Array.from(quarters, (quarter) => quarter * scale + offset);
+          const kth = values.toSorted().at(-Math.min(topK, vocabulary))!;
+          core.sampling({ temperature, topK });
+          core.exports.seed(seed);
+          const token = draw(values);
+          // Logits whose weights round to one f32 are equal.
+          expect(values[token]! - kth).toBeGreaterThanOrEqual(-1e-6 * temperature);
+          expect(core.floats(address, vocabulary)[token]).toBeGreaterThan(0);
+        },
+      ),
+    );
   });
 
   it("keeps all that tie with the k-th, as Hugging Face does", () => {
