@@ -51,7 +51,7 @@ export function prepareProduct(index: i32, out: usize, m: Matrix, x: usize, toke
   p.tokens = tokens;
   p.kernels = kernels();
   p.plane = p.kernels & KERNEL_BYTES_UNSIGNED ? PLANE_UNSIGNED : 0;
-  p.step = chunkTiles(p);
+  p.step = chunkTiles(tiles(m), threadCount(), inStreams(p));
   p.chunks = (tiles(m) + p.step - 1) / p.step;
 }
 
@@ -73,13 +73,15 @@ function tiles(m: Matrix): i32 {
   return (m.rows + TILE_ROWS - 1) / TILE_ROWS;
 }
 
-/** Tiles of a chunk: a few chunks for each thread, so that one which is held up costs little. */
-function chunkTiles(p: Product): i32 {
-  const threads = threadCount();
-  if (threads == 1) return tiles(p.m);
-  const fewest = inStreams(p) ? STREAM_CHUNK : 1;
-  const chunks = max(min(tiles(p.m) / fewest, threads * CHUNKS_PER_THREAD), 1);
-  return (tiles(p.m) + chunks - 1) / chunks;
+/**
+ * Tiles of a chunk, of `tiles` in all: a few chunks for each thread, so that one which is held up costs little. Streams leave few, then as
+ * many for each thread: of three, one of two threads would do two.
+ */
+export function chunkTiles(tiles: i32, threads: i32, inStreams: bool): i32 {
+  if (threads == 1) return tiles;
+  let chunks = max(min(tiles / (inStreams ? STREAM_CHUNK : 1), threads * CHUNKS_PER_THREAD), 1);
+  if (chunks > threads) chunks -= chunks % threads;
+  return (tiles + chunks - 1) / chunks;
 }
 
 /** Whether tiles go in four streams. */
