@@ -3,6 +3,7 @@
 export type { QuantizerExports } from "../assembly/layout/exports.js";
 export { ZagreusError } from "../host/core/api/errors.js";
 export type * from "./checkpoint/checkpoint.js";
+export type { QuantizedType } from "./checkpoint/types.js";
 export { openGguf } from "./read/gguf_checkpoint.js";
 export { type HuggingfaceOptions, openHuggingface } from "./read/huggingface.js";
 export { type NanotronOptions, openNanotron } from "./read/nanotron.js";
@@ -12,7 +13,6 @@ export { plainRounding, type Rounding } from "./round/rounding.js";
 export {
   type EncodeOptions,
   encodeGguf,
-  type QuantizedType,
   type QuantizeProgress,
   type QuantizeReport,
   type Sink,

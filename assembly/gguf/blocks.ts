@@ -129,7 +129,7 @@ export function fifthBits(bits: u32): v128 {
 /** Stores scale * q + offset for sixteen signed bytes. */
 // @ts-ignore: decorator
 @inline
-function storeSixteen(target: usize, q: v128, scale: v128, offset: v128): void {
+export function storeSixteen(target: usize, q: v128, scale: v128, offset: v128): void {
   const low = i16x8.extend_low_i8x16_s(q);
   const high = i16x8.extend_high_i8x16_s(q);
   storeFour(target, i32x4.extend_low_i16x8_s(low), scale, offset);

@@ -189,8 +189,8 @@ export type QuantizerExports = {
   /** Mean of the diagonal of h f32[width][width]. */
   meanDiagonal(h: number, width: number): number;
   /**
-   * Converts `count` elements of F32, F16, BF16 or Q8_0 at `source` to f32 at `target`; the last 16 bytes at both ends may be passed by
-   * up to 28 bytes. Exact, non-finite values too.
+   * Converts `count` elements, whole blocks, of a type that can be loaded at `source` to f32 at `target`; the last 16 bytes at both ends may
+   * be passed by up to 28 bytes. Exact; what is not finite stays so.
    */
   floats(type: number, source: number, target: number, count: number): void;
   /**

@@ -1,9 +1,21 @@
 // Rounding to the nearest value of a block, byte for byte as ggml's quantize_row_q8_0_ref() and quantize_row_q4_0_ref() do
 // (https://github.com/ggml-org/ggml/blob/master/src/ggml-quants.c). layout/blocks.ts draws the blocks.
 
+import { blockBytes, blockElements, dequantize, fifthBits, nibbles, storeSixteen } from "../gguf/blocks";
 import { fromHalf, loadHalves, toHalf } from "../kernels/half";
 import { f32x4Max, f32x4Sum } from "../kernels/reduce";
-import { BYTES_Q4_0, BYTES_Q8_0, GROUP, TYPE_BF16, TYPE_F16, TYPE_F32, TYPE_Q4_0, TYPE_Q8_0 } from "../layout/blocks";
+import {
+  BYTES_Q4_0,
+  BYTES_Q5_0,
+  BYTES_Q8_0,
+  GROUP,
+  TYPE_BF16,
+  TYPE_F16,
+  TYPE_F32,
+  TYPE_Q4_0,
+  TYPE_Q5_0,
+  TYPE_Q8_0,
+} from "../layout/blocks";
 
 const WIDTH: usize = GROUP;
 const GROUP_BYTES: usize = 4 * WIDTH;
@@ -11,8 +23,8 @@ const GROUP_BYTES: usize = 4 * WIDTH;
 const HALF_LIMIT: f32 = 65536;
 
 /**
- * Converts `count` elements of F32, F16, BF16 or Q8_0 at `source` to f32 at `target`; the last 16 bytes at both ends may be passed by
- * up to 28 bytes. Exact, non-finite values too.
+ * Converts `count` elements, whole blocks, of a type that can be loaded at `source` to f32 at `target`; the last 16 bytes at both ends may
+ * be passed by up to 28 bytes. Exact; what is not finite stays so.
  */
 export function floats(type: i32, source: usize, target: usize, count: i32): void {
   const end = target + 4 * <usize>count;
@@ -34,7 +46,31 @@ export function floats(type: i32, source: usize, target: usize, count: i32): voi
         v128.store(target, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(q)), d), 16);
       }
     }
+  } else if (type == TYPE_Q4_0) {
+    for (; target < end; source += BYTES_Q4_0, target += GROUP_BYTES) {
+      storeLevels(target, v128.load(source, 2), 0, 8, load<u16>(source));
+    }
+  } else if (type == TYPE_Q5_0) {
+    for (; target < end; source += BYTES_Q5_0, target += GROUP_BYTES) {
+      storeLevels(target, v128.load(source, 6), load<u32>(source, 2), 16, load<u16>(source));
+    }
+  } else {
+    const bytes = blockBytes(type);
+    const step: usize = 4 * blockElements(type);
+    for (; target < end; source += bytes, target += step) dequantize(type, source, target);
   }
+}
+
+/** f32[32] of d * (q - middle), q of a nibble and a fifth bit. */
+// @ts-ignore: decorator
+@inline
+function storeLevels(target: usize, bytes: v128, fifth: u32, middle: i8, d: u16): void {
+  const scale = f32x4.splat(trueHalf(d));
+  const none = f32x4.splat(-0.0); // adding it leaves every number as it is
+  const low = v128.or(nibbles(bytes, 0), fifthBits(fifth));
+  const high = v128.or(nibbles(bytes, 4), fifthBits(fifth >> 16));
+  storeSixteen(target, i8x16.sub(low, i8x16.splat(middle)), scale, none);
+  storeSixteen(target + GROUP_BYTES / 2, i8x16.sub(high, i8x16.splat(middle)), scale, none);
 }
 
 /**
@@ -129,7 +165,7 @@ function largest(source: usize): f32 {
 /** i32x4 of 0..15: ggml's (int8_t)(x / d + 8.5) */
 // @ts-ignore: decorator
 @inline
-function nibbles(x: v128, inverse: v128): v128 {
+function levels(x: v128, inverse: v128): v128 {
   const q = i32x4.trunc_sat_f32x4_s(f32x4.add(f32x4.mul(x, inverse), f32x4.splat(8.5)));
   return i32x4.min_s(q, i32x4.splat(15));
 }
@@ -149,10 +185,10 @@ function roundQ4(source: usize, target: usize): f64 {
     const x1 = v128.load(source + i * 2, 16);
     const y0 = v128.load(source + i * 2, 64);
     const y1 = v128.load(source + i * 2, 80);
-    const low0 = nibbles(x0, inverse);
-    const low1 = nibbles(x1, inverse);
-    const high0 = nibbles(y0, inverse);
-    const high1 = nibbles(y1, inverse);
+    const low0 = levels(x0, inverse);
+    const low1 = levels(x1, inverse);
+    const high0 = levels(y0, inverse);
+    const high1 = levels(y1, inverse);
     const low = i16x8.narrow_i32x4_s(low0, low1);
     const high = i16x8.narrow_i32x4_s(high0, high1);
     const bytes = i8x16.narrow_i16x8_u(v128.or(low, i16x8.shl(high, 4)), i16x8.splat(0));

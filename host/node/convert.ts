@@ -6,16 +6,12 @@ import { setImmediate } from "node:timers/promises";
 import { calibratedRounding } from "../../quant/calibration/calibrate.js";
 import { checkObject } from "../../quant/checkpoint/arguments.js";
 import type { Checkpoint, Directory } from "../../quant/checkpoint/checkpoint.js";
+import { QUANTIZED_TYPES, type QuantizedType } from "../../quant/checkpoint/types.js";
 import { checkHuggingface } from "../../quant/read/huggingface.js";
 import { openCheckpoint as openIn } from "../../quant/read/open.js";
 import { Quantizer } from "../../quant/round/quantizer.js";
 import { plainRounding, type Rounding } from "../../quant/round/rounding.js";
-import {
-  encodeGguf,
-  type QuantizedType,
-  type QuantizeProgress,
-  type QuantizeReport,
-} from "../../quant/write/encode.js";
+import { encodeGguf, type QuantizeProgress, type QuantizeReport, roundedTwice } from "../../quant/write/encode.js";
 import { invalidOption, ZagreusError } from "../core/api/errors.js";
 import { outputPath, writeAtomically } from "./files/output_file.js";
 import { fileAt, readPackageFile } from "./files/package_files.js";
@@ -31,7 +27,7 @@ export interface CheckpointOptions {
   signal?: AbortSignal | undefined;
   /** Called as the work goes on. */
   onProgress?: ((progress: QuantizeProgress) => void) | undefined;
-  /** Told in a sentence what a person may want to know about a download. */
+  /** Told in a sentence what a person may want to know: about a download, or what is lost. */
   onNotice?: ((message: string) => void) | undefined;
 }
 
@@ -41,6 +37,11 @@ export interface QuantizeOptions extends CheckpointOptions {
   type: QuantizedType;
   /** Element type of the embedding and the LM head. Default: `type`. */
   embedding?: QuantizedType | undefined;
+  /**
+   * Whether a GGUF file's matrices may be rounded that were rounded before (Q4_1, Q6_K, …): they lose twice. Default: false, and such a file is
+   * refused, but for matrices that have the wanted type, which stay as they are.
+   */
+  requantize?: boolean | undefined;
   /**
    * A text (UTF-8) to choose what becomes Q4_0 by, or true for the one that comes with the package. Without it every value goes to the
    * nearest of its block's.
@@ -55,7 +56,6 @@ const FILES = {
   calibrate: fileAt(() => new URL("./zagreus-calibrate.wasm", import.meta.url), "zagreus-calibrate.wasm"),
   text: fileAt(() => new URL("./calibration.txt", import.meta.url), "calibration.txt"),
 };
-const TYPES: readonly QuantizedType[] = ["q8_0", "q4_0"];
 
 /** A checkpoint's path, and the name of its folder if that tells nothing. */
 export interface Place {
@@ -66,10 +66,13 @@ export interface Place {
 /** @throws ZagreusError INVALID_OPTION */
 export function checkQuantizeOptions(options: QuantizeOptions): void {
   checkObject("options", options);
-  const { type, embedding, calibrate } = options;
-  if (!TYPES.includes(type)) throw invalidOption("type", type, `one of ${TYPES.join(", ")}`);
-  if (embedding !== undefined && !TYPES.includes(embedding)) {
-    throw invalidOption("embedding", embedding, `one of ${TYPES.join(", ")}`);
+  const { type, embedding, calibrate, requantize } = options;
+  const types = `one of ${QUANTIZED_TYPES.join(", ")}`;
+  if (!QUANTIZED_TYPES.includes(type)) throw invalidOption("type", type, types);
+  if (embedding !== undefined && !QUANTIZED_TYPES.includes(embedding))
+    throw invalidOption("embedding", embedding, types);
+  if (requantize !== undefined && typeof requantize !== "boolean") {
+    throw invalidOption("requantize", requantize, "true or false");
   }
   if (calibrate !== undefined && type !== "q4_0" && embedding !== "q4_0") {
     throw invalidOption("calibrate", true, "left out where nothing becomes q4_0");
@@ -78,7 +81,7 @@ export function checkQuantizeOptions(options: QuantizeOptions): void {
 
 /** As quantize(), of files that are here. */
 export async function convert(source: Place, out: string, options: QuantizeOptions): Promise<QuantizeReport> {
-  const { type, embedding, signal, onProgress } = options;
+  const { type, embedding, requantize, signal, onProgress, onNotice } = options;
   checkQuantizeOptions(options);
   const path = await outputPath(out);
   const quantizer = await loadQuantizer();
@@ -86,9 +89,11 @@ export async function convert(source: Place, out: string, options: QuantizeOptio
   const checkpoint = await openRecording(source, options, inputs);
   try {
     if (inputs.has(path)) throw invalidOption("out", out, "another file than those that are read");
+    const twice = requantize ? roundedTwice(checkpoint, options) : [];
+    if (twice.length > 0) onNotice?.(`what is ${twice.join(", ")} was rounded before, and loses a second time`);
     const rounding = await chooseRounding(checkpoint, quantizer, options);
     return await writeAtomically(path, (sink) =>
-      encodeGguf(checkpoint, sink, { type, embedding, rounding, quantizer, signal, onProgress }),
+      encodeGguf(checkpoint, sink, { type, embedding, requantize, rounding, quantizer, signal, onProgress }),
     );
   } finally {
     await checkpoint.close();

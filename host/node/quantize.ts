@@ -20,8 +20,8 @@ export { type CheckpointOptions, loadQuantizer, type QuantizeOptions } from "./c
 
 /**
  * Quantizes a model to a GGUF file that llama.cpp and load() run. `out` appears, or is replaced, when it is complete.
- * @param source a Hugging Face directory, a safetensors file in one, a nanotron checkpoint, a GGUF file in F32, F16, BF16 or Q8_0, or
- * a model of the hub, "hf:owner/repo"
+ * @param source a Hugging Face directory, a safetensors file in one, a nanotron checkpoint, a GGUF file, or a model of the hub,
+ * "hf:owner/repo"
  * @throws ZagreusError INVALID_OPTION, SOURCE_FAILED, WRITE_FAILED, ABORTED, or what is wrong with the checkpoint
  */
 export async function quantize(source: string, out: string, options: QuantizeOptions): Promise<QuantizeReport> {

@@ -7,7 +7,8 @@
 import { TYPE_Q4_0 } from "../../assembly/layout/blocks.js";
 import type { QuantizerExports } from "../../assembly/layout/exports.js";
 import { ZagreusError } from "../../host/core/api/errors.js";
-import { Quantizer, type RoundedRows, typeBytes } from "../round/quantizer.js";
+import { typeBytes } from "../checkpoint/types.js";
+import { Quantizer, type RoundedRows } from "../round/quantizer.js";
 
 /** Rows that go in at once. */
 const ROWS = 64;

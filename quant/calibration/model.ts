@@ -74,7 +74,8 @@ export class CalibrationModel {
         while (status === HEADER_READY) status = core.check(core.exports.plan());
       }
     };
-    await encodeGguf(checkpoint, feed, { type: "q8_0", rounding: plainRounding(quantizer), quantizer, signal });
+    const rounding = plainRounding(quantizer);
+    await encodeGguf(checkpoint, feed, { type: "q8_0", requantize: true, rounding, quantizer, signal });
     core.check(core.exports.end());
     return new CalibrationModel(core);
   }

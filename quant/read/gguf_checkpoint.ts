@@ -1,6 +1,5 @@
 // A GGUF file (assembly/layout/gguf.ts draws it) as a checkpoint: to quantize what is GGUF already.
 
-import { GROUP, TYPE_Q4_0, TYPE_Q8_0 } from "../../assembly/layout/blocks.js";
 import { MAX_DIMENSION } from "../../assembly/layout/gguf.js";
 import { ZagreusError } from "../../host/core/api/errors.js";
 import { tensorTypeName } from "../../host/core/api/names.js";
@@ -17,7 +16,7 @@ import { SPLIT_KEYS } from "../../host/core/gguf/parts.js";
 import { checkObject } from "../checkpoint/arguments.js";
 import type { Checkpoint, RandomAccess, SourceTensor } from "../checkpoint/checkpoint.js";
 import type { Metadata } from "../checkpoint/metadata.js";
-import { typeBytes } from "../round/quantizer.js";
+import { tensorType, typeBytes, typeNames } from "../checkpoint/types.js";
 import { llamaTensors } from "./llama.js";
 
 /**
@@ -90,16 +89,16 @@ function readInfo({ name, dimensions, type, offset }: GgufTensor, file: RandomAc
     }
   }
   const [columns, rows = 1] = dimensions as [number, number?];
-  const byteLength = typeBytes(type, rows * columns);
-  if (byteLength === undefined) {
-    const reason = `is ${tensorTypeName(type)}, must be F32, F16, BF16, Q8_0 or Q4_0`;
+  const row = tensorType(type);
+  if (row === undefined) {
+    const reason = `is ${tensorTypeName(type)}, must be one of ${typeNames().join(", ")}`;
     throw fault("UNSUPPORTED_TENSOR_TYPE", file.name, name, reason, type);
   }
-  if ((type === TYPE_Q8_0 || type === TYPE_Q4_0) && columns % GROUP !== 0) {
-    const reason = `has ${columns} columns, must be a multiple of ${GROUP}`;
-    throw fault("BAD_DIMENSION", file.name, name, reason, columns, GROUP);
+  if (columns % row.elements !== 0) {
+    const reason = `has ${columns} columns, must be a multiple of ${row.elements}`;
+    throw fault("BAD_DIMENSION", file.name, name, reason, columns, row.elements);
   }
-  return { name, type, rows, columns, vector: rank === 1, offset, byteLength };
+  return { name, type, rows, columns, vector: rank === 1, offset, byteLength: typeBytes(type, rows * columns)! };
 }
 
 /** Each tensor begins where the one before it ends, rounded up to the alignment, as in every file the core loads. */

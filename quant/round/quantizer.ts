@@ -1,37 +1,12 @@
 // The quantizer's WebAssembly module (assembly/quantizer), typed.
 
-import {
-  BYTES_Q4_0,
-  BYTES_Q8_0,
-  GROUP,
-  TYPE_BF16,
-  TYPE_F16,
-  TYPE_F32,
-  TYPE_Q4_0,
-  TYPE_Q8_0,
-} from "../../assembly/layout/blocks.js";
+import { GROUP } from "../../assembly/layout/blocks.js";
 import type { QuantizerExports } from "../../assembly/layout/exports.js";
 import { invalidOption, ZagreusError } from "../../host/core/api/errors.js";
+import { typeBytes } from "../checkpoint/types.js";
 
 /** WebAssembly.Module where the program's types know it, which without the DOM library they do not. */
 type WasmModule = typeof globalThis extends { WebAssembly: { Module: { prototype: infer Module } } } ? Module : object;
-
-const ELEMENT_BYTES: Record<number, number> = {
-  [TYPE_F32]: 4,
-  [TYPE_F16]: 2,
-  [TYPE_BF16]: 2,
-  [TYPE_Q8_0]: BYTES_Q8_0 / GROUP,
-  [TYPE_Q4_0]: BYTES_Q4_0 / GROUP,
-};
-
-/** File bytes of `elements` elements of a ggml type, whole groups where it has groups; undefined for other types. */
-export function typeBytes(type: number, elements: number): number | undefined {
-  const each = ELEMENT_BYTES[type];
-  return each === undefined ? undefined : each * elements;
-}
-
-/** Types that floats() reads. */
-export const READABLE_TYPES = [TYPE_F32, TYPE_F16, TYPE_BF16, TYPE_Q8_0];
 
 const SLACK = 64; // floats() may pass the ends by less
 
@@ -65,7 +40,7 @@ export class Quantizer {
     return address;
   }
 
-  /** f32 of `count` elements of a type in READABLE_TYPES; valid until the next call. */
+  /** f32 of `count` elements, whole blocks, of a type that can be loaded; valid until the next call. */
   floats(type: number, bytes: Uint8Array, count: number): Float32Array {
     const source = this.scratch(16 * Math.ceil(bytes.length / 16) + 4 * count + 2 * SLACK);
     return new Float32Array(this.exports.memory.buffer, this.load(type, bytes, count, source), count);

@@ -3,7 +3,8 @@
 import { ZagreusError } from "../../host/core/api/errors.js";
 import { tensorTypeName } from "../../host/core/api/names.js";
 import type { SourceTensor } from "../checkpoint/checkpoint.js";
-import { type Quantizer, READABLE_TYPES, type RoundedRows, typeBytes } from "./quantizer.js";
+import { typeBytes } from "../checkpoint/types.js";
+import type { Quantizer, RoundedRows } from "./quantizer.js";
 
 /** A way to round: plain, or with calibration data behind it. */
 export interface Rounding {
@@ -21,7 +22,6 @@ const CHUNK_BYTES = 1 << 20;
 export function plainRounding(quantizer: Quantizer): Rounding {
   return {
     async *blocks(tensor, type) {
-      requireReadable(tensor);
       for await (const { row, bytes } of readRows(tensor)) {
         const rounded = quantizer.round(tensor.type, bytes, type);
         if (!Number.isFinite(rounded.squaredError)) throw nonFinite(quantizer, tensor, type, row, bytes);
@@ -45,17 +45,6 @@ export async function* readRows(tensor: SourceTensor): AsyncGenerator<{ row: num
   } finally {
     await reading?.catch(() => {});
   }
-}
-
-/** @throws ZagreusError UNSUPPORTED_TENSOR_TYPE for a matrix that was rounded to int4 already, or to what we cannot read */
-export function requireReadable({ name, type }: SourceTensor): void {
-  if (READABLE_TYPES.includes(type)) return;
-  const expected = READABLE_TYPES.map(tensorTypeName).join(", ");
-  throw new ZagreusError(
-    "UNSUPPORTED_TENSOR_TYPE",
-    `tensor "${name}" is ${tensorTypeName(type)}, which cannot be quantized again; it must be one of ${expected}`,
-    { field: name, value: tensorTypeName(type), expected },
-  );
 }
 
 function nonFinite(quantizer: Quantizer, tensor: SourceTensor, type: number, first: number, bytes: Uint8Array) {

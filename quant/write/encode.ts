@@ -1,22 +1,16 @@
 // A checkpoint to a GGUF file, tensor by tensor: memory holds one piece of a tensor at a time.
 
-import { GROUP, TYPE_F32, TYPE_Q4_0, TYPE_Q8_0 } from "../../assembly/layout/blocks.js";
+import { GROUP, TYPE_F32 } from "../../assembly/layout/blocks.js";
 import { aborted, invalidOption, ZagreusError } from "../../host/core/api/errors.js";
+import { tensorTypeName } from "../../host/core/api/names.js";
 import { checkObject } from "../checkpoint/arguments.js";
 import type { Checkpoint, SourceTensor } from "../checkpoint/checkpoint.js";
 import { type Metadata, u32 } from "../checkpoint/metadata.js";
-import { type Quantizer, type RoundedRows, typeBytes } from "../round/quantizer.js";
-import { type Rounding, readRows, requireReadable } from "../round/rounding.js";
+import { QUANTIZED, type QuantizedType, tensorType, typeBytes, typeNames } from "../checkpoint/types.js";
+import type { Quantizer, RoundedRows } from "../round/quantizer.js";
+import { type Rounding, readRows } from "../round/rounding.js";
 import { aligned, encodeHeader, type TensorEntry } from "./gguf_writer.js";
 
-/** Element type of the matrices of a file: blocks of 32 with a scale, 8 or 4 bits a weight. */
-export type QuantizedType = "q8_0" | "q4_0";
-
-/** ggml's tensor type and llama.cpp's general.file_type. */
-const TYPES: Record<QuantizedType, { type: number; fileType: number }> = {
-  q8_0: { type: TYPE_Q8_0, fileType: 7 },
-  q4_0: { type: TYPE_Q4_0, fileType: 2 },
-};
 const QUANTIZATION_VERSION = 2; // of ggml's block formats
 
 /** Options of encodeGguf(). */
@@ -25,6 +19,8 @@ export interface EncodeOptions {
   type: QuantizedType;
   /** Element type of the embedding and the LM head. Default: `type`. */
   embedding?: QuantizedType | undefined;
+  /** Whether matrices may be rounded that were rounded before, to another type: they lose twice. Default: false. */
+  requantize?: boolean | undefined;
   /** How values are chosen for the blocks. */
   rounding: Rounding;
   /** The module that rounds. */
@@ -70,8 +66,9 @@ export async function encodeGguf(checkpoint: Checkpoint, sink: Sink, options: En
   if (!Array.isArray(checkpoint.tensors)) throw invalidOption("tensors", checkpoint.tensors, "a list");
   if (typeof sink !== "function") throw invalidOption("sink", sink, "a function");
   const { signal, onProgress, rounding, quantizer } = options;
+  if (!options.requantize) requireUnrounded(checkpoint, options);
   const outputs = [...checkpoint.tensors].sort(inFileOrder).map((tensor) => plan(tensor, options));
-  const header = encodeHeader(fileMetadata(checkpoint.metadata, TYPES[options.type].fileType), outputs);
+  const header = encodeHeader(fileMetadata(checkpoint.metadata, QUANTIZED[options.type].fileType), outputs);
   const totalBytes = outputs.reduce((sum, { byteLength }) => sum + aligned(byteLength), header.length);
   let writtenBytes = 0;
   const write = async (bytes: Uint8Array) => {
@@ -102,12 +99,37 @@ interface OutputTensor extends TensorEntry {
   tensor: SourceTensor;
 }
 
-/** @throws ZagreusError BAD_DIMENSION, UNSUPPORTED_TENSOR_TYPE */
-function plan(tensor: SourceTensor, { type: wanted, embedding = wanted }: EncodeOptions): OutputTensor {
-  const { name, rows, columns, vector } = tensor;
+type Types = Pick<EncodeOptions, "type" | "embedding">;
+
+/** Names of the types of matrices that would be rounded a second time; those that stay what they are lose nothing. */
+export function roundedTwice({ tensors }: Checkpoint, options: Types): string[] {
+  const types = tensors.filter((tensor) => !tensor.vector && tensor.type !== targetType(tensor, options));
+  return typeNames((row) => row.isRounded && types.some(({ type }) => type === row.type));
+}
+
+/** @throws ZagreusError UNSUPPORTED_TENSOR_TYPE */
+function requireUnrounded(checkpoint: Checkpoint, options: Types): void {
+  const value = roundedTwice(checkpoint, options).join(", ");
+  if (value === "") return;
+  const expected = typeNames((row) => !row.isRounded).join(", ");
+  throw new ZagreusError(
+    "UNSUPPORTED_TENSOR_TYPE",
+    `matrices are ${value}, rounded already, and would lose twice: take the model in one of ${expected}, or requantize (--requantize)`,
+    { field: "requantize", value, expected },
+  );
+}
+
+/** TYPE_* that a tensor has in the new file. */
+function targetType({ name, vector }: SourceTensor, { type, embedding = type }: Types): number {
   const outside = name === "token_embd.weight" || name === "output.weight";
-  const { type } = vector ? { type: TYPE_F32 } : TYPES[outside ? embedding : wanted];
-  if (vector || tensor.type !== type) requireReadable(tensor);
+  return vector ? TYPE_F32 : QUANTIZED[outside ? embedding : type].type;
+}
+
+/** @throws ZagreusError BAD_DIMENSION, UNSUPPORTED_TENSOR_TYPE */
+function plan(tensor: SourceTensor, options: EncodeOptions): OutputTensor {
+  const { name, rows, columns, vector } = tensor;
+  const type = targetType(tensor, options);
+  requireReadable(tensor);
   if (!vector && columns % GROUP !== 0) {
     const expected = `a multiple of ${GROUP}`;
     throw new ZagreusError("BAD_DIMENSION", `tensor "${name}" has ${columns} columns, must be ${expected}`, {
@@ -118,6 +140,15 @@ function plan(tensor: SourceTensor, { type: wanted, embedding = wanted }: Encode
   }
   const dimensions = vector ? [columns] : [columns, rows];
   return { tensor, name, type, dimensions, byteLength: typeBytes(type, rows * columns)! };
+}
+
+/** @throws ZagreusError UNSUPPORTED_TENSOR_TYPE for what cannot be loaded either */
+function requireReadable({ name, type, vector }: SourceTensor): void {
+  const row = tensorType(type);
+  if (row && !(vector && row.isRounded)) return;
+  const expected = typeNames((row) => !(vector && row.isRounded)).join(", ");
+  const message = `tensor "${name}" is ${tensorTypeName(type)}, must be one of ${expected}`;
+  throw new ZagreusError("UNSUPPORTED_TENSOR_TYPE", message, { field: name, value: tensorTypeName(type), expected });
 }
 
 async function* encode(

@@ -4,10 +4,10 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { TYPE_F32, TYPE_Q4_0, TYPE_Q8_0 } from "../../assembly/layout/blocks";
+import type { QuantizedType } from "../../quant/checkpoint/types";
 import { openGguf } from "../../quant/read/gguf_checkpoint";
 import { openCheckpoint } from "../../quant/read/open";
 import { plainRounding } from "../../quant/round/rounding";
-import type { QuantizedType } from "../../quant/write/encode";
 import { Core, NANO } from "../support/core";
 import { encodeTensor, tinyModel, writeGguf } from "../support/models/gguf_writer";
 import { memoryDirectory } from "../support/models/memory_directory";
@@ -56,7 +56,7 @@ describe.each(TYPES)("zagreus-nano to %s", (type, theirs) => {
 });
 
 test("from Q8_0 to Q4_0: what int8 stands for is rounded", async () => {
-  const file = readRawGguf(await fromGguf(NANO.Q8_0(), { type: "q4_0" }));
+  const file = readRawGguf(await fromGguf(NANO.Q8_0(), { type: "q4_0", requantize: true }));
   for (const [name, { dims, values }] of readGguf(NANO.Q8_0()).tensors) {
     const { type, data } = file.tensors.find((tensor) => tensor.name === name)!;
     expect(type).toBe(dims.length === 1 ? TYPE_F32 : TYPE_Q4_0);
@@ -256,7 +256,7 @@ test("a tiny GGUF file in every readable type", async () => {
     const tiny = writeGguf(
       tinyModel({ types: tensorType, alignment: 64, shuffleTensors: true, unknownKeys: true }),
     ).bytes;
-    const file = await fromGguf(tiny, { type });
+    const file = await fromGguf(tiny, { type, requantize: true });
     const before = metadata(tiny);
     before.delete("general.alignment");
     const after = metadata(file);

@@ -30,6 +30,7 @@ import { caught } from "../support/nano";
 
 const HF = fileURLToPath(new URL("../fixtures/zagreus-nano-hf", import.meta.url));
 const F16 = fileURLToPath(new URL("../fixtures/models/zagreus-nano-F16.gguf", import.meta.url));
+const Q4_0 = fileURLToPath(new URL("../fixtures/models/zagreus-nano-Q4_0.gguf", import.meta.url));
 const root = mkdtempSync(join(tmpdir(), "zagreus-quantize-"));
 afterAll(() => rmSync(root, { recursive: true }));
 
@@ -63,6 +64,7 @@ describe("the command", () => {
   });
 
   test.each<[what: string, args: string[], message: RegExp]>([
+    ["a word for --requantize", [Q4_0, "-t", "q8_0", "-o", "OUT", "--requantize", "no"], /too many arguments/],
     ["no type", [HF, "-o", "OUT"], /--type/],
     ["no output", [HF, "-t", "q8_0"], /--out/],
     ["no input", ["-t", "q8_0", "-o", "OUT"], /in/],
@@ -73,6 +75,27 @@ describe("the command", () => {
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toMatch(message);
     expect(files()).toEqual([]);
+  });
+
+  test("what was rounded before is rounded again when that is asked for, and a line says what it costs", async () => {
+    const refused = await zagreus(Q4_0, "-t", "q8_0", "-o", out);
+    const message =
+      "zagreus: matrices are Q4_0, rounded already, and would lose twice: take the model in one of F32, F16, BF16, or requantize (--requantize)\n";
+    expect(refused).toEqual({ code: 1, stdout: "", stderr: message });
+    expect(files()).toEqual([]);
+    const { code, stdout, stderr } = await zagreus(Q4_0, "-t", "q8_0", "-o", out, "--requantize", "--json");
+    expect({ code, stderr }).toEqual({
+      code: 0,
+      stderr: "zagreus: what is Q4_0 was rounded before, and loses a second time\n",
+    });
+    expect(JSON.parse(stdout).meanSquaredError).toBeGreaterThan(0);
+    const model = await load(out);
+    expect(model.info.quantization).toBe("Q8_0");
+    model.close();
+    const unneeded = await zagreus(out, "-t", "q8_0", "-o", join(directory, "same.gguf"), "--requantize");
+    expect(unneeded).toMatchObject({ code: 0, stderr: "" });
+    const wrong = await caught(quantize(Q4_0, out, { type: "q8_0", requantize: 1 as unknown as boolean }));
+    expect(wrong).toMatchObject({ code: "INVALID_OPTION", field: "requantize" });
   });
 
   test("failure: one line, exit code 1, no file", async () => {

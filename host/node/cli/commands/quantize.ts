@@ -1,6 +1,7 @@
 // `zagreus quantize`: makes a GGUF file of a checkpoint.
 
 import { Command } from "commander";
+import { QUANTIZED_TYPES, TENSOR_TYPES, type TensorType } from "../../../../quant/checkpoint/types.js";
 import { type QuantizedType, quantize } from "../../quantize.js";
 import { choice } from "../shared/arguments.js";
 import { readInput } from "../shared/input.js";
@@ -11,30 +12,46 @@ interface QuantizeFlags {
   type: QuantizedType;
   out: string;
   embedding?: QuantizedType;
+  requantize?: boolean;
   calibrate?: string | true;
   tokenizer?: string;
   name?: string;
   json?: boolean;
 }
 
-const TYPES: QuantizedType[] = ["q8_0", "q4_0"];
-
 export function quantizeCommand(): Command {
   return new Command("quantize")
     .description("make a GGUF file, for zagreus and llama.cpp, from a published checkpoint")
     .argument(
       "<in>",
-      "Hugging Face directory, safetensors file in one, nanotron checkpoint, GGUF file in F32, F16, BF16 or Q8_0, or hf:OWNER/REPO",
+      "Hugging Face directory, safetensors file in one, nanotron checkpoint, GGUF file, or hf:OWNER/REPO",
     )
-    .addOption(choice("-t, --type <type>", "type of the matrices", TYPES).makeOptionMandatory())
+    .addOption(choice("-t, --type <type>", "type of the matrices", QUANTIZED_TYPES).makeOptionMandatory())
     .requiredOption("-o, --out <file>", "GGUF file to write; it appears, or is replaced, when it is complete")
-    .addOption(choice("--embedding <type>", "type of the embedding and the LM head (default: that of --type)", TYPES))
+    .addOption(
+      choice("--embedding <type>", "type of the embedding and the LM head (default: that of --type)", QUANTIZED_TYPES),
+    )
+    .option("--requantize", "also round what was rounded before, which loses twice")
     .option("--calibrate [file]", "choose int4 by what a text needs (default: one that comes along); slow")
     .option("--tokenizer <path>", "directory of tokenizer.json (default: the model's); a GGUF file has its own")
     .option("--name <name>", "general.name of the new file (default: the directory's, or what a GGUF file says)")
     .option("--json", "print one JSON object")
-    .addHelpText("after", EXAMPLES)
+    .addHelpText("after", types() + EXAMPLES)
     .action(run);
+}
+
+/** The types, each with the bits that a weight takes. */
+function types(): string {
+  const named = (is: (row: TensorType) => boolean) =>
+    TENSOR_TYPES.filter(is)
+      .map(({ name, bits }) => `${name} (${bits})`)
+      .join(", ");
+  return `
+Types of tensors (bits a weight), all of which run:
+  read               ${named(({ isRounded }) => !isRounded)}
+  with --requantize  ${named(({ isRounded }) => isRounded)}
+  written            ${named(({ written }) => written !== undefined)}
+`;
 }
 
 const EXAMPLES = `
