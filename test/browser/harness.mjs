@@ -63,7 +63,7 @@ const ISOLATION = {
 };
 
 /**
- * Serves `folder` and, at /model.gguf, the model as `model` says: { etag, ranges, restAs200, allAs206, cutAt, stallAt, status }, with
+ * Serves `folder` and, at /model.gguf, the model as `model` says: { bytes, etag, ranges, restAs200, allAs206, cutAt, stallAt, status }, with
  * `unsized` so many bytes of it without a length; at / the page of page.mjs, or `html`. Requests for the model are noted in `requests`.
  */
 export async function serve({ folder = ROOT, isolated = false, model = {}, html = PAGE } = {}) {
@@ -94,16 +94,16 @@ export async function serve({ folder = ROOT, isolated = false, model = {}, html 
 }
 
 function sendModel(request, response, model, requests) {
-  const { etag, ranges = true, restAs200, allAs206, unsized, cutAt, stallAt, status = 200 } = model;
+  const { bytes = MODEL, etag, ranges = true, restAs200, allAs206, unsized, cutAt, stallAt, status = 200 } = model;
   const { range } = request.headers;
   requests.push(range ?? "all");
   if (status !== 200) return response.writeHead(status).end();
   const start = ranges && range ? Number(/^bytes=(\d+)-$/.exec(range)[1]) : 0;
-  const body = MODEL.subarray(allAs206 ? 0 : start);
+  const body = bytes.subarray(allAs206 ? 0 : start);
   if (etag) response.setHeader("etag", etag);
   if (!unsized) response.setHeader("content-length", body.length);
   if (start > 0 && !restAs200)
-    response.setHeader("content-range", `bytes ${start}-${MODEL.length - 1}/${MODEL.length}`);
+    response.setHeader("content-range", `bytes ${start}-${bytes.length - 1}/${bytes.length}`);
   response.writeHead(start > 0 && !restAs200 ? 206 : 200);
   if (unsized) return response.end(body.subarray(0, unsized));
   const end = cutAt ?? stallAt;

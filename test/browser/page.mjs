@@ -3,8 +3,9 @@
 import * as zagreus from "../../dist/browser.js";
 import { offencesOfEntry } from "../junk/junk.mjs";
 import { runSuite } from "../runtimes/suite.mjs";
+import { reportOf } from "../smollm2/suite.mjs";
 
-Object.assign(globalThis, { zagreus, runSuite, offencesOfEntry });
+Object.assign(globalThis, { zagreus, runSuite, reportOf, offencesOfEntry });
 
 /** The code of the error that `run` ends with. */
 globalThis.codeOf = async (run) => {

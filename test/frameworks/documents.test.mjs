@@ -9,6 +9,7 @@ import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { chatModel, TEMPLATE } from "../clients/server.mjs";
 import { output, RUNTIMES } from "../runtimes/installed.mjs";
+import { NAME, smollm2 } from "../smollm2/model.mjs";
 import { checkpointFiles, startHub } from "../support/hub_server";
 import { projectFiles } from "../support/imports";
 import { blocksOf, freePort, project, ROOT, withoutTypes } from "./blocks.mjs";
@@ -72,8 +73,10 @@ beforeAll(async () => {
   const names = ["zagreus-0.4B-ita", "nesso-0.4B-instruct", "nesso2-0.4B-agentic"].map((name) => `mii-llm/${name}`);
   const commit = "f".repeat(40);
   const gguf = [{ path: "model.gguf", bytes: readFileSync(chat), lfs: true }];
+  const small = [{ path: NAME, bytes: readFileSync(await smollm2()), lfs: true }];
   hub = await startHub([
     { name: "OWNER/REPO", commit, files: gguf },
+    { name: "HuggingFaceTB/SmolLM2-135M-Instruct", commit, files: small },
     ...names.map((name) => ({ name, commit, files })),
   ]);
   folder.write("bin/zagreus", `#!/bin/sh\nexec "${process.execPath}" "${ROOT}/dist/cli.js" "$@"\n`);

@@ -15,7 +15,8 @@ export function runCommand(module, directory, args, streams = {}) {
   const preopens = { ".": directory };
   const wasi = new WASI({ version: "preview1", args: ["zagreus.wasm", ...args], preopens, ...streams });
   const { wasi_snapshot_preview1: functions } = wasi.getImportObject();
-  // Plain functions around Node's own: Node 20 and 22 crash when compiled code calls those of node:wasi directly.
+  // Plain functions around Node's own: in Node 20 and 22 those collect garbage, and the WASI itself with it, when WebAssembly calls them
+  // directly (https://github.com/nodejs/node/issues/46777).
   const plain = Object.entries(functions).map(([name, call]) => [name, (...values) => call(...values)]);
   const imports = { wasi_snapshot_preview1: Object.fromEntries(plain) };
   return wasi.start(new WebAssembly.Instance(module, imports));
