@@ -280,6 +280,10 @@ export function sampler(): usize {
 export function samplerMask(): usize {
   return samplerState.mask;
 }
+/** { token id u32, negative penalty f32 }[vocabulary]: what sample() adds SAMPLER_PENALTY_COUNT of; top() and sample() write over them. */
+export function samplerPenalties(): usize {
+  return samplerState.members;
+}
 /** Seeds the sampler. */
 export function seed(value: u64): void {
   sequence.random = value;

@@ -76,7 +76,7 @@ export const SECTIONS = 6;
 //
 //     0 temperature f32 (0: greedy) | 4 top_k i32 (0: off) | 8 top_p f32 (1: off) | 12 min_p f32 (0: off)
 //    16 repetition_penalty f32 (1: off) | 20 no_repeat_ngram i32 (0: off) | 24 bias count i32 | 28 masked i32 (0: off)
-//    32 MAX_LOGIT_BIAS x { token id u32 | bias f32 }
+//    32 MAX_LOGIT_BIAS x { token id u32 | bias f32 } | 8224 penalty count i32 | 4 bytes unused
 export const SAMPLER_TEMPERATURE = 0;
 export const SAMPLER_TOP_K = 4;
 export const SAMPLER_TOP_P = 8;
@@ -86,7 +86,8 @@ export const SAMPLER_NO_REPEAT_NGRAM = 20;
 export const SAMPLER_BIAS_COUNT = 24;
 export const SAMPLER_MASKED = 28; // 1: only tokens of samplerMask() are sampled
 export const SAMPLER_BIAS = 32;
-export const SAMPLER_BYTES = 8224; // 32 + 8 * MAX_LOGIT_BIAS
+export const SAMPLER_PENALTY_COUNT = 8224; // 32 + 8 * MAX_LOGIT_BIAS
+export const SAMPLER_BYTES = 8232;
 
 // Tensor record, at tensorEntry(i):
 //

@@ -98,6 +98,8 @@ export type CoreExports = {
   sampler(): number;
   /** u8[ceil(vocabulary / 8)]: bit i & 7 of byte i >> 3 says whether token i may be sampled while SAMPLER_MASKED is 1. */
   samplerMask(): number;
+  /** { token id u32, negative penalty f32 }[vocabulary]: what sample() adds SAMPLER_PENALTY_COUNT of; top() and sample() write over them. */
+  samplerPenalties(): number;
   /** Seeds the sampler. */
   seed(value: bigint): void;
   /**

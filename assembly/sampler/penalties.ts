@@ -1,22 +1,14 @@
-// What changes logits before a token is drawn: bias, repetition penalty, banned n-grams, mask.
+// What changes logits before a token is drawn: bias, repetition penalty, the host's penalties, banned n-grams, mask.
 
-import {
-  MAX_LOGIT_BIAS,
-  SAMPLER_BIAS,
-  SAMPLER_BIAS_COUNT,
-  SAMPLER_MASKED,
-  SAMPLER_NO_REPEAT_NGRAM,
-  SAMPLER_REPETITION_PENALTY,
-} from "../layout/abi";
+import { SAMPLER_MASKED, SAMPLER_NO_REPEAT_NGRAM, SAMPLER_REPETITION_PENALTY } from "../layout/abi";
 import { config } from "../model/config";
 import { sequence } from "../model/sequence";
 import { sampler } from "./state";
 
-/** Adds the logit bias list. */
-export function applyBias(logits: usize): void {
-  const count = min(load<i32>(sampler.parameters, SAMPLER_BIAS_COUNT), MAX_LOGIT_BIAS);
+/** Adds { token id u32, bias f32 }[count] to logits. */
+export function addAll(logits: usize, entries: usize, count: i32): void {
   for (let i = 0; i < count; i++) {
-    const entry = sampler.parameters + SAMPLER_BIAS + 8 * i;
+    const entry = entries + 8 * <usize>i;
     const id = load<u32>(entry);
     if (id >= <u32>config.vocabulary) continue;
     const logit = logits + 4 * <usize>id;

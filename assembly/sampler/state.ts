@@ -18,7 +18,7 @@ export class Sampler {
   seen: usize; // u8[vocabulary]: in the history
   counts: usize; // u32[BINS]
   masses: usize; // f64[BINS]
-  members: usize; // { probability f32, id u32 }[vocabulary] of the bin that is cut; also the result of topLogits()
+  members: usize; // { probability f32, id u32 }[vocabulary] of the bin that is cut; also the result of topLogits(), and the host's penalties
 }
 
 // @ts-ignore: decorator

@@ -27,6 +27,8 @@ import { tokenizeCommand } from "../node/cli/commands/tokenize.js";
 /** Options of the Node command that make no sense here. The launcher does not compile until it knows all others. */
 const NODE_ONLY = [
   ...["--build", "--threads", "--type", "--calibrate", "--keep-safetensors"],
+  ...["--frequency-penalty", "--presence-penalty", "--dry-multiplier", "--dry-base", "--dry-allowed-length"],
+  ...["--dry-penalty-last-n", "--dry-sequence-breaker"],
   ...["--prompt-lookup", "--json-schema", "--grammar", "--verbose", "--loop-stop", "--no-loop-stop"],
 ];
 
@@ -66,7 +68,7 @@ export function layoutHeader(commands: readonly Command[]): string {
   const numbers = ([, value]: [string, unknown]) => typeof value === "number";
   const constants = [abi, gguf, status].flatMap((module) => Object.entries<number | string>(module)).filter(numbers);
   const ranges = Object.entries<object>(GENERATE).flatMap(([field, check]) => {
-    if (!("range" in check)) return [];
+    if (!("range" in check) || NODE_ONLY.includes(`--${snake(field).replaceAll("_", "-")}`)) return [];
     const { min, max, default: initial, isInteger } = check.range as Range;
     return `  X(${snake(field)}, "${field}", ${min}, ${max === VOCABULARY ? "VOCABULARY" : max}, ${initial}, ${isInteger})`;
   });

@@ -12,12 +12,13 @@ import { VARIANTS } from "../support/variants";
 const DRAWS = 4000;
 const HISTORY = [10, 11, 12, 10, 11, 13, 40, 10, 11];
 
-/** generate()'s order: bias, repetition penalty, no-repeat-ngram, prefix_allowed_tokens_fn, temperature, top-k, top-p, min-p. Returns probabilities. */
+/** generate()'s order: bias, repetition penalty, (other penalties,) no-repeat-ngram, prefix_allowed_tokens_fn, temperature, top-k, top-p, min-p. Returns probabilities. */
 function huggingFace(logits: ArrayLike<number>, history: number[], options: Sampling): number[] {
   const scores = Array.from(logits);
   for (const [token, bias] of options.logitBias ?? []) scores[token]! += bias;
   const penalty = options.repetitionPenalty ?? 1;
   for (const token of new Set(history)) scores[token]! *= scores[token]! < 0 ? penalty : 1 / penalty;
+  for (const [token, lost] of options.penalties ?? []) scores[token]! -= lost;
   const size = options.noRepeatNgram ?? 0;
   if (size > 0) {
     const last = history.slice(history.length - (size - 1), history.length).join();
@@ -100,6 +101,20 @@ const CASES: [string, Sampling][] = [
       ]),
     },
   ],
+  [
+    "penalties",
+    {
+      temperature: 1,
+      topK: 10,
+      repetitionPenalty: 1.3,
+      penalties: new Map([
+        [10, 2.5],
+        [11, 1e30],
+        [200, -6],
+        [263, 0.25],
+      ]),
+    },
+  ],
   ["some tokens allowed", { temperature: 1, allowed: [0, 3, 8, 10, 11, 40, 200, 262] }],
   ["one token allowed", { temperature: 1, allowed: [263] }],
   ["allowed tokens, then top-k of them", { temperature: 1, topK: 3, allowed: [1, 2, 5, 7, 9, 12, 63, 64, 65, 255] }],
@@ -142,6 +157,7 @@ describe.each(VARIANTS)("sampler: $name", (variant) => {
     for (let i = 0; i < DRAWS; i++) {
       // One half draws the first number of many seeds, the other many numbers of one seed.
       if (i <= DRAWS / 2) core.exports.seed(BigInt(i));
+      core.penalties(options.penalties); // they lie where sample() sorts
       const token = draw(logits);
       counts[token] = counts[token]! + 1;
     }

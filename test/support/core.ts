@@ -15,6 +15,7 @@ import {
   SAMPLER_MASKED,
   SAMPLER_MIN_P,
   SAMPLER_NO_REPEAT_NGRAM,
+  SAMPLER_PENALTY_COUNT,
   SAMPLER_REPETITION_PENALTY,
   SAMPLER_TEMPERATURE,
   SAMPLER_TOP_K,
@@ -45,6 +46,8 @@ export interface Sampling {
   repetitionPenalty?: number;
   noRepeatNgram?: number;
   logitBias?: ReadonlyMap<number, number>;
+  /** What tokens lose. */
+  penalties?: ReadonlyMap<number, number>;
   /** Tokens that may come at all. */
   allowed?: readonly number[];
 }
@@ -207,6 +210,7 @@ export class Core {
       view.setUint32(SAMPLER_BIAS + 8 * i, token, true);
       view.setFloat32(SAMPLER_BIAS + 8 * i + 4, value, true);
     });
+    this.penalties(parameters.penalties);
     view.setInt32(SAMPLER_MASKED, parameters.allowed ? 1 : 0, true);
     const mask = new Uint8Array(
       this.exports.memory.buffer,
@@ -215,6 +219,16 @@ export class Core {
     );
     mask.fill(0);
     for (const token of parameters.allowed ?? []) mask[token >> 3]! |= 1 << (token & 7);
+  }
+  /** Has the next sample() take penalties from logits. */
+  penalties(penalties: ReadonlyMap<number, number> = new Map()): void {
+    const { memory, samplerPenalties, sampler } = this.exports;
+    const list = new DataView(memory.buffer, samplerPenalties());
+    [...penalties].forEach(([token, penalty], i) => {
+      list.setUint32(8 * i, token, true);
+      list.setFloat32(8 * i + 4, -penalty, true);
+    });
+    new DataView(memory.buffer, sampler()).setInt32(SAMPLER_PENALTY_COUNT, penalties.size, true);
   }
   /** The next token after the last batch, whose last token has index `row`. */
   next(row: number): number {

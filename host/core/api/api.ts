@@ -205,6 +205,12 @@ export interface GenerateOptions {
   minP?: number | undefined;
   /** Divides positive and multiplies negative logits of tokens already in the context. Default 1: off. */
   repetitionPenalty?: number | undefined;
+  /** Taken from a token's logit for every time that it was generated, the prompt not counted, from -2 to 2. Default 0: off. */
+  frequencyPenalty?: number | undefined;
+  /** Taken from a token's logit once it was generated, from -2 to 2. Default 0: off. */
+  presencePenalty?: number | undefined;
+  /** Penalties for tokens that go on with a repetition. Like the two above it is off where a schema or grammar says what may come. Default: false. */
+  dry?: boolean | DryOptions | undefined;
   /** Never repeat a sequence of this many tokens. Default 0: off. */
   noRepeatNgram?: number | undefined;
   /** Added to the logits of token ids; -Infinity bans a token. */
@@ -281,6 +287,20 @@ export type ResponseFormat =
    * comes, which the grammar's text begins with. @throws ZagreusError BAD_GRAMMAR
    */
   | { type: "grammar"; grammar: string; trigger?: string | undefined };
+
+/** DRY, "don't repeat yourself": where the last n tokens stood before, the one that followed loses multiplier * base^(n - allowedLength). */
+export interface DryOptions {
+  /** 0 is off. Default 0.8. */
+  multiplier?: number | undefined;
+  /** From 1 to 100. Default 1.75. */
+  base?: number | undefined;
+  /** Shorter repetitions cost nothing. Default 2. */
+  allowedLength?: number | undefined;
+  /** Tokens that are looked at, those of the prompt among them; 0 is off. Default 64. */
+  penaltyLastN?: number | undefined;
+  /** No repetition reaches over these texts, of at most 40 bytes. Default "\n", ":", '"' and "*". */
+  sequenceBreakers?: readonly string[] | undefined;
+}
 
 /** How promptLookup guesses. */
 export interface PromptLookupOptions {

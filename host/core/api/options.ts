@@ -7,6 +7,7 @@ import {
   abortSignal,
   callback,
   type Field,
+  type Fields,
   flag,
   integer,
   type Limits,
@@ -33,6 +34,23 @@ export const CACHE_BUDGET = 64 * 2 ** 20;
 const alternatives: Field<number | undefined> = (value, path, limits) =>
   integer(0, Math.min(MAX_TOP, limits.vocabulary))(value, path, limits);
 
+const DRY = {
+  multiplier: number(0, 100, 0.8),
+  base: number(1, 100, 1.75),
+  allowedLength: integer(0, MAX_CONTEXT, 2),
+  penaltyLastN: integer(0, MAX_CONTEXT, 64),
+  sequenceBreakers: (value: unknown, path: string) => stopStrings(value ?? ["\n", ":", '"', "*"], path),
+};
+/** `dry` of GenerateOptions, with defaults filled in: llama.cpp's. */
+export type Dry = Output<typeof DRY>;
+
+const LOOKUP = {
+  ngram: integer(1, MAX_LOOKUP_NGRAM, 3),
+  tokens: integer(1, LOGIT_ROWS - 1, LOGIT_ROWS - 1),
+};
+/** `promptLookup` of GenerateOptions, with defaults filled in. */
+export type Lookup = Output<typeof LOOKUP>;
+
 /** Options of a generation. host/wasi makes its own checks of the ranges. */
 export const GENERATE = {
   maxTokens: integer(0, MAX_CONTEXT, 256),
@@ -41,13 +59,16 @@ export const GENERATE = {
   topP: number(0, 1, 1),
   minP: number(0, 1, 0),
   repetitionPenalty: number(0.01, 100, 1),
+  frequencyPenalty: number(-2, 2, 0),
+  presencePenalty: number(-2, 2, 0),
+  dry: switchable(DRY),
   noRepeatNgram: integer(0, MAX_CONTEXT, 0),
   logitBias,
   seed,
   stop: stopStrings,
   loopStop: flag,
   logprobs: alternatives,
-  promptLookup,
+  promptLookup: switchable(LOOKUP),
   responseFormat,
   overflow,
   onPrefill: callback<(progress: PrefillProgress) => void>(),
@@ -57,13 +78,6 @@ export const GENERATE = {
 };
 /** Generation options with every default filled in. */
 export type Generation = Output<typeof GENERATE>;
-
-const LOOKUP = {
-  ngram: integer(1, MAX_LOOKUP_NGRAM, 3),
-  tokens: integer(1, LOGIT_ROWS - 1, LOGIT_ROWS - 1),
-};
-/** `promptLookup` of GenerateOptions, with defaults filled in. */
-export type Lookup = Output<typeof LOOKUP>;
 
 /** `overflow` of GenerateOptions, as far as it says more than "stop". */
 export interface Overflow {
@@ -111,7 +125,6 @@ export function checkGenerateOptions(
   return Object.assign(checked, Object.fromEntries(open));
 }
 const checkGenerate = table(GENERATE);
-const checkLookup = table(LOOKUP);
 const checkScore = table(SCORE);
 
 /** @throws ZagreusError INVALID_OPTION, as all of these */
@@ -155,9 +168,12 @@ function seed(value: unknown, path: string): bigint {
   throw invalidOption(path, value, `an integer from 0 to ${Number.MAX_SAFE_INTEGER} or a bigint below 2^64`);
 }
 
-function promptLookup(value: unknown, path: string): Lookup | undefined {
-  if (value === undefined || value === false) return undefined;
-  return checkLookup(value === true ? {} : object(value, path, "true, false or an object"), undefined, path);
+/** True, false, or an object with these fields. */
+function switchable<F extends Fields>(fields: F): Field<Output<F> | undefined> {
+  return (value, path, limits) => {
+    if (value === undefined || value === false) return undefined;
+    return table(fields)(value === true ? {} : object(value, path, "true, false or an object"), limits, path);
+  };
 }
 
 function overflow(...[value, path, limits]: Parameters<Field>): Overflow | undefined {

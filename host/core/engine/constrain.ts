@@ -31,14 +31,15 @@ export function checkRoom({ info }: Engine, { shortest }: Constraint, options: G
   }
 }
 
-/** Tells the sampler what may come. @param remaining tokens that may still be sampled, the next one included */
+/** Tells the sampler what may come; whether that is less than anything. @param remaining tokens that may still be sampled, the next one included */
 export async function allowNext(
   { core, info }: Engine,
   constraint: Constraint,
   remaining: number,
   pace: Pace,
-): Promise<void> {
+): Promise<boolean> {
   const mask = core.bytes(core.exports.samplerMask(), (info.vocabulary + 7) >> 3);
   const isMasked = await constraint.allowInSlices(mask, remaining, () => pace.yield());
   core.view(core.exports.sampler(), abi.SAMPLER_BYTES).setInt32(abi.SAMPLER_MASKED, isMasked ? 1 : 0, true);
+  return isMasked;
 }

@@ -13,6 +13,7 @@ import { allowNext } from "./constrain.js";
 import type { Engine } from "./engine.js";
 import { slide } from "./overflow.js";
 import type { Pace } from "./pace.js";
+import type { Penalties } from "./penalties/penalties.js";
 import { configureSampler, sample } from "./sampling.js";
 import { GeneratedText } from "./stop.js";
 import type { LoopStop } from "./text/loop_stop.js";
@@ -25,6 +26,7 @@ export interface Decoding {
   record: Pick<GenerationRecord, "tokens" | "endToken">;
   speculation: Speculation | undefined;
   constraint: Constraint | undefined;
+  penalties: Penalties | undefined;
   loop: LoopStop | undefined;
   /** Called before the last piece is handed out. */
   end(reason: FinishReason): void;
@@ -75,10 +77,11 @@ export class Decode {
 
   /** Drops what overflow allows to. The whole sequence has to be run again, as far as the cache does not have it. */
   slide(): void {
-    const { options, sequence, speculation } = this.#decoding;
+    const { options, sequence, speculation, penalties } = this.#decoding;
     slide(sequence, options.overflow, this.#engine.info.contextLength);
     this.#engine.cache.truncate(sequence); // what was dropped will not be asked for again
     speculation?.restart();
+    penalties?.restart();
     this.#guesses = [];
   }
 
@@ -91,9 +94,10 @@ export class Decode {
 
   /** The next token. Undefined when it ended the text and nothing was held back. */
   async sample(pace: Pace): Promise<Piece | undefined> {
-    const { options, sequence, record, speculation, constraint, loop } = this.#decoding;
-    if (constraint) await allowNext(this.#engine, constraint, this.#remaining(), pace);
-    const scored = sample(this.#engine, this.#logits, this.#row, options.logprobs);
+    const { options, sequence, record, speculation, constraint, penalties, loop } = this.#decoding;
+    const isMasked = constraint && (await allowNext(this.#engine, constraint, this.#remaining(), pace));
+    const penalise = () => (isMasked ? penalties?.skip() : penalties?.apply(sequence, record.tokens));
+    const scored = sample(this.#engine, this.#logits, this.#row, options.logprobs, penalise);
     const { token } = scored;
     const guessed = token === this.#guesses[this.#row++];
     if (speculation && guessed) speculation.acceptedTokens++;

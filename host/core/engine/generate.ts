@@ -65,6 +65,7 @@ async function* run(
   const sequence = job.sequence();
   const speculate = await speculator(options);
   const constraint = await constrain(engine, options, pace);
+  const penalties = await penaltiesOf(engine, options);
   const loop = options.loopStop && !constraint ? new (await part(import("./text/loop_stop.js"))).LoopStop() : undefined;
   await pace.yield();
   slide(sequence, options.overflow, engine.info.contextLength);
@@ -84,7 +85,7 @@ async function* run(
     engine.cache.truncate(sequence);
     Object.assign(record, { finishReason, ...meter.report(record.tokens.length, speculation) });
   };
-  const decode = new Decode(engine, { options, sequence, record, speculation, constraint, loop, end });
+  const decode = new Decode(engine, { options, sequence, record, speculation, constraint, penalties, loop, end });
   while (!decode.ended) {
     decode.sampleFrom(logits);
     while (decode.hasRow) {
@@ -146,6 +147,14 @@ async function speculator({ promptLookup, maxTokens }: Generation) {
     const capacity = Math.min(sequence.length + maxTokens, engine.info.contextLength);
     return new Speculation(promptLookup, sequence, capacity, engine.batchCosts);
   };
+}
+
+/** What tokens lose for having been said, if anything. */
+async function penaltiesOf(engine: Engine, options: Generation) {
+  const { frequencyPenalty, presencePenalty, dry } = options;
+  if (!frequencyPenalty && !presencePenalty && !dry) return undefined;
+  const { Penalties } = await part(import("./penalties/penalties.js"));
+  return new Penalties(engine.core, options);
 }
 
 /** Counts tokens and time, without the time that the reader of a generation is away. */

@@ -16,6 +16,7 @@ export function configureSampler({ core }: Engine, options: Generation): void {
   view.setFloat32(abi.SAMPLER_REPETITION_PENALTY, options.repetitionPenalty, true);
   view.setInt32(abi.SAMPLER_NO_REPEAT_NGRAM, options.noRepeatNgram, true);
   view.setInt32(abi.SAMPLER_MASKED, 0, true);
+  view.setInt32(abi.SAMPLER_PENALTY_COUNT, 0, true);
   view.setInt32(abi.SAMPLER_BIAS_COUNT, options.logitBias.length, true);
   options.logitBias.forEach(([token, bias], i) => {
     view.setUint32(abi.SAMPLER_BIAS + 8 * i, token, true);
@@ -27,18 +28,24 @@ export function configureSampler({ core }: Engine, options: Generation): void {
 /**
  * Picks a token from a row of the logits at an address, f32[rows][vocabulary].
  * @param alternatives how many log-probabilities to report, taken before sampling changes the logits; undefined: not even its own
+ * @param penalise writes the sampler's penalties, which lie where log-probabilities do
  */
 export function sample(
   { core, info }: Engine,
   logits: number,
   row: number,
   alternatives: number | undefined,
+  penalise: () => void,
 ): Omit<Piece, "text"> {
   const { exports } = core;
-  if (alternatives === undefined) return { token: exports.sample(row) };
+  if (alternatives === undefined) {
+    penalise();
+    return { token: exports.sample(row) };
+  }
   const total = exports.logSumExp(row);
   const best = topLogprobs(core, row, alternatives, total);
   const raw = core.floats(logits + 4 * row * info.vocabulary, info.vocabulary).slice();
+  penalise();
   const token = exports.sample(row);
   return { token, logprob: raw[token]! - total, topLogprobs: best };
 }

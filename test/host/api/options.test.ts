@@ -14,6 +14,9 @@ test("defaults", () => {
     topP: 1,
     minP: 0,
     repetitionPenalty: 1,
+    frequencyPenalty: 0,
+    presencePenalty: 0,
+    dry: undefined,
     noRepeatNgram: 0,
     logitBias: [],
     stop: [],
@@ -56,6 +59,20 @@ test("forms of promptLookup", () => {
   expect(check({ tokens: 3 })).toEqual({ ngram: 3, tokens: 3 });
 });
 
+test("forms of dry", () => {
+  const defaults = {
+    multiplier: 0.8,
+    base: 1.75,
+    allowedLength: 2,
+    penaltyLastN: 64,
+    sequenceBreakers: ["\n", ":", '"', "*"],
+  };
+  const check = (dry: GenerateOptions["dry"]) => checkGenerateOptions({ dry }, VOCABULARY).dry;
+  expect(check(false)).toBe(undefined);
+  expect(check(true)).toEqual(defaults);
+  expect(check({ base: 2, sequenceBreakers: [] })).toEqual({ ...defaults, base: 2, sequenceBreakers: [] });
+});
+
 test.each(NUMBERS)("%s", (name) => {
   for (const value of [Number.NaN, -1, Number.POSITIVE_INFINITY, "1", null, {}, true]) {
     expect(() => checkGenerateOptions({ [name]: value } as GenerateOptions, VOCABULARY)).toThrow(
@@ -94,7 +111,7 @@ const WRONG: [options: object, field: string, message: string][] = [
   [
     { temprature: 1 },
     "temprature",
-    'unknown option "temprature", must be one of maxTokens, temperature, topK, topP, minP, repetitionPenalty, noRepeatNgram, logitBias, seed, stop, loopStop, logprobs, promptLookup, responseFormat, overflow, onPrefill, client, cacheSalt, signal',
+    'unknown option "temprature", must be one of maxTokens, temperature, topK, topP, minP, repetitionPenalty, frequencyPenalty, presencePenalty, dry, noRepeatNgram, logitBias, seed, stop, loopStop, logprobs, promptLookup, responseFormat, overflow, onPrefill, client, cacheSalt, signal',
   ],
 ];
 test.each(WRONG)("%j", (options, field, message) => {

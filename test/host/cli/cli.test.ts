@@ -111,6 +111,9 @@ test("complete hands every option on", async () => {
     minP: 0.01,
     repetitionPenalty: 1.2,
     noRepeatNgram: 3,
+    frequencyPenalty: 0.1,
+    presencePenalty: -0.2,
+    dry: { multiplier: 0.9, base: 1.5, allowedLength: 1, penaltyLastN: 100, sequenceBreakers: ["\n", "x"] },
     logitBias: { 44: -2 },
     seed: 12345678901234567890n,
     stop: ["xyz"],
@@ -120,7 +123,10 @@ test("complete hands every option on", async () => {
   const text = await completion.text();
   const flags = "-n 10 --temp 1.2 --top-k 40 --top-p 0.9 --min-p 0.01 --repetition-penalty 1.2 --no-repeat-ngram 3";
   const more = "--logit-bias 44=-2 --seed 12345678901234567890 --stop xyz --logprobs 2";
-  const result = await json(["complete", PROMPT, ...flags.split(" "), ...more.split(" ")]);
+  const penalties = "--frequency-penalty 0.1 --presence-penalty -0.2 --dry-multiplier 0.9 --dry-base 1.5";
+  const dry = "--dry-allowed-length 1 --dry-penalty-last-n 100 --dry-sequence-breaker \\n --dry-sequence-breaker x";
+  const args = [flags, more, penalties, dry].flatMap((some) => some.split(" "));
+  const result = await json(["complete", PROMPT, ...args]);
   expect(result).toMatchObject({ text, tokens: completion.tokens, seed: "12345678901234567890" });
   expect(result.logprobs).toHaveLength(10);
   expect(result.logprobs[0].top).toHaveLength(2);

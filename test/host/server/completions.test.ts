@@ -50,6 +50,23 @@ test("every sampling field arrives", async () => {
   );
 });
 
+test("penalties arrive, in llama-server's words too", async () => {
+  const dry = { multiplier: 1.5, base: 1.2, allowedLength: 1, penaltyLastN: 300, sequenceBreakers: ["a"] };
+  const penalties = { frequencyPenalty: 0.4, presencePenalty: -0.3, dry };
+  const fields = { prompt: PROMPT, max_tokens: 30, ...GREEDY, frequency_penalty: 0.4, presence_penalty: -0.3 };
+  const text = await model.complete(PROMPT, { temperature: 0, maxTokens: 30, ...penalties }).text();
+  const own = { dry_multiplier: 1.5, dry_base: 1.2, dry_allowed_length: 1, dry_penalty_last_n: 300 };
+  for (const dry_sequence_breakers of [["a"], '["a"]']) {
+    expect((await complete({ ...fields, ...own, dry_sequence_breakers })).choices[0].text).toBe(text);
+  }
+  const without = (await complete({ ...fields, ...own, dry_multiplier: 0 })).choices[0].text;
+  expect(without).not.toBe(text);
+  expect((await complete({ ...fields, ...own, dry_penalty_last_n: 0 })).choices[0].text).toBe(without);
+  const all = await complete({ ...fields, dry_multiplier: 1, dry_penalty_last_n: -1 });
+  const context = { ...penalties, dry: { multiplier: 1, penaltyLastN: 512 } };
+  expect(all.choices[0].text).toBe(await model.complete(PROMPT, { temperature: 0, maxTokens: 30, ...context }).text());
+});
+
 test("a negative seed is a seed", async () => {
   const expected = await model.complete(PROMPT, { maxTokens: 8, seed: 2n ** 64n - 5n }).text();
   expect((await complete({ prompt: PROMPT, max_tokens: 8, seed: -5 })).choices[0].text).toBe(expected);
@@ -172,8 +189,12 @@ test("a stream says the same in pieces", async () => {
 test.each([
   ["suffix", { prompt: PROMPT, suffix: "end" }],
   ["best_of", { prompt: PROMPT, best_of: 2 }],
-  ["frequency_penalty", { prompt: PROMPT, frequency_penalty: 0.5 }],
-  ["presence_penalty", { prompt: PROMPT, presence_penalty: -1 }],
+  ["frequency_penalty", { prompt: PROMPT, frequency_penalty: 2.5 }],
+  ["presence_penalty", { prompt: PROMPT, presence_penalty: "1" }],
+  ["dry_base", { prompt: PROMPT, dry_multiplier: 1, dry_base: 0.5 }],
+  ["dry_sequence_breakers", { prompt: PROMPT, dry_multiplier: 1, dry_sequence_breakers: "[" }],
+  ["dry_sequence_breakers[0]", { prompt: PROMPT, dry_multiplier: 1, dry_sequence_breakers: [""] }],
+  ["dry_sequence_breakers[0]", { prompt: PROMPT, dry_multiplier: 1, dry_sequence_breakers: ["€".repeat(14)] }],
   ["n", { prompt: PROMPT, n: 17 }],
   ["n", { prompt: PROMPT, n: 0 }],
   ["max_tokens", { prompt: PROMPT, max_tokens: -1 }],

@@ -7,6 +7,7 @@ import { badRequest } from "../http/errors.js";
 import type { Progress } from "../http/figures.js";
 import type { Metrics } from "../served/metrics.js";
 import type { Served } from "../served/served.js";
+import { penaltyOptions } from "./penalties.js";
 import type { TextBody } from "./schemas.js";
 import { Watch } from "./watch.js";
 
@@ -52,6 +53,7 @@ export function generateOptions(
     topP: top_p,
     topK: top_k === undefined ? undefined : Math.min(top_k, served.info.vocabulary),
     minP: min_p,
+    ...penaltyOptions(request),
     repetitionPenalty: repetition_penalty ?? greedy,
     noRepeatNgram: greedy && 0,
     logitBias: logit_bias,

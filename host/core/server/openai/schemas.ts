@@ -1,47 +1,19 @@
 // Bodies of requests, as OpenAI's API reference has them (https://platform.openai.com/docs/api-reference). Fields that are not named
-// here are ignored, null is a field that is not there. Extensions: top_k, min_p, repetition_penalty, grammar, json_schema, format,
+// here are ignored, null is a field that is not there. Extensions: top_k, min_p, repetition_penalty, dry_…, grammar, json_schema, format,
 // guided_json, loop_stop, cache_salt, return_progress.
 
 import * as z from "zod";
-import type { JsonSchema } from "../../api/api.js";
 import { MAX_MESSAGES, MAX_TOOLS } from "../../chat/check.js";
-import { type ApiError, badRequest } from "../http/errors.js";
-
-z.config({ jitless: true }); // Workers compile no strings
+import { badRequest } from "../http/errors.js";
+import { isShort, list, MAX_STRUCTURE, optional, parse, refused, schema, TOO_LONG } from "./fields.js";
+import { penalties } from "./penalties.js";
 
 const MAX_CHOICES = 16;
 const MAX_STOPS = 16;
 /** Prompts of one request, as OpenAI's limit for embeddings. */
 const MAX_INPUTS = 2048;
-/** Characters of a schema, a grammar, or all tools together: what masks are made of takes time and memory by its size. */
-const MAX_STRUCTURE = 65_536;
-
 /** Characters. */
 const MAX_SALT = 256;
-
-/** Null is as good as nothing. */
-const optional = <T extends z.ZodType>(schema: T) => schema.nullish().transform((value) => value ?? undefined);
-
-/** The count is checked first: a complaint about every item of a long list would take more memory than the list. */
-const list = <T extends z.ZodType>(item: T, max: number, min = 0) =>
-  z.array(z.unknown()).min(min).max(max).pipe(z.array(item));
-
-const isShort = (value: unknown) => JSON.stringify(value).length <= MAX_STRUCTURE;
-const TOO_LONG = `has more than ${MAX_STRUCTURE} characters as JSON`;
-
-/** A field that may only have values that change nothing. */
-const refused = (message: string, ...harmless: unknown[]) =>
-  z
-    .unknown()
-    .refine((value) => value == null || harmless.includes(value), message)
-    .optional();
-
-const schema = z
-  .custom<JsonSchema>(
-    (value) => typeof value === "boolean" || (typeof value === "object" && value !== null && !Array.isArray(value)),
-    "must be a JSON Schema",
-  )
-  .refine(isShort, TOO_LONG);
 
 const otherFormat = refused("is not supported; use response_format or grammar");
 const noSchema = refused('is understood with "json_schema" or "json_object" only');
@@ -56,9 +28,7 @@ const shared = {
   top_p: optional(z.number().min(0).max(1)),
   top_k: optional(z.int().min(0)),
   min_p: optional(z.number().min(0).max(1)),
-  repetition_penalty: optional(z.number().min(0.01).max(100)),
-  frequency_penalty: refused("is not supported, must be 0; repetition_penalty is", 0),
-  presence_penalty: refused("is not supported, must be 0; repetition_penalty is", 0),
+  ...penalties,
   seed: optional(z.int()),
   stop: optional(z.union([z.string().min(1), list(z.string().min(1), MAX_STOPS)])),
   logit_bias: optional(
@@ -195,21 +165,6 @@ export type TextBody = Omit<ChatBody | CompletionBody, "logprobs">;
 export const parseChat = (body: unknown): ChatBody => parse(chatRequest, body);
 export const parseCompletion = (body: unknown): CompletionBody => parse(completionRequest, body);
 export const parseEmbedding = (body: unknown): EmbeddingBody => parse(embeddingRequest, body);
-
-/** @throws ApiError 400 naming the first field that is wrong */
-function parse<T>(type: z.ZodType<T>, body: unknown): T {
-  const { data, error } = type.safeParse(body);
-  if (error) throw complaint(error.issues[0]!);
-  return data as T;
-}
-
-function complaint(issue: z.core.$ZodIssue): ApiError {
-  const path = issue.path.reduce<string>(
-    (before, key) => (typeof key === "number" ? `${before}[${key}]` : `${before}${before && "."}${String(key)}`),
-    "",
-  );
-  return badRequest(path ? `${path}: ${issue.message}` : `the body: ${issue.message}`, path || null);
-}
 
 /**
  * The single texts of a prompt or input.

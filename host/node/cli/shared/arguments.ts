@@ -59,3 +59,8 @@ export function once(text: string, before: string | undefined): string {
 export function list(text: string, before: string[] = []): string[] {
   return [...before, text];
 }
+
+/** Texts as llama.cpp takes them: given any number of times, "\\n" is a line's end, "none" stands for an empty list. */
+export function breaker(text: string, before: string[] = []): string[] {
+  return text === "none" ? [] : [...before, text.replaceAll("\\n", "\n").replaceAll("\\t", "\t")];
+}
