@@ -284,9 +284,9 @@ export type ResponseFormat =
   | { type: "json_schema"; schema: JsonSchema }
   /**
    * A text of the grammar, in llama.cpp's GBNF; its rule "root" is the whole text. With `trigger` the text is free until this string
-   * comes, which the grammar's text begins with. @throws ZagreusError BAD_GRAMMAR
+   * comes, which the grammar's text begins with. With `prefix` that much of the text stands in the prompt already. @throws ZagreusError BAD_GRAMMAR
    */
-  | { type: "grammar"; grammar: string; trigger?: string | undefined };
+  | { type: "grammar"; grammar: string; trigger?: string | undefined; prefix?: string | undefined };
 
 /** DRY, "don't repeat yourself": where the last n tokens stood before, the one that followed loses multiplier * base^(n - allowedLength). */
 export interface DryOptions {

@@ -201,6 +201,7 @@ const responseFormats: Record<ResponseFormat["type"], Record<string, Field>> = {
       if (value === undefined || (typeof value === "string" && value && value.length <= MAX_TRIGGER)) return value;
       throw invalidOption(path, value, `a string of 1 to ${MAX_TRIGGER} characters`);
     },
+    prefix: string,
   },
 };
 

@@ -1,5 +1,6 @@
 // A text on its way through a grammar.
 
+import { badGrammar } from "./gbnf.js";
 import { DEAD, type Machine } from "./machine.js";
 import { unite } from "./masks.js";
 import { type PreparedGrammar, tooDeep } from "./prepared.js";
@@ -24,6 +25,9 @@ export interface Constraint {
   readonly shortest: number;
 }
 
+/** Of a prefix, what is counted as a token's work. */
+const TOKEN_BYTES = 32;
+
 export class GrammarConstraint implements Constraint {
   readonly #grammar: PreparedGrammar;
   #machine: Machine;
@@ -31,10 +35,20 @@ export class GrammarConstraint implements Constraint {
   /** Tokens that lead to the end, since it became near. */
   #plan: number[] | undefined;
 
-  constructor(grammar: PreparedGrammar) {
+  /**
+   * @param prefix what stands before the first token
+   * @throws ZagreusError BAD_GRAMMAR where no text of the grammar begins with it
+   */
+  constructor(grammar: PreparedGrammar, prefix = "") {
     this.#grammar = grammar;
     this.#machine = grammar.machine;
     this.#config = grammar.start;
+    const bytes = new TextEncoder().encode(prefix);
+    for (let at = 0; at < bytes.length && this.#config !== DEAD; at += TOKEN_BYTES) {
+      this.#machine.startCount();
+      this.#config = this.#machine.run(this.#config, bytes.subarray(at, at + TOKEN_BYTES));
+    }
+    if (this.#config === DEAD) throw badGrammar("no text of it begins with the prefix", "prefix");
   }
 
   get complete(): boolean {

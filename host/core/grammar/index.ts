@@ -27,7 +27,7 @@ export function* createConstraint(format: ResponseFormat, vocabulary: Vocabulary
     case "json_schema":
       return yield* fromSchema(format.schema, vocabulary);
     case "grammar":
-      return yield* fromGrammar(format.grammar, format.trigger ?? "", vocabulary);
+      return yield* fromGrammar(format.grammar, format.trigger ?? "", vocabulary, format.prefix);
   }
 }
 
@@ -36,7 +36,7 @@ function* fromSchema(schema: JsonSchema, vocabulary: Vocabulary): Steps<Constrai
   return yield* asSchema(fromGrammar(grammar, "", vocabulary));
 }
 
-function* fromGrammar(grammar: string, trigger: string, vocabulary: Vocabulary): Steps<Constraint> {
+function* fromGrammar(grammar: string, trigger: string, vocabulary: Vocabulary, prefix = ""): Steps<Constraint> {
   const kept = prepared.get(vocabulary) ?? new Map<string, PreparedGrammar>();
   prepared.set(vocabulary, kept);
   const key = `${trigger}\0${grammar}`;
@@ -47,5 +47,5 @@ function* fromGrammar(grammar: string, trigger: string, vocabulary: Vocabulary):
     if (kept.size <= MOST_PREPARED) break;
     kept.delete(oldest);
   }
-  return new GrammarConstraint(found);
+  return new GrammarConstraint(found, prefix);
 }

@@ -71,6 +71,22 @@ test("a grammar, and one behind free text", async () => {
   expect(finishReason).toBe("stop");
 });
 
+test("what the prompt ends with counts as the text's beginning", async () => {
+  const grammar = 'root ::= "perché " ("no" | "sì") "!"{300}';
+  const whole = `perché no${"!".repeat(300)}`;
+  for (const length of [0, 1, 6, 40, 309]) {
+    const prefix = whole.slice(0, length);
+    const { text, finishReason } = await write({
+      responseFormat: { type: "grammar", grammar, prefix },
+      maxTokens: 400,
+    });
+    expect(prefix + text).toMatch(/^perché (no|sì)!{300}$/);
+    expect(finishReason).toBe("stop");
+  }
+  const wrong = { type: "grammar", grammar, prefix: "perché x" } as const;
+  expect(await caught(write({ responseFormat: wrong }))).toMatchObject({ code: "BAD_GRAMMAR", value: "prefix" });
+});
+
 test("the best token that is allowed is taken at temperature 0, whatever is banned", async () => {
   const grammar = 'root ::= "a" | "b"';
   const { text } = await write({ responseFormat: { type: "grammar", grammar }, temperature: 0 });
@@ -117,6 +133,7 @@ describe("wrong formats", () => {
     [{ type: "json_object", schema: {} }, "schema"],
     [{ type: "grammar" }, "responseFormat.grammar"],
     [{ type: "grammar", grammar: 'root ::= "a"', trigger: "" }, "responseFormat.trigger"],
+    [{ type: "grammar", grammar: 'root ::= "a"', prefix: 1 }, "responseFormat.prefix"],
   ];
   test.each(WRONG)("%o", async (format, field) => {
     const error = await caught(() => model.complete("a", { responseFormat: format as ResponseFormat }));
