@@ -8,7 +8,8 @@ import { chatChunks, chatCompletion } from "./openai/chat.js";
 import { textChunks, textCompletion } from "./openai/completions.js";
 import { embeddings } from "./openai/embeddings.js";
 import type { RequestJob } from "./openai/generation.js";
-import { parseChat, parseCompletion, parseEmbedding } from "./openai/schemas.js";
+import { parseChat, parseCompletion, parseDetokenize, parseEmbedding, parseTokenize } from "./openai/schemas.js";
+import { detokenize, tokenize } from "./openai/tokens.js";
 import type { Served } from "./served/served.js";
 import type { Service } from "./service.js";
 import { welcome } from "./welcome.js";
@@ -30,11 +31,9 @@ export const ROUTES: readonly Route[] = [
   { method: "GET", path: "/health", open: true, answer: health },
   { method: "POST", path: "/v1/chat/completions", answer: generation(parseChat, chatCompletion, chatChunks) },
   { method: "POST", path: "/v1/completions", answer: generation(parseCompletion, textCompletion, textChunks) },
-  {
-    method: "POST",
-    path: "/v1/embeddings",
-    answer: async (service, c) => c.json(await embeddings(await service.job(c.req.raw, c.env.call, parseEmbedding))),
-  },
+  { method: "POST", path: "/v1/embeddings", answer: asking(parseEmbedding, embeddings) },
+  { method: "POST", path: "/tokenize", answer: asking(parseTokenize, tokenize) },
+  { method: "POST", path: "/detokenize", answer: asking(parseDetokenize, detokenize) },
   {
     method: "GET",
     path: "/v1/models",
@@ -73,6 +72,14 @@ function generation<T extends { model?: string | undefined; stream?: boolean | u
     const job = await service.job(c.req.raw, c.env.call, parse);
     return job.request.stream ? eventStream(chunks(job), service.streamOptions(job)) : c.json(await whole(job));
   };
+}
+
+/** Answers with a whole object. */
+function asking<T extends { model?: string | undefined }>(
+  parse: (body: unknown) => T,
+  answer: (job: RequestJob<T>) => Promise<object>,
+): Route["answer"] {
+  return async (service, c) => c.json(await answer(await service.job(c.req.raw, c.env.call, parse)));
 }
 
 function greet(_: Service, c: Ctx): Response {

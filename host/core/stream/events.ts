@@ -2,7 +2,7 @@
 
 import type { ChatPiece, Piece } from "../api/api.js";
 import { ZagreusError } from "../api/errors.js";
-import { type ApiFinishReason, apiUsage, chatDelta, envelope, event, finishReason } from "./openai.js";
+import { type ApiFinishReason, apiUsage, chatDeltas, envelope, event, finishReason } from "./openai.js";
 import type { Known } from "./reading.js";
 
 /** A chunk for every piece that says something, one with the reason of the end, one with the usage, and "[DONE]"; or the error. */
@@ -28,13 +28,15 @@ class Chunks {
 
   *say(piece: ChatPiece) {
     yield* this.#begin();
-    if (piece.text || piece.toolCalls) yield this.#chunk(piece, null);
+    const { chat } = this.#record;
+    const deltas = chat ? chatDeltas(piece).map((delta) => ({ delta })) : piece.text ? [{ text: piece.text }] : [];
+    for (const said of deltas) yield this.#choice(said, null);
   }
 
   *end() {
     yield* this.#begin();
     const { finishReason: reason, usage } = this.#record;
-    yield this.#chunk({ text: "" }, finishReason(reason));
+    yield this.#choice(this.#record.chat ? { delta: {} } : { text: "" }, finishReason(reason));
     if (usage) yield { text: event({ ...this.#envelope, choices: [], usage: apiUsage(usage) }) };
   }
 
@@ -45,10 +47,6 @@ class Chunks {
       ? envelope("chatcmpl", "chat.completion.chunk", model)
       : envelope("cmpl", "text_completion", model);
     if (chat) yield this.#choice({ delta: { role: "assistant", content: "" } }, null);
-  }
-
-  #chunk(piece: Pick<ChatPiece, "text" | "toolCalls">, reason: ApiFinishReason | null) {
-    return this.#choice(this.#record.chat ? { delta: chatDelta(piece) } : { text: piece.text }, reason);
   }
 
   #choice(said: object, finish_reason: ApiFinishReason | null) {

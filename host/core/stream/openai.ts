@@ -34,9 +34,11 @@ export function finishReason(reason: ChatFinishReason | undefined): ApiFinishRea
   return reason === "stop" || reason === "tool_calls" ? reason : "length";
 }
 
-/** What is new in a chat's message: its text and calls. */
-export function chatDelta({ text, toolCalls = [] }: { text: string; toolCalls?: readonly object[] }): object {
-  return { ...(text && { content: text }), ...(toolCalls.length > 0 && { tool_calls: toolCalls }) };
+/** What is new in a chat's message: its text and calls, one call at a time, because some clients look at the first alone. */
+export function chatDeltas({ text, toolCalls = [] }: { text: string; toolCalls?: readonly object[] }): object[] {
+  const [first, ...more] = toolCalls.map((call) => ({ tool_calls: [call] }));
+  const said = { ...(text && { content: text }), ...first };
+  return text || first ? [said, ...more] : [];
 }
 
 /** A server-sent event (https://html.spec.whatwg.org/multipage/server-sent-events.html). */

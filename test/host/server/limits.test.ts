@@ -107,6 +107,15 @@ test("bodies that are no JSON", async () => {
     undefined,
   ]);
   expect(await raw(JSON.stringify(BODY), { "content-type": "text/plain" })).toEqual([415, "unsupported_media_type"]);
+  const form = { "content-type": "application/x-www-form-urlencoded" }; // what curl -d says
+  expect(await raw(JSON.stringify(BODY), form)).toEqual([200, undefined]);
+  expect(await raw(new TextEncoder().encode(JSON.stringify(BODY)), {})).toEqual([200, undefined]);
+  const pages: Record<string, string>[] = [{ origin: "https://page.example" }, { "sec-fetch-site": "cross-site" }];
+  for (const page of pages) {
+    expect(await raw(JSON.stringify(BODY), { ...form, ...page })).toEqual([415, "unsupported_media_type"]);
+    expect(await raw(new TextEncoder().encode(JSON.stringify(BODY)), page)).toEqual([415, "unsupported_media_type"]);
+  }
+  expect(await raw("a=b", form)).toEqual([400, "invalid_json"]);
   for (const text of ["", "{", '{"prompt": NaN}', "\u0000", "{'a': 1}"])
     expect(await raw(text)).toEqual([400, "invalid_json"]);
   for (const text of ["null", "[]", '"a"', "1"]) expect(await raw(text)).toEqual([400, "invalid_value"]);

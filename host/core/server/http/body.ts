@@ -35,8 +35,7 @@ export class BodyReader {
 
   /** @throws ApiError 400, 408, 413, 415 or 429 */
   async readJson(request: Request, call: Call): Promise<unknown> {
-    const type = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
-    if (type !== "application/json") {
+    if (!isJson(request.headers)) {
       throw new ApiError(415, "the content-type must be application/json", { code: "unsupported_media_type" });
     }
     const bytes = await this.#readBytes(request, call);
@@ -107,6 +106,17 @@ export class BodyReader {
   #forget(body: Body): void {
     if (this.#bodies.delete(body)) this.#pending -= body.bytes;
   }
+}
+
+/**
+ * Whether the body may be JSON: it says so, or comes from a curl of which nobody demanded that it say anything. Pages can send that too
+ * without asking the server first, and must not, wherever a browser says where a request is from.
+ */
+function isJson(headers: Headers): boolean {
+  const type = headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
+  if (type === "application/json") return true;
+  const isUnsaid = type === undefined || type === "application/x-www-form-urlencoded";
+  return isUnsaid && !headers.has("origin") && !headers.has("sec-fetch-site");
 }
 
 interface Body {

@@ -2,7 +2,7 @@
 
 import type { ChatCompletion, ChatOptions, ChatPiece, ToolCall } from "../../api/api.js";
 import { addDelta } from "../../stream/calls.js";
-import { type ApiFinishReason, type ApiUsage, chatDelta, envelope, finishReason } from "../../stream/openai.js";
+import { type ApiFinishReason, type ApiUsage, chatDeltas, envelope, finishReason } from "../../stream/openai.js";
 import { badRequest } from "../http/errors.js";
 import type { Served } from "../served/served.js";
 import { admitted, generateOptions, type RequestJob, UsageSum } from "./generation.js";
@@ -87,8 +87,9 @@ export async function* chatChunks(job: RequestJob<ChatBody>): AsyncGenerator<obj
     begun.add(index);
     if ("reason" in event) yield choice(index, {}, event.reason);
     else {
-      const delta = chatDelta(event.piece);
-      if (Object.keys(delta).length > 0 || event.logprobs.length > 0) yield choice(index, delta, null, event.logprobs);
+      const [first, ...more] = chatDeltas(event.piece);
+      if (first || event.logprobs.length > 0) yield choice(index, first ?? {}, null, event.logprobs);
+      for (const delta of more) yield choice(index, delta, null);
     }
   }
   if (withUsage) yield chunk([], usage.toJSON());

@@ -2,7 +2,7 @@
 
 import { badRequest } from "../http/errors.js";
 import { admitted, type RequestJob } from "./generation.js";
-import { type EmbeddingBody, textsOf } from "./schemas.js";
+import type { EmbeddingBody } from "./schemas.js";
 
 const CHUNK = 8192;
 
@@ -25,9 +25,9 @@ export async function embeddings(job: RequestJob<EmbeddingBody>): Promise<object
 
 async function* vectors({ served, request, call, cacheSalt }: RequestJob<EmbeddingBody>) {
   const { client, signal } = call;
-  for (const text of textsOf("input", request.input, served.info.vocabulary)) {
-    if (text.length === 0) throw badRequest("input: a text is empty", "input");
-    const tokens = typeof text === "string" ? await served.model.tokenize(text) : text;
+  for (const text of [request.input].flat()) {
+    if (text === "") throw badRequest("input: a text is empty", "input");
+    const tokens = await served.model.tokenize(text as string);
     const vector = await served.model.embed(tokens, { client, cacheSalt, signal });
     yield { tokens: tokens.length, vector };
   }

@@ -10,6 +10,8 @@ import { penalties } from "./penalties.js";
 
 const MAX_CHOICES = 16;
 const MAX_STOPS = 16;
+/** Tokens of a text to put together. */
+const MAX_TOKENS = 2 ** 20;
 /** Prompts of one request, as OpenAI's limit for embeddings. */
 const MAX_INPUTS = 2048;
 /** Characters. */
@@ -148,23 +150,49 @@ const completionRequest = z.object({
   best_of: refused("is not supported, must be 1", 1),
 });
 
+const isText = (value: unknown) => typeof value === "string" || (Array.isArray(value) && typeof value[0] === "string");
+const NO_IDS =
+  "must be a text or a list of texts, not of token ids, which clients send of another model's tokens; " +
+  "LangChain's OpenAIEmbeddings sends texts with check_embedding_ctx_length=False";
+
 const embeddingRequest = z.object({
   model: shared.model,
-  input: texts,
+  input: texts.refine(isText, NO_IDS),
   cache_salt: shared.cache_salt,
   encoding_format: optional(z.enum(["float", "base64"])),
   dimensions: refused("is not supported"),
 });
 
+const ids = list(z.int(), MAX_TOKENS);
+
+const tokenizeRequest = z
+  .object({
+    model: shared.model,
+    content: optional(z.string()),
+    prompt: optional(z.string()), // vLLM's name
+    add_special: optional(z.boolean()),
+    parse_special: optional(z.boolean()),
+    with_pieces: optional(z.boolean()),
+  })
+  .refine(({ content, prompt }) => content !== undefined || prompt !== undefined, {
+    path: ["content"],
+    message: "must be a string",
+  });
+const detokenizeRequest = z.object({ model: shared.model, tokens: ids });
+
 export type ChatBody = z.infer<typeof chatRequest>;
 export type CompletionBody = z.infer<typeof completionRequest>;
 export type EmbeddingBody = z.infer<typeof embeddingRequest>;
+export type TokenizeBody = z.infer<typeof tokenizeRequest>;
+export type DetokenizeBody = z.infer<typeof detokenizeRequest>;
 /** What requests for text have in common. */
 export type TextBody = Omit<ChatBody | CompletionBody, "logprobs">;
 
 export const parseChat = (body: unknown): ChatBody => parse(chatRequest, body);
 export const parseCompletion = (body: unknown): CompletionBody => parse(completionRequest, body);
 export const parseEmbedding = (body: unknown): EmbeddingBody => parse(embeddingRequest, body);
+export const parseTokenize = (body: unknown): TokenizeBody => parse(tokenizeRequest, body);
+export const parseDetokenize = (body: unknown): DetokenizeBody => parse(detokenizeRequest, body);
 
 /**
  * The single texts of a prompt or input.
@@ -178,12 +206,17 @@ export function textsOf(
   const single = typeof value === "string" || isTokens(value);
   const texts = single ? [value] : (value as (string | number[])[]);
   texts.forEach((text, i) => {
-    const at = typeof text === "string" ? -1 : text.findIndex((token) => token < 0 || token >= vocabulary);
-    if (at === -1) return;
-    const path = `${param}${single ? "" : `[${i}]`}[${at}]`;
-    throw badRequest(`${path} is ${text[at]}, must be a token id from 0 to ${vocabulary - 1}`, path);
+    if (typeof text !== "string") checkIds(`${param}${single ? "" : `[${i}]`}`, text, vocabulary);
   });
   return texts;
+}
+
+/** @throws ApiError 400 for a token outside the vocabulary */
+export function checkIds(path: string, ids: readonly number[], vocabulary: number): void {
+  const at = ids.findIndex((token) => token < 0 || token >= vocabulary);
+  if (at === -1) return;
+  const own = `${path}[${at}]`;
+  throw badRequest(`${own} is ${ids[at]}, must be a token id from 0 to ${vocabulary - 1}`, own);
 }
 
 function isTokens(value: unknown): value is number[] {
