@@ -62,6 +62,7 @@ test("it has what it needs and nothing else", () => {
       "dist/probe-relaxed.wasm",
       "dist/probe-simd.wasm",
       "dist/model_thread.js",
+      "dist/page/index.html",
       "dist/quantize.js",
       "dist/server.js",
       "dist/zagreus-calibrate.wasm",

@@ -36,6 +36,8 @@ const BUDGETS: [file: string, kib: number][] = [
   ["zagreus-quantizer.wasm", 4],
   ["calibration.txt", 46],
 ];
+/** The chat page promises 60 KB, without the library and a model. */
+const PAGE = { kib: 57, files: ["index.html", "app.js", "style.css", "icon.svg", "manifest.webmanifest"] };
 
 const read = (file: string) => readFileSync(new URL(`../dist/${file}`, import.meta.url));
 
@@ -79,6 +81,14 @@ test("every bundle has a budget", () => {
     (name) => /\.js$/.test(name) && !chunk.test(name),
   );
   expect(BUDGETS.map(([file]) => file)).toEqual(expect.arrayContaining(bundles));
+});
+
+test("the chat page", () => {
+  const all = readdirSync(new URL("../dist/page", import.meta.url)).filter((name) => name !== "licenses.txt");
+  expect(all.sort()).toEqual([...PAGE.files].sort());
+  const bytes = all.reduce((sum, name) => sum + gzipSync(read(`page/${name}`), { level: 9 }).length, 0);
+  console.log(`page: ${bytes.toLocaleString("en")} of ${(PAGE.kib * KIB).toLocaleString("en")} bytes gzipped`);
+  expect(bytes).toBeLessThanOrEqual(PAGE.kib * KIB);
 });
 
 test.each(BUDGETS)("%s is at most %i KiB gzipped", (file, kib) => {

@@ -1,32 +1,33 @@
-// Bundles the page into dist/, which any web server can serve.
+// Puts the chat page and what it loads into dist/, which any web server can serve.
 
-import { cpSync, mkdirSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
-import { basename, dirname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
 
-const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const library = dirname(createRequire(import.meta.url).resolve("zagreus-edge/package.json"));
+const site = (path = "") => fileURLToPath(new URL(`dist/${path}`, import.meta.url));
+const library = join(createRequire(import.meta.url).resolve("zagreus-edge/package.json"), "..");
+const MODEL = "host/models/zagreus-nano-Q8_0.gguf";
 
-/** What the library loads at run time, beside the bundle. */
+/** What the library loads in a browser, beside the chunks of its script. */
 const ASSETS = [
   ...["browser-worker.js", "browser-thread.js", "browser-hub.js", "zagreus-quantizer.wasm"],
   ...["simd", "relaxed", "simd-mt", "relaxed-mt"].map((core) => `zagreus-${core}.wasm`),
 ];
-const MODEL = "host/models/zagreus-nano-Q8_0.gguf";
 
-rmSync(here("dist"), { recursive: true, force: true });
-mkdirSync(here("dist/assets"), { recursive: true });
-await build({
-  entryPoints: [here("src/main.js")],
-  outdir: here("dist/assets"),
-  bundle: true,
-  minify: true,
-  format: "esm",
-  tsconfigRaw: {}, // a checkout's own leads to the sources for Node
-  logLevel: "warning",
-});
-for (const file of ["index.html", "style.css"]) cpSync(here(file), here(`dist/${basename(file)}`));
-for (const file of ASSETS) cpSync(join(library, "dist", file), here(`dist/assets/${file}`));
-cpSync(join(library, MODEL), here(`dist/${MODEL}`));
+/** A script and all that it imports. */
+function withChunks(name, known = new Set()) {
+  if (known.has(name)) return known;
+  known.add(name);
+  const imported = readFileSync(join(library, "dist", name), "utf8").matchAll(/"\.\/(browser-[A-Z0-9]{8}\.js)"/g);
+  for (const [, chunk] of imported) withChunks(chunk, known);
+  return known;
+}
+
+rmSync(site(), { recursive: true, force: true });
+mkdirSync(site("zagreus"), { recursive: true });
+cpSync(join(library, "dist/page"), site(), { recursive: true });
+for (const file of [...ASSETS, ...withChunks("browser.js")]) {
+  cpSync(join(library, "dist", file), site(`zagreus/${file}`));
+}
+cpSync(join(library, MODEL), site(MODEL));

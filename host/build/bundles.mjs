@@ -139,13 +139,13 @@ async function worker() {
 }
 
 /** The packages that bundled files belong to. */
-function packagesOf(inputs) {
+export function packagesOf(inputs) {
   const names = inputs.map((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1]);
   return [...new Set(names.filter(Boolean))].sort();
 }
 
 /** The license texts of packages. */
-function licenses(packages) {
+export function licenses(packages) {
   const sections = packages.map((name) => {
     const directory = `node_modules/${name}`;
     const { version, license } = JSON.parse(readFileSync(`${directory}/package.json`, "utf8"));

@@ -42,6 +42,17 @@ const bundles = {
   },
 };
 
+/** The chat page. */
+const page = {
+  name: "page",
+  settings: () => ["esbuild", "preact", "marked", "dompurify"].map(versionOf),
+  async make() {
+    const { buildPage } = await import("./page.mjs");
+    const { inputs, outputs } = await buildPage();
+    return { inputs: ["host/build/page.mjs", "host/build/bundles.mjs", "tsconfig.json", ...inputs], outputs };
+  },
+};
+
 /** Their declarations. */
 const types = {
   name: "types",
@@ -88,6 +99,7 @@ export const TARGETS = [
     .filter((target) => target !== "wasi") // part of the WASI command
     .map(core),
   bundles,
+  page,
   wasi,
 ];
 

@@ -102,5 +102,5 @@ export const COMMANDS = {
   },
   "examples/iot/README.md: As a service": { elsewhere: "installs a systemd service" },
   "examples/wasi/README.md: Without a JavaScript engine": { elsewhere: "test/wasi/example.test.ts runs it" },
-  "examples/web/README.md: In a web page": { elsewhere: "needs a page: test/browser/demo.test.mjs runs it" },
+  "examples/web/README.md: The chat page on a web server of yours": { elsewhere: "test/chat/page.test.mjs runs it" },
 };

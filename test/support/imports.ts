@@ -11,9 +11,9 @@ export interface Import {
   to: string;
 }
 
-const SOURCE = /\.(m?ts|mjs|[ch])$/;
+const SOURCE = /\.(m?ts|tsx|mjs|[ch])$/;
 const LEFT_OUT = /(^|\/)(node_modules|fixtures|dist|\.[^/]+)\//;
-const withoutExtension = (path: string) => path.replace(/\.(m?ts|m?js)$/, "");
+const withoutExtension = (path: string) => path.replace(/\.(m?ts|tsx|m?js)$/, "");
 
 /** The source files below a directory. */
 export function sources(directory: string): string[] {

@@ -4,6 +4,7 @@ import { Hono } from "hono";
 import { cors } from "hono/cors";
 import { isAllowedHost } from "./http/client.js";
 import { ApiError, shuttingDown } from "./http/errors.js";
+import { pageFile } from "./http/page.js";
 import { type Env, pathOf, ROUTES, routeOf } from "./routes.js";
 import { checkServerOptions, type LazyModel, type ServedModel, type ServerOptions } from "./served/options.js";
 import { Service } from "./service.js";
@@ -82,6 +83,7 @@ function application(service: Service): Hono<Env> {
       return answer(service, c);
     });
   }
+  for (const [name, file] of Object.entries(service.options.page)) app.get(`/${name}`, () => pageFile(file));
   app.notFound(async (c) => {
     await service.admit(c.env.call, c.req.header("authorization"));
     throw notFound(c.req.method, c.req.path);

@@ -4,6 +4,7 @@ import type { Context } from "hono";
 import type { Call } from "./http/call.js";
 import { ApiError } from "./http/errors.js";
 import { eventStream } from "./http/event_stream.js";
+import { PAGE_INDEX, pageFile } from "./http/page.js";
 import { chatChunks, chatCompletion } from "./openai/chat.js";
 import { textChunks, textCompletion } from "./openai/completions.js";
 import { embeddings } from "./openai/embeddings.js";
@@ -82,7 +83,9 @@ function asking<T extends { model?: string | undefined }>(
   return async (service, c) => c.json(await answer(await service.job(c.req.raw, c.env.call, parse)));
 }
 
-function greet(_: Service, c: Ctx): Response {
+function greet({ options: { page } }: Service, c: Ctx): Response {
+  const index = page[PAGE_INDEX];
+  if (index && c.req.header("accept")?.includes("text/html")) return pageFile(index);
   const { body, type } = welcome(
     c.req.header("accept"),
     ROUTES.filter(({ path }) => path !== "/"),

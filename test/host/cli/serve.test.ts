@@ -47,6 +47,21 @@ async function metric(url: string, name: string): Promise<number> {
   );
 }
 
+test("browsers get the chat page, told that a server answers", async () => {
+  const { ready } = serve(["--log", "off"]);
+  const { url } = await ready;
+  const page = await fetch(url, { headers: { accept: "text/html" } });
+  const html = await page.text();
+  expect(html).toContain('data-backend="server"');
+  const files = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, name]) => name!);
+  expect(files.length).toBeGreaterThan(3);
+  for (const name of files) {
+    const response = await fetch(`${url}/${name}`);
+    expect([name, response.status, response.headers.get("x-content-type-options")]).toEqual([name, 200, "nosniff"]);
+    await response.text();
+  }
+});
+
 test("it says where it listens, answers, and ends well with SIGTERM", async () => {
   const { child, ready, ended } = serve(["--name", "nano", "--template", "chatml"]);
   const { url, model } = await ready;

@@ -157,6 +157,24 @@ test("the root says what this is and what there is to ask for, to programs and t
   expect((await server.fetch(request("/", {}))).status).toBe(405);
 });
 
+test("a page of the caller's is what browsers get, without a key and under a policy", async () => {
+  const file = (text: string, type: string) => new Blob([text], { type });
+  const page = { "index.html": file("<p>hi", "text/html"), "app.js": file("run()", "text/javascript") };
+  const closed = createServer(model, { apiKeys: ["k"], page });
+  const get = async (path: string, accept: string) => {
+    const response = await closed.fetch(request(path, undefined, { headers: { accept } }));
+    return [response.status, response.headers.get("content-type"), await response.text()];
+  };
+  expect(await get("/", "text/html,*/*")).toEqual([200, "text/html", "<p>hi"]);
+  expect(JSON.parse(String((await get("/", "*/*"))[2])).name).toBe("zagreus-edge");
+  expect(await get("/app.js", "*/*")).toEqual([200, "text/javascript", "run()"]);
+  for (const path of ["/index.html/", "/app.css", "/v1/models", "/__proto__"])
+    expect((await get(path, "*/*"))[0]).toBe(401);
+  const policy = (await closed.fetch(request("/app.js"))).headers.get("content-security-policy");
+  expect(policy).toMatch(/^default-src 'none'; script-src 'self';/);
+  expect(() => createServer(model, { page: { "a.js": "text" } as never })).toThrow(/option "page" is an object/);
+});
+
 test("histograms of a model: waits, first tokens, tokens per second", async () => {
   const fresh = createServer({ 'a "model"': model });
   for (let i = 0; i < 2; i++)

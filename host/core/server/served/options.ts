@@ -51,6 +51,11 @@ export interface ServerOptions {
   readTimeout?: number | undefined;
   /** Milliseconds that close() gives to what runs. Default 10,000. */
   grace?: number | undefined;
+  /**
+   * Files of a page by their names; "index.html" is what browsers get at `GET /`. They need no key, and a policy keeps them to this
+   * server. Default: none.
+   */
+  page?: Readonly<Record<string, Blob>> | undefined;
   /** Told of every request when its answer has ended, for a log. */
   onRequest?: ((report: RequestReport) => void) | undefined;
   /** Told of errors that are nobody's fault but the server's. Default: console.error. */
@@ -64,6 +69,9 @@ const isStrings = (value: unknown): value is readonly string[] =>
 const STRINGS = "a list of strings that are not empty";
 const strings = optional(isStrings, STRINGS);
 const stringsOrAll = optional((value): value is "*" | readonly string[] => value === "*" || isStrings(value), STRINGS);
+
+const isPage = (value: unknown): value is Readonly<Record<string, Blob>> =>
+  typeof value === "object" && value !== null && Object.values(value).every((file) => file instanceof Blob);
 
 const SERVER = {
   apiKeys: withDefault(strings, []),
@@ -79,6 +87,7 @@ const SERVER = {
   bodyTimeout: integer(1, MAX_TIMER, 30_000),
   readTimeout: integer(1, MAX_TIMER, 5_000),
   grace: integer(0, MAX_TIMER, 10_000),
+  page: withDefault(optional(isPage, "files by their names, each a Blob"), {}),
   onRequest: callback<(report: RequestReport) => void>(),
   onError: withDefault(callback<(error: unknown) => void>(), (error) => console.error(error)),
 };

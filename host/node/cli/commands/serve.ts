@@ -12,6 +12,7 @@ import type { Server } from "../../../core/server/index.js";
 import { type OffloadedModel, ZagreusError } from "../../index.js";
 import { readTemplate, withTemplate } from "../chat/template.js";
 import { lazyModels, memoryOf, type NamedModel, nameOf, parseNamed } from "../serve/models.js";
+import { chatPage } from "../serve/page.js";
 import { LOG_FORMATS, type LogFormat, requestLog } from "../serve/request_log.js";
 import { warnOfNoTemplate, warnOfOpenDoors } from "../serve/warnings.js";
 import { choice, integer, list } from "../shared/arguments.js";
@@ -102,6 +103,7 @@ async function run(flags: ServeFlags): Promise<void> {
     memory,
     grace: flags.grace === undefined ? undefined : flags.grace * 1000,
     template,
+    page: await chatPage(),
     onRequest: requestLog(flags.log),
     onError: (error) => notice(String((error instanceof Error && error.stack) || error)),
   });

@@ -1,0 +1,166 @@
+// What can be set.
+
+import { useState } from "preact/hooks";
+import type { Chat } from "../chat/chat.js";
+import { keep, kept, ofTab } from "../chat/kept.js";
+import { defaultOf, RANGES, SAMPLING, type Settings } from "../chat/settings.js";
+import { say } from "../text/say.js";
+
+interface Props {
+  chat: Chat;
+  settings: Settings;
+}
+
+export function SettingsForm({ chat }: { chat: Chat }) {
+  const { settings } = chat.state;
+  return (
+    <form onSubmit={(event) => event.preventDefault()}>
+      <Looks chat={chat} settings={settings} />
+      {chat.backend.kind === "server" && <ApiKey chat={chat} />}
+      <label>
+        {say("system")}
+        <textarea
+          id="system"
+          rows={3}
+          placeholder={say("systemHint")}
+          value={settings.system}
+          onInput={({ currentTarget }) => chat.change({ system: currentTarget.value })}
+        />
+      </label>
+      <Sampling chat={chat} settings={settings} />
+      <Demos chat={chat} settings={settings} />
+    </form>
+  );
+}
+
+function Looks({ chat, settings: { language, theme } }: Props) {
+  return (
+    <div class="row">
+      <label>
+        {say("language")}
+        <select
+          id="language"
+          value={language}
+          onChange={({ currentTarget }) => chat.change({ language: currentTarget.value as Settings["language"] })}
+        >
+          <option value="it" lang="it">
+            Italiano
+          </option>
+          <option value="en" lang="en">
+            English
+          </option>
+        </select>
+      </label>
+      <label>
+        {say("theme")}
+        <select
+          id="theme"
+          value={theme}
+          onChange={({ currentTarget }) => chat.change({ theme: currentTarget.value as Settings["theme"] })}
+        >
+          <option value="system">{say("themeSystem")}</option>
+          <option value="light">{say("themeLight")}</option>
+          <option value="dark">{say("themeDark")}</option>
+        </select>
+      </label>
+    </div>
+  );
+}
+
+/** It is kept as long as the tab is open. */
+function ApiKey({ chat }: { chat: Chat }) {
+  const [key, setKey] = useState(String(kept("key", ofTab) ?? ""));
+  const onInput = ({ currentTarget: { value } }: { currentTarget: HTMLInputElement }) => {
+    setKey(value);
+    keep("key", value || undefined, ofTab);
+  };
+  return (
+    <label>
+      {say("apiKey")}
+      <input
+        id="key"
+        type="password"
+        autocomplete="off"
+        value={key}
+        onInput={onInput}
+        onChange={() => void chat.begin()}
+      />
+    </label>
+  );
+}
+
+function Sampling({ chat, settings: { sampling } }: Props) {
+  const defaults = chat.backend.defaults();
+  return (
+    <fieldset>
+      <legend>{say("sampling")}</legend>
+      <p class="hint">{say("samplingHint")}</p>
+      <div class="grid">
+        {SAMPLING.map((name) => (
+          <label key={name}>
+            {say(name)}
+            <input
+              id={name}
+              type="number"
+              inputMode="decimal"
+              {...RANGES[name]}
+              placeholder={defaultOf(defaults, name)}
+              value={sampling[name]}
+              onInput={({ currentTarget: { value } }) => chat.change({ sampling: { ...sampling, [name]: value } })}
+            />
+          </label>
+        ))}
+      </div>
+    </fieldset>
+  );
+}
+
+function Demos({ chat, settings: { tools, schema, schemaText } }: Props) {
+  return (
+    <fieldset>
+      <legend>{say("demos")}</legend>
+      <label class="check">
+        <input
+          id="tools"
+          type="checkbox"
+          checked={tools}
+          onChange={({ currentTarget }) => chat.change({ tools: currentTarget.checked })}
+        />
+        {say("tools")}
+      </label>
+      <label class="check">
+        <input
+          id="schema"
+          type="checkbox"
+          checked={schema}
+          onChange={({ currentTarget }) => chat.change({ schema: currentTarget.checked })}
+        />
+        {say("schema")}
+      </label>
+      {schema && (
+        <label>
+          {say("schemaText")}
+          <textarea
+            id="schemaText"
+            rows={8}
+            spellcheck={false}
+            value={schemaText}
+            onInput={({ currentTarget }) => chat.change({ schemaText: currentTarget.value })}
+          />
+          <span class="error" role="alert">
+            {problemOf(schemaText)}
+          </span>
+        </label>
+      )}
+    </fieldset>
+  );
+}
+
+function problemOf(schema: string): string {
+  try {
+    JSON.parse(schema);
+    return "";
+  } catch (error) {
+    return say("badSchema", { message: (error as Error).message });
+  }
+}
