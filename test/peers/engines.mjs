@@ -95,6 +95,16 @@ export function defineEngines(common) {
     missing: missingChromium(),
   });
 
+  const flare = {
+    id: "flare",
+    label: `flare ${version("@sauravpanda/flare")}, Chromium`,
+    side: "peer",
+    threads: 1,
+    command: engine("chromium", { ...common, page: "flare" }),
+    shippedBytes: size(join(MODULES, "@sauravpanda/flare/pkg")),
+    missing: missingChromium(),
+  };
+
   const onnx = {
     id: "onnx",
     label: `onnxruntime-web ${version("onnxruntime-web")}, Chromium (linear layers only)`,
@@ -123,6 +133,7 @@ export function defineEngines(common) {
     library("node20"),
     wllama("wllama-2", "wllama-2.3.1", "single-thread/wllama.wasm"),
     wllama("wllama-3", "@wllama/wllama", "wasm/wllama.wasm"),
+    flare,
     onnx,
   ];
 }
