@@ -48,6 +48,12 @@ test("tool cases are asked plainly and led, resumed, and marked again from what 
   ]);
   const again = await json(["eval", "--suite", SUITE, "--answers", out]);
   expect(again).toEqual({ cases: asked.cases, variants: asked.variants });
+  const told = await zagreus(["eval", "--suite", SUITE, "--limit", "1", ...MODEL]);
+  expect(told).toMatchObject({
+    code: 0,
+    stderr: "case 1/1: plain s\n",
+    stdout: expect.stringMatching(/^ +total\/1 .*\nplain /),
+  });
 
   // A run that was killed while it wrote, and one that another has answered in part.
   const [first, second, ...rest] = written;
@@ -134,11 +140,43 @@ test("conversations of a URL: the language answered in, and loops", async () => 
       EN: { answers: 1, inLanguage: expect.any(Number), loops: expect.any(Number) },
     });
     expect(languages.EN.inLanguage).toBeLessThanOrEqual(1 - languages.IT.inLanguage / 2); // they were asked the same
+    const recorded = ["eval", "--suite", `${url}/talk.json`, "--answers", path("talk.jsonl")];
+    expect(await json(recorded)).toEqual({ model: path("talk.jsonl"), languages });
+    const led = await zagreus(["eval", "--suite", `${url}/talk.json`, "--led"]);
+    expect(led).toMatchObject({ code: 2, stderr: expect.stringContaining("--led is for tool cases") });
     const none = await zagreus(["eval", "--suite", `${url}/none.json`]);
     expect(none).toMatchObject({ code: 1, stderr: `zagreus: HTTP status is 404 for ${url}/none.json, must be 2xx\n` });
   } finally {
     server.close();
   }
+});
+
+test("recorded replies to conversations are counted, compared, and refused where nobody asked", async () => {
+  const talk = file("talk.json", { IT: { a: [user], b: [user] }, EN: { a: [user] } });
+  const line = (variant: string, id: string, answer: string) => JSON.stringify({ variant, id, answer });
+  const italian = line("IT", "a", "Sono le nove e mezza, e il treno per la città è in orario.");
+  const spanish = line("IT", "b", "Son las nueve y media, y el tren para la ciudad no se ha ido de la estación.");
+  const loop = line("EN", "a", `It is nine. ${"It is the time. ".repeat(5)}`);
+  const replies = file("replies.jsonl", [italian, spanish, loop].join("\n"));
+  const { stdout } = await zagreus(["eval", "--suite", talk, "--answers", replies]);
+  expect(stdout.split("\n").map((row) => row.replace(replies, "replies"))).toEqual([
+    expect.stringMatching(/^ +in IT\/2 {2}IT loops\/2 {2}in EN\/1 {2}EN loops\/1$/),
+    expect.stringMatching(/^replies +1 +0 +1 +1$/),
+    "",
+  ]);
+  const before = { model: "before", languages: { IT: { answers: 2, inLanguage: 2, loops: 1 } } };
+  const html = path("talk.html");
+  const compared = await json([
+    ...["eval", "--suite", talk, "--answers", replies, "--html", html, "--against"],
+    file("before.json", before),
+  ]);
+  expect(compared.differences[replies]).toMatchObject({ "in IT": -1, "IT loops": -1 });
+  expect(readFileSync(html, "utf8")).toContain('<td class="better">-1</td>'); // fewer loops
+  const unasked = file("unasked.jsonl", line("EN", "b", "No."));
+  expect(await zagreus(["eval", "--suite", talk, "--answers", unasked])).toMatchObject({
+    code: 1,
+    stderr: `zagreus: ${unasked}, line 1: the suite has no conversation "b"\n`,
+  });
 });
 
 test("multiple choice goes on where it was interrupted, and not with another's answers", async () => {

@@ -1,11 +1,12 @@
 // Every rule of the makers' tool suite and of what is measured of conversations, on cases of our own.
 
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { plain } from "../../../host/node/eval/python";
 import { marks, readAnswers } from "../../../host/node/eval/suite/answers";
 import { findCalls } from "../../../host/node/eval/suite/calls";
 import { readSuite } from "../../../host/node/eval/suite/cases";
-import { inLanguage, isLoop } from "../../../host/node/eval/suite/conversations";
+import { inLanguage, isLoop, LANGUAGES } from "../../../host/node/eval/suite/conversations";
 import { grade, type Spec } from "../../../host/node/eval/suite/grade";
 
 const tag = (block: string) => `<tool_call>\n${block}\n</tool_call>`;
@@ -212,6 +213,35 @@ test("a language is told by its function words, of which four are enough", () =>
   expect(inLanguage("La, la! LA", "IT")).toBe(false);
   expect(inLanguage("La, la! LA (la).", "IT")).toBe(true);
   expect(inLanguage(`${"parola ".repeat(57)}la la la la`, "IT")).toBe(false);
+});
+
+/** Runs of sixty words. */
+function runs(text: string): string[] {
+  const all = text.split(/\s+/).filter(Boolean);
+  return Array.from({ length: Math.floor(all.length / 60) }, (_, i) => all.slice(60 * i, 60 * i + 60).join(" "));
+}
+
+test.each<[language: string, heading: string, novel?: string]>([
+  ["IT", "Articolo", "held-ita"],
+  ["EN", "Article", "held-eng"],
+  ["ES", "Artículo"],
+  ["PT", "Artigo"],
+  ["FR", "Article"],
+])("sixty words of %s are told from those of five other languages", (language, heading, novel) => {
+  // The articles of the Universal Declaration of Human Rights, and a novel.
+  const articles = readFileSync(new URL("../../../quant/calibration/text.txt", import.meta.url), "utf8")
+    .split(/\n(?=Art\S+ \d+)/)
+    .filter((article) => article.startsWith(`${heading} `))
+    .map((article) => article.split("\n\n")[0]!)
+    .filter((article) => heading !== "Article" || /\b(the|of)\b/.test(article) === (language === "EN"));
+  const texts = novel ? readFileSync(new URL(`../../fixtures/text/${novel}.txt`, import.meta.url), "utf8") : "";
+  const all = [...runs(articles.join("\n")), ...runs(texts)];
+  expect(all.length).toBeGreaterThan(4);
+  const told = Object.fromEntries(LANGUAGES.map((name) => [name, all.filter((run) => inLanguage(run, name)).length]));
+  const { [language]: own, ...others } = told;
+  console.log(`${language}: ${own} of ${all.length}, others ${JSON.stringify(others)}`);
+  expect(own! / all.length).toBeGreaterThan(0.95);
+  for (const count of Object.values(others)) expect(count / all.length).toBeLessThan(0.02);
 });
 
 test("a loop ends in four copies of eight characters, or was cut among repeated 6-grams", () => {

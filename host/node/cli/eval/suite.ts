@@ -1,9 +1,9 @@
 // `zagreus eval --suite`: the makers' tool cases and conversations, asked or, where the answers are recorded, marked.
 
-import { type Answers, countCases, marks, readAnswers } from "../../eval/suite/answers.js";
+import { type Answers, countCases, marks, type Recorded, readAnswers, readReplies } from "../../eval/suite/answers.js";
 import { type Answer, askCase, askConversation } from "../../eval/suite/ask.js";
 import { type Conversation, readSuite, type ToolSuite } from "../../eval/suite/cases.js";
-import { inLanguage, isLoop, LANGUAGES } from "../../eval/suite/conversations.js";
+import { countReplies, LANGUAGES } from "../../eval/suite/conversations.js";
 import { withLines } from "../../files/lines.js";
 import { type Model, ZagreusError } from "../../index.js";
 import { readTemplate } from "../chat/template.js";
@@ -16,12 +16,8 @@ import type { EvalFlags } from "./flags.js";
 import { openReport, type Report, show } from "./report.js";
 
 /** An answer as --out writes it, and --answers reads it. */
-interface AnswerLine {
-  variant: string;
-  id: string;
-  answer: string;
+interface AnswerLine extends Recorded {
   tokens: number;
-  cut: boolean;
   seconds: number;
 }
 
@@ -31,10 +27,11 @@ export async function evalSuite(place: string, flags: EvalFlags): Promise<void> 
   if (read.kind === "conversations") return talk(place, read.conversations.slice(0, flags.limit), flags, report);
   const suite = { ...read.suite, cases: read.suite.cases.slice(0, flags.limit) };
   if (flags.answers === undefined) return ask(place, suite, flags, report);
-  const text = new TextDecoder().decode(await readInput(flags.answers));
-  const answers = readAnswers(flags.answers, text, suite);
+  const answers = readAnswers(flags.answers, await recorded(flags.answers), suite);
   await showMarks(suite, answers, {}, flags, report, { title: `${place}: ${flags.answers}`, notes: [] });
 }
+
+const recorded = async (file: string) => new TextDecoder().decode(await readInput(file));
 
 async function ask(place: string, suite: ToolSuite, flags: EvalFlags, report: Report): Promise<void> {
   const { model, signal } = await loadModel(flags);
@@ -69,37 +66,25 @@ function showMarks(
 }
 
 async function talk(place: string, all: readonly Conversation[], flags: EvalFlags, report: Report): Promise<void> {
-  for (const name of ["led", "answers"] as const) {
-    if (flags[name] !== undefined) throw notForConversations(place, name, flags[name]);
+  if (flags.led) {
+    const message = `--led is for tool cases, and ${place} has conversations`;
+    throw new ZagreusError("INVALID_OPTION", message, { field: "led", value: true });
   }
   const unknown = all.find(({ lang }) => !LANGUAGES.includes(lang));
   if (unknown) throw new ZagreusError("BAD_JSON", `${place}: "${unknown.lang}" must be one of ${LANGUAGES.join(", ")}`);
+  if (flags.answers !== undefined) {
+    const replies = readReplies(flags.answers, await recorded(flags.answers), all);
+    const shown = { title: `${place}: ${flags.answers}`, notes: [] };
+    return show({ model: flags.answers, languages: countReplies(replies) }, report, flags, shown);
+  }
   const { model, signal } = await loadModel(flags);
   const asking = { template: await readTemplate(flags.template), signal };
   const questions = all.map(({ lang, name, messages }) => ({ variant: lang, id: name, messages }));
   const lines = await answered(questions, "conversation", flags, ({ messages }) =>
     askConversation(model, messages, asking),
   );
-  const languages = Object.fromEntries(
-    [...new Set(all.map(({ lang }) => lang))].map((lang) => {
-      const own = lines.filter(({ variant }) => variant === lang);
-      const count = (is: (line: AnswerLine) => boolean) => own.filter(is).length;
-      const fitting = count(({ answer }) => inLanguage(answer, lang));
-      return [
-        lang,
-        { answers: own.length, inLanguage: fitting, loops: count(({ answer, cut }) => isLoop(answer, cut)) },
-      ];
-    }),
-  );
   const { result, notes } = described(model, lines, flags);
-  await show({ ...result, languages }, report, flags, { title: place, notes });
-}
-
-function notForConversations(place: string, name: string, value: unknown): ZagreusError {
-  return new ZagreusError("INVALID_OPTION", `--${name} is for tool cases, and ${place} has conversations`, {
-    field: name,
-    value,
-  });
+  await show({ ...result, languages: countReplies(lines) }, report, flags, { title: place, notes });
 }
 
 /** Asks what is not answered in --out yet. */
