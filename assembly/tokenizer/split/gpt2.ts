@@ -9,31 +9,36 @@ import { LETTER, NUMBER, OTHER, SPACE } from "./unicode";
 
 const BLANK: u32 = 32;
 const APOSTROPHE: u32 = 39;
+const SLASH: u32 = 47;
 const CASE_BIT: u32 = 0x20;
 
 /** Contractions: setFamily(). */
 export const NO_CONTRACTIONS: i32 = 0;
 export const EXACT: i32 = 1;
 export const FOLDED: i32 = 2;
+export const LAST: i32 = 3;
 
 /** Line breaks: setFamily(). */
 export const NO_BREAKS: i32 = 0;
 export const OWN_BREAKS: i32 = 1;
 export const BLANK_BREAKS: i32 = 2;
+export const SLASH_BREAKS: i32 = 3;
 
 let maxDigits: i32 = 0; // of a number
 let contractions: i32 = 0;
 let foldedBits: u32 = 0; // of the letters of a contraction
 let otherBefore: bool = false; // any character but letters, numbers and line breaks may stand before letters; otherwise a blank
+let cased: bool = false; // capitals begin a word
 let lineBreaks: i32 = 0; // whether they end white space, and symbols too
 let numbersFirst: bool = false; // what stands before a number is cut as if the text ended there
 
 /** Sets in what the family's members differ; 0 digits: any number of them. */
-export function setFamily(digits: i32, apostrophes: i32, other: bool, breaks: i32, first: bool): void {
+export function setFamily(digits: i32, apostrophes: i32, other: bool, capitals: bool, breaks: i32, first: bool): void {
   maxDigits = digits > 0 ? digits : i32.MAX_VALUE;
   contractions = apostrophes;
-  foldedBits = apostrophes == FOLDED ? CASE_BIT : 0;
+  foldedBits = apostrophes >= FOLDED ? CASE_BIT : 0;
   otherBefore = other;
+  cased = capitals;
   lineBreaks = breaks;
   numbersFirst = first;
 }
@@ -46,11 +51,11 @@ export function pretokenEnd(p: usize, end: usize, open: bool): usize {
   const first = characterAt(p, end);
   const kind = first & 3;
   const next = p + (first >>> 2);
-  if (kind == LETTER) return lettersEnd(next, end);
+  if (kind == LETTER) return cased ? casedEnd(p, end, open) : lettersEnd(next, end);
   if (kind == NUMBER) return numbersEnd(next, end);
 
   const byte = <u32>load<u8>(p);
-  if (byte == APOSTROPHE && contractions != NO_CONTRACTIONS) {
+  if (byte == APOSTROPHE && contractions != NO_CONTRACTIONS && contractions != LAST) {
     const length = contraction(next, end);
     if (length > 0) return next + length;
     if (open && end - next < 2) return end;
@@ -58,7 +63,7 @@ export function pretokenEnd(p: usize, end: usize, open: bool): usize {
   if (next < end && (byte == BLANK || (otherBefore && !isNewline(byte)))) {
     const second = characterAt(next, end);
     const after = next + (second >>> 2);
-    if ((second & 3) == LETTER) return lettersEnd(after, end);
+    if ((second & 3) == LETTER) return cased ? casedEnd(next, end, open) : lettersEnd(after, end);
     if (byte == BLANK && (second & 3) == OTHER) return symbolsEnd(after, end);
     if (!otherBefore && !numbersFirst && (second & 3) == NUMBER) return numbersEnd(after, end);
   }
@@ -84,6 +89,28 @@ function lettersEnd(p: usize, end: usize): usize {
   return p;
 }
 
+/**
+ * Letters that begin at `p`: those that are no small ones and then those that are no capitals, one at least of the latter if that can be.
+ * Letters beyond ASCII are both.
+ */
+function casedEnd(p: usize, end: usize, open: bool): usize {
+  let small = false; // one was seen
+  let both: usize = 0; // after the last letter that is both, before that
+  while (p < end) {
+    const character = characterAt(p, end);
+    const byte = <u32>load<u8>(p);
+    const isCapital = byte < 0x80 && (byte & CASE_BIT) == 0;
+    if ((character & 3) != LETTER || (small && isCapital)) break;
+    p += character >>> 2;
+    small = small || (byte < 0x80 && !isCapital);
+    if (!small && byte >= 0x80) both = p;
+  }
+  if (!small && both != 0 && !(open && p == end)) p = both;
+  if (contractions != LAST || p == end || load<u8>(p) != APOSTROPHE) return p;
+  const length = contraction(p + 1, end);
+  return length > 0 ? p + 1 + length : open && end - p < 3 ? end : p;
+}
+
 /** After the first number. */
 function numbersEnd(p: usize, end: usize): usize {
   for (let i = 1; i < maxDigits && p < end; i++) {
@@ -101,6 +128,7 @@ function symbolsEnd(p: usize, end: usize): usize {
     p += character >>> 2;
   }
   if (lineBreaks == OWN_BREAKS) while (p < end && isNewline(load<u8>(p))) p++;
+  if (lineBreaks == SLASH_BREAKS) while (p < end && (isNewline(load<u8>(p)) || load<u8>(p) == SLASH)) p++;
   return p;
 }
 

@@ -2,14 +2,28 @@
 
 import { SPLITTERS } from "../../layout/splitters";
 import { hasWord } from "../../runtime/text";
-import { BLANK_BREAKS, EXACT, FOLDED, NO_BREAKS, NO_CONTRACTIONS, OWN_BREAKS, setFamily } from "./gpt2";
+import {
+  BLANK_BREAKS,
+  EXACT,
+  FOLDED,
+  LAST,
+  NO_BREAKS,
+  NO_CONTRACTIONS,
+  OWN_BREAKS,
+  SLASH_BREAKS,
+  setFamily,
+} from "./gpt2";
 
 const LF = 10;
 const BLANK = 32;
 const DASH = 45;
 const ZERO = 48;
+const C = 0x63; // cased
+const E = 0x65; // exact
 const F = 0x66; // folded, first
+const L = 0x6c; // last
 const O = 0x6f; // other, own
+const S = 0x73; // slash
 
 /** Whether a word that is a token becomes it, merges or not. */
 export let wholeWords: bool = false;
@@ -44,15 +58,22 @@ function readData(at: i32): void {
   const words = nextWord(numbers);
   setFamily(
     letterAt(at) - ZERO,
-    letterAt(contractions) == DASH ? NO_CONTRACTIONS : letterAt(contractions) == F ? FOLDED : EXACT,
-    letterAt(before) == O,
-    letterAt(breaks) == DASH ? NO_BREAKS : letterAt(breaks) == O ? OWN_BREAKS : BLANK_BREAKS,
+    contractionsOf(letterAt(contractions)),
+    letterAt(before) == O || letterAt(before) == C,
+    letterAt(before) == C,
+    breaksOf(letterAt(breaks)),
     letterAt(numbers) == F,
   );
   wholeWords = letterAt(words) != DASH;
   bosByDefault = letterAt(nextWord(words)) != DASH;
 }
 
+function contractionsOf(letter: i32): i32 {
+  return letter == E ? EXACT : letter == F ? FOLDED : letter == L ? LAST : NO_CONTRACTIONS;
+}
+function breaksOf(letter: i32): i32 {
+  return letter == O ? OWN_BREAKS : letter == S ? SLASH_BREAKS : letter == DASH ? NO_BREAKS : BLANK_BREAKS;
+}
 function nextWord(at: i32): i32 {
   return endOf(at, BLANK) + 1;
 }

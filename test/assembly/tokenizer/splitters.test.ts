@@ -37,7 +37,24 @@ function patternsOf(data: string): string[] {
 }
 
 const PARTS = [
-  ...["a", "Z", "\u00e8", "\u4e2d", "1", "2", "\u0663", "\u00bd", "!", ".", "\u{1f600}", "\ufeff"],
+  ...[
+    "a",
+    "Z",
+    "aZ",
+    "ZZ",
+    "\u00e8",
+    "\u00c8Z",
+    "/",
+    "\u4e2d",
+    "1",
+    "2",
+    "\u0663",
+    "\u00bd",
+    "!",
+    ".",
+    "\u{1f600}",
+    "\ufeff",
+  ],
   ...[" ", "  ", "\t", "\n", "\r", "\u00a0", "\u0085", "'", "'s", "'S", "'ll", "'Re"],
 ];
 const texts = fc.array(fc.constantFrom(...PARTS), { maxLength: 24 }).map((parts) => parts.join(""));
@@ -57,7 +74,20 @@ test.each(PRE_TOKENIZERS)("$name", ({ names, data }) => {
 
 test.each(PRE_TOKENIZERS)("$name cuts at the same places when the text comes in parts", ({ name }) => {
   // Merges of what stands together only if a piece holds it.
-  const pairs = ["' l", "'l l", "' r", "'r e", "\u0120 1", "1 2", "\u0120 '", "a '", "\u010a \u0120", "\u0120 \u0120"];
+  const pairs = [
+    "' l",
+    "'l l",
+    "' r",
+    "'r e",
+    "\u0120 1",
+    "1 2",
+    "\u0120 '",
+    "a '",
+    "\u010a \u0120",
+    "\u0120 \u0120",
+    "Z Z",
+    "Z \u00c3",
+  ];
   const tokens = [...BYTE_ALPHABET, ...pairs.map((pair) => pair.replace(" ", ""))];
   const merging = new TokenizerHarness(module, { tokens, merges: pairs }, { splitter: name });
   const merged = fc.property(texts, fc.integer({ min: 1, max: 7 }), (text, most) => {
