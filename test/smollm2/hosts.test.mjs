@@ -30,10 +30,12 @@ beforeAll(async () => {
 /** Reports by host. */
 const reports = [];
 afterAll(() => {
-  console.log("| host | build | arena, MB | load, ms | tokens/s |\n| --- | --- | --- | --- | --- |");
-  for (const { runtime, build, threads, arena, loadMs, tokensPerSecond } of reports) {
+  console.log("| host | build | arena, MB | load, ms | tokens/s | guessed |\n| --- | --- | --- | --- | --- | --- |");
+  for (const { runtime, build, threads, arena, loadMs, tokensPerSecond, guessed } of reports) {
     const name = threads > 1 ? `${build}, ${threads} threads` : build;
-    console.log(`| ${runtime} | ${name} | ${(arena / 1e6).toFixed(1)} | ${loadMs} | ${tokensPerSecond ?? ""} |`);
+    console.log(
+      `| ${runtime} | ${name} | ${(arena / 1e6).toFixed(1)} | ${loadMs} | ${tokensPerSecond ?? ""} | ${guessed} |`,
+    );
   }
 });
 
@@ -89,6 +91,11 @@ test("workerd, from R2", async () => {
   const report = await worker.json("/");
   await worker.dispose();
   compare(report);
+});
+
+test("prompt lookup guesses", () => {
+  expect(reports.length).toBeGreaterThan(1);
+  expect(reports.reduce((sum, { guessed }) => sum + guessed, 0)).toBeGreaterThan(0);
 });
 
 test.each([

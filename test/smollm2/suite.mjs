@@ -51,8 +51,8 @@ const GREEDY = { temperature: 0, repetitionPenalty: 1 };
  * @param host { runtime: name and version, load: of the package, source: what load() takes, made anew at each call,
  *   chats, texts: of the goldens, options?: load options for all, builds?: those whose logits are asked for,
  *   now?: a clock in ms }
- * @returns { runtime, build, threads, arena, loadMs, tokensPerSecond; said: what every host must say alike; wrong: where that differs
- *   from llama.cpp, as text }
+ * @returns { runtime, build, threads, arena, loadMs, tokensPerSecond, guessed: tokens that prompt lookup guessed right;
+ *   said: what every host must say alike; wrong: where that differs from llama.cpp, as text }
  */
 export async function reportOf({ runtime, load, source, chats, texts, options, builds = BUILDS, now = defaultNow }) {
   const begun = now();
@@ -67,12 +67,12 @@ export async function reportOf({ runtime, load, source, chats, texts, options, b
     json: await jsonOf(model),
     call: await callOf(model),
     session: await sessionOf(model),
-    lookup: await lookupOf(model),
   };
+  const guessed = await guessedBy(model, said);
   const tokensPerSecond = await speedOf(model, now);
   await model.close();
   said.logits = await logitsOf({ load, source, builds, options, wrong });
-  return { runtime, build, threads, arena: plan.arena, loadMs, tokensPerSecond, said, wrong };
+  return { runtime, build, threads, arena: plan.arena, loadMs, tokensPerSecond, guessed, said, wrong };
 }
 
 const defaultNow = () => performance.now();
@@ -153,14 +153,14 @@ async function sessionOf(model) {
   return { whole, snapshot: await sha256(snapshot) };
 }
 
-/** Prompt lookup says what plain decoding says, and guesses some of it. */
-async function lookupOf(model) {
+/** Prompt lookup says what plain decoding says. How much it guesses is the clock's to decide. */
+async function guessedBy(model, said) {
   const options = { ...GREEDY, maxTokens: 48 };
-  const plain = await model.chat(QUESTIONS.copy, options).text();
-  const guessed = model.chat(QUESTIONS.copy, { ...options, promptLookup: true });
-  const text = await guessed.text();
-  if (text !== plain) throw new Error(`prompt lookup says "${text}", without it: "${plain}"`);
-  return text;
+  said.copy = await model.chat(QUESTIONS.copy, options).text();
+  const guessing = model.chat(QUESTIONS.copy, { ...options, promptLookup: true });
+  const text = await guessing.text();
+  if (text !== said.copy) throw new Error(`prompt lookup says "${text}", without it: "${said.copy}"`);
+  return guessing.timings.acceptedTokens;
 }
 
 async function speedOf(model, now) {
