@@ -12,6 +12,7 @@ const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 /** The package's entry points as sources. */
 const SOURCES: Record<string, string> = {
   "zagreus-edge": "host/node/index.ts",
+  "zagreus-edge/prompt-api": "host/node/prompt_api.ts",
   "zagreus-edge/quantize": "host/node/quantize.ts",
   "zagreus-edge/server": "host/core/server/index.ts",
   "zagreus-edge/raspberry-pi": "host/raspberry-pi/index.ts",

@@ -63,6 +63,10 @@ test("it has what it needs and nothing else", () => {
       "dist/probe-simd.wasm",
       "dist/model_thread.js",
       "dist/page/index.html",
+      "dist/prompt-api.js",
+      "dist/prompt-api-browser.js",
+      "dist/prompt-api-core.js",
+      "dist/prompt-api-deno.js",
       "dist/quantize.js",
       "dist/server.js",
       "dist/zagreus-calibrate.wasm",
@@ -87,6 +91,15 @@ test("it can be imported by its name", async () => {
   const { quantize, ZagreusError } = await import("zagreus-edge/quantize");
   expect(quantize).toBeInstanceOf(Function);
   expect(ZagreusError).toBe(library.ZagreusError);
+  const promptApi = await import("zagreus-edge/prompt-api");
+  expect(Object.keys(promptApi).sort()).toEqual([
+    "LanguageModelToolCall",
+    "LanguageModelToolError",
+    "LanguageModelToolSuccess",
+    "QuotaExceededError",
+    "install",
+    "languageModel",
+  ]);
   const { createServer } = await import("zagreus-edge/server");
   expect(() => createServer({})).toThrow(library.ZagreusError);
 });

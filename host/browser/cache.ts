@@ -56,6 +56,19 @@ export async function distrustCachedModel(url: string): Promise<void> {
   );
 }
 
+/** Whether the model of a URL is here, on its way to here, or neither. */
+export async function cacheState(url: string): Promise<"available" | "downloading" | "downloadable"> {
+  const directory = await openDirectory();
+  const name = await nameOf(url);
+  const record = await readRecord(directory, name);
+  if (record?.complete) {
+    const file = await directory.getFileHandle(name).catch(() => undefined);
+    if ((await file?.getFile())?.size === record.totalBytes) return "available";
+  }
+  const { held = [] } = await navigator.locks.query();
+  return held.some((lock) => lock.name === lockOf(name)) ? "downloading" : "downloadable";
+}
+
 /** The models in the cache, whole or not. */
 export async function cachedModels(): Promise<CachedModel[]> {
   const directory = await openDirectory();
@@ -246,7 +259,7 @@ async function writeRecord(directory: FileSystemDirectoryHandle, record: CacheRe
 async function exclusively<T>(name: string, signal: AbortSignal | undefined, run: () => Promise<T>): Promise<T> {
   let begun = false;
   try {
-    return await navigator.locks.request(`${DIRECTORY} ${name}`, signal ? { signal } : {}, () => {
+    return await navigator.locks.request(lockOf(name), signal ? { signal } : {}, () => {
       begun = true;
       return run();
     });
@@ -255,6 +268,8 @@ async function exclusively<T>(name: string, signal: AbortSignal | undefined, run
     throw error;
   }
 }
+
+const lockOf = (name: string) => `${DIRECTORY} ${name}`;
 
 async function nameOf(url: string): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(url));

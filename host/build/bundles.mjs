@@ -1,6 +1,7 @@
 // Builds the library and the command with esbuild, and the files beside them in dist/.
 
 import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
 import { build } from "esbuild";
 
 const shared = {
@@ -21,6 +22,7 @@ export async function buildBundles(version) {
     nodeBundles(version),
     edgeBundles(),
     ...browserBundles(version),
+    promptApiBundles(version),
     build({ ...shared, entryPoints: ["host/node/threads/compute_thread.ts"], outfile: "dist/compute_thread.js" }),
     ...commandBundles(version),
   ]);
@@ -75,6 +77,43 @@ function edgeBundles() {
       "edge-light": "host/edge-light/index.ts",
     },
   });
+}
+
+/**
+ * The Prompt API for every host, around what they share. Apart from the hosts' bundles, which it loads when a model is wanted: its chat
+ * templates and grammars are its own copies, and no chunk of load() depends on it.
+ */
+function promptApiBundles(version) {
+  return build({
+    ...shared,
+    ...split,
+    platform: "neutral",
+    target: "es2022",
+    chunkNames: "prompt-api-[hash]",
+    external: ["node:*"],
+    entryPoints: {
+      "prompt-api": "host/node/prompt_api.ts",
+      "prompt-api-browser": "host/browser/prompt_api/index.ts",
+      "prompt-api-core": "host/core/prompt_api/index.ts",
+      "prompt-api-deno": "host/deno/prompt_api.ts",
+    },
+    plugins: [{ name: "hosts", setup: (build) => build.onResolve({ filter: /\.js$/ }, hostBundle) }],
+    define: versionOf(version),
+  });
+}
+
+/** What import() finds in dist/ instead of the sources. */
+const HOST_BUNDLES = {
+  "host/node/index.js": "./index.js",
+  "host/node/hub.js": "./hub.js",
+  "host/deno/index.js": "./deno.js",
+  "host/browser/index.js": "./browser.js",
+};
+
+function hostBundle({ path, resolveDir, kind }) {
+  if (kind !== "dynamic-import") return undefined;
+  const bundle = HOST_BUNDLES[relative("", join(resolveDir, path))];
+  return bundle && { path: bundle, external: true };
 }
 
 /** dist/cli.js starts dist/main.js, unless Node is too old to read it. */

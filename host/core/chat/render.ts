@@ -153,7 +153,10 @@ function turnMarkers({ tokenizer: { userDefined = {} } }: ModelInfo, source: str
 }
 
 /** Token ids of a rendered chat, with one bos at the start if the model wants it or the template wrote some. */
-export async function encodeChat(model: ChatModel, { parts }: RenderedChat): Promise<number[]> {
+export async function encodeChat(
+  model: Pick<ChatModel, "info" | "tokenize">,
+  { parts }: RenderedChat,
+): Promise<number[]> {
   const { bos, addBos } = model.info.tokenizer;
   const encoded = await Promise.all(
     parts.map((part, i) => {
