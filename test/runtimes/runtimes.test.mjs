@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startHub } from "../support/hub_server";
 import { installPackage, output, RUNTIMES, runSuiteIn } from "./installed.mjs";
+import { EXPECTED } from "./prompt_api/suite.mjs";
 import { failures } from "./suite.mjs";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -21,6 +22,7 @@ beforeAll(() => {
   project = installPackage();
   for (const file of ["faults.mjs", "source.mjs", "event_loop.mjs", "snapshot.mjs", "server.mjs", "server_suite.mjs"])
     cpSync(here(file), `${project.directory}/${file}`);
+  cpSync(here("prompt_api"), `${project.directory}/prompt_api`, { recursive: true });
   for (const file of ["junk.mjs", "runtimes.mjs"]) cpSync(here(`../junk/${file}`), `${project.directory}/${file}`);
 });
 afterAll(() => project?.remove());
@@ -127,6 +129,14 @@ test("the server's handler is the same everywhere", async () => {
   expect(expected).toMatchObject({ denied: 401, invalid: 400, large: 413, hungUp: true, closed: 503 });
   expect(expected.streamed).toBe(expected.text);
   for (const name of names.slice(1)) expect({ name, ...(await serve(name)) }).toEqual({ name, ...expected });
+});
+
+test("the Prompt API is the same everywhere", async () => {
+  const report = async (name) =>
+    JSON.parse(await run(name, "prompt_api/run.mjs", { allow: [READ_MODEL], args: [MODEL] }));
+  const expected = await report(names[0]);
+  expect(expected).toMatchObject(EXPECTED);
+  for (const name of names.slice(1)) expect({ name, ...(await report(name)) }).toEqual({ name, ...expected });
 });
 
 test.each(["Node 20", "Node 24"])("%s: an offloaded model leaves the event loop free", async (name) => {
