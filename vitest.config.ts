@@ -38,7 +38,7 @@ const suite = (name: string, testTimeout: number, hookTimeout = 120 * SECOND): T
 
 const SUITES = [
   suite("browser", 120 * SECOND, 300 * SECOND), // one builds the package
-  suite("chat", 120 * SECOND),
+  suite("chat", 120 * SECOND, 300 * SECOND), // one builds the package
   suite("clients", 60 * SECOND),
   suite("cloudflare", 180 * SECOND),
   suite("frameworks", 120 * SECOND),

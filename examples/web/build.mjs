@@ -1,6 +1,7 @@
 // Puts the chat page and what it loads into dist/, which any web server can serve.
 
-import { cpSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -31,3 +32,15 @@ for (const file of [...ASSETS, ...withChunks("browser.js")]) {
   cpSync(join(library, "dist", file), site(`zagreus/${file}`));
 }
 cpSync(join(library, MODEL), site(MODEL));
+
+// What the page needs without a network, and what tells this version of it from others.
+const PAGE = ["index.html", "app.js", "style.css", "icon.svg", "manifest.webmanifest", "licenses.txt"];
+const files = [...PAGE, ...[...ASSETS, ...withChunks("browser.js")].map((name) => `zagreus/${name}`)].sort();
+const script = readFileSync(site("service_worker.js"));
+const hash = [...files.map((file) => readFileSync(site(file))), script].reduce(
+  (hash, bytes) => hash.update(bytes),
+  createHash("sha256"),
+);
+const version = hash.digest("hex").slice(0, 16);
+const known = `const FILES = ${JSON.stringify(files)};\nconst VERSION = ${JSON.stringify(version)};\n`;
+writeFileSync(site("service_worker.js"), known + script);

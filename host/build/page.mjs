@@ -10,7 +10,7 @@ const FILES = ["index.html", "style.css", "icon.svg", "manifest.webmanifest"].ma
 export async function buildPage() {
   mkdirSync("dist/page", { recursive: true });
   const { metafile } = await build({
-    entryPoints: { app: "host/page/app.tsx" },
+    entryPoints: { app: "host/page/app.tsx", service_worker: "host/page/service_worker.ts" },
     outdir: "dist/page",
     bundle: true,
     minify: true,

@@ -3,6 +3,7 @@
 import { render } from "preact";
 import { Chat } from "./chat/chat.js";
 import { kept, ofTab } from "./chat/kept.js";
+import { goOffline } from "./chat/offline.js";
 import type { Backend } from "./model/backend.js";
 import { InPage } from "./model/in_page.js";
 import { Server } from "./model/server.js";
@@ -14,10 +15,9 @@ const chat = new Chat(backend);
 
 render(<App chat={chat} />, document.body);
 void chat.begin();
+if (!isServed) void goOffline(chat);
 
-addEventListener("pagehide", () => {
-  if (chat.state.conversation) chat.keep();
-});
+addEventListener("pagehide", () => chat.keep());
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) chat.keep();
 });

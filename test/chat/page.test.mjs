@@ -195,9 +195,11 @@ test("what failed is said where the eye is, on a small phone", async () => {
   await close(page);
 });
 
-test("without isolation the same page runs on one thread", async () => {
+test("without isolation and service workers the same page runs on one thread", async () => {
   const plain = await serve({ folder: join(ROOT, "examples/web/dist") });
-  const page = await chromium.open(`${plain.url}/index.html`, DESK);
+  const page = await chromium.open("about:blank", DESK);
+  await page.evaluateOnNewDocument(() => Object.defineProperty(navigator, "serviceWorker", { value: undefined }));
+  await page.goto(`${plain.url}/index.html`);
   await nano(page);
   await page.click("#model");
   expect(await text(page, "#facts")).toMatch(/; (simd|relaxed), thread: 1; /);

@@ -30,6 +30,8 @@ export interface State {
   /** What else there is to say of loading. */
   notice: string;
   loadFailure: Failure | undefined;
+  /** Brings in another version of the page, where there is one. */
+  update: (() => void) | undefined;
   /** The message that is being written. */
   writing: { id: number; reading: PrefillProgress | undefined } | undefined;
 }
@@ -54,6 +56,7 @@ export class Chat extends Store<State> {
       loading: undefined,
       notice: "",
       loadFailure: undefined,
+      update: undefined,
       writing: undefined,
     });
     this.backend = backend;

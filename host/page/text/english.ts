@@ -34,6 +34,7 @@ export const ENGLISH = {
   gone: "{name} is no longer in this browser. Load downloads it again.",
   crashed: "The page ended while {name} was being loaded, perhaps for want of memory. A smaller model may do.",
   notKept: "This browser keeps no files here: the model will be downloaded again next time.",
+  update: "Update the page",
   newChat: "New conversation",
   settings: "Settings",
   close: "Close",

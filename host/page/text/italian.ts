@@ -35,6 +35,7 @@ export const ITALIAN: Record<Key, string> = {
   crashed:
     "La pagina si è chiusa mentre caricava {name}, forse per mancanza di memoria. Un modello più piccolo può bastare.",
   notKept: "Questo browser non conserva file qui: la prossima volta il modello sarà scaricato di nuovo.",
+  update: "Aggiorna la pagina",
   newChat: "Nuova conversazione",
   settings: "Impostazioni",
   close: "Chiudi",

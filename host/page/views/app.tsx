@@ -50,7 +50,7 @@ export function App({ chat }: { chat: Chat }) {
 }
 
 function Header({ chat, onOpen }: { chat: Chat; onOpen(open: Open): void }) {
-  const { ready, loading } = chat.state;
+  const { ready, loading, update } = chat.state;
   const name = ready?.name ?? loading?.name;
   return (
     <header id="top">
@@ -61,6 +61,11 @@ function Header({ chat, onOpen }: { chat: Chat; onOpen(open: Open): void }) {
         <span class="visually-hidden">{say("model")}: </span>
         <bdi>{name ? nameFor(name) : say("choose")}</bdi>
       </button>
+      {update && (
+        <button type="button" class="plain" onClick={update}>
+          {say("update")}
+        </button>
+      )}
       <IconButton icon="add" label={say("newChat")} onClick={() => chat.clear()} />
       <IconButton icon="settings" label={say("settings")} onClick={() => onOpen("settings")} />
       <LoadStatus chat={chat} />
