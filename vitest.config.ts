@@ -33,7 +33,7 @@ const besideBundles = {
 
 /** The suite in test/NAME. Those that measure or share a program run with --no-file-parallelism (package.json). */
 const suite = (name: string, testTimeout: number, hookTimeout = 120 * SECOND): TestProjectInlineConfiguration => ({
-  test: { name, include: [`test/${name}/*.test.{ts,mjs}`], testTimeout, hookTimeout },
+  test: { name, include: [`test/${name}/**/*.test.{ts,mjs}`], testTimeout, hookTimeout },
 });
 
 const SUITES = [

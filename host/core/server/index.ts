@@ -99,8 +99,8 @@ function application(service: Service): Hono<Env> {
 function notFound(method: string, path: string): ApiError {
   const route = routeOf(path);
   if (!route) return new ApiError(404, `there is nothing at ${method} ${path}`, { code: "unknown_url" });
-  const headers = { allow: route.method };
-  return new ApiError(405, `${path} takes ${route.method}, not ${method}`, { code: "method_not_allowed", headers });
+  const headers = { allow: route.methods };
+  return new ApiError(405, `${path} takes ${route.methods}, not ${method}`, { code: "method_not_allowed", headers });
 }
 
 function foreignHost(name: string): ApiError {

@@ -1,6 +1,7 @@
 // What there is to ask for: one table for answers, metrics, and the methods of a path.
 
 import type { Context } from "hono";
+import { part } from "../api/errors.js";
 import type { Call } from "./http/call.js";
 import { ApiError } from "./http/errors.js";
 import { eventStream } from "./http/event_stream.js";
@@ -19,7 +20,7 @@ export type Env = { Bindings: { call: Call } };
 type Ctx = Context<Env>;
 
 export interface Route {
-  method: "GET" | "POST";
+  method: "GET" | "POST" | "DELETE";
   /** As metrics call it; ":id" is the rest of the path. */
   path: string;
   /** Whether it needs no API key. */
@@ -32,6 +33,9 @@ export const ROUTES: readonly Route[] = [
   { method: "GET", path: "/health", open: true, answer: health },
   { method: "POST", path: "/v1/chat/completions", answer: generation(parseChat, chatCompletion, chatChunks) },
   { method: "POST", path: "/v1/completions", answer: generation(parseCompletion, textCompletion, textChunks) },
+  { method: "POST", path: "/v1/responses", answer: async (...to) => (await responses()).respond(...to) },
+  { method: "GET", path: "/v1/responses/:id", answer: async (...to) => (await responses()).retrieve(...to) },
+  { method: "DELETE", path: "/v1/responses/:id", answer: async (...to) => (await responses()).remove(...to) },
   { method: "POST", path: "/v1/embeddings", answer: asking(parseEmbedding, embeddings) },
   { method: "POST", path: "/tokenize", answer: asking(parseTokenize, tokenize) },
   { method: "POST", path: "/detokenize", answer: asking(parseDetokenize, detokenize) },
@@ -53,14 +57,17 @@ export const ROUTES: readonly Route[] = [
   },
 ];
 
+const responses = () => part(import("./responses/index.js"));
+
 /** A route's path as Hono writes it. */
 export const pathOf = (path: string) => path.replace(":id", ":id{.+}");
 
 const PATTERNS = ROUTES.map((route) => ({ route, pattern: new RegExp(`^${route.path.replace(":id", ".+")}$`) }));
 
-/** The route of a path, whatever the method: there is one. */
-export function routeOf(path: string): Route | undefined {
-  return PATTERNS.find(({ pattern }) => pattern.test(path))?.route;
+/** A path as metrics call it, and its methods. */
+export function routeOf(path: string): { path: string; methods: string } | undefined {
+  const routes = PATTERNS.filter(({ pattern }) => pattern.test(path)).map(({ route }) => route);
+  return routes[0] && { path: routes[0].path, methods: routes.map(({ method }) => method).join(", ") };
 }
 
 /** Answers with a whole text or, if the request says so, a stream of events. */

@@ -55,7 +55,21 @@ const RIGHT: Record<string, unknown[]> = {
   tool_choice: ["auto", "required", "none", { type: "function", function: { name: "f" } }],
   parallel_tool_calls: [true, false],
   prompt: ["", "a", [1, 2], [[1], [2]], ["a", "b"]],
-  input: ["a", [1], ["a"]],
+  input: [
+    "a",
+    [1],
+    ["a"],
+    [],
+    [
+      { role: "user", content: "a" },
+      { type: "function_call", call_id: "1", name: "f" },
+    ],
+    [{ id: "msg_1" }],
+  ],
+  instructions: ["a", ""],
+  previous_response_id: [null, null, "resp_1"],
+  max_output_tokens: [1, 30],
+  text: [{ format: { type: "text" } }, { format: { type: "json_schema", schema: tool.function.parameters } }],
   messages: [
     [{ role: "user", content: "a" }],
     [{ role: "assistant", content: null, tool_calls: [{ id: "1", type: "function", function: tool.function }] }],
@@ -71,7 +85,7 @@ const fields: Record<string, fc.Arbitrary<unknown>> = Object.fromEntries(
   Object.entries({ ...RIGHT, max_tokens: [0, 1, 40] }).map(([name, values]) => [name, field(values)]),
 );
 const body = fc.record(fields, { requiredKeys: ["max_tokens", "prompt", "input", "messages"] });
-const path = fc.constantFrom("/v1/completions", "/v1/chat/completions", "/v1/embeddings");
+const path = fc.constantFrom("/v1/completions", "/v1/chat/completions", "/v1/responses", "/v1/embeddings");
 
 test("requests of right and wrong fields", async () => {
   const seen = new Map<number, number>();
@@ -83,7 +97,7 @@ test("requests of right and wrong fields", async () => {
     if (response.ok) expect(text).not.toContain('"error"');
     else expect(JSON.parse(text).error.message).toBeTypeOf("string");
   };
-  await fc.assert(fc.asyncProperty(path, body, ask), { numRuns: 300 });
+  await fc.assert(fc.asyncProperty(path, body, ask), { numRuns: 400 });
   for (const status of [200, 400]) expect(seen.get(status)).toBeGreaterThan(30);
   expect(await metric(server, "zagreus_model_busy")).toBe(0);
   expect(await metric(server, "zagreus_requests_open")).toBe(1);

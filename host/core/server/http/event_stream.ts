@@ -13,7 +13,18 @@ export interface StreamOptions {
   othersWait(): boolean;
   /** What an error is to the client, and its status. */
   describe(error: unknown): { status: number; body: ErrorBody };
+  /** Default: chunks, and "[DONE]". */
+  format?: StreamFormat;
 }
+
+/** How events are written. */
+export interface StreamFormat {
+  event(event: object): string;
+  failure(error: ErrorBody["error"]): string;
+  /** Behind the last one. */
+  end: string;
+}
+const CHUNKS: StreamFormat = { event, failure: (error) => event({ error }), end: event("[DONE]") };
 
 const HEADERS = {
   "content-type": "text/event-stream; charset=utf-8",
@@ -27,7 +38,7 @@ const STALL_CHECK_MS = 500;
 const TIMED_OUT = Symbol("timed out");
 
 /**
- * Answers with events as they come, and "[DONE]". What fails before the first one rejects, so that it has a status of its own, unless it
+ * Answers with events as they come. What fails before the first one rejects, so that it has a status of its own, unless it
  * takes longer than a heartbeat. Events are made as they are read, but for a buffer: a reader who falls asleep holds the model, not the
  * memory, and while others wait only for a while.
  */
@@ -87,13 +98,14 @@ class Pump {
     const send = (text: string) => {
       if (!this.#gone) controller.enqueue(this.#encoder.encode(text));
     };
+    const { format = CHUNKS } = this.#options;
     let status = 200;
     try {
       for (let step = early; ; step = await withTimeout(next, this.#options.heartbeat)) {
         if (step === TIMED_OUT) send(": waiting\n\n");
         else if (step.done) break;
         else {
-          send(event(step.value));
+          send(format.event(step.value));
           await this.#room(controller);
           next = this.#events.next();
         }
@@ -101,10 +113,10 @@ class Pump {
     } catch (error) {
       const { status: failed, body } = this.#options.describe(error);
       status = failed;
-      send(event(body));
+      send(format.failure(body.error));
       await this.#events.return(undefined).catch(() => {});
     }
-    send(event("[DONE]"));
+    send(format.end);
     if (!this.#gone) controller.close();
     return status;
   }

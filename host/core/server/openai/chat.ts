@@ -18,7 +18,7 @@ interface OpenAiLogprob {
   /** Of UTF-8; null for a part of a character. */
   bytes: number[] | null;
 }
-type ContentLogprob = OpenAiLogprob & { top_logprobs: OpenAiLogprob[] };
+export type ContentLogprob = OpenAiLogprob & { top_logprobs: OpenAiLogprob[] };
 
 /** What a choice has to say: something new, or its end. */
 type ChatChoiceEvent =
@@ -34,7 +34,7 @@ export async function chatCompletion(job: RequestJob<ChatBody>): Promise<object>
   const usage = new UsageSum(job);
   const choices: ChatChoice[] = [];
   let refused: RefusedTools = {};
-  for await (const event of events(job, usage)) {
+  for await (const event of chatEvents(job, usage)) {
     if ("refused" in event) {
       ({ refused } = event);
       continue;
@@ -72,7 +72,7 @@ export async function* chatChunks(job: RequestJob<ChatBody>): AsyncGenerator<obj
       },
     ]);
   const begun = new Set<number>();
-  for await (const event of events(job, usage)) {
+  for await (const event of chatEvents(job, usage)) {
     if ("refused" in event) {
       yield { ...chunk([]), ...event.refused };
       continue;
@@ -95,11 +95,18 @@ export async function* chatChunks(job: RequestJob<ChatBody>): AsyncGenerator<obj
   if (withUsage) yield chunk([], usage.toJSON());
 }
 
-/** Runs one choice after the other; each takes its turn. */
-function events(job: RequestJob<ChatBody>, usage: UsageSum): AsyncGenerator<ChatEvent> {
+/**
+ * Runs one choice after the other; each takes its turn.
+ * @param maxTokens of a reply where the request sets no limit
+ */
+export function chatEvents(
+  job: RequestJob<ChatBody>,
+  usage: UsageSum,
+  maxTokens = DEFAULT_MAX_TOKENS,
+): AsyncGenerator<ChatEvent> {
   return admitted(job, async function* () {
     const { served, request } = job;
-    const base = chatOptions(job);
+    const base = chatOptions(job, maxTokens);
     let told = false;
     for (let index = 0; index < (request.n ?? 1); index++) {
       const watch = usage.watch();
@@ -138,14 +145,14 @@ const refusedTools = ({ refusedTools }: ChatCompletion): RefusedTools => ({
   refused_tools: refusedTools.map(({ name, error }) => ({ name, message: error.message })),
 });
 
-function chatOptions({ served, request, template }: RequestJob<ChatBody>): ChatOptions {
+function chatOptions({ served, request, template }: RequestJob<ChatBody>, maxTokens: number): ChatOptions {
   const { max_completion_tokens, max_tokens, logprobs, top_logprobs, tools, tool_choice } = request;
   const limit = max_completion_tokens ?? max_tokens;
   const param = max_completion_tokens === undefined ? "max_tokens" : "max_completion_tokens";
   if (limit !== undefined) served.checkMaxTokens(limit, param);
   if (top_logprobs !== undefined && !logprobs) throw badRequest("top_logprobs needs logprobs: true", "top_logprobs");
   return {
-    maxTokens: limit ?? Math.min(DEFAULT_MAX_TOKENS, served.maxTokens),
+    maxTokens: limit ?? Math.min(maxTokens, served.maxTokens),
     logprobs: logprobs ? (top_logprobs ?? 0) : undefined,
     tools: tools?.length ? tools : undefined,
     toolChoice: tool_choice,

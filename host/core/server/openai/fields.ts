@@ -33,17 +33,17 @@ export const schema = z
   )
   .refine(isShort, TOO_LONG);
 
-/** @throws ApiError 400 naming the first field that is wrong */
-export function parse<T>(type: z.ZodType<T>, body: unknown): T {
-  const { data, error } = type.safeParse(body);
-  if (error) throw complaint(error.issues[0]!);
+/** @param path of the value in the body. @throws ApiError 400 naming the first field that is wrong */
+export function parse<T>(type: z.ZodType<T>, value: unknown, path = ""): T {
+  const { data, error } = type.safeParse(value);
+  if (error) throw complaint(error.issues[0]!, path);
   return data as T;
 }
 
-function complaint(issue: z.core.$ZodIssue): ApiError {
+function complaint(issue: z.core.$ZodIssue, within: string): ApiError {
   const path = issue.path.reduce<string>(
     (before, key) => (typeof key === "number" ? `${before}[${key}]` : `${before}${before && "."}${String(key)}`),
-    "",
+    within,
   );
   return badRequest(path ? `${path}: ${issue.message}` : `the body: ${issue.message}`, path || null);
 }

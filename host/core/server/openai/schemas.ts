@@ -20,7 +20,8 @@ const MAX_SALT = 256;
 const otherFormat = refused("is not supported; use response_format or grammar");
 const noSchema = refused('is understood with "json_schema" or "json_object" only');
 
-const shared = {
+/** Of requests for text. */
+export const shared = {
   model: optional(z.string()),
   stream: optional(z.boolean()),
   stream_options: optional(z.object({ include_usage: optional(z.boolean()) })),
