@@ -91,3 +91,14 @@ test("without a touch no download, where it is wanted so", async () => {
   expect([...tab.errors, ...page.errors]).toEqual([]);
   await untouched.close();
 });
+
+test("the example's page answers", async () => {
+  const tab = await chromium.open(`${server.url}/examples/prompt-api/index.html?model=/model.gguf%3F4&template=chatml`);
+  await tab.waitForSelector("button:enabled");
+  expect(await tab.$eval("progress", ({ value }) => value)).toBe(1);
+  await tab.fill("#question", "Chi sei?");
+  await tab.click("button");
+  await tab.waitForSelector("[data-answered]");
+  expect((await tab.textContent("#answer")).length).toBeGreaterThan(0);
+  expect(tab.errors).toEqual([]);
+});

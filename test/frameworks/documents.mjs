@@ -40,6 +40,10 @@ export const PROGRAMS = {
       declare const source: Blob, core: URL, worker: URL;`,
     elsewhere: "only shows the option: test/browser/cdn.test.mjs, test/recipes",
   },
+  "docs/prompt-api.md: The Prompt API": {
+    in: "page",
+    elsewhere: "needs a model: test/host/prompt_api and test/browser/prompt_api.test.mjs use every member",
+  },
   "docs/raspberry-pi.md: Raspberry Pi": { in: "Node" },
   "docs/server.md: The server": { in: "Node" },
   "docs/server.md: As a handler": { in: "Deno", serves: true },
@@ -97,6 +101,7 @@ export const COMMANDS = {
     elsewhere: "test/cloudflare/example.test.mjs runs it",
   },
   "examples/edge-function/README.md: Weights from R2": { elsewhere: "test/cloudflare/example.test.mjs runs it" },
+  "examples/prompt-api/README.md: The Prompt API": { lines: { "npm ci": BUILT } },
   "examples/iot/README.md: A language model on an MQTT broker": {
     elsewhere: "needs a broker: test/raspberry-pi/iot.test.ts runs it",
   },
