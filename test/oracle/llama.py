@@ -1,6 +1,6 @@
 """llama.cpp through its shared libraries: quantizing, decoding, logits, perplexity. Needs numpy.
 
-    python3 llama.py LIBRARIES < JOBS.json > RESULTS.json
+    python3 llama.py LIBRARIES < JOBS.json > RESULTS.json      LLAMA_THREADS=1 beside other programs
 
 LIBRARIES is the directory of libllama and libggml*. The structs below are those of llama.h 0.5.0; another version may have others.
 A job is an object: "do" names one of the functions do_* below, the rest are its arguments.
@@ -9,11 +9,12 @@ A job is an object: "do" names one of the functions do_* below, the rest are its
 import ctypes as c
 import glob
 import json
+import os
 import sys
 
 import numpy as np
 
-THREADS = 2
+THREADS = int(os.environ.get("LLAMA_THREADS", "2"))
 
 
 class QuantizeParams(c.Structure):
@@ -141,7 +142,7 @@ quiet = LOG(lambda level, text, _: sys.stderr.write(text.decode(errors="replace"
 class Model:
     """A model with plain kernels, an f32 KV cache and no flash attention: as little rounding as llama.cpp can be asked for."""
 
-    def __init__(self, path, context):
+    def __init__(self, path, context, kv=0):  # GGML_TYPE_F32
         params = model_defaults()
         params.use_extra_bufts = False
         self.model = model_load(path.encode(), params)
@@ -153,7 +154,7 @@ class Model:
         params.n_ctx = params.n_batch = params.n_ubatch = context
         params.n_threads = params.n_threads_batch = THREADS
         params.flash_attn_type = 0
-        params.type_k = params.type_v = 0  # GGML_TYPE_F32
+        params.type_k = params.type_v = kv
         self.context = context_new(self.model, params)
         if not self.context:
             raise RuntimeError(f"llama.cpp makes no context for {path}")
@@ -176,10 +177,14 @@ class Model:
     def logits(self, tokens, first=0):
         """float32 [tokens - first][vocabulary] of a sequence from an empty cache, from position `first` on"""
         memory_clear(get_memory(self.context), True)
+        return self.run(tokens, 0, first)
+
+    def run(self, tokens, position, first):
+        """logits from the `first` of these tokens on, which follow the `position` tokens that are in the cache"""
         self.batch.n_tokens = len(tokens)
         for i, token in enumerate(tokens):
             self.batch.token[i] = token
-            self.batch.pos[i] = i
+            self.batch.pos[i] = position + i
             self.batch.n_seq_id[i] = 1
             self.batch.seq_id[i][0] = 0
             self.batch.logits[i] = i >= first
@@ -187,6 +192,18 @@ class Model:
             raise RuntimeError("llama_decode failed")
         rows = len(tokens) - first
         return np.ctypeslib.as_array(get_logits(self.context), (rows, self.vocabulary)).copy()
+
+    def greedy(self, prompt, count, ends):
+        """the likeliest tokens, the one that ends the text among them, and how far each is before the next"""
+        tokens, gaps = [], []
+        logits = self.logits(prompt, len(prompt) - 1)[0]
+        while True:
+            second, first = np.sort(logits)[-2:]
+            tokens.append(int(logits.argmax()))
+            gaps.append(round(float(first - second), 3))
+            if len(tokens) == count or tokens[-1] in ends:
+                return {"tokens": tokens, "gaps": gaps}
+            logits = self.run(tokens[-1:], len(prompt) + len(tokens) - 1, 0)[0]
 
 
 def do_version():
@@ -213,12 +230,13 @@ def do_dequantize(type, blocks, values):
     out.tofile(values)
 
 
-def do_quantize(source, target, ftype, pure=False):
+def do_quantize(source, target, ftype, pure=False, requantize=False):
     """Quantizes a GGUF file; `ftype` is a number of llama.h's enum llama_ftype."""
     params = quantize_defaults()
     params.nthread = THREADS
     params.ftype = ftype
     params.pure = pure
+    params.allow_requantize = requantize
     status = model_quantize(source.encode(), target.encode(), c.byref(params))
     if status != 0:
         raise RuntimeError(f"llama_model_quantize: {status}")
@@ -228,6 +246,12 @@ def do_logits(model, tokens, out):
     """Writes float32 [tokens][vocabulary]."""
     with Model(model, len(tokens)) as m:
         m.logits(tokens).tofile(out)
+
+
+def do_greedy(model, prompts, count, ends, kv):
+    """Greedy texts after some prompts, with a KV cache of a ggml type."""
+    with Model(model, max(map(len, prompts)) + count, kv) as m:
+        return [m.greedy(prompt, count, ends) for prompt in prompts]
 
 
 def losses(logits, targets):

@@ -1,8 +1,8 @@
-// SmolLM2 beside llama.cpp: 20 conversations, 254 texts, and the distributions after 142 tokens.
+// SmolLM2 beside llama.cpp: 20 conversations, 254 texts, the distributions after 142 tokens, and 28 greedy texts.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { load } from "zagreus-edge";
-import { CHATS, LOGITS, TEXTS } from "./goldens.mjs";
+import { CHATS, GREEDY, LOGITS, TEXTS } from "./goldens.mjs";
 import { smollm2 } from "./model.mjs";
 import { idsOf, repliesTo } from "./suite.mjs";
 
@@ -43,4 +43,29 @@ test("the next token's probabilities", async () => {
   console.log(`mean KL divergence from llama.cpp: ${mean.toExponential(2)}, at most ${Math.max(...found).toFixed(3)}`);
   expect(found).toHaveLength(142);
   expect(mean).toBeLessThan(1e-2); // llama.cpp itself is 4.7e-3 from the same weights in f32 (activations of 8 bits)
+});
+
+/** How many tokens are the same. */
+function agreed(tokens, others) {
+  const parted = tokens.findIndex((token, i) => token !== others[i]);
+  return parted < 0 ? tokens.length : parted;
+}
+
+test("greedy texts, as far as llama.cpp agrees with itself", async () => {
+  const rows = [];
+  for (const { prompt, tokens, gaps, f16 } of GREEDY) {
+    const completion = model.complete(prompt, { temperature: 0, maxTokens: tokens.length });
+    await completion.text();
+    const said = [...completion.tokens, ...(completion.endToken ? [completion.endToken.token] : [])];
+    const here = agreed(tokens, said);
+    rows.push({ tokens: tokens.length, here, f16: agreed(tokens, f16), gap: gaps[here] });
+  }
+  console.table(rows); // tokens with an f32 cache; the same here, with an f16 cache; logits between the two best where it parts here
+  const count = (is) => rows.filter(is).length;
+  const far = count(({ here, f16 }) => here >= f16);
+  const whole = ["here", "f16"].map((name) => count((row) => row[name] === row.tokens));
+  console.log(
+    `${far} of ${rows.length} at least as far as llama.cpp's own; to the end: ${whole.join(" here, ")} there`,
+  );
+  for (const { gap } of rows) expect(gap ?? 0).toBeLessThan(0.5); // apart only where two tokens are nearly tied
 });
