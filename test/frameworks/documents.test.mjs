@@ -55,6 +55,7 @@ beforeAll(async () => {
   link("examples", join(ROOT, "examples"));
   link("suite.mjs", join(ROOT, "test/runtimes/suite.mjs"));
   link("model-F16.gguf", join(ROOT, "test/fixtures/models/zagreus-nano-F16.gguf"));
+  link("model-Q5_K_M.gguf", join(ROOT, "test/fixtures/community/tiny-Q5_K_M.gguf"));
   const chat = await chatModel();
   for (const name of ["nesso-instruct-Q4_0.gguf", "model.gguf", "base.gguf"]) link(name, chat);
   const changed = {
