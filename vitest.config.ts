@@ -45,7 +45,7 @@ const SUITES = [
   suite("raspberry-pi", 120 * SECOND),
   suite("recipes", 300 * SECOND), // with the packages of browser and runtimes
   suite("runtimes", 300 * SECOND),
-  suite("smollm2", 300 * SECOND), // with the packages of browser, clients, cloudflare and runtimes
+  suite("smollm2", 300 * SECOND), // with the packages of browser, chat, clients, cloudflare and runtimes
   suite("terminal", 60 * SECOND),
   suite("wasi", 120 * SECOND),
 ];

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { load } from "zagreus-edge";
 import { browser, serve } from "../browser/harness.mjs";
+import { launch } from "../chat/harness.mjs";
 import { VERSION, workerd } from "../cloudflare/workerd.mjs";
 import { installPackage, output, RUNTIMES } from "../runtimes/installed.mjs";
 import { json, ROOT, wasi, wasmtime } from "../wasi/harness";
@@ -60,26 +61,29 @@ test.each(Object.keys(RUNTIMES))("%s", async (name) => {
   compare(JSON.parse(await output(command, [...args, file, "goldens.json"], project.directory)));
 });
 
-test("Chromium, from the origin's private file system, in a worker", async () => {
+test.each([
+  ["Chromium", browser],
+  ["Firefox", () => launch("firefox")],
+])("%s, from the origin's private file system, in a worker", async (_, start) => {
   const server = await serve({ isolated: true, model: { etag: '"1"', bytes: readFileSync(file) } });
-  const chromium = await browser();
-  const page = await chromium.open(server.url);
+  const started = await start();
+  const page = await started.open(server.url);
   const report = await page.evaluate(
-    ({ runtime, chats, texts }) =>
+    ({ chats, texts }) =>
       reportOf({
-        runtime,
+        runtime: /(Firefox|Chrome)\/[\d.]+/.exec(navigator.userAgent)[0].replace("/", " "),
         load: zagreus.load,
         source: () => "/model.gguf",
         chats,
         texts,
         options: { offload: true, cache: true },
       }),
-    { runtime: `Chromium ${chromium.version()}`, chats: FEW_CHATS, texts: TEXTS },
+    { chats: FEW_CHATS, texts: TEXTS },
   );
   expect(page.errors).toEqual([]);
   expect(await page.evaluate(() => zagreus.cachedModels())).toMatchObject([{ bytes: BYTES, complete: true }]);
   expect(server.requests).toEqual(["all"]);
-  await chromium.close();
+  await started.close();
   await server.close();
   compare(report);
 });
