@@ -205,12 +205,15 @@ test("a model is loaded once for all, stopped when nobody waits, and closed with
     },
   });
   expect(await Loading.availability()).toBe("downloadable");
-  const left = Loading.create({ signal: AbortSignal.timeout(1) });
-  expect(await nameOf(left)).toBe("TimeoutError");
+  const leaving = new AbortController();
+  const left = nameOf(Loading.create({ signal: leaving.signal }));
+  while (loads.length === 0) await new Promise((resolve) => setTimeout(resolve));
+  leaving.abort();
+  expect(await left).toBe("AbortError");
   expect(loads[0]!.aborted).toBe(true);
 
   const creating = Promise.all([Loading.create(), Loading.create()]);
-  await new Promise((resolve) => setTimeout(resolve));
+  while (loads.length === 1) await new Promise((resolve) => setTimeout(resolve));
   expect(await Loading.availability()).toBe("downloading");
   const [one, two] = await creating;
   expect(loads.length).toBe(2);
