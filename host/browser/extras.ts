@@ -1,5 +1,5 @@
 // What few pages want, and is loaded then; in one chunk, so that the rest falls apart into few.
 
 export { bringAssets } from "./assets.js";
-export { cachedModels, cacheModel, distrustCachedModel, removeCachedModel } from "./cache.js";
+export { cacheModel, distrustCachedModel } from "./files/url_cache.js";
 export { hubFile } from "./hub_client.js";

@@ -3,8 +3,8 @@
 import type { LoadOptions, LoadProgress } from "../core/api/api.js";
 import { ZagreusError } from "../core/api/errors.js";
 import { Link } from "../core/offload/link.js";
-import { privateFiles } from "./access_handle.js";
 import type { HubAssets } from "./assets.js";
+import { privateFiles } from "./files/access_handle.js";
 import { packageFile } from "./net/package_files.js";
 import { canWriteOut, startWorker, whatFailed } from "./net/workers.js";
 

@@ -3,7 +3,7 @@
 import { part } from "../core/api/errors.js";
 import type { Inspect, Load } from "../core/host/api.js";
 import { createHost } from "../core/host/create_host.js";
-import type { CachedModel } from "./cache.js";
+import type { CachedModel } from "./files/url_cache.js";
 import { packageFile } from "./net/package_files.js";
 import { startModelThread } from "./offload.js";
 import type { BrowserLoadOptions } from "./options.js";
@@ -13,7 +13,7 @@ import { canBeOpenedElsewhere, openSource, type PreparedSource, prepareSource, t
 export type { CoreAsset, CoreAssets } from "../core/api/assets.js";
 export type { OffloadedModel, OffloadedSession } from "../core/offload/api.js";
 export * from "../index.js";
-export type { CachedModel } from "./cache.js";
+export type { CachedModel } from "./files/url_cache.js";
 export type { Assets, BrowserLoadOptions } from "./options.js";
 export type { Source } from "./source.js";
 
@@ -45,13 +45,14 @@ export const inspect: Inspect<Source, BrowserLoadOptions> = host.inspect;
 
 /** The models in the cache, whole or not. @throws ZagreusError UNSUPPORTED_RUNTIME */
 export async function cachedModels(): Promise<CachedModel[]> {
-  return (await part(import("./extras.js"))).cachedModels();
+  return (await part(import("./files/cached.js"))).cachedModels();
 }
 
 /**
- * Removes the model of a URL, if it is there. Waits for whoever is downloading it.
+ * Removes the model of a URL, if it is there, waiting for whoever is downloading it; or what is here of a repository of the hub
+ * ("hf:owner/repo", a short name).
  * @throws ZagreusError INVALID_OPTION, UNSUPPORTED_RUNTIME, WRITE_FAILED
  */
 export async function removeCachedModel(url: string | URL): Promise<void> {
-  return (await part(import("./extras.js"))).removeCachedModel(url);
+  return (await part(import("./files/cached.js"))).removeCachedModel(url);
 }

@@ -76,6 +76,15 @@ test("safetensors become a file in OPFS, once; a tab that is closed in the middl
     return sizes;
   });
   expect(kept).toEqual(["nesso-0.4B-instruct-Q4_0.gguf"]);
+
+  const cached = await page.evaluate(() => zagreus.cachedModels());
+  expect(cached).toEqual([
+    { url: "hf:mii-llm/nesso-0.4B-instruct", bytes: expect.any(Number), totalBytes: cached[0].bytes, complete: true },
+  ]);
+  expect(cached[0].bytes).toBeGreaterThan(2_000_000);
+  await page.evaluate(() => zagreus.removeCachedModel("nesso-instruct"));
+  await page.evaluate(() => zagreus.removeCachedModel("hf:mii-llm/nesso-0.4B-instruct")); // it is gone
+  expect(await page.evaluate(() => zagreus.cachedModels())).toEqual([]);
 });
 
 test("what goes wrong has its code", async () => {
@@ -86,6 +95,7 @@ test("what goes wrong has its code", async () => {
       [source, { hub: hub.endpoint, ...options }],
     );
   expect(await code("hf:mii-llm/none")).toBe("HUB_DENIED");
+  expect(await page.evaluate(() => codeOf(() => zagreus.removeCachedModel("hf:x")))).toBe("INVALID_OPTION");
   expect(await code("hf:x")).toBe("INVALID_OPTION");
   expect(await code("nesso-instruct", { quantize: { calibrate: true } })).toBe("INVALID_OPTION");
   expect(await code("nesso-instruct", { hub: "http://" })).toBe("INVALID_OPTION");

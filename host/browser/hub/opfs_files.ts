@@ -2,7 +2,7 @@
 
 import { hex } from "../../core/hub/listing.js";
 import type { HubFiles, PartialFile } from "../../core/hub/platform.js";
-import { type SyncAccessHandle, writeAll } from "../access_handle.js";
+import { type SyncAccessHandle, writeAll } from "../files/access_handle.js";
 import { Sha256 } from "./sha256.js";
 
 /** lib.dom.d.ts lacks both methods. */

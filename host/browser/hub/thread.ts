@@ -15,10 +15,9 @@ import {
   type QuantizeSettings,
 } from "../../core/hub/index.js";
 import { Link } from "../../core/offload/link.js";
+import { HUB_CACHE } from "../files/cached.js";
 import { readPackageFile } from "../net/request.js";
 import { openPartial, opfsFile, opfsFiles } from "./opfs_files.js";
-
-const CACHE = "zagreus-hub";
 
 const link = new Link(
   { post: (message, transfer) => postMessage(message, { transfer }) },
@@ -65,7 +64,7 @@ async function platform(endpoint: string): Promise<HubPlatform> {
     fetch: follow,
     settings: {
       endpoint,
-      cache: CACHE,
+      cache: HUB_CACHE,
       token: undefined,
       offline: !navigator.onLine,
       noLinks: true,

@@ -3,8 +3,8 @@
 import { parseHubId } from "../../core/hub/id.js";
 import { isHubId } from "../../core/hub/names.js";
 import type { Availability } from "../../core/prompt_api/api/types.js";
-import { privateFiles } from "../access_handle.js";
-import { cacheState } from "../cache.js";
+import { privateFiles } from "../files/access_handle.js";
+import { cacheState } from "../files/url_cache.js";
 import { absoluteUrl } from "../net/request.js";
 import type { Source } from "../source.js";
 

@@ -23,6 +23,8 @@ const library = (): Promise<Library> => import(LIBRARY);
 /** MB that a short name downloads once. */
 const DOWNLOADS: Record<string, number> = { smollm2: 269 };
 const MAKERS_DOWNLOAD = 876;
+/** The short names of repositories. */
+const SHORT = Object.fromEntries(Object.entries(SHORT_NAMES).map(([name, repository]) => [`hf:${repository}`, name]));
 const MAX_TOKENS = 1024;
 
 export class InPage implements Backend {
@@ -46,7 +48,8 @@ export class InPage implements Backend {
       const models = await (await library()).cachedModels();
       return models.map(({ url, bytes, complete }) => {
         const note = say(complete ? "size" : "partial", { size: megabytes(bytes) });
-        return { id: url, name: nameOf(url), note, kept: true };
+        const id = SHORT[url] ?? url;
+        return { id, name: nameOf(id), note, kept: true };
       });
     } catch {
       return [];

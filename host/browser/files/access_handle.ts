@@ -1,6 +1,6 @@
 // Files of the origin private file system as workers write them.
 
-import { ZagreusError } from "../core/api/errors.js";
+import { ZagreusError } from "../../core/api/errors.js";
 
 /** The origin's private file system. @throws ZagreusError UNSUPPORTED_RUNTIME in insecure contexts, sandboxes, and some private windows */
 export async function privateFiles(): Promise<FileSystemDirectoryHandle> {

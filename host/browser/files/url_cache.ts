@@ -1,17 +1,17 @@
 // Downloaded models in the origin private file system: for every URL a file, which grows while it is downloaded, and a
 // record beside it that says what it is.
 
-import type { LoadOptions } from "../core/api/api.js";
-import { aborted, ZagreusError } from "../core/api/errors.js";
-import { byteSource, readSource } from "../core/load/source.js";
+import type { LoadOptions } from "../../core/api/api.js";
+import { aborted, ZagreusError } from "../../core/api/errors.js";
+import { byteSource, readSource } from "../../core/load/source.js";
+import { absoluteUrl, request } from "../net/request.js";
 import { privateFiles, type SyncAccessHandle, writeAll } from "./access_handle.js";
-import { absoluteUrl, request } from "./net/request.js";
 
 /** A model in the browser's cache. */
 export interface CachedModel {
-  /** Where it was downloaded from. */
+  /** Where it was downloaded from: an address, or of the hub "hf:owner/repo". */
   url: string;
-  /** Bytes that are here. */
+  /** Bytes that are here; of a repository all files. */
   bytes: number;
   /** Size of the file in bytes; undefined as long as the server has not said. */
   totalBytes: number | undefined;
@@ -69,7 +69,7 @@ export async function cacheState(url: string): Promise<"available" | "downloadin
   return held.some((lock) => lock.name === lockOf(name)) ? "downloading" : "downloadable";
 }
 
-/** The models in the cache, whole or not. */
+/** The models of URLs, whole or not. */
 export async function cachedModels(): Promise<CachedModel[]> {
   const directory = await openDirectory();
   const models: CachedModel[] = [];
@@ -277,10 +277,11 @@ async function nameOf(url: string): Promise<string> {
 }
 
 /** Runs what may find no room. @throws ZagreusError DISK_FULL, WRITE_FAILED */
-async function writing<T>(run: () => T | Promise<T>): Promise<T> {
+export async function writing<T>(run: () => T | Promise<T>): Promise<T> {
   try {
     return await run();
   } catch (cause) {
+    if (cause instanceof ZagreusError) throw cause;
     const { name, message } = cause instanceof Error ? cause : new Error(String(cause));
     if (name === "QuotaExceededError")
       throw new ZagreusError("DISK_FULL", `no room in the cache: ${message}`, { cause });
