@@ -14,9 +14,13 @@ const TYPES = {
   ".svg": "image/svg+xml",
 };
 
-/** Serves the page; a reply is `pieces`, one each `pace` milliseconds, or with `error` a refusal. `requests`: paths that were asked for. */
-export async function stub({ models = ["stub"], pieces = [], pace = 0, error }) {
+/**
+ * Serves the page. A reply is `pieces`, one each `pace` milliseconds, or the next list of deltas of `replies`, or with `error` a refusal.
+ * `requests`: paths that were asked for, `bodies`: what replies were asked for with.
+ */
+export async function stub({ models = ["stub"], pieces = [], replies, pace = 0, error }) {
   const requests = [];
+  const bodies = [];
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url, "http://localhost");
     requests.push(pathname);
@@ -24,7 +28,9 @@ export async function stub({ models = ["stub"], pieces = [], pace = 0, error }) 
       return response.end(JSON.stringify({ data: models.map((id) => ({ id, context_length: 4096 })) }));
     }
     if (pathname === "/v1/chat/completions") {
-      return error ? response.writeHead(400).end(JSON.stringify({ error })) : reply(response, pieces, pace);
+      bodies.push(JSON.parse(Buffer.concat(await request.toArray()).toString()));
+      const deltas = replies ? replies[bodies.length - 1] : pieces.map((content) => ({ content }));
+      return error ? response.writeHead(400).end(JSON.stringify({ error })) : reply(response, deltas, pace);
     }
     const name = pathname === "/" ? "index.html" : pathname.slice(1);
     try {
@@ -39,6 +45,7 @@ export async function stub({ models = ["stub"], pieces = [], pace = 0, error }) 
   return {
     url: `http://localhost:${server.address().port}/`,
     requests,
+    bodies,
     async close() {
       server.closeAllConnections();
       server.close();
@@ -47,14 +54,14 @@ export async function stub({ models = ["stub"], pieces = [], pace = 0, error }) 
   };
 }
 
-async function reply(response, pieces, pace) {
+async function reply(response, deltas, pace) {
   response.setHeader("content-type", "text/event-stream");
   const say = (chunk) => response.write(`data: ${JSON.stringify(chunk)}\n\n`);
-  for (const content of pieces) {
-    say({ choices: [{ delta: { content } }] });
+  for (const delta of deltas) {
+    say({ choices: [{ delta }] });
     if (pace > 0) await setTimeout(pace);
   }
   say({ choices: [{ delta: {}, finish_reason: "stop" }] });
-  say({ choices: [], usage: { prompt_tokens: 5, completion_tokens: pieces.length } });
+  say({ choices: [], usage: { prompt_tokens: 5, completion_tokens: deltas.length } });
   response.end("data: [DONE]\n\n");
 }
