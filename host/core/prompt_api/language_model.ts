@@ -14,6 +14,7 @@ import {
   PARAMS,
   signalOf,
 } from "./input/options.js";
+import { sampling } from "./reply.js";
 import { type PromptEvents, type PromptRequest, Session } from "./session.js";
 import type { SharedModel } from "./shared_model.js";
 import { task, untilAborted } from "./web/abortable.js";
@@ -295,10 +296,12 @@ function addExtensionMembers(of: typeof SessionObject, init: ClassInit): void {
   };
   Object.defineProperties(of.prototype, {
     topK: getter(function () {
-      return sessionOf(this).init.core.topK;
+      const { core, model } = sessionOf(this).init;
+      return core.topK ?? model.info.vocabulary;
     }),
     temperature: getter(function () {
-      return sessionOf(this).init.core.temperature;
+      const { core, model } = sessionOf(this).init;
+      return sampling(model, core, false).temperature;
     }),
     inputUsage: getter(function () {
       return this.contextUsage;

@@ -63,7 +63,8 @@ export async function reply(model: PromptModel, request: ReplyRequest, say: (tex
   return answer;
 }
 
-function sampling({ info }: PromptModel, core: CoreOptions, structured: boolean): GenerateOptions {
+/** What a mode, or who gives parameters, asks of the sampler. */
+export function sampling({ info }: PromptModel, core: CoreOptions, structured: boolean): GenerateOptions {
   const makers = structured ? info.sampling.structure : info.sampling.chat;
   const { samplingMode, topK, temperature } = core;
   if (samplingMode === null) return { ...makers, topK, temperature };

@@ -45,6 +45,7 @@ test("what browsers keep for extensions, where it is wanted", async () => {
   expect(params).toEqual({ defaultTopK: 3, maxTopK: 128, defaultTemperature: 1, maxTemperature: 2 });
   const session = await Extension.create({ topK: 1.5, temperature: Number.POSITIVE_INFINITY });
   expect(session).toMatchObject({ topK: 1, temperature: 2, samplingMode: null, onquotaoverflow: null });
+  expect(await Extension.create()).toMatchObject({ topK: model.info.vocabulary, temperature: 0.7 });
   await session.append("a");
   expect(session.inputUsage).toBe(session.contextUsage);
   expect(session.inputQuota).toBe(session.contextWindow);

@@ -156,9 +156,9 @@ export interface LanguageModel extends EventTarget {
   clone(options?: LanguageModelCloneOptions): Promise<LanguageModel>;
   /** Ends what runs and frees the session; the model goes with its last session. */
   destroy(): void;
-  /** With `extensionMembers`. */
+  /** With `extensionMembers`: the most that there is where nobody limits it. */
   readonly topK?: number | undefined;
-  /** With `extensionMembers`. */
+  /** With `extensionMembers`: what is in effect. */
   readonly temperature?: number | undefined;
   /** @deprecated contextUsage; with `extensionMembers` */
   readonly inputUsage?: number;
