@@ -88,14 +88,10 @@ export function blockBytes(type: u32): u32 {
  */
 export function dequantize(type: u32, source: usize, target: usize): void {
   switch (type) {
-    case TYPE_Q4_1:
-      return dequantizeQ4(source, target);
     case TYPE_Q5_1:
       return dequantizeQ5(source, target);
-    case TYPE_Q4_K:
-      return dequantizeK(source, target, false);
     case TYPE_Q5_K:
-      return dequantizeK(source, target, true);
+      return dequantizeQ5K(source, target);
     case TYPE_Q6_K:
       return dequantizeQ6K(source, target);
   }
@@ -143,14 +139,6 @@ function storeFour(target: usize, q: v128, scale: v128, offset: v128): void {
   v128.store(target, f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(q), scale), offset));
 }
 
-function dequantizeQ4(source: usize, target: usize): void {
-  const d = f32x4.splat(halfOrInfinity(source));
-  const m = f32x4.splat(halfOrInfinity(source + 2));
-  const bytes = v128.load(source, 4);
-  storeSixteen(target, nibbles(bytes, 0), d, m);
-  storeSixteen(target + 64, nibbles(bytes, 4), d, m);
-}
-
 function dequantizeQ5(source: usize, target: usize): void {
   const d = f32x4.splat(halfOrInfinity(source));
   const m = f32x4.splat(halfOrInfinity(source + 2));
@@ -160,19 +148,30 @@ function dequantizeQ5(source: usize, target: usize): void {
   storeSixteen(target + 64, v128.or(nibbles(bytes, 4), fifthBits(fifth >> 16)), d, m);
 }
 
-/** Q4_K, or Q5_K where elements have a fifth bit. */
-function dequantizeK(source: usize, target: usize, fifth: bool): void {
+/** s of the eight groups of a Q4_K or Q5_K block, a byte each. */
+// @ts-ignore: decorator
+@inline
+export function scalesOfK(source: usize): u64 {
+  return sixBits(load<u32>(source, 4), load<u32>(source, 12));
+}
+/** m of them. */
+// @ts-ignore: decorator
+@inline
+export function minimumsOfK(source: usize): u64 {
+  return sixBits(load<u32>(source, 8), load<u32>(source, 12) >> 4);
+}
+function sixBits(a: u32, b: u32): u64 {
+  return ((<u64>((b & 0x0f0f0f0f) | ((a >> 2) & 0x30303030))) << 32) | (a & 0x3f3f3f3f);
+}
+
+function dequantizeQ5K(source: usize, target: usize): void {
   const d = halfOrInfinity(source);
   const e = halfOrInfinity(source + 2);
-  // s and m of the eight groups, a byte each.
-  const a = load<u32>(source, 4);
-  const b = load<u32>(source, 8);
-  const c = load<u32>(source, 12);
-  let s = ((<u64>((c & 0x0f0f0f0f) | ((a >> 2) & 0x30303030))) << 32) | (a & 0x3f3f3f3f);
-  let m = ((<u64>(((c >> 4) & 0x0f0f0f0f) | ((b >> 2) & 0x30303030))) << 32) | (b & 0x3f3f3f3f);
-  let bits0 = fifth ? v128.load(source, 16) : i8x16.splat(0);
-  let bits1 = fifth ? v128.load(source, 32) : i8x16.splat(0);
-  source += fifth ? 48 : 16;
+  let s = scalesOfK(source);
+  let m = minimumsOfK(source);
+  let bits0 = v128.load(source, 16);
+  let bits1 = v128.load(source, 32);
+  source += 48;
   for (let pair = 0; pair < 4; pair++) {
     const bytes0 = v128.load(source);
     const bytes1 = v128.load(source, 16);

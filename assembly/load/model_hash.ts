@@ -33,6 +33,7 @@ export function hashModel(): u64 {
     const groups = <usize>((m.rows + TILE_ROWS - 1) / TILE_ROWS) * (m.columns / GROUP);
     h = xxh64(m.quants, groups * groupBytes(m), h);
     h = xxh64(m.scales, groups * scaleBytes(m), h);
+    if (m.minimums) h = xxh64(m.minimums, groups * scaleBytes(m), h);
   }
   return h;
 }

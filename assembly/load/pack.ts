@@ -8,12 +8,12 @@ import { aligned } from "../gguf/header";
 import { dimension, failTensor, tensorCount, tensorRecord } from "../gguf/tensors";
 import { groupBytes, Matrix, scaleBytes } from "../kernels/matmul/matrix";
 import { TENSOR_BYTES, TENSOR_DESTINATION, TENSOR_ROLE, TENSOR_TYPE } from "../layout/abi";
-import { GROUP, TYPE_BF16, TYPE_F32, TYPE_Q4_0, TYPE_Q5_0, TYPE_Q8_0 } from "../layout/blocks";
+import { GROUP, TYPE_BF16, TYPE_F32, TYPE_Q4_0, TYPE_Q4_1, TYPE_Q4_K, TYPE_Q5_0, TYPE_Q8_0 } from "../layout/blocks";
 import { LOADED, NEED_BYTES, NON_FINITE_WEIGHT, OK } from "../layout/status";
 import { TILE_ROWS } from "../layout/tile";
 import { isVector } from "../model/weights";
 import { unfinishedBlock } from "../runtime/memory";
-import { packDecoded, packFloats, packQ4, packQ5, packQ8 } from "./tiles";
+import { packDecoded, packFloats, packQ4, packQ4K, packQ5, packQ8 } from "./tiles";
 
 let tensor: i32 = 0; // being read
 let record: usize = 0;
@@ -69,6 +69,7 @@ function nextTensor(): void {
     const before = <usize>(m.rows / TILE_ROWS) * groups;
     memory.fill(m.quants + before * groupBytes(m), 0, groups * groupBytes(m));
     memory.fill(m.scales + before * scaleBytes(m), 0, groups * scaleBytes(m));
+    if (m.minimums) memory.fill(m.minimums + before * scaleBytes(m), 0, groups * scaleBytes(m));
   }
 }
 
@@ -142,7 +143,8 @@ function pack(source: usize, units: u32): i32 {
 function packMatrix(source: usize, units: u32): bool {
   const m = destination();
   const group = column * unitGroups;
-  if (type == TYPE_Q4_0) return packQ4(m, row, group, source, units);
+  if (type == TYPE_Q4_0 || type == TYPE_Q4_1) return packQ4(m, row, group, source, units);
+  if (type == TYPE_Q4_K) return packQ4K(m, row, group, source, units);
   if (type == TYPE_Q8_0) return packQ8(m, row, group, source, units);
   if (type == TYPE_Q5_0) return packQ5(m, row, group, source, units);
   if (blockElements(type) == 1) return packFloats(m, row, group, type, source, units);

@@ -1,12 +1,31 @@
 // Blocks of one row into the packed tiles (layout/tile.ts) of its matrix, from the row's group `group` of 32 columns on. False when a scale
 // is not finite in f16.
 
-import { blockBytes, blockElements, dequantize, fifthBits, nibbles } from "../gguf/blocks";
+import {
+  blockBytes,
+  blockElements,
+  dequantize,
+  fifthBits,
+  halfOrInfinity,
+  minimumsOfK,
+  nibbles,
+  scalesOfK,
+} from "../gguf/blocks";
 import { loadHalves, toHalf } from "../kernels/half";
 import { nearestInt, TINY } from "../kernels/math";
 import { Matrix } from "../kernels/matmul/matrix";
 import { i32x4Sum } from "../kernels/reduce";
-import { BYTES_Q4_0, BYTES_Q5_0, BYTES_Q8_0, GROUP, TYPE_F16, TYPE_F32 } from "../layout/blocks";
+import {
+  BYTES_Q4_0,
+  BYTES_Q4_1,
+  BYTES_Q4_K,
+  BYTES_Q5_0,
+  BYTES_Q8_0,
+  GROUP,
+  SUPERBLOCK,
+  TYPE_F16,
+  TYPE_F32,
+} from "../layout/blocks";
 import {
   BAND_BYTES_INT4,
   BAND_BYTES_INT8,
@@ -33,6 +52,18 @@ function tileGroup(m: Matrix, row: u32, group: u32): usize {
 @inline
 function rowOffset(row: u32, bandBytes: usize): usize {
   return <usize>((row % TILE_ROWS) / BAND_ROWS) * bandBytes + 4 * (row % BAND_ROWS);
+}
+/** Where a row's nibbles of a group begin in an int4 matrix. */
+// @ts-ignore: decorator
+@inline
+function int4Bytes(m: Matrix, row: u32, group: u32): usize {
+  return m.quants + tileGroup(m, row, group) * GROUP_BYTES_INT4 + rowOffset(row, BAND_BYTES_INT4);
+}
+/** And its scale. */
+// @ts-ignore: decorator
+@inline
+function int4Scale(m: Matrix, row: u32, group: u32): usize {
+  return m.scales + tileGroup(m, row, group) * SCALE_BYTES_INT4 + 2 * (row % TILE_ROWS);
 }
 /** Where a row's bytes of a group begin in an int8 matrix. */
 // @ts-ignore: decorator
@@ -64,25 +95,67 @@ function secondColumns(first: v128, second: v128): v128 {
   return i8x16.shuffle(first, second, 2, 6, 3, 7, 10, 14, 11, 15, 18, 22, 19, 23, 26, 30, 27, 31);
 }
 
-/** `blocks` of Q4_0: int4 as they are. */
+/** Stores a row's 32 nibbles. */
+// @ts-ignore: decorator
+@inline
+function storeNibbles(target: usize, first: v128, second: v128): void {
+  const both = v128.or(firstColumns(first, second), i16x8.shl(secondColumns(first, second), 4));
+  v128.store_lane<u32>(target, both, 0);
+  v128.store_lane<u32>(target, both, 1, 16);
+  v128.store_lane<u32>(target, both, 2, 32);
+  v128.store_lane<u32>(target, both, 3, 48);
+}
+
+/** `blocks` of Q4_0, or of Q4_1 where the matrix has minimums: int4 as they are. */
 export function packQ4(m: Matrix, row: u32, group: u32, source: usize, blocks: u32): bool {
-  let target = m.quants + tileGroup(m, row, group) * GROUP_BYTES_INT4 + rowOffset(row, BAND_BYTES_INT4);
-  let scale = m.scales + tileGroup(m, row, group) * SCALE_BYTES_INT4 + 2 * (row % TILE_ROWS);
+  const bytes: u32 = m.minimums ? BYTES_Q4_1 : BYTES_Q4_0;
+  const apart = m.minimums - m.scales;
+  let target = int4Bytes(m, row, group);
+  let scale = int4Scale(m, row, group);
   let infinite = false;
-  for (const end = source + blocks * BYTES_Q4_0; source < end; source += BYTES_Q4_0) {
+  for (const end = source + blocks * bytes; source < end; source += bytes) {
     const half = load<u16>(source);
     infinite = infinite || isInfinite(half);
     store<u16>(scale, half);
-    const bytes = v128.load(source, 2);
-    const first = nibbles(bytes, 0);
-    const second = nibbles(bytes, 4);
-    const both = v128.or(firstColumns(first, second), i16x8.shl(secondColumns(first, second), 4));
-    v128.store_lane<u32>(target, both, 0);
-    v128.store_lane<u32>(target, both, 1, 16);
-    v128.store_lane<u32>(target, both, 2, 32);
-    v128.store_lane<u32>(target, both, 3, 48);
+    if (m.minimums) {
+      const minimum = load<u16>(source, 2);
+      infinite = infinite || isInfinite(minimum);
+      store<u16>(scale + apart, minimum);
+    }
+    const quants = v128.load(source + bytes - 16);
+    storeNibbles(target, nibbles(quants, 0), nibbles(quants, 4));
     target += GROUP_BYTES_INT4;
     scale += SCALE_BYTES_INT4;
+  }
+  return !infinite;
+}
+
+/** `blocks` of Q4_K: int4 as they are, d * s and -e * m rounded to f16. */
+export function packQ4K(m: Matrix, row: u32, group: u32, source: usize, blocks: u32): bool {
+  const apart = m.minimums - m.scales;
+  let target = int4Bytes(m, row, group);
+  let scale = int4Scale(m, row, group);
+  let infinite = false;
+  for (const end = source + blocks * BYTES_Q4_K; source < end; ) {
+    const d = halfOrInfinity(source);
+    const e = halfOrInfinity(source + 2);
+    let s = scalesOfK(source);
+    let minimums = minimumsOfK(source);
+    source += 16;
+    for (let i = 0; i < SUPERBLOCK / GROUP; i++) {
+      const half = toHalf(d * <f32>(<i32>s & 255));
+      const minimum = toHalf(-(e * <f32>(<i32>minimums & 255)));
+      infinite = infinite || isInfinite(half) || isInfinite(minimum);
+      store<u16>(scale, half);
+      store<u16>(scale + apart, minimum);
+      const shift = 4 * (i & 1);
+      storeNibbles(target, nibbles(v128.load(source), shift), nibbles(v128.load(source, 16), shift));
+      s >>= 8;
+      minimums >>= 8;
+      source += 32 * (i & 1);
+      target += GROUP_BYTES_INT4;
+      scale += SCALE_BYTES_INT4;
+    }
   }
   return !infinite;
 }

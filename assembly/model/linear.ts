@@ -1,7 +1,7 @@
 // The one way to a matrix in the forward pass. How many bits the activations have is decided by the matrix, when it is bound
 // (Matrix.wideInput); nobody else asks for it.
 
-import { ACTIVATION_LIMIT, quantize } from "../kernels/matmul/activations";
+import { ACTIVATION_LIMIT, quantize, sumGroups } from "../kernels/matmul/activations";
 import { prepareProduct, runProducts } from "../kernels/matmul/matmul";
 import { Matrix } from "../kernels/matmul/matrix";
 import { RELAXED } from "../kernels/simd";
@@ -13,6 +13,7 @@ export function quantizeInput(x: usize, w: Matrix, count: i32): void {
   for (let t = 0; t < count; t++) {
     const largest = quantize(run.quantized, t, count, row(x, t, w.columns), w.columns, w.wideInput, narrow);
     if (!(largest < ACTIVATION_LIMIT)) recordOverflow(largest);
+    if (w.sums) sumGroups(run.quantized, t, count, w.columns, narrow);
   }
 }
 

@@ -11,7 +11,7 @@ import {
   TENSOR_ROLE,
   TENSOR_TYPE,
 } from "../layout/abi";
-import { GROUP, TYPE_F32, TYPE_Q4_0 } from "../layout/blocks";
+import { GROUP, TYPE_F32, TYPE_Q4_0, TYPE_Q4_1, TYPE_Q4_K } from "../layout/blocks";
 import {
   BAD_DIMENSION,
   DUPLICATE_TENSOR,
@@ -190,13 +190,14 @@ export function bindTensors(structs: usize): i32 {
 
 /** Matrices that read the same input read it in the same form. */
 function shareInputs(l: Layer): void {
-  const attention = l.query.wide || l.key.wide || l.value.wide;
-  l.query.wideInput = attention;
-  l.key.wideInput = attention;
-  l.value.wideInput = attention;
-  const feedForward = l.gate.wide || l.up.wide;
-  l.gate.wideInput = feedForward;
-  l.up.wideInput = feedForward;
+  shareInput(l.query, l.key);
+  shareInput(l.query, l.value);
+  shareInput(l.query, l.key);
+  shareInput(l.gate, l.up);
+}
+function shareInput(a: Matrix, b: Matrix): void {
+  a.wideInput = b.wideInput = a.wideInput || b.wideInput;
+  a.sums = b.sums = a.sums || b.sums;
 }
 
 function bindTensor(index: i32): i32 {
@@ -212,9 +213,7 @@ function bindTensor(index: i32): i32 {
   const type = load<u32>(record, TENSOR_TYPE);
   const plain = blockElements(type) == 1;
   if (isVector(role) && !plain) return failTensor(UNSUPPORTED_TENSOR_TYPE, record, type, TYPE_F32);
-  const weight = isVector(role)
-    ? carve(4 * columns)
-    : carveMatrix(matrix(index), rows, columns, type != TYPE_Q4_0, plain);
+  const weight = isVector(role) ? carve(4 * columns) : carveMatrix(matrix(index), rows, columns, type, plain);
   store<u32>(record, role, TENSOR_ROLE);
   store<usize>(record, weight, TENSOR_DESTINATION);
   store<usize>(field, weight);
@@ -222,15 +221,18 @@ function bindTensor(index: i32): i32 {
 }
 
 /** Fills a matrix's struct, carves its tiles, and returns the struct's address. */
-function carveMatrix(m: Matrix, rows: i32, columns: i32, int8: bool, wide: bool): usize {
+function carveMatrix(m: Matrix, rows: i32, columns: i32, type: u32, wide: bool): usize {
+  const hasMinimums = type == TYPE_Q4_1 || type == TYPE_Q4_K;
   const groups = <u64>((rows + TILE_ROWS - 1) / TILE_ROWS) * (columns / GROUP);
   m.rows = rows;
   m.columns = columns;
-  m.int8 = int8;
+  m.int8 = type != TYPE_Q4_0 && !hasMinimums;
   m.wide = wide;
   m.wideInput = wide;
   m.quants = carve(groups * groupBytes(m));
   m.scales = carve(groups * scaleBytes(m));
+  m.sums = hasMinimums;
+  m.minimums = hasMinimums ? carve(groups * scaleBytes(m)) : 0;
   return changetype<usize>(m);
 }
 

@@ -1,17 +1,17 @@
-// The types that load by transcoding to int8: decoded as llama.cpp decodes them, and whole models that answer as its own do.
+// The types that only llama.cpp writes: decoded as it decodes them, packed, and whole models that answer as its own do.
 
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { KV_F32, KV_INT8, TENSOR_DESTINATION, TENSOR_NAME, TENSOR_NAME_LENGTH } from "../../assembly/layout/abi";
-import { GROUP, SUPERBLOCK, TYPE_Q5_0, TYPE_Q8_0 } from "../../assembly/layout/blocks";
+import { GROUP, SUPERBLOCK, TYPE_Q4_1, TYPE_Q4_K, TYPE_Q5_0, TYPE_Q8_0 } from "../../assembly/layout/blocks";
 import { compile } from "../support/compile";
 import { Core } from "../support/core";
 import { COMMUNITY, communityNano, golden, tiny, tinyLogits } from "../support/models/community";
 import { encodeTensor, type GgufFile, tinyModel, writeGguf } from "../support/models/gguf_writer";
-import { decode, divergence, largest, logSumExp } from "../support/models/reference";
+import { decode, decodePackedQ4K, divergence, largest, logSumExp } from "../support/models/reference";
 import { BASELINE, VARIANTS } from "../support/variants";
 
-const DECODED = COMMUNITY.filter(({ type }) => type !== TYPE_Q5_0); // which goes into tiles as it is
+const DECODED = COMMUNITY.filter(({ type }) => ![TYPE_Q4_1, TYPE_Q4_K, TYPE_Q5_0].includes(type)); // these go into tiles as they are
 
 describe("decoded to f32", () => {
   let decodeInCore: (type: number, blocks: Uint8Array, bytes: number, elements: number) => Float32Array;
@@ -68,16 +68,25 @@ it.each(COMMUNITY)("the tests' reference decodes $name as llama.cpp does", ({ ty
   expectSameBits(Float32Array.from(decode(type, blocks)), values);
 });
 
-describe.each(VARIANTS)("transcoded: $name", (variant) => {
-  it.each(COMMUNITY)("$name becomes int8", ({ type, blocks, values, bytes, elements }) => {
-    // Rows of 256 as the query matrix, those left out whose int8 scale would be beyond f16.
+/** What the core has instead of a row's numbers. */
+function packedRow(type: number, { block, values }: { block: Uint8Array; values: Float32Array }): Float32Array {
+  if (type === TYPE_Q4_K) return Float32Array.from(decodePackedQ4K(block));
+  if (type === TYPE_Q4_1 || type === TYPE_Q5_0) return values;
+  return Float32Array.from(decode(TYPE_Q8_0, encodeTensor(TYPE_Q8_0, values)));
+}
+
+describe.each(VARIANTS)("packed: $name", (variant) => {
+  it.each(COMMUNITY)("$name", ({ type, blocks, values, bytes, elements }) => {
+    // Rows of 256 as the query matrix, those left out whose scale would be beyond f16.
     const rows = Array.from({ length: values.length / SUPERBLOCK }, (_, row) => {
       const rowBytes = (SUPERBLOCK / elements) * bytes;
       return {
         block: blocks.subarray(row * rowBytes, (row + 1) * rowBytes),
         values: values.subarray(row * SUPERBLOCK, (row + 1) * SUPERBLOCK),
       };
-    }).filter((row) => row.values.every((value) => Math.abs(value) < 65504 * 127));
+    }).filter(
+      (row) => packedRow(type, row).every(Number.isFinite) && row.values.every((x) => Math.abs(x) < 65504 * 127),
+    );
     expect(rows.length).toBeGreaterThan(12);
     const cycled = Array.from({ length: SUPERBLOCK }, (_, row) => rows[row % rows.length]!);
     const file = tinyModel(WIDE);
@@ -87,7 +96,7 @@ describe.each(VARIANTS)("transcoded: $name", (variant) => {
     const core = new Core(variant).open(writeGguf(file).bytes, { chunks: [65521, 1, 100, 209] });
     const packed = unpack(core, QUERY);
     cycled.forEach((row, index) => {
-      const expected = type === TYPE_Q5_0 ? row.values : decode(TYPE_Q8_0, encodeTensor(TYPE_Q8_0, row.values));
+      const expected = packedRow(type, row);
       const ours = packed.subarray(index * SUPERBLOCK, (index + 1) * SUPERBLOCK);
       expect(
         ours.findIndex((value, i) => value !== expected[i]),
@@ -182,8 +191,8 @@ function expectSameBits(ours: Float32Array, theirs: Float32Array): void {
   if (different >= 0) expect(`${different}: ${ours[different]}`).toBe(`${different}: ${theirs[different]}`);
 }
 
-/** The weights of an int8 matrix, out of its tiles (assembly/layout/tile.ts, class Matrix of assembly/kernels/matmul/matrix.ts). */
-function unpack(core: Core, name: string): Float64Array {
+/** The weights of a matrix, out of its tiles (assembly/layout/tile.ts, class Matrix of assembly/kernels/matmul/matrix.ts). */
+function unpack(core: Core, name: string): Float32Array {
   const { exports: e } = core;
   for (let i = 0; i < e.tensorCount(); i++) {
     const record = e.tensorEntry(i);
@@ -191,19 +200,31 @@ function unpack(core: Core, name: string): Float64Array {
     if (new TextDecoder().decode(core.bytes(record + TENSOR_NAME, length!)) !== name) continue;
     const matrix = new DataView(e.memory.buffer, core.words(record + TENSOR_DESTINATION, 1)[0]!);
     const [rows, columns] = [matrix.getInt32(0, true), matrix.getInt32(4, true)];
-    expect([matrix.getUint8(8), matrix.getUint8(9)], "int8, not wide").toEqual([1, 0]);
+    const [int8, wide] = [matrix.getUint8(8), matrix.getUint8(9)];
+    expect(wide).toBe(0);
     const view = new DataView(e.memory.buffer);
-    const [quants, scales] = [matrix.getUint32(12, true), matrix.getUint32(16, true)];
-    return Float64Array.from({ length: rows * columns }, (_, index) => {
+    const [quants, scales, minimums] = [12, 16, 20].map((field) => matrix.getUint32(field, true)) as [
+      number,
+      number,
+      number,
+    ];
+    expect(int8 ? minimums === 0 : minimums > 0).toBe(true);
+    const half = (at: number) => decode(1, new Uint8Array(e.memory.buffer, at, 2))[0]!;
+    return Float32Array.from({ length: rows * columns }, (_, index) => {
       const [row, column] = [Math.floor(index / columns), index % columns];
       const group = Math.floor(row / 16) * (columns / GROUP) + Math.floor(column / GROUP);
       const at = column % 8;
-      const vector = 2 * ((column % GROUP) >> 3) + ((at & 2) >> 1);
+      const second = (at & 2) >> 1; // the second vector, or the high nibble
       const byte = 2 * (at & 1) + (at >> 2); // columns 0 4 1 5, and 2 6 3 7
       const band = (row % 16) >> 2;
-      const q = view.getInt8(quants + 512 * group + 128 * band + 16 * vector + 4 * (row % 4) + byte);
-      const half = new Uint8Array(e.memory.buffer, scales + 64 * group + 2 * (row % 16), 2);
-      return decode(1, half)[0]! * q;
+      const inBand = 16 * ((column % GROUP) >> 3) * (int8 ? 2 : 1) + 4 * (row % 4) + byte;
+      const inScales = 2 * (row % 16);
+      if (int8) {
+        const q = view.getInt8(quants + 512 * group + 128 * band + inBand + 16 * second);
+        return half(scales + 64 * group + inScales) * q;
+      }
+      const q = (view.getUint8(quants + 256 * group + 64 * band + inBand) >> (4 * second)) & 15;
+      return half(scales + 32 * group + inScales) * q + half(minimums + 32 * group + inScales);
     });
   }
   throw new Error(`no ${name}`);

@@ -17,7 +17,7 @@ import {
   KV_INT8,
   MAX_BATCH,
 } from "../../assembly/layout/abi";
-import { TYPE_F16, TYPE_Q4_0, TYPE_Q8_0 } from "../../assembly/layout/blocks";
+import { TYPE_F16, TYPE_Q4_0, TYPE_Q4_1, TYPE_Q8_0 } from "../../assembly/layout/blocks";
 import { Core, compiled } from "../support/core";
 import { tinyModel, writeGguf } from "../support/models/gguf_writer";
 import { turn } from "../support/turn";
@@ -31,9 +31,13 @@ const STREAMS = [0, KERNEL_STREAMS_ONE, KERNEL_STREAMS_FEW, KERNEL_STREAMS_ONE |
 const shape = { hidden: 576, heads: 9, kvHeads: 3, headSize: 64, ffn: 1536, layers: 1, extraTokens: 750, context: 256 };
 const MODELS = {
   q4_0: writeGguf(tinyModel({ ...shape, types: TYPE_Q4_0 })).bytes,
+  q4_1: writeGguf(tinyModel({ ...shape, types: TYPE_Q4_1 })).bytes,
   q8_0: writeGguf(tinyModel({ ...shape, types: TYPE_Q8_0 })).bytes,
   mixed: writeGguf(
-    tinyModel({ ...shape, types: { token_embd: TYPE_Q4_0, attn_q: TYPE_Q4_0, attn_v: TYPE_F16, ffn_up: TYPE_Q4_0 } }),
+    tinyModel({
+      ...shape,
+      types: { token_embd: TYPE_Q4_0, attn_q: TYPE_Q4_0, attn_k: TYPE_Q4_1, attn_v: TYPE_F16, ffn_up: TYPE_Q4_1 },
+    }),
   ).bytes,
   small: writeGguf(tinyModel({ types: TYPE_Q4_0, extraTokens: 5, context: 256 })).bytes,
 };
@@ -143,7 +147,7 @@ test.each(NAMES)("%s: the same bits whatever runs", { timeout: 300_000 }, async 
 test.each(machines.map((machine) => [machine.name, machine] as const))(
   "%s: every kernel, every size",
   async (_, machine) => {
-    for (const model of ["q4_0", "q8_0"] as const) {
+    for (const model of ["q4_0", "q4_1", "q8_0"] as const) {
       const rows = await expected(model);
       const driven = core(machine, model);
       const tokens = tokensOf(driven.info(INFO_VOCABULARY));

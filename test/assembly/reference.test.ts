@@ -177,6 +177,16 @@ describe.each(VARIANTS)("double-precision reference: $name", (variant) => {
     expect(core.info(INFO_TIED)).toBe(options.tied === false ? 0 : 1);
   });
 
+  it("activations near their limit meet minimums", () => {
+    const file = tinyModel({ types: TYPE_Q4_1 });
+    const norm = file.tensors.find(({ name }) => name === "output_norm.weight")!;
+    norm.data = new Uint8Array(new Float32Array(norm.data.slice().buffer).map((x) => 2e6 * x).buffer);
+    const { bytes } = writeGguf(file);
+    const core = new Core(variant).open(bytes);
+    const { lowest } = compare(core, (tokens) => referenceLogits(readGguf(bytes), tokens, true), 20);
+    expect(lowest).toBeGreaterThan(0.9995);
+  });
+
   it.each(SPELLINGS)("%s", (_, respell) => {
     const file = tinyModel();
     const usual = new Core(variant).open(writeGguf(file).bytes).fingerprint();

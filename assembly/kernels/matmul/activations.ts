@@ -2,16 +2,21 @@
 // (its Q8_0, with an f32 scale); weights that were floats in the file meet 15, because there the rounding of the activations would
 // be half of all error.
 //
-// One row of activations:   | columns x xBytes, in the order of ../simd.ts | groups x { scale * 2^112 f32 | bias i32 = -8 * sum(q) } |
+// One row of activations:
+//
+//     | columns x xBytes, in the order of ../simd.ts | groups x { scale * 2^112 f32 | bias i32 = -8 * sum(q) }
+//     for matrices with minimums also                | groups x { the same scale    | 0 } | groups x { scale * sum(q) * 2^99 f32 }
+//
+// Sums of int4 weights w = d * (q - 8) begin at the bias, those of w = d * q + m at 0, and the m meet the sums of activations.
 //
 // Tokens 2 i and 2 i + 1 share a row of twice the length, four bytes of each in turn, so that one address leads to both; the last of an odd
 // number is alone:
 //
-//     | a0 b0 a1 b1 ..., four bytes each | groups x { scale, bias of a | scale, bias of b } |
+//     | a0 b0 a1 b1 ..., four bytes each | groups x { scale, bias of a | scale, bias of b } | ... | groups x { sum of a | of b } |
 //
 // The 2^112 is what f16 weight scales lack when they are read without a multiplication (../half.ts); it is exact, and the limit it sets,
 // activations below 8.3 million, is that of llama.cpp's f16 scales. Narrow rows hold the bias as i16 with 16 zero bits above it: as it
-// enters the kernel's i16 sums, in the first of a row's two lanes.
+// enters the kernel's i16 sums, in the first of a row's two lanes. The sums' 2^99, which is SUM_EXCESS less, leaves room for their 12 bits.
 
 import { GROUP } from "../../layout/blocks";
 import { REBIAS } from "../half";
@@ -22,11 +27,27 @@ import { RELAXED, storeActivations, xBytes } from "../simd";
 /** What activations must stay below. Then whatever a matrix makes of them, and attention of that, is finite. */
 export const ACTIVATION_LIMIT: f32 = 127 * 65536;
 
+/** 2^112 over the power of two that sums of activations carry. */
+export const SUM_EXCESS: f32 = 8192;
+
 /** Bytes of `columns` quantized activations. */
 // @ts-ignore: decorator
 @inline
 export function activationBytes(columns: i32, narrow: bool): usize {
-  return <usize>columns * xBytes(narrow) + (<usize>columns / GROUP) * 8;
+  return sumsOffset(columns, narrow) + (<usize>columns / GROUP) * 4;
+}
+
+/** From a row's biases to its zeros, in bytes a token. */
+// @ts-ignore: decorator
+@inline
+export function zerosOffset(columns: i32): usize {
+  return (<usize>columns / GROUP) * 8;
+}
+/** From a row's begin to its sums, in bytes a token. */
+// @ts-ignore: decorator
+@inline
+export function sumsOffset(columns: i32, narrow: bool): usize {
+  return <usize>columns * xBytes(narrow) + 2 * zerosOffset(columns);
 }
 
 /** The row of token `t`, which is that of its pair, of activations at `x`. */
@@ -87,6 +108,23 @@ function quantizeRow(x: usize, t: i32, tokens: i32, source: usize, columns: i32,
     scales += 8 * spread;
   }
   return largest;
+}
+
+/** Adds what matrices with minimums need to the quantized activations of token `t`: zeros and sums. */
+export function sumGroups(x: usize, t: i32, tokens: i32, columns: i32, narrow: bool): void {
+  const spread: usize = (t | 1) < tokens ? 2 : 1;
+  const row = activationRow(x, t, columns, narrow);
+  const zeros = zerosOffset(columns) * spread;
+  let sums = row + sumsOffset(columns, narrow) * spread + 4 * <usize>(t & 1);
+  let scales = row + <usize>columns * xBytes(narrow) * spread + 8 * <usize>(t & 1);
+  for (const end = scales + zeros; scales < end; scales += 8 * spread) {
+    const scale = load<f32>(scales);
+    const bias = narrow ? <i32>load<i16>(scales, 4) : load<i32>(scales, 4);
+    store<f32>(scales + zeros, scale);
+    store<i32>(scales + zeros, 0, 4);
+    store<f32>(sums, scale * (1 / SUM_EXCESS) * <f32>(bias / -8));
+    sums += 4 * spread;
+  }
 }
 
 // @ts-ignore: decorator

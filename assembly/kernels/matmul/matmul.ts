@@ -12,7 +12,7 @@ import {
   MAX_BATCH,
 } from "../../layout/abi";
 import { GROUP } from "../../layout/blocks";
-import { BAND_ROWS, TILE_ROWS } from "../../layout/tile";
+import { BAND_ROWS, SCALE_BYTES_INT4, TILE_ROWS } from "../../layout/tile";
 import { parallelFor, parameter, setParameter, threadCount } from "../../runtime/threads";
 import { kernels } from "../choice";
 import { fromHalf } from "../half";
@@ -123,9 +123,12 @@ function streamKernel(p: Product): StreamKernel {
 export function dequantizeRow(target: usize, m: Matrix, row: i32): void {
   const groups = m.columns / GROUP;
   const band = <usize>((row % TILE_ROWS) / BAND_ROWS);
+  const inTile = 2 * (row % TILE_ROWS); // among a group's scales
+  const zero: i32 = m.int8 || m.minimums ? 0 : 8;
   let group = <usize>(row / TILE_ROWS) * groups;
   for (const end = group + groups; group < end; group++) {
-    const scale = fromHalf(load<u16>(m.scales + group * scaleBytes(m) + 2 * (row % TILE_ROWS)));
+    const scale = fromHalf(load<u16>(m.scales + group * scaleBytes(m) + inTile));
+    const minimum = m.minimums ? fromHalf(load<u16>(m.minimums + group * SCALE_BYTES_INT4 + inTile)) : -0.0;
     const quants = m.quants + group * groupBytes(m) + band * (groupBytes(m) / 4) + 4 * (row % BAND_ROWS);
     for (let column: usize = 0; column < <usize>GROUP; column++) {
       // layout/tile.ts: which of the row's four bytes, and whether it is in the second vector or the high nibble.
@@ -133,8 +136,8 @@ export function dequantizeRow(target: usize, m: Matrix, row: i32): void {
       const second = (column >> 1) & 1;
       const q = m.int8
         ? load<i8>(quants + 32 * (column / 8) + 16 * second + byte)
-        : <i32>((load<u8>(quants + 16 * (column / 8) + byte) >> <u8>(4 * second)) & 15) - 8;
-      store<f32>(target, <f32>q * scale);
+        : <i32>((load<u8>(quants + 16 * (column / 8) + byte) >> <u8>(4 * second)) & 15) - zero;
+      store<f32>(target, <f32>q * scale + minimum);
       target += 4;
     }
   }

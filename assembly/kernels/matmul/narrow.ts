@@ -54,6 +54,7 @@ function int4(add: bool, s: Streams): void {
   const halfMask = halvesMask();
   const columns = <usize>s.columns;
   const pair: usize = 2 * activationBytes(s.columns, true);
+  const xScales = columns * xBytes(true) + s.starts;
   let quants = s.quants;
   let scales = s.scales;
   const width = together(s);
@@ -65,13 +66,13 @@ function int4(add: bool, s: Streams): void {
       let row = s.x;
       let tokens = s.tokens;
       for (; tokens >= 2; tokens -= 2) {
-        const xScale = row + 2 * columns * xBytes(true) + column / 2; // 16 bytes a group
+        const xScale = row + 2 * xScales + column / 2; // 16 bytes a group
         groupInt4x2(add, sums, q, scale, row + 2 * column, xScale, mask, halfMask);
         row += pair;
         sums += 2 * TILE_SUMS;
       }
       if (tokens > 0) {
-        const xScale = row + columns * xBytes(true) + column / 4; // 8 bytes
+        const xScale = row + xScales + column / 4; // 8 bytes
         groupsInt4(add, width, sums, q, scale, row + column, xScale, mask, halfMask);
         sums += TILE_SUMS;
       }

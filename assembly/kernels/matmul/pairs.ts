@@ -12,6 +12,7 @@ import { BAND_BYTES_INT4, BAND_BYTES_INT8, BAND_SCALE_BYTES, SCALE_BYTES_INT8 } 
 import { halvesMask, loadScaledHalves } from "../half";
 import { dotAdd, dotNarrow, dotWide, PLANE_HIGH, PLANE_UNSIGNED, RELAXED, xBytes } from "../simd";
 import { groupBytes, scaleBytes } from "./matrix";
+import { addMinimums } from "./minimums";
 import { bias, highNibbles, joinNibbles, nibbleMask, offset, rowSums } from "./narrow";
 import { Product } from "./product";
 import { addBand, addFloats, clearTiles, storeTile, TILE_SUMS } from "./results";
@@ -55,6 +56,7 @@ export function pairTokens(p: Product, tile: i32, scratch: usize): i32 {
     const scales = p.m.scales + at * scaleBytes(p.m);
     pairBlock(kind, p, quants, scales, group, min(block, groups - group), scratch);
   }
+  if (p.m.minimums) addMinimums(scratch, p.m, tile, p.row(0), tokens);
   storeTile(p.out, p.m, tile, scratch, tokens);
   return tokens;
 }
@@ -75,7 +77,7 @@ function pairBlock(kind: i32, p: Product, quants: usize, scales: usize, group: i
   const columns = <usize>p.m.columns;
   const plane = kind == BYTES ? PLANE_HIGH : kind == BYTES_ADD ? p.plane : 0;
   const x: usize = 2 * plane * columns + group * (kind == WIDE ? 4 * GROUP : 2 * GROUP);
-  const xScales: usize = 2 * xBytes(kind != WIDE) * columns + 16 * group;
+  const xScales: usize = 2 * (xBytes(kind != WIDE) * columns + p.starts) + 16 * group;
   for (let t = 0; t + 1 < p.tokens; t += 2) {
     const sums = scratch + TILE_SUMS * t;
     const row = p.row(t);

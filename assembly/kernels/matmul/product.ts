@@ -1,7 +1,7 @@
 // One product of a matrix and activations: what the threads that share it read.
 
 import { RELAXED } from "../simd";
-import { activationRow } from "./activations";
+import { activationRow, zerosOffset } from "./activations";
 import { Matrix } from "./matrix";
 
 /** out f32[tokens][m.rows] = M x */
@@ -19,6 +19,10 @@ export class Product {
   /** Whether activations are i8. */
   get narrow(): bool {
     return RELAXED && !this.m.wideInput;
+  }
+  /** From a row's biases to what sums begin at, in bytes a token (activations.ts). */
+  get starts(): usize {
+    return this.m.minimums ? zerosOffset(this.m.columns) : 0;
   }
   /** The activations from token `t` on, whose number is even. */
   row(t: i32): usize {

@@ -9,6 +9,7 @@
 import { GROUP } from "../../layout/blocks";
 import { TILE_ROWS } from "../../layout/tile";
 import { groupBytes, Matrix, scaleBytes } from "./matrix";
+import { addMinimums } from "./minimums";
 import { Product } from "./product";
 import { clearTiles, storeTile, TILE_SUMS } from "./results";
 
@@ -29,6 +30,7 @@ export class Streams {
   x: usize; // activations
   tokens: i32;
   plane: usize; // of activations that meet int8 weights whole
+  starts: usize; // Product.starts
   sums: usize; // f32[count][tokens][16]
 }
 const STREAMS_BYTES: usize = (offsetof<Streams>() + 63) & ~63;
@@ -62,6 +64,7 @@ export function fewTokens(
   s.x = p.row(token);
   s.tokens = min(p.tokens - token, FEW_TOKENS);
   s.plane = p.plane;
+  s.starts = p.starts;
   s.sums = scratch + STREAMS_BYTES;
   const out = p.out + 4 * <usize>(token * p.m.rows);
   const apart = four ? (to - from) / STREAMS : 0;
@@ -81,6 +84,7 @@ function streams(kernel: StreamKernel, s: Streams, out: usize, m: Matrix, tile: 
   clearTiles(s.sums, count * s.tokens);
   call_indirect<void>(kernel.index, changetype<usize>(s));
   for (let sums = s.sums; count > 0; count--) {
+    if (m.minimums) addMinimums(sums, m, tile, s.x, s.tokens);
     storeTile(out, m, tile, sums, s.tokens);
     sums += TILE_SUMS * s.tokens;
     tile += apart;

@@ -38,6 +38,7 @@ function stream(int8: bool, s: Streams): void {
   const halfMask = halvesMask();
   const columns = <usize>s.columns;
   const pair: usize = 2 * activationBytes(s.columns, false);
+  const xScales = columns * xBytes(false) + s.starts;
   let quants = s.quants;
   let scales = s.scales;
   const width = together(s);
@@ -49,13 +50,13 @@ function stream(int8: bool, s: Streams): void {
       let row = s.x;
       let tokens = s.tokens;
       for (; tokens >= 2; tokens -= 2) {
-        const xScale = row + 2 * columns * xBytes(false) + column / 2; // 16 bytes a group
+        const xScale = row + 2 * xScales + column / 2; // 16 bytes a group
         groupOfTwo(int8, sums, q, scale, row + 2 * column * xBytes(false), xScale, mask, halfMask);
         row += pair;
         sums += 2 * TILE_SUMS;
       }
       if (tokens > 0) {
-        const xScale = row + columns * xBytes(false) + column / 4; // 8 bytes
+        const xScale = row + xScales + column / 4; // 8 bytes
         groupsOfOne(int8, width, sums, q, scale, row + column * xBytes(false), xScale, mask, halfMask);
         sums += TILE_SUMS;
       }

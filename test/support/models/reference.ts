@@ -2,7 +2,7 @@
 // Shares no code with the core. RoPE turns neighbouring pairs, as llama.cpp's conversion orders Q and K.
 
 import * as layout from "../../../assembly/layout/blocks";
-import { type Entry, encodeTensor } from "./gguf_writer";
+import { type Entry, encodeTensor, toHalf } from "./gguf_writer";
 
 type Scalar = number | bigint | string | boolean;
 
@@ -172,13 +172,13 @@ const nibble = (v: DataView, at: number, j: number) => (v.getUint8(at + (j % 16)
 /** Element j of 256: of 64, j and j + 32 share a byte. */
 const nibbleOfPair = (v: DataView, at: number, j: number) =>
   (v.getUint8(at + 32 * (j >> 6) + (j % 32)) >> (j & 32 ? 4 : 0)) & 15;
-/** Element j of a Q4_K or Q5_K block, whose integer is q. */
-function scaled(v: DataView, at: number, j: number, q: number): number {
+/** Element j of a Q4_K or Q5_K block, whose integer is q; what the 32 elements share may be rounded. */
+function scaled(v: DataView, at: number, j: number, q: number, round = (x: number) => x): number {
   const g = j >> 5;
   const byte = (i: number) => v.getUint8(at + 4 + i);
   const s = g < 4 ? byte(g) & 63 : (byte(g + 4) & 15) | ((byte(g - 4) >> 6) << 4);
   const m = g < 4 ? byte(g + 4) & 63 : (byte(g + 4) >> 4) | ((byte(g) >> 6) << 4);
-  return halfAt(v, at) * s * q - halfAt(v, at + 2) * m;
+  return round(halfAt(v, at) * s) * q - round(halfAt(v, at + 2) * m);
 }
 
 function block(type: number) {
@@ -194,7 +194,15 @@ export function byteLength(type: number, elements: number): number {
 
 /** Dequantizes a tensor. */
 export function decode(type: number, data: Uint8Array): Float64Array {
-  const [size, bytes, element] = block(type);
+  return elementsOf(block(type), data);
+}
+/** The same of Q4_K as the core keeps it: the scale and the minimum of 32 elements rounded to f16. */
+export function decodePackedQ4K(data: Uint8Array): Float64Array {
+  const toF16 = (x: number) => half(toHalf(x));
+  const [size, bytes] = block(12);
+  return elementsOf([size, bytes, (v, at, j) => scaled(v, at, j, nibbleOfPair(v, at + 16, j), toF16)], data);
+}
+function elementsOf([size, bytes, element]: (typeof BLOCKS)[number], data: Uint8Array): Float64Array {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   const out = new Float64Array((data.length / bytes) * size);
   for (let i = 0; i < out.length; i++) out[i] = element(view, Math.floor(i / size) * bytes, i % size);
@@ -212,7 +220,7 @@ function roundActivations(x: Float64Array): Float64Array {
 }
 
 /** Types whose integers the core takes as they are, with their scales. */
-const KEPT = [2, 6, 8];
+const KEPT = [2, 3, 6, 8];
 
 /** Rounds the matrices of the other types to Q8_0, as the core does while it loads them. */
 export function roundMatrices(file: ReadGguf): ReadGguf {
