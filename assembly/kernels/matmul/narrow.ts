@@ -89,32 +89,68 @@ function int4(add: bool, s: Streams): void {
 function int8(add: bool, s: Streams): void {
   const halfMask = halvesMask();
   const columns = <usize>s.columns;
-  const pair: usize = 2 * activationBytes(s.columns, true);
   const plane = add ? s.plane : PLANE_HIGH;
+  const width = together(s);
   let quants = s.quants;
   let scales = s.scales;
-  for (let column: usize = 0; column < columns; column += GROUP) {
+  for (let column: usize = 0; column < columns; column += width) {
     let q = quants;
     let scale = scales;
     let sums = s.sums;
     for (let left = s.count; left > 0; left--) {
-      let row = s.x;
-      for (let token = 0; token < s.tokens; token++) {
-        const spread: usize = (token | 1) < s.tokens ? 2 : 1; // of a pair, whose second token is
-        const second = <usize>token & 1;
-        const x = row + spread * (plane * columns + column) + 4 * second;
-        const xScale = row + spread * (columns * xBytes(true) + column / 4) + 8 * second;
-        if (add) groupInt8Add(sums, q, scale, x, spread, xScale, plane, halfMask);
-        else groupInt8(sums, q, scale, x, columns, spread, xScale, halfMask);
+      if (s.tokens == 1) {
+        const x = s.x + plane * columns + column;
+        groupsInt8(
+          add,
+          width,
+          sums,
+          q,
+          scale,
+          x,
+          columns,
+          1,
+          s.x + columns * xBytes(true) + column / 4,
+          plane,
+          halfMask,
+        );
         sums += TILE_SUMS;
-        row += pair * second;
+      } else {
+        sums = tokensInt8(add, s, sums, q, scale, column, plane, halfMask);
       }
       q += s.quantsApart;
       scale += s.scalesApart;
     }
-    quants += GROUP_BYTES_INT8;
-    scales += SCALE_BYTES_INT8;
+    quants += (width / GROUP) * GROUP_BYTES_INT8;
+    scales += (width / GROUP) * SCALE_BYTES_INT8;
   }
+}
+
+/** Several tokens and one group; returns the end of their sums. */
+// @ts-ignore: decorator
+@inline
+function tokensInt8(
+  add: bool,
+  s: Streams,
+  sums: usize,
+  quants: usize,
+  scales: usize,
+  column: usize,
+  plane: usize,
+  halfMask: v128,
+): usize {
+  const columns = <usize>s.columns;
+  const pair: usize = 2 * activationBytes(s.columns, true);
+  let row = s.x;
+  for (let token = 0; token < s.tokens; token++) {
+    const spread: usize = (token | 1) < s.tokens ? 2 : 1; // of a pair, whose second token is
+    const second = <usize>token & 1;
+    const x = row + spread * (plane * columns + column) + 4 * second;
+    const xScale = row + spread * (columns * xBytes(true) + column / 4) + 8 * second;
+    groupsInt8(add, GROUP, sums, quants, scales, x, columns, spread, xScale, plane, halfMask);
+    sums += TILE_SUMS;
+    row += pair * second;
+  }
+  return sums;
 }
 
 /** i32x4, one a row: the two lanes of a row together. */
@@ -249,10 +285,31 @@ function groupInt4x2(
   addBand(sums + TILE_SUMS + 48, add ? d1 : rowSums(d1), scale, s1);
 }
 
-/** From the high nibbles of a token, alone or in a pair (`spread` 2). */
+/** Of a token, alone or in a pair (`spread` 2). */
 // @ts-ignore: decorator
 @inline
-function groupInt8(
+function groupsInt8(
+  add: bool,
+  width: usize,
+  sums: usize,
+  quants: usize,
+  scales: usize,
+  x: usize,
+  columns: usize,
+  spread: usize,
+  xScale: usize,
+  plane: usize,
+  halfMask: v128,
+): void {
+  if (add) groupsInt8Add(width, sums, quants, scales, x, spread, xScale, plane, halfMask);
+  else groupsInt8Nibbles(width, sums, quants, scales, x, columns, spread, xScale, halfMask);
+}
+
+/** From the high nibbles of the activations. */
+// @ts-ignore: decorator
+@inline
+function groupsInt8Nibbles(
+  width: usize,
   sums: usize,
   quants: usize,
   scales: usize,
@@ -262,49 +319,61 @@ function groupInt8(
   xScale: usize,
   halfMask: v128,
 ): void {
-  let a = i16x8.splat(0);
-  let b = a;
-  let c = a;
-  let d = a;
-  let e = a;
-  let f = a;
-  let g = a;
-  let i = a;
+  let sum0 = v128.load(sums);
+  let sum1 = v128.load(sums, 16);
+  let sum2 = v128.load(sums, 32);
+  let sum3 = v128.load(sums, 48);
   let low = high + (PLANE_LOW - PLANE_HIGH) * columns * spread;
-  // A loop, because V8 orders straight code band by band and spills the sixteen broadcasts.
-  for (const end = quants + BAND_BYTES_INT8; quants < end; quants += 16) {
-    const h = v128.load32_splat(high);
-    const l = v128.load32_splat(low);
-    let w = v128.load(quants);
-    a = dotNarrow(a, w, h);
-    e = dotNarrow(e, w, l);
-    w = v128.load(quants, BAND_BYTES_INT8);
-    b = dotNarrow(b, w, h);
-    f = dotNarrow(f, w, l);
-    w = v128.load(quants, 2 * BAND_BYTES_INT8);
-    c = dotNarrow(c, w, h);
-    g = dotNarrow(g, w, l);
-    w = v128.load(quants, 3 * BAND_BYTES_INT8);
-    d = dotNarrow(d, w, h);
-    i = dotNarrow(i, w, l);
-    high += 4 * spread;
-    low += 4 * spread;
+  for (const last = high + width * spread; high < last; xScale += 8 * spread) {
+    let a = i16x8.splat(0);
+    let b = a;
+    let c = a;
+    let d = a;
+    let e = a;
+    let f = a;
+    let g = a;
+    let i = a;
+    // A loop, because V8 orders straight code band by band and spills the sixteen broadcasts.
+    for (const end = quants + BAND_BYTES_INT8; quants < end; quants += 16) {
+      const h = v128.load32_splat(high);
+      const l = v128.load32_splat(low);
+      let w = v128.load(quants);
+      a = dotNarrow(a, w, h);
+      e = dotNarrow(e, w, l);
+      w = v128.load(quants, BAND_BYTES_INT8);
+      b = dotNarrow(b, w, h);
+      f = dotNarrow(f, w, l);
+      w = v128.load(quants, 2 * BAND_BYTES_INT8);
+      c = dotNarrow(c, w, h);
+      g = dotNarrow(g, w, l);
+      w = v128.load(quants, 3 * BAND_BYTES_INT8);
+      d = dotNarrow(d, w, h);
+      i = dotNarrow(i, w, l);
+      high += 4 * spread;
+      low += 4 * spread;
+    }
+    const x = v128.load32_splat(xScale);
+    sum0 = plusBand(sum0, combineNibbles(a, e, scales), loadScaledHalves(scales, halfMask), x);
+    scales += BAND_SCALE_BYTES;
+    sum1 = plusBand(sum1, combineNibbles(b, f, scales), loadScaledHalves(scales, halfMask), x);
+    scales += BAND_SCALE_BYTES;
+    sum2 = plusBand(sum2, combineNibbles(c, g, scales), loadScaledHalves(scales, halfMask), x);
+    scales += BAND_SCALE_BYTES;
+    sum3 = plusBand(sum3, combineNibbles(d, i, scales), loadScaledHalves(scales, halfMask), x);
+    quants += 3 * BAND_BYTES_INT8;
+    scales += SCALE_BYTES_INT8 - 3 * BAND_SCALE_BYTES;
   }
-  const x = v128.load32_splat(xScale);
-  addBand(sums, combineNibbles(a, e, scales), loadScaledHalves(scales, halfMask), x);
-  scales += BAND_SCALE_BYTES;
-  addBand(sums + 16, combineNibbles(b, f, scales), loadScaledHalves(scales, halfMask), x);
-  scales += BAND_SCALE_BYTES;
-  addBand(sums + 32, combineNibbles(c, g, scales), loadScaledHalves(scales, halfMask), x);
-  scales += BAND_SCALE_BYTES;
-  addBand(sums + 48, combineNibbles(d, i, scales), loadScaledHalves(scales, halfMask), x);
+  v128.store(sums, sum0);
+  v128.store(sums, sum1, 16);
+  v128.store(sums, sum2, 32);
+  v128.store(sums, sum3, 48);
 }
 
 /** dot(x, w) = 16 dot(h, w) + dot(l, w) - 128 sum(w); `scales` of the band, its sums behind them. */
 // @ts-ignore: decorator
 @inline
 function combineNibbles(high: v128, low: v128, scales: usize): v128 {
-  return i32x4.add(joinNibbles(high, low), offset(PLANE_UNSIGNED, scales));
+  return i32x4.sub(joinNibbles(high, low), i32x4.shl(v128.load16x4_s(scales, SUMS), 7));
 }
 /** dot(x + 128, w) */
 // @ts-ignore: decorator
@@ -320,10 +389,11 @@ export function offset(plane: usize, scales: usize): v128 {
   return plane ? i32x4.neg(i32x4.shl(v128.load16x4_s(scales, SUMS), 7)) : i32x4.splat(0);
 }
 
-/** From the whole activations of a token, alone or in a pair. */
+/** From the whole activations. */
 // @ts-ignore: decorator
 @inline
-function groupInt8Add(
+function groupsInt8Add(
+  width: usize,
   sums: usize,
   quants: usize,
   scales: usize,
@@ -333,21 +403,33 @@ function groupInt8Add(
   plane: usize,
   halfMask: v128,
 ): void {
-  let a = offset(plane, scales);
-  let b = offset(plane, scales + BAND_SCALE_BYTES);
-  let c = offset(plane, scales + 2 * BAND_SCALE_BYTES);
-  let d = offset(plane, scales + 3 * BAND_SCALE_BYTES);
-  for (const end = quants + BAND_BYTES_INT8; quants < end; quants += 16) {
-    const u = v128.load32_splat(x);
-    a = dotAdd(a, v128.load(quants), u);
-    b = dotAdd(b, v128.load(quants, BAND_BYTES_INT8), u);
-    c = dotAdd(c, v128.load(quants, 2 * BAND_BYTES_INT8), u);
-    d = dotAdd(d, v128.load(quants, 3 * BAND_BYTES_INT8), u);
-    x += 4 * spread;
+  let sum0 = v128.load(sums);
+  let sum1 = v128.load(sums, 16);
+  let sum2 = v128.load(sums, 32);
+  let sum3 = v128.load(sums, 48);
+  for (const last = x + width * spread; x < last; xScale += 8 * spread) {
+    let a = offset(plane, scales);
+    let b = offset(plane, scales + BAND_SCALE_BYTES);
+    let c = offset(plane, scales + 2 * BAND_SCALE_BYTES);
+    let d = offset(plane, scales + 3 * BAND_SCALE_BYTES);
+    for (const end = quants + BAND_BYTES_INT8; quants < end; quants += 16) {
+      const u = v128.load32_splat(x);
+      a = dotAdd(a, v128.load(quants), u);
+      b = dotAdd(b, v128.load(quants, BAND_BYTES_INT8), u);
+      c = dotAdd(c, v128.load(quants, 2 * BAND_BYTES_INT8), u);
+      d = dotAdd(d, v128.load(quants, 3 * BAND_BYTES_INT8), u);
+      x += 4 * spread;
+    }
+    const s = v128.load32_splat(xScale);
+    sum0 = plusBand(sum0, a, loadScaledHalves(scales, halfMask), s);
+    sum1 = plusBand(sum1, b, loadScaledHalves(scales + BAND_SCALE_BYTES, halfMask), s);
+    sum2 = plusBand(sum2, c, loadScaledHalves(scales + 2 * BAND_SCALE_BYTES, halfMask), s);
+    sum3 = plusBand(sum3, d, loadScaledHalves(scales + 3 * BAND_SCALE_BYTES, halfMask), s);
+    quants += 3 * BAND_BYTES_INT8;
+    scales += SCALE_BYTES_INT8;
   }
-  const s = v128.load32_splat(xScale);
-  addBand(sums, a, loadScaledHalves(scales, halfMask), s);
-  addBand(sums + 16, b, loadScaledHalves(scales + BAND_SCALE_BYTES, halfMask), s);
-  addBand(sums + 32, c, loadScaledHalves(scales + 2 * BAND_SCALE_BYTES, halfMask), s);
-  addBand(sums + 48, d, loadScaledHalves(scales + 3 * BAND_SCALE_BYTES, halfMask), s);
+  v128.store(sums, sum0);
+  v128.store(sums, sum1, 16);
+  v128.store(sums, sum2, 32);
+  v128.store(sums, sum3, 48);
 }
