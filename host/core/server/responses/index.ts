@@ -24,6 +24,10 @@ interface Service {
   streamOptions(job: RequestJob<unknown>): StreamOptions;
 }
 
+/** Of what is gone on with: more would be read for a while, and not fit into a context. */
+const MAX_BYTES_BEFORE = 4 * 2 ** 20;
+const TOO_LONG = `previous_response_id: the conversation has more than ${MAX_BYTES_BEFORE} bytes`;
+
 const stores = new WeakMap<Service, ResponseStore>();
 
 function storeOf(service: Service): ResponseStore {
@@ -133,7 +137,10 @@ class Shelf {
   /** All items up to the end of a response. @throws ApiError 400 */
   before(id: string | null | undefined): Item[] {
     const turns: Item[][] = [];
+    let bytes = 0;
     for (let at = id; at != null; ) {
+      bytes += this.#store.bytesOf(this.#owner, at);
+      if (bytes > MAX_BYTES_BEFORE) throw badRequest(TOO_LONG, "previous_response_id", "context_length_exceeded");
       const kept = this.#store.get(this.#owner, at);
       if (!kept) throw badRequest(missing("response", id!), "previous_response_id", "previous_response_not_found");
       turns.unshift([...(kept.input as Item[]), ...itemsOf([...kept.response.output], () => ({}))]);

@@ -47,7 +47,7 @@ const request = z.object({
   top_logprobs: optional(z.int().min(0).max(20)),
   truncation: optional(z.enum(["auto", "disabled"])),
   store: optional(z.boolean()),
-  metadata: optional(z.record(z.string(), z.string())),
+  metadata: optional(z.looseObject({})),
   background: refused("is not supported", false),
   conversation: refused("is not supported; use previous_response_id"),
   prompt: refused("is not supported: there are no stored prompts"),

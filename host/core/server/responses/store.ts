@@ -63,6 +63,11 @@ export class ResponseStore {
     while (this.#bytes > MAX_TOTAL) this.#dropOldest(...this.#largest());
   }
 
+  /** Bytes of a response, 0 where there is none. */
+  bytesOf(owner: string, id: string): number {
+    return this.#shelves.get(owner)?.entries.get(id)?.bytes ?? 0;
+  }
+
   get(owner: string, id: string): Kept | undefined {
     this.#expire();
     const entries = this.#shelves.get(owner)?.entries;

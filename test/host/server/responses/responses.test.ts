@@ -294,6 +294,20 @@ describe("what was said before", () => {
     }
   });
 
+  test("a conversation of many megabytes is not read", async () => {
+    const { server, talks } = talking();
+    const text = "x".repeat(900_000);
+    let previous_response_id: string | undefined;
+    for (let i = 0; i < 3; i++) {
+      const response = ask(server, PATH, { input: text, previous_response_id });
+      await until(() => talks.length > i);
+      talks[i]!.end();
+      previous_response_id = (await response).id;
+    }
+    const expected = { status: 400, param: "previous_response_id", code: "context_length_exceeded" };
+    expect(await refusal(server, PATH, { input: "a", previous_response_id })).toMatchObject(expected);
+  });
+
   test("what was left in the middle is not kept", async () => {
     const { server, talks } = talking();
     const abort = new AbortController();
