@@ -67,6 +67,7 @@ export async function reply(model: PromptModel, request: ReplyRequest, say: (tex
 export function sampling({ info }: PromptModel, core: CoreOptions, structured: boolean): GenerateOptions {
   const makers = structured ? info.sampling.structure : info.sampling.chat;
   const { samplingMode, topK, temperature } = core;
-  if (samplingMode === null) return { ...makers, topK, temperature };
-  return samplingMode === "balanced" ? { ...SAMPLING.balanced, ...makers } : { ...makers, ...SAMPLING[samplingMode] };
+  const common = { loopStop: true, ...makers }; // nobody can say how long an answer may be
+  if (samplingMode === null) return { ...common, topK, temperature };
+  return samplingMode === "balanced" ? { ...SAMPLING.balanced, ...common } : { ...common, ...SAMPLING[samplingMode] };
 }

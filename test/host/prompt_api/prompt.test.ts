@@ -44,6 +44,7 @@ test("an answer, and then one that knows the first", async () => {
   const session = await Echo.create();
   expect(await session.prompt("Write me a poem.")).toBe("Write me a poem.");
   expect(await session.prompt("And one more.")).toBe("And one more.");
+  expect(asked.at(-1)!.options).toMatchObject({ temperature: 0.7, loopStop: true, maxTokens: 12 });
   expect(shown()).toEqual([
     "user: Write me a poem.",
     "assistant: Write me a poem.",
