@@ -25,7 +25,7 @@ import type { Quantizer } from "../round/quantizer.js";
 import { plainRounding } from "../round/rounding.js";
 import { encodeGguf } from "../write/encode.js";
 
-const WINDOW = 512; // tokens of a run at most
+const WINDOW = 512; // tokens of a run, in a model that was trained on as many
 
 /** Token ids of at most MAX_BATCH neighbours and the residual stream at them, f32[count][hidden]. */
 export interface CalibrationBatch {
@@ -40,11 +40,14 @@ export class CalibrationModel {
   readonly hidden: number;
   readonly vocabulary: number;
   private readonly core: Core;
+  /** Tokens of a run at most. */
+  private readonly window: number;
   private readonly exports: CalibrationExports;
   private readonly tensors = new Map<string, number>();
 
-  private constructor(core: Core) {
+  private constructor(core: Core, window: number) {
     this.core = core;
+    this.window = window;
     this.exports = core.exports as CalibrationExports;
     this.layers = this.exports.info(INFO_LAYERS);
     this.hidden = this.exports.info(INFO_HIDDEN);
@@ -65,7 +68,8 @@ export class CalibrationModel {
   ): Promise<CalibrationModel> {
     const core = await Core.create(module, false);
     const trained = Number(checkpoint.metadata.get("llama.context_length")?.value ?? WINDOW);
-    core.check(core.exports.begin(Math.min(WINDOW, trained), KV_F32, 0));
+    const window = Math.min(WINDOW, trained);
+    core.check(core.exports.begin(window, KV_F32, 0));
     const feed = async (bytes: Uint8Array) => {
       for (let at = 0; at < bytes.length; at += IO_BYTES) {
         const piece = bytes.subarray(at, at + IO_BYTES);
@@ -77,7 +81,7 @@ export class CalibrationModel {
     const rounding = plainRounding(quantizer);
     await encodeGguf(checkpoint, feed, { type: "q8_0", requantize: true, rounding, quantizer, signal });
     core.check(core.exports.end());
-    return new CalibrationModel(core);
+    return new CalibrationModel(core, window);
   }
 
   /**
@@ -89,8 +93,9 @@ export class CalibrationModel {
     const tokens = encode(this.core, text).slice(0, most);
     const start = bos >= 0 ? [bos] : [];
     const batches: CalibrationBatch[] = [];
-    for (let at = 0; at < tokens.length; at += WINDOW - start.length) {
-      const run = [...start, ...tokens.slice(at, at + WINDOW - start.length)];
+    const length = this.window - start.length;
+    for (let at = 0; at < tokens.length; at += length) {
+      const run = [...start, ...tokens.slice(at, at + length)];
       for (let position = 0; position < run.length; position += MAX_BATCH) {
         const some = run.slice(position, position + MAX_BATCH);
         batches.push({ tokens: some, position, residual: new Float32Array(some.length * this.hidden) });

@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import * as layout from "../../assembly/layout/blocks";
 import { TYPE_F32, TYPE_Q4_0, TYPE_Q8_0 } from "../../assembly/layout/blocks";
+import { calibratedRounding } from "../../quant/calibration/calibrate";
 import { TENSOR_TYPES, type TensorType } from "../../quant/checkpoint/types";
 import { openGguf } from "../../quant/read/gguf_checkpoint";
 import { NANO } from "../support/core";
@@ -117,6 +118,22 @@ test("a mix names all of its types; matrices of the wanted type stay, and need n
     openBytes(NANO.Q4_0()).then((checkpoint) => gguf(checkpoint, { type: "q4_0", embedding: "q8_0" })),
   );
   expect(embedding).toMatchObject({ field: "requantize", value: "Q4_0" });
+});
+
+test("calibrated, a rounded file is what its F32 values are", async () => {
+  const [core, compensator] = ["calibrate", "quantizer"].map(
+    (name) => new WebAssembly.Module(readFileSync(new URL(`../../dist/zagreus-${name}.wasm`, import.meta.url))),
+  ) as [WebAssembly.Module, WebAssembly.Module];
+  const calibrated = async (file: Uint8Array) => {
+    const checkpoint = await openBytes(file);
+    const text = "the hen in the inn and a thin antenna ".repeat(8);
+    const options = { core, compensator, quantizer, text, macrotask: async () => {} };
+    return gguf(checkpoint, { type: "q4_0", requantize: true, rounding: calibratedRounding(checkpoint, options) });
+  };
+  const { rounded, floats } = model(TENSOR_TYPES.find(({ name }) => name === "Q4_1")!);
+  const found = await calibrated(rounded);
+  expect(Buffer.compare(found, await calibrated(floats))).toBe(0);
+  expect(Buffer.compare(found, await gguf(await openBytes(floats), { type: "q4_0" }))).not.toBe(0);
 });
 
 test("vectors are floats, as in every file that can be loaded", async () => {
