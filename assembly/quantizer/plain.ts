@@ -1,18 +1,33 @@
 // Rounding to the nearest value of a block, byte for byte as ggml's quantize_row_q8_0_ref() and quantize_row_q4_0_ref() do
 // (https://github.com/ggml-org/ggml/blob/master/src/ggml-quants.c). layout/blocks.ts draws the blocks.
 
-import { blockBytes, blockElements, dequantize, fifthBits, nibbles, storeSixteen } from "../gguf/blocks";
+import {
+  blockBytes,
+  blockElements,
+  dequantize,
+  fifthBits,
+  halfOrInfinity,
+  minimumsOfK,
+  nibbles,
+  scalesOfK,
+  storeSixteen,
+} from "../gguf/blocks";
 import { fromHalf, loadHalves, toHalf } from "../kernels/half";
 import { f32x4Max, f32x4Sum } from "../kernels/reduce";
 import {
   BYTES_Q4_0,
+  BYTES_Q4_1,
+  BYTES_Q4_K,
   BYTES_Q5_0,
   BYTES_Q8_0,
   GROUP,
+  SUPERBLOCK,
   TYPE_BF16,
   TYPE_F16,
   TYPE_F32,
   TYPE_Q4_0,
+  TYPE_Q4_1,
+  TYPE_Q4_K,
   TYPE_Q5_0,
   TYPE_Q8_0,
 } from "../layout/blocks";
@@ -54,10 +69,43 @@ export function floats(type: i32, source: usize, target: usize, count: i32): voi
     for (; target < end; source += BYTES_Q5_0, target += GROUP_BYTES) {
       storeLevels(target, v128.load(source, 6), load<u32>(source, 2), 16, load<u16>(source));
     }
+  } else if (type == TYPE_Q4_1) {
+    for (; target < end; source += BYTES_Q4_1, target += GROUP_BYTES) {
+      const bytes = v128.load(source, 4);
+      const d = halfOrInfinity(source);
+      const m = halfOrInfinity(source + 2);
+      storeNibbles(target, bytes, 0, d, m);
+      storeNibbles(target + GROUP_BYTES / 2, bytes, 4, d, m);
+    }
+  } else if (type == TYPE_Q4_K) {
+    for (; target < end; source += BYTES_Q4_K, target += 4 * SUPERBLOCK) storeQ4K(source, target);
   } else {
     const bytes = blockBytes(type);
     const step: usize = 4 * blockElements(type);
     for (; target < end; source += bytes, target += step) dequantize(type, source, target);
+  }
+}
+
+/** f32[16] of d * q + m, q of the nibbles at `shift`. */
+// @ts-ignore: decorator
+@inline
+function storeNibbles(target: usize, bytes: v128, shift: i32, d: f32, m: f32): void {
+  storeSixteen(target, nibbles(bytes, shift), f32x4.splat(d), f32x4.splat(m));
+}
+
+/** f32[256] */
+function storeQ4K(source: usize, target: usize): void {
+  const d = halfOrInfinity(source);
+  const e = halfOrInfinity(source + 2);
+  let s = scalesOfK(source);
+  let m = minimumsOfK(source);
+  for (let group = 0; group < 8; group++, s >>= 8, m >>= 8, target += GROUP_BYTES) {
+    const at = source + (<usize>group >> 1) * WIDTH;
+    const shift = (group & 1) * 4;
+    const scale = d * <f32>(<i32>s & 255);
+    const minimum = -(e * <f32>(<i32>m & 255));
+    storeNibbles(target, v128.load(at, 16), shift, scale, minimum);
+    storeNibbles(target + GROUP_BYTES / 2, v128.load(at, 32), shift, scale, minimum);
   }
 }
 
