@@ -1,6 +1,6 @@
 // An OpenAI-compatible server as one fetch handler, the same on every runtime. docs/server.md describes it.
 
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
 import { isAllowedHost } from "./http/client.js";
 import { ApiError, shuttingDown } from "./http/errors.js";
@@ -79,13 +79,13 @@ function application(service: Service): Hono<Env> {
   });
   for (const { method, path, open, answer } of ROUTES) {
     app.on(method, pathOf(path), async (c) => {
-      if (!open) await service.admit(c.env.call, c.req.header("authorization"));
+      if (!open) await service.admit(c.env.call, authorization(c));
       return answer(service, c);
     });
   }
   for (const [name, file] of Object.entries(service.options.page)) app.get(`/${name}`, () => pageFile(file));
   app.notFound(async (c) => {
-    await service.admit(c.env.call, c.req.header("authorization"));
+    await service.admit(c.env.call, authorization(c));
     throw notFound(c.req.method, c.req.path);
   });
   app.onError((error, c) => {
@@ -94,6 +94,12 @@ function application(service: Service): Hono<Env> {
     return c.json(body, status as 400);
   });
   return app;
+}
+
+/** Anthropic's clients have a header of their own for keys. */
+function authorization(c: Context<Env>): string | undefined {
+  const key = c.req.header("x-api-key");
+  return c.req.header("authorization") ?? (key && `Bearer ${key}`);
 }
 
 function notFound(method: string, path: string): ApiError {

@@ -36,6 +36,11 @@ export const ROUTES: readonly Route[] = [
   { method: "POST", path: "/v1/responses", answer: async (...to) => (await responses()).respond(...to) },
   { method: "GET", path: "/v1/responses/:id", answer: async (...to) => (await responses()).retrieve(...to) },
   { method: "DELETE", path: "/v1/responses/:id", answer: async (...to) => (await responses()).remove(...to) },
+  {
+    method: "POST",
+    path: "/v1/messages",
+    answer: async (...to) => (await part(import("./messages/index.js"))).message(...to),
+  },
   { method: "POST", path: "/v1/embeddings", answer: asking(parseEmbedding, embeddings) },
   { method: "POST", path: "/tokenize", answer: asking(parseTokenize, tokenize) },
   { method: "POST", path: "/detokenize", answer: asking(parseDetokenize, detokenize) },

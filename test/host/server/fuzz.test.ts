@@ -85,7 +85,13 @@ const fields: Record<string, fc.Arbitrary<unknown>> = Object.fromEntries(
   Object.entries({ ...RIGHT, max_tokens: [0, 1, 40] }).map(([name, values]) => [name, field(values)]),
 );
 const body = fc.record(fields, { requiredKeys: ["max_tokens", "prompt", "input", "messages"] });
-const path = fc.constantFrom("/v1/completions", "/v1/chat/completions", "/v1/responses", "/v1/embeddings");
+const path = fc.constantFrom(
+  "/v1/completions",
+  "/v1/chat/completions",
+  "/v1/responses",
+  "/v1/messages",
+  "/v1/embeddings",
+);
 
 test("requests of right and wrong fields", async () => {
   const seen = new Map<number, number>();
@@ -97,7 +103,7 @@ test("requests of right and wrong fields", async () => {
     if (response.ok) expect(text).not.toContain('"error"');
     else expect(JSON.parse(text).error.message).toBeTypeOf("string");
   };
-  await fc.assert(fc.asyncProperty(path, body, ask), { numRuns: 400 });
+  await fc.assert(fc.asyncProperty(path, body, ask), { numRuns: 450 });
   for (const status of [200, 400]) expect(seen.get(status)).toBeGreaterThan(30);
   expect(await metric(server, "zagreus_model_busy")).toBe(0);
   expect(await metric(server, "zagreus_requests_open")).toBe(1);

@@ -23,7 +23,8 @@ export type ContentLogprob = OpenAiLogprob & { top_logprobs: OpenAiLogprob[] };
 /** What a choice has to say: something new, or its end. */
 type ChatChoiceEvent =
   | { index: number; piece: ChatPiece; logprobs: ContentLogprob[] }
-  | { index: number; reason: ApiFinishReason };
+  /** `isCut`: it ended before a stop string, or where a grammar has its end. */
+  | { index: number; reason: ApiFinishReason; isCut: boolean };
 type ChatEvent = ChatChoiceEvent | { refused: RefusedTools } | { index: number; progress: PromptProgress };
 
 /** Tools that were not offered to the model; an extension. */
@@ -130,7 +131,8 @@ export function chatEvents(
       } finally {
         usage.add(completion, index, watch);
       }
-      yield { index, reason: finishReason(completion.finishReason) };
+      const isCut = completion.finishReason === "stop" && completion.endToken === undefined;
+      yield { index, reason: finishReason(completion.finishReason), isCut };
     }
   });
 }
