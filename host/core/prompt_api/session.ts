@@ -147,10 +147,16 @@ export class Session {
   async append(messages: readonly Message[], { overflowed }: Pick<PromptEvents, "overflowed">, signal: AbortSignal) {
     const usage = await this.init.format.measure(messages);
     this.#makeRoom(usage, overflowed);
-    const before = this.#turns;
-    await this.#add(messages);
-    await this.#prefill(signal);
-    if (signal.aborted) this.#turns = before;
+    const before = { initial: this.#initial, turns: this.#turns };
+    try {
+      await this.#add(messages, signal);
+      await this.#prefill(signal);
+      signal.throwIfAborted();
+    } catch (error) {
+      this.#initial = before.initial;
+      this.#turns = before.turns;
+      throw error;
+    }
   }
 
   /**
@@ -189,7 +195,7 @@ export class Session {
         asked.push({ role: "user", parts: await this.#execute(answer.calls, signal), prefix: false });
         continue;
       }
-      await this.#add(asked);
+      await this.#add(asked, signal);
       return answer.calls.length > 0 ? partsOf(answer, events) : said.join("");
     }
   }
@@ -247,7 +253,7 @@ export class Session {
   }
 
   /** Puts messages behind the others, as turns; a system message stays for good. */
-  async #add(messages: readonly Message[]): Promise<void> {
+  async #add(messages: readonly Message[], signal: AbortSignal): Promise<void> {
     const turns: Message[][] = [];
     messages.forEach((message, i) => {
       const begins = message.role === "user" && messages[i - 1]?.role === "assistant" && !isResult(message);
@@ -258,6 +264,7 @@ export class Session {
     const added = await Promise.all(
       turns.map(async (turn) => ({ messages: turn, usage: await this.init.format.measure(turn) })),
     );
+    signal.throwIfAborted();
     if (messages[0]?.role === "system") this.#initial = added.shift()!;
     this.#turns = [...this.#turns, ...added];
   }

@@ -290,6 +290,22 @@ describe("abort", () => {
     expect((await read(session.promptStreaming(SENTENCE))).length).toBeGreaterThan(0);
   });
 
+  test("of an append, while the model reads: nothing stays of it", async () => {
+    const controller = new AbortController();
+    const base = scripted(model, () => "ok", asked);
+    const complete: typeof base.complete = (prompt, options) => {
+      if (options?.maxTokens === 0) controller.abort(reason);
+      return base.complete(prompt, options);
+    };
+    const session = await nanoClass({ ...base, complete }).create();
+    const { signal } = controller;
+    expect(await caught(session.append([{ role: "system", content: "Be brief." }], { signal }))).toBe(reason);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(session.contextUsage).toBe(0);
+    await session.prompt("a");
+    expect(shown()).toEqual(["user: a", "assistant: "]);
+  });
+
   test("in the midst of an answer", async () => {
     const session = await Echo.create();
     const controller = new AbortController();
