@@ -113,7 +113,9 @@ test("host/browser builds on host/core; what gets models of the hub also on quan
 
 test("host/page has Preact, Markdown and leaves of host/core; the library it loads when a model is to run in the page", () => {
   const packages = ["preact", "preact/hooks", "marked", "dompurify"];
-  const leaves = ["api/api", "api/printable", "hub/names", "stream/calls"].map((name) => `host/core/${name}`);
+  const leaves = ["api/api", "api/printable", "hub/names", "stream/calls", "stream/sentences"].map(
+    (name) => `host/core/${name}`,
+  );
   const allowed = (to: string) =>
     inside("host/page")(to) || packages.includes(to) || leaves.includes(to) || to === "host/browser/index";
   expect(offending("host/page", allowed)).toEqual([]);

@@ -14,7 +14,7 @@ const BUDGETS: [file: string, kib: number][] = [
   ["deno.js", 29],
   ["browser.js", 29],
   ["browser-worker.js", 126], // one file: with grammar and chat
-  ["browser-service-worker.js", 130],
+  ["browser-service-worker.js", 131], // one file: with all that others load later
   ["browser-hub.js", 31],
   ["browser-thread.js", 1],
   ["cloudflare-workers.js", 28],

@@ -403,6 +403,11 @@ export interface Completion extends AsyncIterable<Piece> {
   toTextStream(): ReadableStream<Uint8Array>;
   /** The text, or events, as the answer to an HTTP request. A client that leaves stops the model. @throws ZagreusError BUSY, INVALID_OPTION */
   toResponse(options?: ToResponseOptions): Response;
+  /**
+   * The text by sentences, each as soon as it has come to its end, with the white space behind it: to be read aloud, for instance. Put
+   * together they are the text. Calls of tools are left out.
+   */
+  sentences(): AsyncIterable<string>;
   /** All the text. */
   text(): Promise<string>;
   /** What is known by now, for JSON.stringify(). */

@@ -92,6 +92,10 @@ export class ReadOnce<P extends Piece, End extends ChatFinishReason> {
     return new Response(streamOf(this.#read<Uint8Array>(format)), { headers });
   }
 
+  async *sentences(): AsyncGenerator<string> {
+    yield* (await part(import("../stream/sentences.js"))).sentencesOf(this);
+  }
+
   async text(): Promise<string> {
     for await (const _ of this);
     return this.record.text;

@@ -2,8 +2,10 @@
 
 import type { ChatMessage, LoadProgress, PrefillProgress, ToolCall } from "../../core/api/api.js";
 import { addDelta } from "../../core/stream/calls.js";
+import { Sentences } from "../../core/stream/sentences.js";
 import type { Backend, Choice, Ended, Ready } from "../model/backend.js";
 import { runCall } from "../model/tools.js";
+import { Aloud, canSpeak } from "../speech/aloud.js";
 import { say, speak } from "../text/say.js";
 import { keep, kept, ofTab } from "./kept.js";
 import { fresh, replyOptions, type Settings } from "./settings.js";
@@ -43,6 +45,7 @@ export class Chat extends Store<State> {
   readonly backend: Backend;
   #load: AbortController | undefined;
   #reply: AbortController | undefined;
+  readonly #aloud = canSpeak() ? new Aloud() : undefined;
   #keeping: ReturnType<typeof setTimeout> | undefined;
 
   constructor(backend: Backend) {
@@ -139,6 +142,7 @@ export class Chat extends Store<State> {
     const all = { ...this.state.settings, ...settings };
     speak(all.language);
     keep("settings", all);
+    if (settings.aloud === false) this.#aloud?.stop();
     this.set({ settings: all });
     if (settings.language) void this.list(); // its notes are texts
   }
@@ -176,6 +180,7 @@ export class Chat extends Store<State> {
   stop(): void {
     this.#reply?.abort();
     this.#reply = undefined;
+    this.#aloud?.stop();
     const { writing } = this.state;
     if (!writing) return;
     this.#edit(writing.id, { ended: "stopped" });
@@ -203,6 +208,7 @@ export class Chat extends Store<State> {
   async #answer(): Promise<void> {
     const controller = new AbortController();
     this.#reply = controller;
+    if (this.state.settings.aloud) this.#aloud?.begin(this.state.settings.language);
     for (let step = 1; ; step++) {
       const { message, calls } = await this.#write(controller);
       if (calls.length === 0 || controller.signal.aborted) break;
@@ -228,6 +234,7 @@ export class Chat extends Store<State> {
     const message = this.state.conversation.leaf!;
     this.set({ writing: { id: message, reading: undefined } });
     const calls: ToolCall[] = [];
+    const sentences = new Sentences();
     let text = "";
     try {
       const onPrefill = (reading: PrefillProgress) => signal.aborted || this.set({ writing: { id: message, reading } });
@@ -237,10 +244,14 @@ export class Chat extends Store<State> {
       for (; !next.done; next = await reply.next()) {
         if (signal.aborted) break;
         text += next.value.text;
+        this.#read(sentences.add(next.value.text));
         for (const delta of next.value.toolCalls ?? []) addDelta(calls, delta);
         this.#edit(message, { text, ...(calls.length > 0 && { calls: structuredClone(calls) }) });
       }
-      if (next.done && !signal.aborted) this.#edit(message, next.value);
+      if (next.done && !signal.aborted) {
+        this.#read(sentences.end());
+        this.#edit(message, next.value);
+      }
     } catch (error) {
       calls.length = 0;
       if (!signal.aborted) this.#fail(message, failureOf(error));
@@ -249,6 +260,11 @@ export class Chat extends Store<State> {
     this.set({ writing: undefined });
     if (this.state.ready?.chats === undefined) await this.#lookAgain();
     return { message, calls };
+  }
+
+  /** Reads sentences aloud, where somebody wants that. */
+  #read(sentences: readonly string[]): void {
+    if (this.state.settings.aloud) for (const sentence of sentences) this.#aloud?.say(sentence);
   }
 
   #fail(message: number, error: Failure): void {

@@ -14,6 +14,8 @@ export interface Settings {
   tools: boolean;
   schema: boolean;
   schemaText: string;
+  /** Whether replies are read aloud. */
+  aloud: boolean;
 }
 
 export const SAMPLING = ["temperature", "topP", "topK", "minP", "repetitionPenalty", "maxTokens", "seed"] as const;
@@ -48,6 +50,7 @@ export const fresh = (): Settings => ({
   tools: false,
   schema: false,
   schemaText: JSON.stringify(SCHEMA, null, 2),
+  aloud: false,
 });
 
 /** What of the settings a generation takes. @throws SyntaxError for a schema that is no JSON */

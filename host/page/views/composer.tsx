@@ -3,6 +3,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Chat } from "../chat/chat.js";
 import { branch } from "../chat/tree.js";
+import { canDictate, dictate } from "../speech/dictation.js";
 import { number, say } from "../text/say.js";
 import { IconButton } from "./icons.js";
 
@@ -45,6 +46,7 @@ export function Composer({ chat, onPick }: { chat: Chat; onPick(): void }) {
           onInput={({ currentTarget }) => setText(currentTarget.value)}
           onKeyDown={onKeyDown}
         />
+        {canDictate() && !writing && <Microphone chat={chat} text={text} onText={setText} />}
         {writing ? (
           <IconButton icon="stop" class="primary" label={say("stop")} onClick={() => chat.stop()} />
         ) : (
@@ -56,6 +58,31 @@ export function Composer({ chat, onPick }: { chat: Chat; onPick(): void }) {
         <span id="keys">{say("keys")}</span>
       </p>
     </form>
+  );
+}
+
+/** Adds what is dictated to the text. */
+function Microphone({ chat, text, onText }: { chat: Chat; text: string; onText(text: string): void }) {
+  const [stop, setStop] = useState<() => void>();
+  const [failed, setFailed] = useState("");
+  const begin = () => {
+    setFailed("");
+    const before = text && `${text} `;
+    const onEnd = (why: string | undefined) => {
+      setStop(undefined);
+      if (why) setFailed(say("deaf", { message: why }));
+    };
+    const end = dictate(chat.state.settings.language, { onText: (heard) => onText(before + heard), onEnd });
+    setStop(() => end);
+  };
+  const label = say(stop ? "dictating" : "dictate");
+  return (
+    <>
+      <span class="visually-hidden" role="alert">
+        {failed}
+      </span>
+      <IconButton icon="microphone" class={stop ? "primary" : ""} label={failed || label} onClick={stop ?? begin} />
+    </>
   );
 }
 

@@ -4,6 +4,7 @@ import { useState } from "preact/hooks";
 import type { Chat } from "../chat/chat.js";
 import { keep, kept, ofTab } from "../chat/kept.js";
 import { defaultOf, RANGES, SAMPLING, type Settings } from "../chat/settings.js";
+import { canSpeak } from "../speech/aloud.js";
 import { say } from "../text/say.js";
 
 interface Props {
@@ -28,6 +29,7 @@ export function SettingsForm({ chat }: { chat: Chat }) {
         />
       </label>
       <Sampling chat={chat} settings={settings} />
+      {canSpeak() && <Check chat={chat} name="aloud" checked={settings.aloud} />}
       <Demos chat={chat} settings={settings} />
     </form>
   );
@@ -119,24 +121,8 @@ function Demos({ chat, settings: { tools, schema, schemaText } }: Props) {
   return (
     <fieldset>
       <legend>{say("demos")}</legend>
-      <label class="check">
-        <input
-          id="tools"
-          type="checkbox"
-          checked={tools}
-          onChange={({ currentTarget }) => chat.change({ tools: currentTarget.checked })}
-        />
-        {say("tools")}
-      </label>
-      <label class="check">
-        <input
-          id="schema"
-          type="checkbox"
-          checked={schema}
-          onChange={({ currentTarget }) => chat.change({ schema: currentTarget.checked })}
-        />
-        {say("schema")}
-      </label>
+      <Check chat={chat} name="tools" checked={tools} />
+      <Check chat={chat} name="schema" checked={schema} />
       {schema && (
         <label>
           {say("schemaText")}
@@ -153,6 +139,20 @@ function Demos({ chat, settings: { tools, schema, schemaText } }: Props) {
         </label>
       )}
     </fieldset>
+  );
+}
+
+function Check({ chat, name, checked }: { chat: Chat; name: "tools" | "schema" | "aloud"; checked: boolean }) {
+  return (
+    <label class="check">
+      <input
+        id={name}
+        type="checkbox"
+        checked={checked}
+        onChange={({ currentTarget }) => chat.change({ [name]: currentTarget.checked })}
+      />
+      {say(name)}
+    </label>
   );
 }
 
