@@ -29,7 +29,7 @@ const BUDGETS: [file: string, kib: number][] = [
   ["quantize.js", 57], // with SentencePiece's vocabularies
   ["hub.js", 22],
   ["cli.js", 1],
-  ["main.js", 330],
+  ["main.js", 350], // with a calculator of exact decimals, and what talks with MCP servers
   ["bundled-model.js", 1],
   ["edge-light.js", 10],
   ["zagreus-simd.wasm", 34], // 1 KiB is int4 with minimums, 1 a sampler that passes over most tokens

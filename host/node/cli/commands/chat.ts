@@ -2,7 +2,14 @@
 
 import { Command } from "commander";
 import { printable } from "../../../core/api/printable.js";
-import { type ChatOptions, type ModelInfo, type PrefillProgress, type ToolCall, ZagreusError } from "../../index.js";
+import {
+  type ChatOptions,
+  type ModelInfo,
+  type PrefillProgress,
+  type RunnableTool,
+  type ToolCall,
+  ZagreusError,
+} from "../../index.js";
 import { runCommand } from "../chat/chat_commands.js";
 import { Conversation, callText, type Partner } from "../chat/conversation.js";
 import { pickModel } from "../chat/picker.js";
@@ -17,11 +24,13 @@ import { loadModel, type ModelFlags, withCacheBudget, withModel } from "../share
 import { printJson, shown } from "../shared/output.js";
 import { prefillBar } from "../shared/progress.js";
 import { type SamplingFlags, samplingOptions, withSampling } from "../shared/sampling.js";
+import { builtInTools } from "../tools/built_in.js";
 
 interface ChatFlags extends ModelFlags, SamplingFlags, FormatFlags {
   verbose?: boolean;
   system?: string;
   tools?: string;
+  tool?: RunnableTool[];
   template?: string;
   keep?: number;
   toolChoice?: string;
@@ -38,6 +47,7 @@ export function chatCommand(): Command {
       "--tools <file>",
       "tools that the model may call: JSON, and you type the results, or a module that runs them",
     )
+    .option("--tool <names>", "built-in tools: calculator, time, units, or all; separated by commas", builtInTools)
     .option("--tool-choice <choice>", "auto (default), none, required, or the tool that has to be called")
     .option("--max-steps <n>", "replies to a message at most, with tools (default: 8)", integer(1))
     .option(
@@ -57,10 +67,11 @@ Without --model there is a list to choose from.
 Examples:
   zagreus chat -m nesso-instruct
   zagreus chat -m nesso2-agentic --tools examples/assistant/tools.mjs
+  zagreus chat -m nesso2-agentic --tool calculator,time
   echo "Ciao, chi sei?" | zagreus chat -m nesso-instruct --json`;
 
 async function run(flags: ChatFlags, command: Command): Promise<void> {
-  const tools = flags.tools === undefined ? [] : await loadTools(flags.tools);
+  const tools = [...(flags.tool ?? []), ...(flags.tools === undefined ? [] : await loadTools(flags.tools))];
   const template = await readTemplate(flags.template);
   const format = await responseFormat(flags);
   const chosen = flags.model ?? (await pickModel(command));
