@@ -25,15 +25,14 @@ afterAll(async () => {
 });
 const put = (key, path) => worker.bucket.put(key, new Uint8Array(readFileSync(path)));
 
-test("Q4_1: fits, or is refused with what it needs", async () => {
+test("Q4_1 fits into an isolate, with a context of 256; with 1,024 it is refused with what it needs", async () => {
   await put("Q4_1.gguf", file);
-  const { code, message } = await worker.json("/Q4_1.gguf?context=512");
-  if (code === undefined) {
-    expect((await measure(worker, "Q4_1.gguf", 512)).total).toBeLessThan(ISOLATE_BYTES);
-  } else {
-    console.log(`Q4_1: ${message}`);
-    expect(code).toBe("OVER_BUDGET");
-  }
+  const refused = await worker.json("/Q4_1.gguf?context=1024");
+  expect(refused).toEqual({
+    code: "OVER_BUDGET",
+    message: expect.stringContaining("the memory budget is 112,000,000"),
+  });
+  expect((await measure(worker, "Q4_1.gguf", 256)).total).toBeLessThan(ISOLATE_BYTES);
 });
 
 test("quantize makes Q4_0 of it, which still answers", async () => {
