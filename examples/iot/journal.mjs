@@ -1,10 +1,10 @@
 // What survives a crash or a power cut: requests that were accepted, answers that are on their way, and the ids of both.
 // One JSON record a line, on the disk before the call returns:
 //
-//   {"accept": id, "request": text}        until it is answered
-//   {"attempt": id, "number": n}           the n-th attempt to answer it begins
-//   {"put": messageId, "packet": packet}   what MQTT must deliver exactly once: the answer, then its release
-//   {"del": messageId}                     delivered
+//   {"accept": id, "request": text, "reply": …}   until it is answered; "reply" is the answer's topic and properties
+//   {"attempt": id, "number": n}                  the n-th attempt to answer it begins
+//   {"put": messageId, "packet": packet}          what MQTT must deliver exactly once: the answer, then its release
+//   {"del": messageId}                            delivered
 //
 // An answer becomes the packet to be delivered in one record, so there is no moment at which a request is neither open
 // nor answered, or both. To mqtt.js the journal is the store of outgoing packets.
@@ -27,11 +27,14 @@ const MOST_IDS = 10_000;
 /** Records after which the file is written anew. */
 const MOST_RECORDS = 5_000;
 
-/** The last level of a topic is the request's id. */
-export const idOf = (topic) => topic.slice(topic.lastIndexOf("/") + 1);
+/** Which request a packet answers. */
+const answeredBy = ({ properties }) => properties.userProperties.request;
+
+/** JSON writes a Buffer so. */
+const revive = (_, value) => (value?.type === "Buffer" ? Buffer.from(value.data) : value);
 
 export class Journal {
-  /** id -> {request, attempts}, the oldest first */
+  /** id -> {request, reply, attempts}, the oldest first */
   #open = new Map();
   /** ids of answered requests, the oldest first */
   #answered = new Set();
@@ -57,13 +60,14 @@ export class Journal {
     return this.#open.has(id) || this.#answered.has(id);
   }
 
-  accept(id, request) {
-    this.#append({ accept: id, request });
+  /** @param reply where its answer goes: {topic, properties} of the packet */
+  accept(id, request, reply) {
+    this.#append({ accept: id, request, reply });
   }
 
-  /** The oldest request without an answer: {id, request, attempts}; undefined if there is none. */
+  /** The oldest request without an answer: {id, request, reply, attempts}; undefined if there is none. */
   next() {
-    for (const [id, { request, attempts }] of this.#open) return { id, request, attempts };
+    for (const [id, open] of this.#open) return { id, ...open };
     return undefined;
   }
 
@@ -109,15 +113,15 @@ export class Journal {
     if (++this.#records >= MOST_RECORDS) this.#rewrite();
   }
 
-  #apply({ accept, attempt, put, del, answered, request, attempts = 0, number, packet }) {
-    if (accept !== undefined) this.#open.set(accept, { request, attempts });
+  #apply({ accept, attempt, put, del, answered, request, reply, attempts = 0, number, packet }) {
+    if (accept !== undefined) this.#open.set(accept, { request, reply, attempts });
     if (attempt !== undefined && this.#open.has(attempt)) this.#open.get(attempt).attempts = number;
     if (answered !== undefined) this.#answered.add(answered);
     if (put !== undefined) {
       this.#packets.set(put, packet);
       if (packet.cmd === "publish") {
-        this.#open.delete(idOf(packet.topic));
-        this.#answered.add(idOf(packet.topic));
+        this.#open.delete(answeredBy(packet));
+        this.#answered.add(answeredBy(packet));
       }
     }
     if (del !== undefined) this.#packets.delete(del);
@@ -131,7 +135,7 @@ export class Journal {
     for (const [index, line] of text.split("\n").entries()) {
       if (line === "") continue;
       try {
-        this.#apply(JSON.parse(line));
+        this.#apply(JSON.parse(line, revive));
       } catch {
         // The last line may have been cut short: then nobody was told that it is done.
         console.error(`${this.#path}: line ${index + 1} is damaged and left out`);
@@ -143,7 +147,7 @@ export class Journal {
   #rewrite() {
     const records = [
       ...[...this.#answered].map((id) => ({ answered: id })),
-      ...[...this.#open].map(([id, { request, attempts }]) => ({ accept: id, request, attempts })),
+      ...[...this.#open].map(([id, open]) => ({ accept: id, ...open })),
       ...[...this.#packets].map(([messageId, packet]) => ({ put: messageId, packet })),
     ];
     if (this.#file !== undefined) closeSync(this.#file);

@@ -1,4 +1,4 @@
-// A broker, and the service of examples/iot as a process: both can be stopped, killed and started again.
+// A broker, and services of examples/iot as processes: all can be stopped, killed and started again.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -14,10 +14,21 @@ export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const MOSQUITTO = ["/usr/sbin/mosquitto", "/usr/bin/mosquitto"].find((file) => existsSync(file)) ?? "mosquitto";
 const DEVICE = "test";
 
+/** MQTT 5's. */
+interface Properties {
+  responseTopic?: string;
+  correlationData?: Buffer;
+  userProperties?: Record<string, string>;
+}
+type Packet = { qos: number; retain: boolean; properties?: Properties };
 interface Client {
-  on(event: "message", listener: (topic: string, payload: Buffer) => void): void;
+  on(event: "message", listener: (topic: string, payload: Buffer, packet: Packet) => void): void;
   subscribeAsync(topics: Record<string, { qos: 0 | 1 | 2 }>): Promise<unknown>;
-  publishAsync(topic: string, payload: string, options: { qos: 0 | 1 | 2 }): Promise<unknown>;
+  publishAsync(
+    topic: string,
+    payload: string | Buffer,
+    options: { qos: 0 | 1 | 2; properties?: Properties },
+  ): Promise<unknown>;
   endAsync(force?: boolean): Promise<void>;
 }
 // The example's own copy: this folder has none.
@@ -46,17 +57,20 @@ export class Site {
   url = "";
   #port = 0;
   #broker: ChildProcess | undefined;
-  #service: ChildProcess | undefined;
+  #services: ChildProcess[] = [];
   #clients: Client[] = [];
   /** Standard error of all services so far. */
   log = "";
 
-  static async create(): Promise<Site> {
+  /** @param rules of who may do what (mosquitto's acl_file) */
+  static async create(rules = "topic readwrite #\n"): Promise<Site> {
     const site = new Site();
     mkdirSync(site.state);
     site.#port = await freePort();
     site.url = `mqtt://127.0.0.1:${site.#port}`;
     const settings = ["allow_anonymous true", "persistence true", `persistence_location ${site.folder}/`, "user root"];
+    writeFileSync(join(site.folder, "acl"), rules);
+    settings.push(`acl_file ${site.folder}/acl`);
     writeFileSync(join(site.folder, "conf"), [`listener ${site.#port} 127.0.0.1`, ...settings, ""].join("\n"));
     await site.startBroker();
     return site;
@@ -81,9 +95,9 @@ export class Site {
   }
 
   /** The service's process, once it takes requests. */
-  async startService(): Promise<ChildProcess> {
+  async startService(settings: NodeJS.ProcessEnv = {}): Promise<ChildProcess> {
     const before = this.log.length;
-    const service = this.launchService();
+    const service = this.launchService(settings);
     await until("the service is ready", () => {
       if (service.exitCode !== null) throw new Error(`the service ended with code ${service.exitCode}: ${this.log}`);
       return this.log.slice(before).includes("waiting for");
@@ -91,23 +105,24 @@ export class Site {
     return service;
   }
 
-  launchService(): ChildProcess {
-    const options = { cwd: join(ROOT, "examples/iot"), env: this.environment };
+  launchService(settings: NodeJS.ProcessEnv = {}): ChildProcess {
+    const options = { cwd: join(ROOT, "examples/iot"), env: { ...this.environment, ...settings } };
     const service = spawn(process.execPath, ["service.mjs"], { ...options, stdio: ["ignore", "ignore", "pipe"] });
     service.stderr.on("data", (data) => {
       this.log += data;
     });
-    this.#service = service;
+    this.#services.push(service);
     return service;
   }
 
   async stopService(signal: NodeJS.Signals = "SIGTERM"): Promise<number | null> {
-    if (this.#service) await end(this.#service, signal);
-    return this.#service?.exitCode ?? null;
+    const service = this.#services.at(-1);
+    if (service) await end(service, signal);
+    return service?.exitCode ?? null;
   }
 
-  /** Someone who asks, and keeps every answer that comes. */
-  async asker(): Promise<Asker> {
+  /** A client of the broker, whose session stays. */
+  async client(): Promise<Client> {
     const client = await mqtt.connectAsync(this.url, {
       protocolVersion: 5,
       clientId: `asker-${this.#clients.length}`,
@@ -116,27 +131,33 @@ export class Site {
       reconnectPeriod: 50,
     });
     this.#clients.push(client);
+    return client;
+  }
+
+  /** Someone who asks a device or a group, and keeps every answer that comes. */
+  async asker(name = DEVICE): Promise<Asker> {
+    const client = await this.client();
     const answers = new Map<string, string[]>();
-    const pieces = new Map<string, string>();
+    const pieces = new Map<string, Piece[]>();
     client.on("message", (topic, payload) => {
       const [, , kind, id = ""] = topic.split("/");
       if (kind === "answers") answers.set(id, [...(answers.get(id) ?? []), String(payload)]);
-      else pieces.set(id, (pieces.get(id) ?? "") + payload);
+      else pieces.set(id, [...(pieces.get(id) ?? []), JSON.parse(String(payload))]);
     });
-    await client.subscribeAsync({ [`zagreus/${DEVICE}/answers/+`]: { qos: 2 } });
-    await client.subscribeAsync({ [`zagreus/${DEVICE}/pieces/+`]: { qos: 0 } });
+    await client.subscribeAsync({ [`zagreus/${name}/answers/+`]: { qos: 2 } });
+    await client.subscribeAsync({ [`zagreus/${name}/pieces/+`]: { qos: 0 } });
     return {
       answers,
       pieces,
       ask: async (id, request) => {
-        const payload = typeof request === "string" ? request : JSON.stringify(request);
-        await client.publishAsync(`zagreus/${DEVICE}/requests/${id}`, payload, { qos: 1 });
+        const payload = typeof request === "string" || request instanceof Buffer ? request : JSON.stringify(request);
+        await client.publishAsync(`zagreus/${name}/requests/${id}`, payload, { qos: 1 });
       },
     };
   }
 
   async close(): Promise<void> {
-    await this.stopService("SIGKILL");
+    await Promise.all(this.#services.map((service) => end(service, "SIGKILL")));
     await Promise.all(this.#clients.map((client) => client.endAsync(true)));
     await this.stopBroker("SIGKILL");
     rmSync(this.folder, { recursive: true });
@@ -149,12 +170,17 @@ export class Site {
   }
 }
 
+/** A chunk of a stream. */
+export interface Piece {
+  choices: { text?: string; delta?: { content?: string } }[];
+}
+
 export interface Asker {
   /** Payloads by id, in the order in which they came. */
   answers: Map<string, string[]>;
-  pieces: Map<string, string>;
+  pieces: Map<string, Piece[]>;
   /** Resolves when the broker has the request. */
-  ask(id: string, request: object | string): Promise<void>;
+  ask(id: string, request: object | string | Buffer): Promise<void>;
 }
 
 async function freePort(): Promise<number> {
