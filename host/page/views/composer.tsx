@@ -15,7 +15,7 @@ export function Composer({ chat, onPick }: { chat: Chat; onPick(): void }) {
   const send = () => {
     if (writing) return;
     if (!ready) return loading || onPick();
-    const said = text.trim() || (conversation.leaf === undefined ? exampleFor(chat) : "");
+    const said = field.current!.value.trim() || (conversation.leaf === undefined ? exampleFor(chat) : "");
     if (!said) return;
     setText("");
     void chat.say(said);

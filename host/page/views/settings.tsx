@@ -93,6 +93,9 @@ function ApiKey({ chat }: { chat: Chat }) {
 
 function Sampling({ chat, settings: { sampling } }: Props) {
   const defaults = chat.backend.defaults();
+  /** Of what is set now: what is shown may be a frame behind. */
+  const set = (name: string, value: string) =>
+    chat.change({ sampling: { ...chat.state.settings.sampling, [name]: value } });
   return (
     <fieldset>
       <legend>{say("sampling")}</legend>
@@ -108,7 +111,7 @@ function Sampling({ chat, settings: { sampling } }: Props) {
               {...RANGES[name]}
               placeholder={defaultOf(defaults, name)}
               value={sampling[name]}
-              onInput={({ currentTarget: { value } }) => chat.change({ sampling: { ...sampling, [name]: value } })}
+              onInput={({ currentTarget: { value } }) => set(name, value)}
             />
           </label>
         ))}
