@@ -19,7 +19,7 @@ import {
 } from "../../assembly/layout/abi";
 import { TYPE_F16, TYPE_Q4_0, TYPE_Q4_1, TYPE_Q8_0 } from "../../assembly/layout/blocks";
 import { Core, compiled } from "../support/core";
-import { tinyModel, writeGguf } from "../support/models/gguf_writer";
+import { type TinyOptions, tinyModel, writeGguf } from "../support/models/gguf_writer";
 import { turn } from "../support/turn";
 import { BASELINE, VARIANTS } from "../support/variants";
 import { withEightBitDot } from "./relaxed_dot";
@@ -30,17 +30,15 @@ const STREAMS = [0, KERNEL_STREAMS_ONE, KERNEL_STREAMS_FEW, KERNEL_STREAMS_ONE |
 /** The widths of a 135M Llama, whose matrices are small and do not end with a tile; a few types share inputs. */
 const shape = { hidden: 576, heads: 9, kvHeads: 3, headSize: 64, ffn: 1536, layers: 1, extraTokens: 750, context: 256 };
 const MODELS = {
-  q4_0: writeGguf(tinyModel({ ...shape, types: TYPE_Q4_0 })).bytes,
-  q4_1: writeGguf(tinyModel({ ...shape, types: TYPE_Q4_1 })).bytes,
-  q8_0: writeGguf(tinyModel({ ...shape, types: TYPE_Q8_0 })).bytes,
-  mixed: writeGguf(
-    tinyModel({
-      ...shape,
-      types: { token_embd: TYPE_Q4_0, attn_q: TYPE_Q4_0, attn_k: TYPE_Q4_1, attn_v: TYPE_F16, ffn_up: TYPE_Q4_1 },
-    }),
-  ).bytes,
-  small: writeGguf(tinyModel({ types: TYPE_Q4_0, extraTokens: 5, context: 256 })).bytes,
-};
+  q4_0: { ...shape, types: TYPE_Q4_0 },
+  q4_1: { ...shape, types: TYPE_Q4_1 },
+  q8_0: { ...shape, types: TYPE_Q8_0 },
+  mixed: {
+    ...shape,
+    types: { token_embd: TYPE_Q4_0, attn_q: TYPE_Q4_0, attn_k: TYPE_Q4_1, attn_v: TYPE_F16, ffn_up: TYPE_Q4_1 },
+  },
+  small: { types: TYPE_Q4_0, extraTokens: 5, context: 256 },
+} satisfies Record<string, TinyOptions>;
 type ModelName = keyof typeof MODELS;
 const NAMES = Object.keys(MODELS) as ModelName[];
 
@@ -90,8 +88,17 @@ function core({ name, module, threads }: Machine, model: ModelName): Core {
   for (let index = 1; index < threads; index++) {
     workers.push(new Worker(THREAD, { eval: true, workerData: { module, memory, index } }));
   }
-  cores.set(key, made.open(MODELS[model], { kvType: KV_INT8 }));
+  cores.set(key, made.open(fileOf(model), { kvType: KV_INT8 }));
   return made;
+}
+
+const files = new Map<ModelName, Uint8Array>();
+
+/** Made when it is wanted: all of them at once would hold the event loop. */
+function fileOf(model: ModelName): Uint8Array {
+  const file = files.get(model) ?? writeGguf(tinyModel(MODELS[model])).bytes;
+  files.set(model, file);
+  return file;
 }
 
 const tokensOf = (vocabulary: number) => Array.from({ length: POSITIONS }, (_, i) => (i * i * 31 + i * 7) % vocabulary);
@@ -101,7 +108,7 @@ const hashes = (rows: Float32Array[]) =>
 async function expected(model: ModelName): Promise<string[]> {
   const known = reference.get(model);
   if (known) return known;
-  const plain = new Core(BASELINE[0]!).open(MODELS[model], { kvType: KV_INT8 });
+  const plain = new Core(BASELINE[0]!).open(fileOf(model), { kvType: KV_INT8 });
   plain.exports.setKernels(0);
   const rows: string[] = [];
   for (const [position, token] of tokensOf(plain.info(INFO_VOCABULARY)).entries()) {
