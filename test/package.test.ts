@@ -18,15 +18,19 @@ beforeAll(async () => {
   packed = JSON.parse(stdout)[0].files.map(({ path }: { path: string }) => path);
 });
 
-test("it depends on nothing at run time", () => {
-  for (const field of ["dependencies", "peerDependencies", "optionalDependencies", "bundledDependencies"]) {
+test("it depends on nothing at run time but, where somebody wants it, the command on MCP's SDK", () => {
+  const sdk = "@modelcontextprotocol/sdk";
+  for (const field of ["dependencies", "optionalDependencies", "bundledDependencies"]) {
     expect(manifest[field]).toBeUndefined();
   }
+  expect(Object.keys(manifest.peerDependencies)).toEqual([sdk]);
+  expect(manifest.peerDependenciesMeta).toEqual({ [sdk]: { optional: true } });
   for (const bundle of packed.filter((path) => /^dist\/[^/]+\.js$/.test(path))) {
     const imported = [...read(bundle).matchAll(/^import\b[^"';]*"([^"]+)"|\bimport\("([^"]+)"\)/gm)];
     const packages = imported
       .map(([, fixed, dynamic]) => fixed ?? dynamic)
-      .filter((name) => !/^(node:|\.\/)/.test(name!));
+      .filter((name) => !/^(node:|\.\/)/.test(name!))
+      .filter((name) => bundle !== "dist/main.js" || !name!.startsWith(`${sdk}/`));
     expect(packages, bundle).toEqual([]);
   }
 });

@@ -131,6 +131,7 @@ function commandBundles(version) {
     entryPoints: ["host/node/cli/main.ts"],
     outfile: "dist/main.js",
     define: versionOf(version),
+    external: ["@modelcontextprotocol/sdk/*"],
     // CommonJS packages in the bundle call require().
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
   });

@@ -89,7 +89,9 @@ export const COMMANDS = {
   },
   "README.md: Models of the Hugging Face hub": {},
   "README.md: Quantize": {},
-  "docs/assistant.md: In the terminal": {},
+  "docs/assistant.md: In the terminal": {
+    lines: { "zagreus chat -m nesso2-agentic --mcp ": "needs servers of others: test/clients/mcp runs one" },
+  },
   "docs/evaluation.md: Multiple choice": { lines: { python3: "downloads a data set" } },
   "docs/evaluation.md: The makers' tool cases": {},
   "docs/evaluation.md: lm-evaluation-harness": { elsewhere: "test/lm_eval/run.mjs runs the harness from PyPI" },

@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { bundledModel } from "zagreus-edge";
 import { CLI } from "../support/command";
@@ -117,4 +118,45 @@ test("without a model there is a list to choose from, the context is shown, and 
   plain.type(CTRL_C);
   expect(await plain.ended).toBe(0);
   rmSync(home, { recursive: true });
+});
+
+test("a server's tools: asked before each call, until always; Ctrl-C stops one that hangs", async () => {
+  const server = fileURLToPath(new URL("../support/mcp/server.mjs", import.meta.url));
+  const tools = (name: string) =>
+    `-n 60 --max-steps 2 --mcp '${process.execPath} ${server}' --mcp-tools ${name} --tool-choice ${name}`;
+  const { type, until, ended } = open(tools("fails"));
+  await until("/help shows the commands");
+  type("Ciao\r");
+  expect(await until(/this tool\): /)).toMatch(/is to run fails\(\{\}\)/);
+  type("perhaps\r");
+  await until(/this tool\): /);
+  type("n\r");
+  await until(/fails\(\{\}\) = .*the user does not allow this call/);
+  await until(/\[36m> /);
+  type("/reset\r");
+  await until("a new conversation");
+  type("Ciao\r");
+  await until(/this tool\): /);
+  type("a\r");
+  await until(/fails\(\{\}\) = .*it is broken/);
+  await until(/\[36m> /);
+  type("/reset\r");
+  await until("a new conversation");
+  type("Ciao\r");
+  expect(await until(/fails\(\{\}\) = .*it is broken/)).not.toContain("a(lways");
+  await until(/\[36m> /);
+  type(CTRL_D);
+  expect(await ended).toBe(0);
+
+  const hanging = open(tools("hangs"));
+  await hanging.until("/help shows the commands");
+  hanging.type("Ciao\r");
+  await hanging.until(/this tool\): /);
+  hanging.type("y\r");
+  await hanging.until("\n");
+  await new Promise((resolve) => setTimeout(resolve, 300)); // so that it hangs
+  hanging.type(CTRL_C);
+  await hanging.until("(stopped)");
+  hanging.type(CTRL_D);
+  expect(await hanging.ended).toBe(0);
 });

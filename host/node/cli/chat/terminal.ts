@@ -22,9 +22,14 @@ export class Terminal {
   #work: AbortController | undefined;
   #leaving = false;
 
+  /** Whether a person is at both ends. */
+  static isInteractive({ input, output }: Streams): boolean {
+    return input.isTTY === true && output.isTTY === true;
+  }
+
   /** @param signal ends the input and what runs */
   constructor({ input, output }: Streams, signal: AbortSignal) {
-    this.interactive = input.isTTY === true && output.isTTY === true;
+    this.interactive = Terminal.isInteractive({ input, output });
     this.#output = output;
     this.#readline = this.interactive
       ? createInterface({ input, output: this.#screen(), terminal: true, historySize: HISTORY })
@@ -36,9 +41,12 @@ export class Terminal {
     if (signal.aborted) this.close();
   }
 
-  /** The next line; undefined when there are no more. A person sees `prompt` before it. */
-  read(prompt: string): Promise<string | undefined> {
-    const line = this.#lines.shift();
+  /**
+   * The next line; undefined when there are no more. A person sees `prompt` before it.
+   * @param fresh it must be typed from now on: what was typed before is no answer to a question that was not there
+   */
+  read(prompt: string, fresh = false): Promise<string | undefined> {
+    const line = fresh ? undefined : this.#lines.shift();
     if (line !== undefined || this.#ended) return Promise.resolve(line);
     return new Promise((resolve) => {
       this.#waiting = resolve;

@@ -16,7 +16,10 @@ import { pickModel } from "../chat/picker.js";
 import { readTemplate, withTemplate } from "../chat/template.js";
 import { Terminal } from "../chat/terminal.js";
 import { loadTools } from "../chat/tool_file.js";
-import { integer } from "../shared/arguments.js";
+import { loadSdk } from "../mcp/sdk.js";
+import { McpServers, type Permission, type Watcher } from "../mcp/servers.js";
+import { mcpTargets, type Target } from "../mcp/target.js";
+import { integer, names } from "../shared/arguments.js";
 import { styled } from "../shared/colour.js";
 import { figures } from "../shared/figures.js";
 import { type FormatFlags, responseFormat, withFormat } from "../shared/format.js";
@@ -31,6 +34,9 @@ interface ChatFlags extends ModelFlags, SamplingFlags, FormatFlags {
   system?: string;
   tools?: string;
   tool?: RunnableTool[];
+  mcp?: Target[];
+  mcpTools?: string[];
+  yes?: boolean;
   template?: string;
   keep?: number;
   toolChoice?: string;
@@ -48,6 +54,9 @@ export function chatCommand(): Command {
       "tools that the model may call: JSON, and you type the results, or a module that runs them",
     )
     .option("--tool <names>", "built-in tools: calculator, time, units, or all; separated by commas", builtInTools)
+    .option("--mcp <server>", "a server of tools: its URL, or the command that starts it; repeatable", mcpTargets)
+    .option("--mcp-tools <names>", "which of the servers' tools to offer, separated by commas (default: all)", names)
+    .option("--yes", "run the servers' tools without asking before each call")
     .option("--tool-choice <choice>", "auto (default), none, required, or the tool that has to be called")
     .option("--max-steps <n>", "replies to a message at most, with tools (default: 8)", integer(1))
     .option(
@@ -68,10 +77,16 @@ Examples:
   zagreus chat -m nesso-instruct
   zagreus chat -m nesso2-agentic --tools examples/assistant/tools.mjs
   zagreus chat -m nesso2-agentic --tool calculator,time
+  zagreus chat -m nesso2-agentic --mcp "npx -y @modelcontextprotocol/server-everything" --mcp-tools echo,get-sum
   echo "Ciao, chi sei?" | zagreus chat -m nesso-instruct --json`;
 
 async function run(flags: ChatFlags, command: Command): Promise<void> {
   const tools = [...(flags.tool ?? []), ...(flags.tools === undefined ? [] : await loadTools(flags.tools))];
+  const streams = { input: process.stdin, output: flags.json ? process.stderr : process.stdout };
+  const sdk = flags.mcp && (await loadSdk());
+  if (flags.mcp && !flags.yes && !Terminal.isInteractive(streams)) {
+    throw new Error("--mcp asks before each call, and here is nobody to ask: --yes allows all of them");
+  }
   const template = await readTemplate(flags.template);
   const format = await responseFormat(flags);
   const chosen = flags.model ?? (await pickModel(command));
@@ -88,14 +103,25 @@ async function run(flags: ChatFlags, command: Command): Promise<void> {
   const conversation = new Conversation(model, options, flags.maxSteps);
   conversation.tools = tools;
   if (flags.system !== undefined) conversation.system = flags.system;
-  const terminal = new Terminal({ input: process.stdin, output: flags.json ? process.stderr : process.stdout }, signal);
+  const terminal = new Terminal(streams, signal);
   const screen = new Screen(terminal, flags, model.info);
+  const servers = new McpServers(screen);
   try {
+    if (sdk && flags.mcp) {
+      await servers.open(sdk, flags.mcp, signal);
+      const taken = tools.map(({ function: { name } }) => name);
+      conversation.tools = [
+        ...tools,
+        ...(await servers.tools(model, { taken, wanted: flags.mcpTools, template, signal })),
+      ];
+    }
     await prepare(conversation, screen, signal, model.info);
+    if (flags.mcp) screen.toolsOf(conversation);
     if (terminal.interactive) screen.notice(`${model.info.name ?? "a model without a name"}; /help shows the commands`);
     await talk(terminal, conversation, screen);
   } finally {
     terminal.close();
+    await servers.close();
   }
   signal.throwIfAborted();
   if (flags.json) printJson({ messages: conversation.messages });
@@ -111,7 +137,14 @@ async function prepare(
   try {
     await conversation.prepare(screen, signal);
   } catch (error) {
-    if (!(error instanceof ZagreusError && error.code === "NO_CHAT_TEMPLATE")) throw error;
+    const code = error instanceof ZagreusError ? error.code : undefined;
+    if (code === "CONTEXT_OVERFLOW" && conversation.tools.length > 0) {
+      const { message } = error as ZagreusError;
+      throw new Error(`${message}, with ${conversation.tools.length} tools; --mcp-tools offers fewer`, {
+        cause: error,
+      });
+    }
+    if (code !== "NO_CHAT_TEMPLATE") throw error;
     throw new Error(
       `${name} is a base model: it continues texts (zagreus complete) and knows no conversations; -m nesso-instruct does, --template gives it one`,
       { cause: error },
@@ -165,7 +198,7 @@ async function turn(line: string, terminal: Terminal, conversation: Conversation
 }
 
 /** Replies on standard output, unless that is for JSON; all else on standard error. */
-class Screen implements Partner {
+class Screen implements Partner, Watcher {
   readonly #terminal: Terminal;
   readonly #flags: ChatFlags;
   readonly #context: number;
@@ -200,7 +233,22 @@ class Screen implements Partner {
   }
   notice(line: string): void {
     this.endLine();
-    process.stderr.write(`${styled("dim", line, process.stderr)}\n`);
+    process.stderr.write(`${styled("dim", printable(line, "\n\t"), process.stderr)}\n`);
+  }
+  /** How many tools there are, and what they cost. */
+  toolsOf({ tools, contextUsed }: Conversation): void {
+    this.notice(`tools: ${tools.length}; with them the prompt takes ${contextUsed} of ${this.#context} tokens`);
+  }
+  async allow(question: string): Promise<Permission> {
+    if (this.#flags.yes) return "yes";
+    this.endLine();
+    for (;;) {
+      const answer = await this.#terminal.read(`${question}\nrun it? y(es), n(o), a(lways this tool): `, true);
+      const [letter] = answer?.trim().toLowerCase() ?? "n";
+      if (letter === "y") return "yes";
+      if (letter === "a") return "always";
+      if (letter === "n") return "no";
+    }
   }
   async ask(call: ToolCall): Promise<string | undefined> {
     this.endLine();

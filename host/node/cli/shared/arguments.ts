@@ -32,6 +32,11 @@ export function tokenList(text: string): number[] {
   return text.split(",").map((item) => integer(0)(item.trim()));
 }
 
+/** "echo,add" */
+export function names(text: string): string[] {
+  return text.split(",").map((name) => name.trim());
+}
+
 /** ID=BIAS, given any number of times. */
 export function logitBias(text: string, before = new Map<number, number>()): Map<number, number> {
   const [id, bias, ...more] = text.split("=");
