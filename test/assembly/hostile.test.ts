@@ -319,9 +319,9 @@ const CASES: Hostile[] = [
   },
   {
     name: "another pre-tokenizer",
-    change: set("tokenizer.ggml.pre", string("tekken")),
+    change: set("tokenizer.ggml.pre", string("of-tomorrow")),
     codes: [UNSUPPORTED_TOKENIZER],
-    field: "tekken",
+    field: "of-tomorrow",
   },
   {
     name: "another RoPE scaling",

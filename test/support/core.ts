@@ -181,6 +181,7 @@ export class Core {
     for (let row = first; row < first + count; row += LOGIT_ROWS) {
       const some = Math.min(LOGIT_ROWS, first + count - row);
       const address = this.exports.logits(row, some);
+      if (address === 0) throw new Error(JSON.stringify(this.failure()));
       for (let i = 0; i < some; i++) out.push(this.floats(address + 4 * i * vocabulary, vocabulary).slice());
     }
     return out;

@@ -14,6 +14,8 @@ import { startHub } from "../../support/hub_server";
 /** Whether nothing else runs: .ci/run has a step for it. Beside other tests, which take both cores, time says nothing. */
 const ALONE = process.env.ZAGREUS_ALONE === "1";
 const HEALTH_MS = 100;
+/** The 99th percentile of fewer would be the first, which comes behind a hundred new connections. */
+const HEALTH_CHECKS = 250;
 /** Requests that end while another client waits: what ran, and what ended while request and answer were on their way. */
 const TURNS = ALONE ? 2 : 4;
 const REQUESTS = 100;
@@ -111,7 +113,7 @@ test("under attack, /health answers and another client waits for one turn at mos
     const healthMs: number[] = [];
     let watching = true;
     const watch = (async () => {
-      while (watching) {
+      while (watching || (ALONE && healthMs.length < HEALTH_CHECKS)) {
         const begun = performance.now();
         expect((await ask(port, "127.0.0.1", "/health")).status).toBe(200);
         healthMs.push(performance.now() - begun);
