@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { launch, PHONE, press, say, served, text, texts, written } from "./harness.mjs";
+import { click, fill, launch, PHONE, press, say, served, text, texts, written } from "./harness.mjs";
 import { chatNano } from "./models";
 import { stub } from "./stub.mjs";
 
@@ -35,7 +35,7 @@ test("tools are called, and the model is told what they say", async () => {
   });
   const page = await browser.open(server.url, PHONE);
   await written(page);
-  await set(page, () => page.click("#tools"));
+  await set(page, () => click(page, "#tools"));
   await say(page, "What is 6 times 7?");
   await page.waitForSelector("article strong");
   expect((await texts(page, ".call")).map((line) => line.trim())).toEqual([
@@ -62,7 +62,7 @@ test("a model that calls tools without end is stopped", async () => {
   const server = await stub({ replies: Array(9).fill([{ tool_calls }]) });
   const page = await browser.open(server.url);
   await written(page);
-  await set(page, () => page.click("#tools"));
+  await set(page, () => click(page, "#tools"));
   await say(page, "When?");
   await page.waitForFunction(() => document.body.textContent.includes("too many calls of tools"));
   expect(server.bodies.length).toBe(5);
@@ -77,9 +77,9 @@ test("a schema is kept to, system prompt and sampling arrive; what is no schema 
   const page = await browser.open(server.url);
   await written(page);
   await set(page, async () => {
-    await page.locator("#system").fill("Be brief.");
-    await page.locator("#temperature").fill("0");
-    await page.click("#schema");
+    await fill(page, "#system", "Be brief.");
+    await fill(page, "#temperature", "0");
+    await click(page, "#schema");
   });
   await say(page, "How sure are you?");
   await page.waitForSelector("article .speed");
@@ -87,9 +87,9 @@ test("a schema is kept to, system prompt and sampling arrive; what is no schema 
   expect(Object.keys(answer).sort()).toEqual(["answer", "certainty"]);
   const other = { type: "object", properties: { n: { type: "integer", minimum: 1, maximum: 9 } }, required: ["n"] };
   await set(page, async () => {
-    await page.locator("#schemaText").fill("{");
-    expect(await text(page, "#settings .error")).toMatch(/^This is not JSON: /);
-    await page.locator("#schemaText").fill(JSON.stringify({ ...other, additionalProperties: false }));
+    await fill(page, "#schemaText", "{");
+    await page.waitForSelector("#settings .error ::-p-text(This is not JSON: )");
+    await fill(page, "#schemaText", JSON.stringify({ ...other, additionalProperties: false }));
   });
   await press(page, "Regenerate");
   await page.waitForFunction(() => document.querySelector("article .speed") && document.querySelector(".versions"));

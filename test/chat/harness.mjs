@@ -90,23 +90,33 @@ export const texts = (page, selector) => page.$$eval(selector, (found) => found.
 /** Waits until no reply is being written. */
 export const written = (page) => page.waitForSelector("#composer [type=submit]:enabled");
 
+/** Clicks what a selector finds, when it has come to rest: a click that was aimed before the layout moved hits something else. */
+export const click = (page, selector) => page.locator(selector).click();
+
 /** Presses the button of that name. */
-export async function press(page, name, within = "") {
-  const button = await page.waitForSelector(`${within} ::-p-aria([name="${name}"][role="button"])`);
-  await button.click();
-}
+export const press = (page, name, within = "") =>
+  click(page, `${within} ::-p-aria([name="${name}"][role="button"])`.trim());
 
 /** Chooses the model of that name from the list. */
 export async function choose(page, name) {
-  await page.click("#model");
-  const choice = await page.waitForSelector(`.choice ::-p-text(${name})`);
-  await choice.click();
+  await click(page, "#model");
+  await click(page, `.choice ::-p-text(${name})`);
   await page.waitForSelector("dialog[open]", { hidden: true });
   await written(page);
 }
 
+/** Puts a text into a field at once; typed, it goes to whatever a dialog that opens gives the focus. */
+export async function fill(page, selector, value) {
+  const field = await page.waitForSelector(selector);
+  await field.evaluate((field, value) => {
+    field.focus();
+    field.value = value;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  }, value);
+}
+
 export async function say(page, said) {
-  await page.locator("#prompt").fill(said);
+  await fill(page, "#prompt", said);
   await page.focus("#prompt");
   await page.keyboard.press("Enter");
 }

@@ -6,7 +6,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   choose,
+  click,
   DESK,
+  fill,
   findings,
   launch,
   NAMES,
@@ -37,7 +39,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Makes a model ready that is a file. */
 async function loadFile(page, path) {
-  await page.click("#model");
+  await click(page, "#model");
   const field = await page.waitForSelector("#file");
   await field.uploadFile(path);
   await page.waitForSelector("dialog[open]", { hidden: true });
@@ -75,6 +77,9 @@ describe.each(NAMES)("%s", (name) => {
       expect(await text(page, "#status")).toBe("Pronto: uno");
       expect(await findings(page)).toEqual([]);
 
+      await press(page, "Impostazioni");
+      await fill(page, "#temperature", "0");
+      await press(page, "Chiudi");
       await say(page, "Ciao");
       await page.waitForFunction(() => document.querySelector(".assistant .markdown").textContent.length > 20);
       await page.keyboard.press("Escape");
@@ -85,8 +90,8 @@ describe.each(NAMES)("%s", (name) => {
       expect(await text(page, ".assistant .markdown")).toBe(stopped);
 
       await press(page, "Impostazioni");
-      await page.locator("#maxTokens").fill("12");
-      await page.locator("#seed").fill("7");
+      await fill(page, "#maxTokens", "12");
+      await fill(page, "#seed", "7");
       await press(page, "Chiudi");
       await press(page, "Rigenera");
       await page.waitForSelector("article .speed");

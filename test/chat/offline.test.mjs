@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { serve } from "../browser/harness.mjs";
-import { choose, launch, NAMES, PHONE, press, ROOT, say, site, text } from "./harness.mjs";
+import { choose, click, launch, NAMES, PHONE, press, ROOT, say, site, text } from "./harness.mjs";
 
 const SITE = join(ROOT, "examples/web/dist");
 const status = (page, wanted) =>
@@ -42,7 +42,7 @@ describe.each(NAMES)("%s", (name) => {
     const page = await browser.open(`${server.url}/index.html`, PHONE);
     await page.waitForFunction(() => crossOriginIsolated && document.querySelector(".welcome"));
     await choose(page, "zagreus-nano");
-    await page.click("#model");
+    await click(page, "#model");
     expect(await text(page, "#facts")).toMatch(/; \S+-mt, thread: \d; /);
     await page.close();
     await server.close();

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { serve } from "../browser/harness.mjs";
-import { choose, DESK, findings, launch, PHONE, press, ROOT, say, site, text, texts } from "./harness.mjs";
+import { choose, click, DESK, fill, findings, launch, PHONE, press, ROOT, say, site, text, texts } from "./harness.mjs";
 
 const README = readFileSync(join(ROOT, "examples/web/README.md"), "utf8");
 const MODEL = readFileSync(join(ROOT, "host/models/zagreus-nano-Q8_0.gguf"));
@@ -51,7 +51,7 @@ test("the model that comes along continues a text, on all threads, and says what
   const page = await open();
   await nano(page);
   expect(await text(page, "#status")).toBe("Pronto: zagreus-nano");
-  await page.click("#model");
+  await click(page, "#model");
   expect(await text(page, "#facts")).toMatch(
     /^zagreus-nano: Q8_0, 4,7 M di parametri; contesto di 512 token; \S+-mt, thread: \d; \d+,\d MB$/,
   );
@@ -68,15 +68,15 @@ test("axe-core finds nothing in both themes and languages, in the dialogs too", 
   const page = await open(PHONE);
   for (const language of ["en", "it"]) {
     for (const theme of ["light", "dark"]) {
-      await page.click("#top .icon-button:last-of-type");
+      await click(page, "#top .icon-button:last-of-type");
       await page.select("#language", language);
       await page.select("#theme", theme);
-      if (!(await page.$("#schemaText"))) await page.click("#schema");
+      if (!(await page.$("#schemaText"))) await click(page, "#schema");
       await page.waitForSelector(`html[lang=${language}][data-theme=${theme}] #schemaText`);
       expect(await findings(page)).toEqual([]);
       await page.keyboard.press("Escape");
       await page.waitForSelector("dialog[open]", { hidden: true });
-      await page.click("#model");
+      await click(page, "#model");
       await page.waitForSelector(".choice");
       expect(await findings(page)).toEqual([]);
       await page.keyboard.press("Escape");
@@ -140,7 +140,7 @@ test("what the browser keeps is listed, loaded by itself, removed, and never dow
   await page.reload();
   await status(page, "Pronto: zagreus-nano");
   expect(await texts(page, ".said")).toEqual(["C'era"]);
-  await page.click("#model");
+  await click(page, "#model");
   await page.waitForSelector(".choices .icon-button");
   const [kept] = await texts(page, ".choice");
   expect(kept).toBe("zagreus-nano-Q8_0 5,3 MB");
@@ -175,18 +175,18 @@ test("a long prompt shows its share", async () => {
 
 test("what failed is said where the eye is, on a small phone", async () => {
   const page = await open(PHONE);
-  await page.click("#model");
-  await page.locator("#source").fill("nowhere.gguf");
+  await click(page, "#model");
+  await fill(page, "#source", "nowhere.gguf");
   await press(page, "Carica");
   await page.waitForFunction(() => document.querySelector("#picker .error").textContent !== "");
   expect(await text(page, "#picker .error")).toMatch(/^Non è stato possibile leggere il modello\..*SOURCE_FAILED/);
   expect(await isVisible(page, "#picker .error")).toBe(true);
-  await page.locator("#source").fill("host/models/zagreus-nano-Q8_0.gguf");
+  await fill(page, "#source", "host/models/zagreus-nano-Q8_0.gguf");
   await press(page, "Carica");
   await status(page, "Pronto: zagreus-nano");
   await page.waitForSelector("dialog[open]", { hidden: true });
   await press(page, "Impostazioni");
-  await page.locator("#temperature").fill("-1");
+  await fill(page, "#temperature", "-1");
   await press(page, "Chiudi");
   await say(page, "C'era");
   await page.waitForSelector("article .error");
@@ -202,7 +202,7 @@ test("without isolation and service workers the same page runs on one thread", a
   await page.evaluateOnNewDocument(() => Object.defineProperty(navigator, "serviceWorker", { value: undefined }));
   await page.goto(`${plain.url}/index.html`);
   await nano(page);
-  await page.click("#model");
+  await click(page, "#model");
   expect(await text(page, "#facts")).toMatch(/; (simd|relaxed), thread: 1; /);
   await page.close();
   await plain.close();

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { findings, launch, NAMES, PHONE, ROOT, say, text, written } from "./harness.mjs";
+import { click, findings, launch, NAMES, PHONE, ROOT, say, text, written } from "./harness.mjs";
 import { stub } from "./stub.mjs";
 
 const HOSTILE = [
@@ -50,7 +50,7 @@ describe.each(NAMES)("%s", (name) => {
       globalThis.boom = () => globalThis.booms++;
     });
     await written(page);
-    await page.click("#model");
+    await click(page, "#model");
     await page.waitForSelector(".choice");
     for (const choice of await page.$$eval(".choice", (all) => all.map((element) => element.textContent))) {
       expect(choice).not.toMatch(/[\p{Cc}\p{Bidi_Control}]/u);

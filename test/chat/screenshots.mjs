@@ -3,7 +3,7 @@
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { launch, PHONE, press, ROOT, say, served, written } from "./harness.mjs";
+import { fill, launch, PHONE, press, ROOT, say, served, written } from "./harness.mjs";
 
 const FOLDER = join(ROOT, "docs/images");
 const QUESTIONS = ["Write a JavaScript function that adds two numbers.", "And what is WebAssembly?"];
@@ -21,8 +21,8 @@ for (const { file, viewport, theme } of SHOTS) {
   const page = await browser.open(server.url, viewport);
   await press(page, "Settings");
   await page.select("#theme", theme);
-  await page.locator("#temperature").fill("0");
-  await page.locator("#maxTokens").fill("160");
+  await fill(page, "#temperature", "0");
+  await fill(page, "#maxTokens", "160");
   await press(page, "Close");
   for (const [i, question] of QUESTIONS.entries()) {
     await written(page);

@@ -1,7 +1,7 @@
 // Reading aloud and dictation, with a voice and ears that are made up.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { launch, press, text, written } from "./harness.mjs";
+import { click, fill, launch, press, text, written } from "./harness.mjs";
 import { stub } from "./stub.mjs";
 
 const PIECES = ["Ciao! ", "Come **st", "ai** oggi", "? Io ", "bene", "."];
@@ -59,9 +59,9 @@ async function open() {
 test("a reply is read by sentences while it is written, without its Markdown; Esc is silence", async () => {
   const page = await open();
   await press(page, "Impostazioni");
-  await page.click("#aloud");
+  await click(page, "#aloud");
   await press(page, "Chiudi");
-  await page.locator("#prompt").fill("Ehi");
+  await fill(page, "#prompt", "Ehi");
   await page.focus("#prompt");
   await page.keyboard.press("Enter");
   await page.waitForFunction(() => globalThis.spoken.includes("Ciao!"));
@@ -78,7 +78,7 @@ test("a reply is read by sentences while it is written, without its Markdown; Es
 
 test("what is dictated comes behind what was written; a browser without ears says so", async () => {
   const page = await open();
-  await page.locator("#prompt").fill("Prima");
+  await fill(page, "#prompt", "Prima");
   const dictate = "Detta (il browser può inviare ciò che dici a chi lo produce)";
   await press(page, dictate);
   await page.waitForFunction(() => globalThis.ears);

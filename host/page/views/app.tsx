@@ -20,17 +20,19 @@ export function App({ chat }: { chat: Chat }) {
   const [, follow] = useReducer((count: number) => count + 1, 0);
   const [open, setOpen] = useState<Open>();
   useEffect(() => chat.follow(() => follow(undefined)), [chat]);
-  const { settings, ready } = chat.state;
+  const { settings } = chat.state;
   const { language, theme } = settings;
   useEffect(() => {
     Object.assign(document.documentElement, { lang: language });
     document.documentElement.dataset.theme = theme;
   }, [language, theme]);
-  useDrop(chat);
-  useEffect(() => {
-    if (ready) setOpen((open) => (open === "picker" ? undefined : open));
-  }, [ready]);
   const close = () => setOpen(undefined);
+  /** Loads what somebody picked. What the page loads by itself closes nothing: somebody may be picking then. */
+  const pick = async (source: string | File, name: string) => {
+    await chat.load(source, name);
+    if (chat.state.ready && !chat.state.loading) setOpen((open) => (open === "picker" ? undefined : open));
+  };
+  useDrop(chat, pick);
   return (
     <>
       <Header chat={chat} onOpen={setOpen} />
@@ -39,7 +41,7 @@ export function App({ chat }: { chat: Chat }) {
         <Composer chat={chat} onPick={() => setOpen("picker")} />
       </main>
       <Dialog id="picker" title={say("models")} open={open === "picker"} onClose={close}>
-        <Picker chat={chat} />
+        <Picker chat={chat} onPick={pick} />
       </Dialog>
       <Dialog id="settings" title={say("settings")} open={open === "settings"} onClose={close}>
         <SettingsForm chat={chat} />
@@ -74,7 +76,7 @@ function Header({ chat, onOpen }: { chat: Chat; onOpen(open: Open): void }) {
 }
 
 /** A file that is dropped anywhere is loaded. */
-function useDrop(chat: Chat) {
+function useDrop(chat: Chat, onDrop: (file: File, name: string) => void) {
   useEffect(() => {
     if (chat.backend.kind !== "page") return;
     const mark = (dropping: boolean) => document.body.classList.toggle("dropping", dropping);
@@ -87,7 +89,7 @@ function useDrop(chat: Chat) {
       event.preventDefault();
       mark(false);
       const file = event.dataTransfer?.files[0];
-      if (file) void chat.load(file, file.name);
+      if (file) onDrop(file, file.name);
     };
     addEventListener("dragover", over);
     addEventListener("dragleave", leave);

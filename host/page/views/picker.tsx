@@ -8,7 +8,9 @@ import { ErrorText } from "./error_text.js";
 import { IconButton } from "./icons.js";
 import { nameFor, phaseFor } from "./words.js";
 
-export function Picker({ chat }: { chat: Chat }) {
+type Pick = (source: string | File, name: string) => Promise<void>;
+
+export function Picker({ chat, onPick }: { chat: Chat; onPick: Pick }) {
   const { choices = [], ready, loading, loadFailure, notice } = chat.state;
   const kept = choices.filter((choice) => choice.kept);
   const others = choices.filter((choice) => !choice.kept);
@@ -19,14 +21,21 @@ export function Picker({ chat }: { chat: Chat }) {
       {loading && <p class="hint">{phaseFor(loading.progress)}</p>}
       {notice && <p class="hint">{notice}</p>}
       <ErrorText failure={loadFailure} />
-      {kept.length > 0 && <Choices chat={chat} title={say("inBrowser")} choices={kept} />}
-      <Choices chat={chat} title={served ? say("onServer") : undefined} choices={others} />
-      {!served && <Another chat={chat} />}
+      {kept.length > 0 && <Choices chat={chat} onPick={onPick} title={say("inBrowser")} choices={kept} />}
+      <Choices chat={chat} onPick={onPick} title={served ? say("onServer") : undefined} choices={others} />
+      {!served && <Another onPick={onPick} />}
     </>
   );
 }
 
-function Choices({ chat, title, choices }: { chat: Chat; title: string | undefined; choices: readonly Choice[] }) {
+interface ChoicesProps {
+  chat: Chat;
+  onPick: Pick;
+  title: string | undefined;
+  choices: readonly Choice[];
+}
+
+function Choices({ chat, onPick, title, choices }: ChoicesProps) {
   const { ready } = chat.state;
   return (
     <section>
@@ -38,7 +47,7 @@ function Choices({ chat, title, choices }: { chat: Chat; title: string | undefin
               type="button"
               class="choice"
               aria-current={choice.id === ready?.id}
-              onClick={() => void chat.load(choice.id, choice.name)}
+              onClick={() => void onPick(choice.id, choice.name)}
             >
               <bdi>{nameFor(choice.name)}</bdi> <small>{choice.note}</small>
             </button>
@@ -56,16 +65,16 @@ function Choices({ chat, title, choices }: { chat: Chat; title: string | undefin
   );
 }
 
-function Another({ chat }: { chat: Chat }) {
+function Another({ onPick }: { onPick: Pick }) {
   const [source, setSource] = useState("");
   const onSubmit = (event: Event) => {
     event.preventDefault();
     const wanted = source.trim();
-    if (wanted) void chat.load(wanted, wanted);
+    if (wanted) void onPick(wanted, wanted);
   };
   const onFile = ({ currentTarget }: { currentTarget: HTMLInputElement }) => {
     const file = currentTarget.files?.[0];
-    if (file) void chat.load(file, file.name);
+    if (file) void onPick(file, file.name);
   };
   return (
     <section>
