@@ -97,7 +97,8 @@ describe.each(NAMES)("%s", (name) => {
       await page.waitForSelector("article .speed");
       expect(await text(page, ".speed")).toMatch(/^12 token, [\d.]+,\d token\/s$/);
       expect(await texts(page, ".assistant .versions span")).toEqual(["2 di 2"]);
-      expect(await text(page, "#context")).toMatch(/Contesto: \d+ di 4\.?096 token$/);
+      const known = () => /Contesto: \d+ di 4\.?096 token$/.test(document.querySelector("#context").textContent);
+      await page.waitForFunction(known); // a server is asked once it has answered
       expect((await text(page, "#announcer")).trim()).toBe((await text(page, ".assistant .markdown")).trim());
       await press(page, "Versione precedente");
       await page.waitForFunction((stopped) => document.querySelector(".markdown").textContent === stopped, {}, stopped);
