@@ -32,6 +32,10 @@ WebAssembly.instantiate = async (module, imports) => {
       position = at;
       return exports.forward(count, at);
     },
+    beginForward(count, at) {
+      position = at;
+      return exports.beginForward(count, at);
+    },
     logits(from, count) {
       first = from;
       return exports.logits(from, count);
