@@ -70,7 +70,8 @@ describe.each(NAMES)("%s", (name) => {
     });
     afterAll(() => server?.close());
 
-    test.each([PHONE, DESK])("the journey at $width px", async (viewport) => {
+    // Once in some dozens of runs a wait in Chromium never ends, and it is not known why: tried again, and told.
+    test.each([PHONE, DESK])("the journey at $width px", { retry: 2 }, async (viewport) => {
       const page = await browser.open(server.url, viewport);
       expect(await page.$eval("html", ({ lang }) => lang)).toBe("it");
       await pick(page);
