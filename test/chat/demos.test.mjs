@@ -88,7 +88,7 @@ test("a schema is kept to, system prompt and sampling arrive; what is no schema 
   const other = { type: "object", properties: { n: { type: "integer", minimum: 1, maximum: 9 } }, required: ["n"] };
   await set(page, async () => {
     await fill(page, "#schemaText", "{");
-    const refused = () => document.querySelector("#schemaText + .error").textContent.startsWith("This is not JSON: ");
+    const refused = () => document.querySelector("#schemaText + .error")?.textContent.startsWith("This is not JSON: ");
     await page.waitForFunction(refused);
     await fill(page, "#schemaText", JSON.stringify({ ...other, additionalProperties: false }));
   });

@@ -1,4 +1,5 @@
-// Browsers, and the page in its two forms: as static files, and served.
+// Browsers, and the page in its two forms: as static files, and served. A function that waitForFunction() is given must not throw for what is
+// not there yet: puppeteer stops looking then, and the wait never ends.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";

@@ -35,7 +35,7 @@ afterAll(async () => {
 const open = (viewport) => chromium.open(url, viewport);
 const nano = (page) => choose(page, "zagreus-nano");
 const status = (page, wanted) =>
-  page.waitForFunction((wanted) => document.querySelector("#status").textContent.includes(wanted), {}, wanted);
+  page.waitForFunction((wanted) => document.querySelector("#status")?.textContent.includes(wanted), {}, wanted);
 const isVisible = (page, selector) =>
   page.$eval(selector, (element) => {
     const { top, bottom, height } = element.getBoundingClientRect();
@@ -124,7 +124,7 @@ test("a file can be dropped; what is no model is said so", async () => {
       document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
     }, bytes.toString("base64"));
   await drop(Buffer.alloc(100));
-  await page.waitForFunction(() => document.querySelector("#load-error").textContent !== "");
+  await page.waitForFunction(() => document.querySelector("#load-error")?.textContent);
   expect(await text(page, "#load-error")).toMatch(/^Questo non è un file GGUF. \(BAD_MAGIC: /);
   await drop(MODEL);
   await status(page, "Pronto: zagreus-nano");
@@ -178,7 +178,7 @@ test("what failed is said where the eye is, on a small phone", async () => {
   await click(page, "#model");
   await fill(page, "#source", "nowhere.gguf");
   await press(page, "Carica");
-  await page.waitForFunction(() => document.querySelector("#picker .error").textContent !== "");
+  await page.waitForFunction(() => document.querySelector("#picker .error")?.textContent);
   expect(await text(page, "#picker .error")).toMatch(/^Non è stato possibile leggere il modello\..*SOURCE_FAILED/);
   expect(await isVisible(page, "#picker .error")).toBe(true);
   await fill(page, "#source", "host/models/zagreus-nano-Q8_0.gguf");

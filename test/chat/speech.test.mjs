@@ -87,11 +87,11 @@ test("what is dictated comes behind what was written; a browser without ears say
     globalThis.ears.dispatchEvent(new Event("audiostart"));
     globalThis.ears.dispatchEvent(Object.assign(new Event("result"), { results }));
   });
-  await page.waitForFunction(() => document.querySelector("#prompt").value === "Prima ciao come stai");
+  await page.waitForFunction(() => document.querySelector("#prompt")?.value === "Prima ciao come stai");
   expect(await page.evaluate(() => globalThis.ears.lang)).toBe("it-IT");
   await press(page, "Termina la dettatura");
   await press(page, dictate);
-  await page.waitForFunction(() => document.querySelector("#composer [role=alert]").textContent !== "");
+  await page.waitForFunction(() => document.querySelector("#composer [role=alert]")?.textContent);
   expect(await text(page, "#composer [role=alert]")).toBe("La dettatura non ha funzionato (no audio)");
   expect(page.errors).toEqual([]);
   await page.close();
