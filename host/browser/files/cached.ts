@@ -1,7 +1,7 @@
 // What is kept in the origin private file system: models of URLs (url_cache.ts), and of the hub, a folder for each repository
 // (host/core/hub/cache.ts draws it).
 
-import { parseHubId } from "../../core/hub/id.js";
+import { parseHubId, repositoryFolder } from "../../core/hub/id.js";
 import { isHubId } from "../../core/hub/names.js";
 import { privateFiles } from "./access_handle.js";
 import { type CachedModel, cachedModels as cachedUrls, removeCachedModel as removeUrl, writing } from "./url_cache.js";
@@ -21,7 +21,7 @@ export async function cachedModels(): Promise<CachedModel[]> {
 /** Removes the model of a URL, if it is there, waiting for whoever is downloading it; or what is here of a repository of the hub. */
 export async function removeCachedModel(url: string | URL): Promise<void> {
   if (typeof url !== "string" || !isHubId(url)) return removeUrl(url);
-  const name = PREFIX + parseHubId(url).repository.replace("/", "--");
+  const name = repositoryFolder(parseHubId(url).repository);
   await writing(async () => (await hubCache())?.removeEntry(name, { recursive: true }).catch(unlessMissing));
 }
 
@@ -29,7 +29,8 @@ const unlessMissing = (error: Error) => {
   if (error.name !== "NotFoundError") throw error;
 };
 
-async function hubCache(): Promise<Folder | undefined> {
+/** The hub's cache, if there is one. */
+export async function hubCache(): Promise<Folder | undefined> {
   return (await privateFiles()).getDirectoryHandle(HUB_CACHE).catch(() => undefined);
 }
 

@@ -1,16 +1,15 @@
 // Whether what load() takes in a browser is here.
 
-import { parseHubId } from "../../core/hub/id.js";
+import { parseHubId, repositoryFolder } from "../../core/hub/id.js";
 import { isHubId } from "../../core/hub/names.js";
 import type { Availability } from "../../core/prompt_api/api/types.js";
 import { privateFiles } from "../files/access_handle.js";
+import { hubCache } from "../files/cached.js";
 import { cacheState } from "../files/url_cache.js";
 import { absoluteUrl } from "../net/request.js";
 import type { Source } from "../source.js";
 
-/** Where the hub's models are: host/browser/hub/thread.ts and host/core/hub/cache.ts. */
-const HUB = "zagreus-hub";
-/** Of a repository, where files lie under their own names. */
+/** Of a repository in the hub's cache (host/core/hub/cache.ts), where files lie under their own names. */
 const PLACES = ["snapshots", "zagreus"];
 
 /** Whether the file of a source is kept: that of a URL, unless the caller says no or there is no private file system. */
@@ -41,8 +40,8 @@ export async function availabilityOf(
 /** Whether the file that an id names, or any GGUF file of its repository, is there. */
 async function hasOfHub(id: string): Promise<boolean> {
   const { repository, file } = parseHubId(id);
-  const root = await (await privateFiles()).getDirectoryHandle(HUB);
-  const folder = await root.getDirectoryHandle(`models--${repository.replace("/", "--")}`);
+  const folder = await (await hubCache())?.getDirectoryHandle(repositoryFolder(repository));
+  if (!folder) return false;
   const wanted = (path: string) => (file ? path.endsWith(`/${file}`) : /\/[^./][^/]*\.gguf$/i.test(path));
   for (const place of PLACES) {
     const inner = await folder.getDirectoryHandle(place).catch(() => undefined);

@@ -11,7 +11,7 @@
 //                                        folders that they know, and remove this one with the repository
 //     <cache>/.locks/models--OWNER--REPO/
 
-import { isCommit, isPath } from "./id.js";
+import { isCommit, isPath, repositoryFolder } from "./id.js";
 import { type HubEntry, isSha1, isSha256 } from "./listing.js";
 import type { HubPlatform } from "./platform.js";
 
@@ -25,7 +25,7 @@ export class RepositoryCache {
 
   constructor(platform: HubPlatform, repository: string) {
     const { files, settings } = platform;
-    const name = `models--${repository.replace("/", "--")}`;
+    const name = repositoryFolder(repository);
     this.#platform = platform;
     this.folder = files.join(settings.cache, name);
     this.locks = files.join(settings.cache, ".locks", name);

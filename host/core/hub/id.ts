@@ -17,6 +17,9 @@ const MAX_LENGTH = 1024;
 const MAX_NAME = 96;
 const FORM = "hf:OWNER/REPO[@REVISION][/FILE] or a short name";
 
+/** The folder of "owner/repo" in a cache. */
+export const repositoryFolder = (repository: string): string => `models--${repository.replace("/", "--")}`;
+
 /**
  * Parses hf:OWNER/REPO[@REVISION][/FILE], hf:SHORT[@REVISION][/FILE] or a short name; "hf://" is as good as "hf:".
  * A slash in a revision is written %2F, except in refs/pr/N and refs/convert/NAME, as in the hub's own URIs
