@@ -3,6 +3,7 @@
 
 import { SITE_ATTENDED, SITE_ATTENTION, SITE_FEED_FORWARD, SITE_GATED, STEP_FEED_FORWARD } from "./layout/calibration";
 import { feedWeights, repackFrom } from "./load/pack";
+import { oneRun, placeRows } from "./model/batch";
 import { config, queryWidth } from "./model/config";
 import { run } from "./model/run_state";
 import { attention, embedTokens, feedForward, norm, prepareTurns } from "./model/transformer";
@@ -27,8 +28,10 @@ export function embed(count: i32): void {
  */
 export function runStep(step: i32, index: i32, count: i32, position: i32): void {
   if (step == STEP_FEED_FORWARD) return feedForward(layer(index), count);
-  prepareTurns(count, position);
-  attention(layer(index), index, count, position);
+  oneRun(count, position);
+  placeRows(1);
+  prepareTurns(count);
+  attention(layer(index), index, count);
 }
 
 /**
@@ -41,7 +44,7 @@ export function input(site: i32, index: i32, count: i32): usize {
   let weight = weights.outputNorm;
   if (site == SITE_ATTENTION) weight = layer(index).attentionNorm;
   else if (site == SITE_FEED_FORWARD) weight = layer(index).feedForwardNorm;
-  norm(run.x, weight, count);
+  norm(0, weight, count);
   return run.normed;
 }
 

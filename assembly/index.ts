@@ -3,24 +3,21 @@
 
 import { metadataCount as entries, metadataRecord } from "./gguf/metadata";
 import { tensorCount as tensors, tensorRecord } from "./gguf/tensors";
-import { ACTIVATION_LIMIT } from "./kernels/matmul/activations";
 import { setKernels as chooseKernels } from "./kernels/choice";
-import { INFO_KV_LENGTH, LOGIT_ROWS, MAX_BATCH, MAX_TOP } from "./layout/abi";
-import { ACTIVATION_OVERFLOW, BAD_OPTION, BAD_TOKEN, CONTEXT_OVERFLOW, OK, WRONG_STATE } from "./layout/status";
+import { LOGIT_ROWS, MAX_TOP } from "./layout/abi";
+import { BLOCK } from "./layout/kv";
+import { BAD_OPTION, BAD_TOKEN, OK, WRONG_STATE } from "./layout/status";
 import { tokenBuffer } from "./load/arena";
 import { planInfo } from "./load/info";
 import { beginLoad, endLoad, feedLoad, hasRecords, hasVocabulary, isPlanning, isReady, planLoad } from "./load/load";
 import { hashModel } from "./load/model_hash";
 import { config } from "./model/config";
-import {
-  clearTail,
-  kvSegment as segmentAt,
-  kvSegmentBytes as segmentBytes,
-  kvSegments as segments,
-} from "./model/kv_cache";
-import { resetRunState, run } from "./model/run_state";
-import { Sequence, sequence } from "./model/sequence";
-import { enter, finalNorm, project, runLayers } from "./model/transformer";
+import { copyPageTo, pageAt } from "./model/kv_cache";
+import { enterBatch, leaveBatch, oneRun, rowsStatus, setSequenceLength } from "./model/batch";
+import { rowAt } from "./model/row";
+import { run } from "./model/run_state";
+import { Sequence, sequenceAt } from "./model/sequence";
+import { finalNorm, project, runLayers } from "./model/transformer";
 import { failAt } from "./runtime/failure";
 import { xxh64 } from "./runtime/hash";
 import { seedHashes as seedTables } from "./runtime/keyed_hash";
@@ -50,9 +47,11 @@ export function seedHashes(low: u32, high: u32): void {
  * @param contextLength positions of the KV cache, 0: the model's own, at most DEFAULT_CONTEXT
  * @param kvType KV_INT8 | KV_F16 | KV_F32
  * @param memoryBudget bytes that linear memory may have, 0: no limit
+ * @param sequences that can be run at once, 1..MAX_SEQUENCES
+ * @param cacheBudget bytes of the KV cache besides the pages of one context: fewer where memory ends
  */
-export function begin(contextLength: u32, kvType: i32, memoryBudget: f64): i32 {
-  return beginLoad(contextLength, kvType, memoryBudget);
+export function begin(contextLength: u32, kvType: i32, memoryBudget: f64, sequences: i32, cacheBudget: f64): i32 {
+  return beginLoad(contextLength, kvType, memoryBudget, sequences, cacheBudget);
 }
 
 /** Takes the next `length` bytes of the file from the I/O buffer. NEED_BYTES | HEADER_READY: call plan() | LOADED | error */
@@ -74,9 +73,9 @@ export function end(): i32 {
   return endLoad();
 }
 
-/** A number about the model and its plan, from plan() on, or its state: INFO_*; NaN for an unknown id. */
+/** A number about the model and its plan, from plan() on: INFO_*; NaN for an unknown id. */
 export function info(id: i32): f64 {
-  return id == INFO_KV_LENGTH ? sequence.length : planInfo(id);
+  return planInfo(id);
 }
 
 /** Metadata entries; they can be read between HEADER_READY and plan(), otherwise there are 0. */
@@ -155,20 +154,30 @@ export function tokenType(id: i32): i32 {
 export function findToken(length: i32): i32 {
   return hasVocabulary("findToken") ? tokenizer.findToken(io(), length) : -1;
 }
-function held(): tokenizer.Held {
-  return changetype<tokenizer.Held>(changetype<usize>(sequence) + offsetof<Sequence>("heldBytes"));
+/** Whether there is a sequence of this number; otherwise the failure is recorded. */
+function hasSequence(index: i32): bool {
+  if (<u32>index < <u32>config.sequences) return true;
+  failAt(BAD_OPTION, "sequence", index, config.sequences - 1);
+  return false;
 }
-/** Starts a stream of text behind the token `before`, -1: behind nothing. */
-export function pieceReset(before: i32): void {
-  tokenizer.pieceReset(held(), before);
+function held(sequence: i32): tokenizer.Held {
+  return changetype<tokenizer.Held>(changetype<usize>(sequenceAt(sequence)) + offsetof<Sequence>("heldBytes"));
+}
+/** Starts a sequence's stream of text behind the token `before`, -1: behind nothing. OK | WRONG_STATE | BAD_OPTION */
+export function pieceReset(sequence: i32, before: i32): i32 {
+  if (!isReady("pieceReset")) return WRONG_STATE;
+  if (!hasSequence(sequence)) return BAD_OPTION;
+  tokenizer.pieceReset(held(sequence), before);
+  return OK;
 }
 /** Adds a token to the stream and writes the characters that are complete now to the I/O buffer. Bytes | -status */
-export function pieceAppend(token: i32): i32 {
-  return isReady("pieceAppend") ? tokenizer.pieceAppend(held(), token, io()) : -WRONG_STATE;
+export function pieceAppend(sequence: i32, token: i32): i32 {
+  if (!isReady("pieceAppend")) return -WRONG_STATE;
+  return hasSequence(sequence) ? tokenizer.pieceAppend(held(sequence), token, io()) : -BAD_OPTION;
 }
 /** Ends the stream: writes what is held back of an incomplete character. Bytes */
-export function pieceFlush(): i32 {
-  return isReady("pieceFlush") ? tokenizer.pieceFlush(held(), io()) : 0;
+export function pieceFlush(sequence: i32): i32 {
+  return isReady("pieceFlush") && hasSequence(sequence) ? tokenizer.pieceFlush(held(sequence), io()) : 0;
 }
 
 // Running
@@ -183,86 +192,73 @@ export function batch(): usize {
   return run.tokens;
 }
 
+/** RUN_*[MAX_SEQUENCES]: whose tokens these are, and where they come, run by run in the order of batch(). */
+export function runs(): usize {
+  return run.runs;
+}
+
 /**
- * Runs `count` tokens of batch() at `position`, which truncates the KV cache there.
+ * Runs `count` tokens of batch() at `position` of sequence 0, which truncates it there.
  * OK | BAD_OPTION | BAD_TOKEN | CONTEXT_OVERFLOW | ACTIVATION_OVERFLOW, which leaves nothing in the cache from `position` on
  */
 export function forward(count: i32, position: i32): i32 {
-  const status = beginForward(count, position);
-  if (status != OK) return status;
-  const left = forwardLayers(config.layers);
-  return left < 0 ? -left : OK;
-}
-/** Begins what forward() does at once: forwardLayers() follows until no layer is left, or another pass takes its place. */
-export function beginForward(count: i32, position: i32): i32 {
   if (!isReady("forward")) return WRONG_STATE;
-  if (count < 1 || count > MAX_BATCH) return failAt(BAD_OPTION, "count", count, MAX_BATCH);
-  if (position < 0 || position > sequence.length) return failAt(BAD_OPTION, "position", position, sequence.length);
-  if (position + count > config.context) return failAt(CONTEXT_OVERFLOW, "position", position + count, config.context);
-  for (let i = 0; i < count; i++) {
-    const token = load<u32>(run.tokens + 4 * i);
-    if (token >= <u32>config.vocabulary) return failAt(BAD_TOKEN, "token", token, config.vocabulary);
-  }
-  memory.copy(sequence.history + 4 * position, run.tokens, 4 * count);
-  sequence.length = position;
-  resetRunState();
-  run.entered = count;
-  run.position = position;
-  run.layer = 0;
-  enter(count, position);
-  return OK;
+  oneRun(count, position);
+  const status = enterBatch(1);
+  if (status != OK) return status;
+  forwardLayers(config.layers);
+  return rowsStatus(0, count);
 }
-/** Runs the next `layers` layers; with the last one the tokens are in the cache. Layers left | -WRONG_STATE | -ACTIVATION_OVERFLOW */
+/**
+ * Begins a pass over the first `count` runs(): forwardLayers() follows until no layer is left, or another pass takes its place.
+ * OK | BAD_OPTION | BAD_TOKEN | CONTEXT_OVERFLOW
+ */
+export function beginForward(count: i32): i32 {
+  return isReady("beginForward") ? enterBatch(count) : WRONG_STATE;
+}
+/**
+ * Runs the next `layers` layers; with the last one the tokens are in the cache, except for those of runs of which a row has overflowed.
+ * Layers left | -WRONG_STATE
+ */
 export function forwardLayers(layers: i32): i32 {
   if (!isReady("forwardLayers")) return -WRONG_STATE;
   if (layers < 1 || run.entered == 0) return -failAt(WRONG_STATE, "forwardLayers", layers, run.entered);
   const end = min(config.layers, run.layer + min(layers, config.layers));
-  runLayers(run.layer, end, run.entered, run.position);
+  runLayers(run.layer, end, run.entered);
   run.layer = end;
-  if (end < config.layers) return config.layers - end;
-  run.count = run.entered;
-  run.entered = 0;
-  sequence.length = run.position + run.count;
-  return run.overflow == 0 ? 0 : -overflowed(run.position);
+  if (end == config.layers) leaveBatch();
+  return config.layers - end;
+}
+/** Whether the activations of `count` rows of the last batch from `first` on have kept within bounds. OK | ACTIVATION_OVERFLOW */
+export function rowStatus(first: i32, count: i32): i32 {
+  if (!isReady("rowStatus")) return WRONG_STATE;
+  return areRows("rowStatus", first, count) ? rowsStatus(first, count) : BAD_OPTION;
+}
+function areRows(call: string, first: i32, count: i32): bool {
+  if (first >= 0 && count > 0 && first <= run.count - count) return true;
+  failAt(BAD_OPTION, call, <f64>first + <f64>count, run.count);
+  return false;
 }
 
 /**
- * Logits of `count` tokens of the last batch from `first` on, f32[count][vocabulary]; 0 when there are no such, or activations
- * overflow.
+ * Logits of `count` rows of the last batch from `first` on, f32[count][vocabulary]; 0 when there are no such. Those of rows that have
+ * overflowed, of which rowStatus() tells, mean nothing.
  */
 export function logits(first: i32, count: i32): usize {
-  if (!isReady("logits")) return 0;
-  if (first < 0 || count < 1 || count > LOGIT_ROWS || first > run.count - count) {
-    failAt(BAD_OPTION, "logits", <f64>first + <f64>count, run.count);
+  if (!isReady("logits") || !areRows("logits", first, count)) return 0;
+  if (count > LOGIT_ROWS) {
+    failAt(BAD_OPTION, "logits", count, LOGIT_ROWS);
     return 0;
   }
   run.firstRow = first;
   run.rowCount = count;
   project(logitRow(0), first, count);
-  if (run.overflow == 0) return logitRow(0);
-  overflowed(sequence.length - run.count);
-  return 0;
+  return logitRow(0);
 }
 
-/** Records an overflow, and drops what the last pass has left of it. */
-function overflowed(position: i32): i32 {
-  sequence.length = position;
-  run.count = 0;
-  run.rowCount = 0;
-  return failAt(ACTIVATION_OVERFLOW, "activation", run.overflow, ACTIVATION_LIMIT);
-}
-
-/** States behind the last norm of `count` tokens of the last batch from `first` on, f32[count][hidden]; 0 likewise. */
+/** States behind the last norm of `count` rows of the last batch from `first` on, f32[count][hidden]; 0 likewise. */
 export function hidden(first: i32, count: i32): usize {
-  if (!isReady("hidden")) return 0;
-  if (first < 0 || count < 1 || first > run.count - count) {
-    failAt(BAD_OPTION, "hidden", <f64>first + <f64>count, run.count);
-    return 0;
-  }
-  const states = finalNorm(first, count);
-  if (run.overflow == 0) return states;
-  overflowed(sequence.length - run.count);
-  return 0;
+  return isReady("hidden") && areRows("hidden", first, count) ? finalNorm(first, count) : 0;
 }
 
 /** Whether the last logits() computed the row, and nothing has run since; otherwise the failure is recorded. */
@@ -272,9 +268,9 @@ function hasRow(row: i32): bool {
   return false;
 }
 
-/** Address of the SAMPLER_* parameters, drawn in layout/abi.ts. */
-export function sampler(): usize {
-  return samplerState.parameters;
+/** Address of a sequence's SAMPLER_* parameters, drawn in layout/abi.ts; 0 when there is no such. */
+export function sampler(sequence: i32): usize {
+  return isReady("sampler") && hasSequence(sequence) ? sequenceAt(sequence).parameters : 0;
 }
 /** u8[ceil(vocabulary / 8)]: bit i & 7 of byte i >> 3 says whether token i may be sampled while SAMPLER_MASKED is 1. */
 export function samplerMask(): usize {
@@ -284,18 +280,22 @@ export function samplerMask(): usize {
 export function samplerPenalties(): usize {
   return samplerState.members;
 }
-/** Seeds the sampler. */
-export function seed(value: u64): void {
-  sequence.random = value;
+/** Seeds a sequence's draws. OK | WRONG_STATE | BAD_OPTION */
+export function seed(sequence: i32, value: u64): i32 {
+  if (!isReady("seed")) return WRONG_STATE;
+  if (!hasSequence(sequence)) return BAD_OPTION;
+  sequenceAt(sequence).random = value;
+  return OK;
 }
 /**
- * Picks a token from a row of the last logits, which it changes; the history is all tokens up to the row's own.
+ * Picks a token from a row of the last logits, which it changes, as the row's sequence wants it; its history is all tokens up to the row's.
  * Token | -WRONG_STATE | -BAD_OPTION
  */
 export function sample(row: i32): i32 {
   if (!isReady("sample")) return -WRONG_STATE;
   if (!hasRow(row)) return -BAD_OPTION;
-  return sampleToken(logitRow(row), sequence.length - run.count + run.firstRow + row + 1);
+  const from = rowAt(run.firstRow + row);
+  return sampleToken(logitRow(row), from.sequence, from.position + 1);
 }
 /** The `k` (1..MAX_TOP) largest logits of a row, descending: { id u32, logit f32 }[k]; 0 for a row or k out of range. */
 export function top(row: i32, k: i32): usize {
@@ -307,36 +307,42 @@ export function logSumExp(row: i32): f64 {
   return isReady("logSumExp") && hasRow(row) ? rowLogSumExp(logitRow(row)) : NaN;
 }
 
-// The KV cache, for snapshots
+// Sequences and the KV cache's pages
 
-/** Tokens in the KV cache, u32[context]. */
-export function history(): usize {
-  return sequence.history;
+/** Tokens of a sequence, u32[context]; 0 when there is no such. */
+export function history(sequence: i32): usize {
+  return isReady("history") && hasSequence(sequence) ? sequenceAt(sequence).history : 0;
 }
-/** Segments of the cache: positions 0..n-1 are the first kvSegmentBytes(i, n) bytes of each, after kvSetLength(n). */
-export function kvSegments(): i32 {
-  return isReady("kvSegments") ? segments() : 0;
+/** The pages of a sequence, u32[ceil(context / BLOCK)]: the host says which they are. 0 when there is no such. */
+export function pageTable(sequence: i32): usize {
+  return isReady("pageTable") && hasSequence(sequence) ? sequenceAt(sequence).table : 0;
 }
-/** Address of a segment. */
-export function kvSegment(index: i32): usize {
-  return segmentAt(index);
+/** Positions of a sequence that are in the cache. Count | -WRONG_STATE | -BAD_OPTION */
+export function sequenceLength(sequence: i32): i32 {
+  if (!isReady("sequenceLength")) return -WRONG_STATE;
+  return hasSequence(sequence) ? sequenceAt(sequence).length : -BAD_OPTION;
 }
-/** Bytes at the beginning of a segment that hold the first `positions` positions. */
-export function kvSegmentBytes(index: i32, positions: i32): usize {
-  return segmentBytes(index, positions);
+/** Cuts a sequence, or declares that its history is in the pages of its table. OK | BAD_OPTION | CONTEXT_OVERFLOW | BAD_TOKEN */
+export function setLength(sequence: i32, length: i32): i32 {
+  if (!isReady("setLength")) return WRONG_STATE;
+  return hasSequence(sequence) ? setSequenceLength(sequenceAt(sequence), length) : BAD_OPTION;
 }
-/** Truncates the cache, or declares positions valid that the host has restored. OK | CONTEXT_OVERFLOW | BAD_TOKEN */
-export function kvSetLength(length: i32): i32 {
-  if (!isReady("kvSetLength")) return WRONG_STATE;
-  if (length < 0 || length > config.context) return failAt(CONTEXT_OVERFLOW, "length", length, config.context);
-  for (let i = 0; i < length; i++) {
-    const token = load<u32>(sequence.history + 4 * i);
-    if (token >= <u32>config.vocabulary) return failAt(BAD_TOKEN, "history", token, config.vocabulary);
-  }
-  clearTail(length);
-  sequence.length = length;
-  resetRunState();
+/** Address of a page's first part; 0 when there is no such. It has INFO_PAGE_PARTS, INFO_PART_STRIDE behind each other. */
+export function page(index: i32): usize {
+  return isReady("page") && hasPage(index) ? pageAt(index) : 0;
+}
+/** Copies the first `length` (0..BLOCK) positions of a page; what is behind them becomes 0. OK | WRONG_STATE | BAD_OPTION */
+export function copyPage(source: i32, target: i32, length: i32): i32 {
+  if (!isReady("copyPage")) return WRONG_STATE;
+  if (!hasPage(source) || !hasPage(target)) return BAD_OPTION;
+  if (length < 0 || length > BLOCK) return failAt(BAD_OPTION, "length", length, BLOCK);
+  copyPageTo(source, target, length);
   return OK;
+}
+function hasPage(index: i32): bool {
+  if (<u32>index < <u32>config.pages) return true;
+  failAt(BAD_OPTION, "page", index, config.pages - 1);
+  return false;
 }
 
 /** XXH64 that names the model: its weights as packed, its shape and its vocabulary. */

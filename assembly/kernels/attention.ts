@@ -21,21 +21,49 @@ const WEIGHT_LEVELS: f32 = 127;
 @unmanaged
 export class Heads {
   headSize: i32;
+  row: i32; // of the batch
   positions: i32; // 0..positions - 1 are attended to
   add: bool; // by the dot that adds, in one instruction (KERNEL_ADD)
   capacity: usize; // positions that there is room for, whole blocks
-  // The key-value head, in the cache
-  keys: usize; // i8[capacity][headSize]
-  keyBiases: usize; // i32[capacity]
-  keyScales: usize; // f32[capacity]
-  values: usize; // i8[capacity][headSize]
-  valueScales: usize; // f32[capacity]
+  // The key-value head, in the cache (model/kv_cache.ts): what it has of the page table[i] lies at pages + table[i] * partBytes
+  pages: usize;
+  partBytes: usize;
+  table: usize; // u32[capacity / BLOCK]
   // The query heads
   queries: usize; // u8[3][headSize]
   factors: usize; // f32[3]: what a head's scores are multiplied by
   scores: usize; // f32[3][capacity]
   weights: usize; // u8[3][capacity]
   blockScales: usize; // f32[3][capacity / BLOCK]
+}
+
+// From the keys that a head has in a page: biases i32[BLOCK], key scales f32[BLOCK], values i8[BLOCK][headSize], value scales f32[BLOCK]
+// @ts-ignore: decorator
+@inline
+export function biasesAt(headSize: i32): usize {
+  return <usize>headSize * BLOCK;
+}
+// @ts-ignore: decorator
+@inline
+export function keyScalesAt(headSize: i32): usize {
+  return biasesAt(headSize) + 4 * BLOCK;
+}
+// @ts-ignore: decorator
+@inline
+export function valuesAt(headSize: i32): usize {
+  return biasesAt(headSize) + 8 * BLOCK;
+}
+// @ts-ignore: decorator
+@inline
+export function valueScalesAt(headSize: i32): usize {
+  return valuesAt(headSize) + <usize>headSize * BLOCK;
+}
+
+/** What the head has of the page that stands at `entry` of its table. */
+// @ts-ignore: decorator
+@inline
+export function pageOf(h: Heads, entry: usize): usize {
+  return h.pages + <usize>load<u32>(entry) * h.partBytes;
 }
 
 /** `count` rounded up to whole blocks. */
@@ -87,13 +115,23 @@ function scoreHeads(add: bool, h: Heads, three: bool): void {
   const query = h.queries;
   const factors = h.factors;
   let scores = h.scores;
-  let keys = h.keys;
-  let biases = h.keyBiases;
-  let scales = h.keyScales;
+  let keys: usize = 0;
+  let biases: usize = 0;
+  let scales: usize = 0;
+  let entry = h.table;
+  let left = 0; // groups of eight positions of the page
   const constant = dotI8U7Constant();
   const row = <usize>h.headSize;
   const end = query + row;
   for (const last = scores + 4 * <usize>h.positions; scores < last; scores += 32) {
+    if (left == 0) {
+      keys = pageOf(h, entry);
+      biases = keys + biasesAt(h.headSize);
+      scales = keys + keyScalesAt(h.headSize);
+      entry += 4;
+      left = BLOCK / 8;
+    }
+    left--;
     let a0 = v128.load(biases);
     let a1 = v128.load(biases, 16);
     let b0 = a0;
@@ -170,7 +208,7 @@ export function attentionWeights(h: Heads, head: usize): f32 {
   let target = h.weights + head * h.capacity;
   let blockScales = h.blockScales + (4 * head * h.capacity) / BLOCK;
   const scores = h.scores + 4 * head * h.capacity;
-  let scales = h.valueScales;
+  let entry = h.table;
   const lowest = v128.load(POWER);
   const round = v128.load(POWER, 16);
   const p0 = v128.load(POWER, 32);
@@ -183,6 +221,8 @@ export function attentionWeights(h: Heads, head: usize): f32 {
   for (let block = scores; block < end; ) {
     let blockMax = f32x4.splat(0);
     let at = block;
+    let scales = pageOf(h, entry) + valueScalesAt(h.headSize);
+    entry += 4;
     block += 4 * BLOCK;
     for (; at < block; at += 16) {
       // 2^x = 2^n 2^r with |r| <= 1/2: n stays in the low bits of `shifted`, from where it is added to the exponent of 2^r.
@@ -243,12 +283,13 @@ function sumHeads(add: bool, h: Heads, three: bool, target: usize): void {
   const scaleStride: usize = (4 * h.capacity) / BLOCK;
   let weights = h.weights;
   let blockScales = h.blockScales;
-  let values = h.values;
+  let entry = h.table;
   const constant = dotI8U7Constant();
   const row = <usize>h.headSize;
   memory.fill(target, 0, (three ? 12 : 4) * row);
   for (let block = 0; block < h.positions; block += BLOCK) {
     const end = weights + <usize>min(BLOCK, (h.positions - block + 7) & ~7);
+    const values = pageOf(h, entry) + valuesAt(h.headSize);
     for (let i: usize = 0; i < row; i += 8) {
       let a0 = i32x4.splat(0);
       let a1 = a0;
@@ -294,7 +335,7 @@ function sumHeads(add: bool, h: Heads, three: bool, target: usize): void {
     }
     weights += BLOCK;
     blockScales += 4;
-    values += <usize>BLOCK * row;
+    entry += 4;
   }
 }
 

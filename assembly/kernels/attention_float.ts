@@ -1,5 +1,7 @@
 // Attention over keys and values that are f32, or f16 (T = u16), one query head at a time (https://arxiv.org/abs/1706.03762): scores, softmax, weighted sum.
 
+import { BLOCK } from "../layout/kv";
+import { Heads, pageOf } from "./attention";
 import { exp4 } from "./math";
 import { loadHalves } from "./half";
 import { f32x4Max, f32x4Sum } from "./reduce";
@@ -11,9 +13,13 @@ function loadFour<T>(address: usize): v128 {
   return sizeof<T>() == 2 ? loadHalves(address) : v128.load(address);
 }
 
-/** scores[j] = scale * (query . keys[j]) over keys T[count][headSize]. */
-export function scoreFloat<T>(scores: usize, query: usize, scale: f32, keys: usize, count: i32, headSize: i32): void {
-  for (let j = 0; j < count; j++) {
+/** h.scores[j] = scale * (query . key j) over the keys T[headSize] of h.positions. */
+export function scoreFloat<T>(h: Heads, query: usize, scale: f32): void {
+  const headSize = h.headSize;
+  let scores = h.scores;
+  let keys: usize = 0;
+  for (let j = 0; j < h.positions; j++) {
+    if (j % BLOCK == 0) keys = pageOf(h, h.table + 4 * <usize>(j / BLOCK));
     let sum = f32x4.splat(0);
     for (let i: usize = 0; i < <usize>headSize * 4; i += 16) {
       sum = f32x4.add(sum, f32x4.mul(v128.load(query + i), loadFour<T>(keys)));
@@ -39,23 +45,18 @@ export function softmax(scores: usize, count: i32): f32 {
   return f32x4Sum(sum);
 }
 
-/** target = scale * sum over j of weights[j] * values[j], values T[count][headSize]. */
-export function weightedValuesFloat<T>(
-  target: usize,
-  weights: usize,
-  scale: f32,
-  values: usize,
-  count: i32,
-  headSize: i32,
-): void {
-  const row = <usize>headSize * sizeof<T>();
-  const end = weights + 4 * <usize>count;
+/** target = scale * sum over j of h.scores[j] * value j, values T[headSize], `valuesAt` behind the keys of their page. */
+export function weightedValuesFloat<T>(h: Heads, target: usize, scale: f32, valuesAt: usize): void {
+  const row = <usize>h.headSize * sizeof<T>();
   const factor = f32x4.splat(scale);
   for (let i: usize = 0; i < row; i += 4 * sizeof<T>()) {
     let sum = f32x4.splat(0);
-    let value = values + i;
-    for (let at = weights; at < end; at += 4) {
-      sum = f32x4.add(sum, f32x4.mul(v128.load32_splat(at), loadFour<T>(value)));
+    let weight = h.scores;
+    let value: usize = 0;
+    for (let j = 0; j < h.positions; j++) {
+      if (j % BLOCK == 0) value = pageOf(h, h.table + 4 * <usize>(j / BLOCK)) + valuesAt + i;
+      sum = f32x4.add(sum, f32x4.mul(v128.load32_splat(weight), loadFour<T>(value)));
+      weight += 4;
       value += row;
     }
     v128.store(target, f32x4.mul(sum, factor));

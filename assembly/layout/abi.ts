@@ -8,6 +8,8 @@ export const TEXT_BYTES = 65536;
 export const MAX_BATCH = 64;
 /** Rows of logits that one logits() call computes at most. */
 export const LOGIT_ROWS = 8;
+/** Sequences at most. */
+export const MAX_SEQUENCES = 16;
 /** Entries that top() returns at most. */
 export const MAX_TOP = 256;
 /** Entries of the logit bias list at most. */
@@ -57,18 +59,21 @@ export const INFO_DATA_OFFSET = 17; // first byte of tensor data in the file
 export const INFO_FILE_BYTES = 18; // what the file must have
 export const INFO_ARENA_BYTES = 19; // the sum of the sections
 export const INFO_MEMORY_BYTES = 20; // size of linear memory when the plan is carried out
-// State:
-export const INFO_KV_LENGTH = 21; // positions in the KV cache
-export const INFO_BLANK_FIRST = 22; // 1 when the tokenizer puts a blank before a text (SentencePiece)
+export const INFO_BLANK_FIRST = 21; // 1 when the tokenizer puts a blank before a text (SentencePiece)
+export const INFO_SEQUENCES = 22; // that can be run at once
+export const INFO_PAGES = 23; // of the KV cache
+export const INFO_PAGE_BYTES = 24;
+export const INFO_PAGE_PARTS = 25; // of equal size
+export const INFO_PART_STRIDE = 26; // bytes from one to the next
 // INFO_SECTION + SECTION_*: bytes of a section of the arena
-export const INFO_SECTION = 24;
+export const INFO_SECTION = 27;
 
 // Sections of the arena, in the order in which they lie
 export const SECTION_WEIGHTS = 0; // packed
 export const SECTION_TENSORS = 1; // tensor records, structs of the weights
 export const SECTION_TOKENIZER = 2; // tables, and what encode() writes
 export const SECTION_KV_CACHE = 3;
-export const SECTION_ACTIVATIONS = 4;
+export const SECTION_ACTIVATIONS = 4; // and sequences
 export const SECTION_SAMPLER = 5; // logits and sampler scratch
 export const SECTIONS = 6;
 
@@ -88,6 +93,14 @@ export const SAMPLER_MASKED = 28; // 1: only tokens of samplerMask() are sampled
 export const SAMPLER_BIAS = 32;
 export const SAMPLER_PENALTY_COUNT = 8224; // 32 + 8 * MAX_LOGIT_BIAS
 export const SAMPLER_BYTES = 8232;
+
+// Run, at runs(): neighbouring rows of the batch that belong to one sequence, which are cut to `position` before
+//
+//     0 sequence u32 | 4 position u32 | 8 count u32
+export const RUN_SEQUENCE = 0;
+export const RUN_POSITION = 4;
+export const RUN_COUNT = 8;
+export const RUN_BYTES = 12;
 
 // Tensor record, at tensorEntry(i):
 //

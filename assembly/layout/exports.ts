@@ -20,8 +20,10 @@ export type CoreExports = {
    * @param contextLength positions of the KV cache, 0: the model's own, at most DEFAULT_CONTEXT
    * @param kvType KV_INT8 | KV_F16 | KV_F32
    * @param memoryBudget bytes that linear memory may have, 0: no limit
+   * @param sequences that can be run at once, 1..MAX_SEQUENCES
+   * @param cacheBudget bytes of the KV cache besides the pages of one context: fewer where memory ends
    */
-  begin(contextLength: number, kvType: number, memoryBudget: number): number;
+  begin(contextLength: number, kvType: number, memoryBudget: number, sequences: number, cacheBudget: number): number;
   /** Takes the next `length` bytes of the file from the I/O buffer. NEED_BYTES | HEADER_READY: call plan() | LOADED | error */
   feed(length: number): number;
   /**
@@ -32,7 +34,7 @@ export type CoreExports = {
   plan(): number;
   /** The file has ended. LOADED | TRUNCATED */
   end(): number;
-  /** A number about the model and its plan, from plan() on, or its state: INFO_*; NaN for an unknown id. */
+  /** A number about the model and its plan, from plan() on: INFO_*; NaN for an unknown id. */
   info(id: number): number;
   /** Metadata entries; they can be read between HEADER_READY and plan(), otherwise there are 0. */
   metadataCount(): number;
@@ -68,42 +70,52 @@ export type CoreExports = {
   tokenType(id: number): number;
   /** The id of the token whose bytes are in the I/O buffer, or -1. */
   findToken(length: number): number;
-  /** Starts a stream of text behind the token `before`, -1: behind nothing. */
-  pieceReset(before: number): void;
+  /** Starts a sequence's stream of text behind the token `before`, -1: behind nothing. OK | WRONG_STATE | BAD_OPTION */
+  pieceReset(sequence: number, before: number): number;
   /** Adds a token to the stream and writes the characters that are complete now to the I/O buffer. Bytes | -status */
-  pieceAppend(token: number): number;
+  pieceAppend(sequence: number, token: number): number;
   /** Ends the stream: writes what is held back of an incomplete character. Bytes */
-  pieceFlush(): number;
+  pieceFlush(sequence: number): number;
   /** Chooses the kernels of the passes that follow: a sum of KERNEL_*; what the build lacks is ignored. No result depends on it. */
   setKernels(kernels: number): void;
   /** u32[MAX_BATCH], the tokens of the next forward pass. */
   batch(): number;
+  /** RUN_*[MAX_SEQUENCES]: whose tokens these are, and where they come, run by run in the order of batch(). */
+  runs(): number;
   /**
-   * Runs `count` tokens of batch() at `position`, which truncates the KV cache there.
+   * Runs `count` tokens of batch() at `position` of sequence 0, which truncates it there.
    * OK | BAD_OPTION | BAD_TOKEN | CONTEXT_OVERFLOW | ACTIVATION_OVERFLOW, which leaves nothing in the cache from `position` on
    */
   forward(count: number, position: number): number;
-  /** Begins what forward() does at once: forwardLayers() follows until no layer is left, or another pass takes its place. */
-  beginForward(count: number, position: number): number;
-  /** Runs the next `layers` layers; with the last one the tokens are in the cache. Layers left | -WRONG_STATE | -ACTIVATION_OVERFLOW */
-  forwardLayers(layers: number): number;
   /**
-   * Logits of `count` tokens of the last batch from `first` on, f32[count][vocabulary]; 0 when there are no such, or activations
-   * overflow.
+   * Begins a pass over the first `count` runs(): forwardLayers() follows until no layer is left, or another pass takes its place.
+   * OK | BAD_OPTION | BAD_TOKEN | CONTEXT_OVERFLOW
+   */
+  beginForward(count: number): number;
+  /**
+   * Runs the next `layers` layers; with the last one the tokens are in the cache, except for those of runs of which a row has overflowed.
+   * Layers left | -WRONG_STATE
+   */
+  forwardLayers(layers: number): number;
+  /** Whether the activations of `count` rows of the last batch from `first` on have kept within bounds. OK | ACTIVATION_OVERFLOW */
+  rowStatus(first: number, count: number): number;
+  /**
+   * Logits of `count` rows of the last batch from `first` on, f32[count][vocabulary]; 0 when there are no such. Those of rows that have
+   * overflowed, of which rowStatus() tells, mean nothing.
    */
   logits(first: number, count: number): number;
-  /** States behind the last norm of `count` tokens of the last batch from `first` on, f32[count][hidden]; 0 likewise. */
+  /** States behind the last norm of `count` rows of the last batch from `first` on, f32[count][hidden]; 0 likewise. */
   hidden(first: number, count: number): number;
-  /** Address of the SAMPLER_* parameters, drawn in layout/abi.ts. */
-  sampler(): number;
+  /** Address of a sequence's SAMPLER_* parameters, drawn in layout/abi.ts; 0 when there is no such. */
+  sampler(sequence: number): number;
   /** u8[ceil(vocabulary / 8)]: bit i & 7 of byte i >> 3 says whether token i may be sampled while SAMPLER_MASKED is 1. */
   samplerMask(): number;
   /** { token id u32, negative penalty f32 }[vocabulary]: what sample() adds SAMPLER_PENALTY_COUNT of; top() and sample() write over them. */
   samplerPenalties(): number;
-  /** Seeds the sampler. */
-  seed(value: bigint): void;
+  /** Seeds a sequence's draws. OK | WRONG_STATE | BAD_OPTION */
+  seed(sequence: number, value: bigint): number;
   /**
-   * Picks a token from a row of the last logits, which it changes; the history is all tokens up to the row's own.
+   * Picks a token from a row of the last logits, which it changes, as the row's sequence wants it; its history is all tokens up to the row's.
    * Token | -WRONG_STATE | -BAD_OPTION
    */
   sample(row: number): number;
@@ -111,16 +123,18 @@ export type CoreExports = {
   top(row: number, k: number): number;
   /** log(sum(e^logit)) of a row of the last logits; NaN when there is no such. */
   logSumExp(row: number): number;
-  /** Tokens in the KV cache, u32[context]. */
-  history(): number;
-  /** Segments of the cache: positions 0..n-1 are the first kvSegmentBytes(i, n) bytes of each, after kvSetLength(n). */
-  kvSegments(): number;
-  /** Address of a segment. */
-  kvSegment(index: number): number;
-  /** Bytes at the beginning of a segment that hold the first `positions` positions. */
-  kvSegmentBytes(index: number, positions: number): number;
-  /** Truncates the cache, or declares positions valid that the host has restored. OK | CONTEXT_OVERFLOW | BAD_TOKEN */
-  kvSetLength(length: number): number;
+  /** Tokens of a sequence, u32[context]; 0 when there is no such. */
+  history(sequence: number): number;
+  /** The pages of a sequence, u32[ceil(context / BLOCK)]: the host says which they are. 0 when there is no such. */
+  pageTable(sequence: number): number;
+  /** Positions of a sequence that are in the cache. Count | -WRONG_STATE | -BAD_OPTION */
+  sequenceLength(sequence: number): number;
+  /** Cuts a sequence, or declares that its history is in the pages of its table. OK | BAD_OPTION | CONTEXT_OVERFLOW | BAD_TOKEN */
+  setLength(sequence: number, length: number): number;
+  /** Address of a page's first part; 0 when there is no such. It has INFO_PAGE_PARTS, INFO_PART_STRIDE behind each other. */
+  page(index: number): number;
+  /** Copies the first `length` (0..BLOCK) positions of a page; what is behind them becomes 0. OK | WRONG_STATE | BAD_OPTION */
+  copyPage(source: number, target: number, length: number): number;
   /** XXH64 that names the model: its weights as packed, its shape and its vocabulary. */
   modelHash(): bigint;
   /** XXH64 of the first `length` bytes of the I/O buffer. */

@@ -19,9 +19,10 @@ import {
   TEXT_BYTES,
 } from "../layout/abi";
 import { OK, OUT_OF_MEMORY, OVER_BUDGET } from "../layout/status";
-import { readConfig } from "../model/config";
-import { carveKvCache } from "../model/kv_cache";
+import { config, readConfig } from "../model/config";
+import { carveKvCache, pageBytes } from "../model/kv_cache";
 import { carveRunState } from "../model/run_state";
+import { contextPages } from "../model/sequence";
 import { bindTensors, structBytes } from "../model/weights";
 import { carve, carvedEnd, carveFrom } from "../runtime/carve";
 import { failAt } from "../runtime/failure";
@@ -39,10 +40,12 @@ const MAX_MEMORY: u64 = 0xffff0000; // bytes that a 32-bit memory can have
  * @param contextLength positions of the KV cache, 0: the model's own, at most DEFAULT_CONTEXT
  * @param kvType KV_INT8 | KV_F16 | KV_F32
  * @param budget bytes that linear memory may have, 0 for no limit
+ * @param sequences that can be run at once, 1..MAX_SEQUENCES
+ * @param cacheBudget bytes of the KV cache besides the pages of one context; as much of them as there is memory for
  * @returns OK | any error of the header's contents | OVER_BUDGET | OUT_OF_MEMORY
  */
-export function beginPlan(contextLength: u32, kvType: i32, budget: f64): i32 {
-  let status = readConfig(contextLength, kvType);
+export function beginPlan(contextLength: u32, kvType: i32, budget: f64, sequences: i32, cacheBudget: f64): i32 {
+  let status = readConfig(contextLength, kvType, sequences);
   if (status == OK) status = readVocabularyMetadata();
   if (status == OK) status = carveWeights();
   if (status != OK) return status;
@@ -54,22 +57,42 @@ export function beginPlan(contextLength: u32, kvType: i32, budget: f64): i32 {
   startSection(SECTION_TOKENIZER);
   carve(4 * TEXT_BYTES); // tokenBuffer()
   carveVocabularySection();
+  carveRest(pagesWithin(budget, cacheBudget));
+  let bytes = <f64>memoryBytes();
+  if (budget > 0 && bytes > budget) return failAt(OVER_BUDGET, "memoryBudget", bytes, budget);
+  if (!ensure(sectionAt(SECTIONS))) {
+    carveRest(0);
+    bytes = <f64>memoryBytes();
+    if (!ensure(sectionAt(SECTIONS))) return failAt(OUT_OF_MEMORY, "memory", bytes, <f64>MAX_MEMORY);
+  }
+
+  moveRecords(records);
+  structsAt = structs;
+  beginVocabulary();
+  return OK;
+}
+
+/** Carves what comes behind the tokenizer, with so many pages besides those of one context. */
+function carveRest(pages: u32): void {
+  const at = carvedEnd();
   startSection(SECTION_KV_CACHE);
+  config.pages = contextPages() + <i32>pages;
   carveKvCache();
   startSection(SECTION_ACTIVATIONS);
   carveRunState();
   startSection(SECTION_SAMPLER);
   carveSampler();
   startSection(SECTIONS);
+  carveFrom(at);
+}
 
-  const bytes = <f64>memoryBytes();
-  if (budget > 0 && bytes > budget) return failAt(OVER_BUDGET, "memoryBudget", bytes, budget);
-  if (!ensure(sectionAt(SECTIONS))) return failAt(OUT_OF_MEMORY, "memory", bytes, <f64>MAX_MEMORY);
-
-  moveRecords(records);
-  structsAt = structs;
-  beginVocabulary();
-  return OK;
+/** How many pages of `cacheBudget` bytes, besides those of one context, there is room for. */
+function pagesWithin(budget: f64, cacheBudget: f64): u32 {
+  carveRest(0);
+  const most = budget > 0 ? <u64>min(budget, <f64>MAX_MEMORY) & ~0xffff : MAX_MEMORY;
+  const least = sectionAt(SECTIONS);
+  const room = most > least ? <f64>(most - least) : 0;
+  return <u32>max(min(room, cacheBudget) / <f64>pageBytes(), 0);
 }
 
 /** Goes on building the tokenizer, and binds the tensors when it is done. HEADER_READY: there is more | OK | BAD_VOCABULARY */

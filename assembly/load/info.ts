@@ -20,9 +20,14 @@ import {
   INFO_LAYERS,
   INFO_MEMORY_BYTES,
   INFO_NORM_EPSILON,
+  INFO_PAGE_BYTES,
+  INFO_PAGE_PARTS,
+  INFO_PAGES,
   INFO_PARAMETERS,
+  INFO_PART_STRIDE,
   INFO_ROPE_THETA,
   INFO_SECTION,
+  INFO_SEQUENCES,
   INFO_TIED,
   INFO_TRAINED_CONTEXT,
   INFO_VOCABULARY,
@@ -31,6 +36,7 @@ import {
   TENSOR_OFFSET,
 } from "../layout/abi";
 import { config } from "../model/config";
+import { pageBytes, parts, partStride } from "../model/kv_cache";
 import { infoTable } from "../runtime/memory";
 import { startsWithBlank } from "../tokenizer/index";
 import { arenaBytes, memoryBytes, sectionBytes } from "./arena";
@@ -70,6 +76,11 @@ export function fillInfo(): void {
   set(INFO_EOS, config.eos);
   set(INFO_ADD_BOS, config.addBos ? 1 : 0);
   set(INFO_BLANK_FIRST, startsWithBlank() ? 1 : 0);
+  set(INFO_SEQUENCES, config.sequences);
+  set(INFO_PAGES, config.pages);
+  set(INFO_PAGE_BYTES, <f64>pageBytes());
+  set(INFO_PAGE_PARTS, parts());
+  set(INFO_PART_STRIDE, <f64>partStride());
   set(INFO_PARAMETERS, parameterCount());
   set(INFO_DATA_OFFSET, <f64>header.dataOffset);
   set(INFO_FILE_BYTES, fileBytes());

@@ -15,7 +15,6 @@ import {
   WRONG_STATE,
 } from "../layout/status";
 import { prepareRunState, resetRunState } from "../model/run_state";
-import { sequence } from "../model/sequence";
 import { failAt } from "../runtime/failure";
 import { arenaBase, ensure, io } from "../runtime/memory";
 import { resetSampler } from "../sampler/state";
@@ -33,21 +32,23 @@ const READY = 5;
 let phase: i32 = IDLE;
 let wantedContext: u32 = 0;
 let wantedKvType: i32 = 0;
+let wantedSequences: i32 = 1;
+let wantedCache: f64 = 0;
 let budget: f64 = 0;
 let chunkBytes: u32 = 0; // of the chunk in the I/O buffer in which the header ended
 
 /** Forgets what was loaded; the arguments are beginPlan()'s. OK | OUT_OF_MEMORY */
-export function beginLoad(contextLength: u32, kvType: i32, memoryBudget: f64): i32 {
+export function beginLoad(contextLength: u32, kvType: i32, memoryBudget: f64, sequences: i32, cacheBudget: f64): i32 {
   phase = IDLE;
   if (!ensure(arenaBase())) return failAt(OUT_OF_MEMORY, "memory", <f64>arenaBase(), 0);
   wantedContext = contextLength;
   wantedKvType = kvType;
+  wantedSequences = sequences;
+  wantedCache = cacheBudget;
   budget = memoryBudget;
   clearInfo();
   resetHeader();
   resetRunState();
-  sequence.length = 0;
-  sequence.heldCount = 0;
   phase = HEADER;
   return OK;
 }
@@ -68,7 +69,7 @@ export function feedLoad(length: u32): i32 {
 /** Carries the plan out, a step a call, and packs the rest of the chunk in the I/O buffer: HEADER_READY | NEED_BYTES | LOADED | error */
 export function planLoad(): i32 {
   if (phase != PLANNING && phase != BUILDING) return failAt(WRONG_STATE, "plan", phase, PLANNING);
-  let status = phase == PLANNING ? beginPlan(wantedContext, wantedKvType, budget) : OK;
+  let status = phase == PLANNING ? beginPlan(wantedContext, wantedKvType, budget, wantedSequences, wantedCache) : OK;
   phase = BUILDING;
   if (status == OK) status = continuePlan();
   if (status == HEADER_READY) return status;

@@ -9,15 +9,15 @@ import { KERNEL_ADD, KV_F16, KV_INT8 } from "../layout/abi";
 import { BLOCK } from "../layout/kv";
 import { parallelFor, parameter, setParameter } from "../runtime/threads";
 import { config } from "./config";
-import { keyBiases, keys, keyScales, values, valueScales } from "./kv_cache";
+import { floatValuesAt, headPages, partBytes } from "./kv_cache";
+import { rowAt } from "./row";
 import { recordOverflow, run } from "./run_state";
 import { scratchOf } from "./scratch";
 
-/** run.attended = softmax(q k / sqrt(headSize)) v for the queries of `count` tokens from position `first` on. */
-export function attend(layer: i32, count: i32, first: i32): void {
+/** run.attended = softmax(q k / sqrt(headSize)) v for the queries of `count` rows, each over its own sequence up to its position. */
+export function attend(layer: i32, count: i32): void {
   setParameter(0, layer);
-  setParameter(1, first);
-  setParameter(2, kernels() & KERNEL_ADD);
+  setParameter(1, kernels() & KERNEL_ADD);
   parallelFor(attendShared, count * config.kvHeads);
 }
 
@@ -27,15 +27,12 @@ function attendShared(chunk: i32, thread: i32): void {
   const kv = chunk % config.kvHeads;
   const sharing = config.heads / config.kvHeads; // query heads that read the same keys and values
   const h = scratchOf(run.scratch, thread);
-  h.positions = <i32>parameter(1) + token + 1;
-  h.add = parameter(2) != 0;
-  h.keys = keys(layer, kv);
-  h.values = values(layer, kv);
-  if (config.kvType == KV_INT8) {
-    h.keyBiases = keyBiases(layer, kv);
-    h.keyScales = keyScales(layer, kv);
-    h.valueScales = valueScales(layer, kv);
-  }
+  h.row = token;
+  h.positions = rowAt(token).position + 1;
+  h.add = parameter(1) != 0;
+  h.pages = headPages(layer, kv);
+  h.partBytes = partBytes();
+  h.table = rowAt(token).sequence.table;
   for (let done = 0; done < sharing; ) {
     const heads = config.kvType == KV_INT8 && sharing - done >= 3 ? 3 : 1;
     const offset = <usize>((token * config.heads + kv * sharing + done) * config.headSize) * 4;
@@ -62,7 +59,7 @@ function attendInt8(h: Heads, heads: usize, query: usize, target: usize): void {
   attentionScores(h, heads == 3);
   for (let i: usize = 0; i < heads; i++) {
     const sum = attentionWeights(h, i);
-    if (!(sum > 0)) recordOverflow(Infinity); // the largest score is not finite
+    if (!(sum > 0)) recordOverflow(h.row, Infinity); // the largest score is not finite
     divideScales(h, i, sum * <f32>rotated(size));
   }
   weightedValues(h, heads == 3, target);
@@ -80,8 +77,8 @@ function divideScales(h: Heads, head: usize, divisor: f32): void {
 /** target = attention of one query head, both f32[headSize], over keys and values that are f32, or f16 (u16). */
 function attendFloat<T>(h: Heads, query: usize, target: usize): void {
   const size = h.headSize;
-  scoreFloat<T>(h.scores, query, 1 / sqrt<f32>(<f32>size), h.keys, h.positions, size);
+  scoreFloat<T>(h, query, 1 / sqrt<f32>(<f32>size));
   const sum = softmax(h.scores, h.positions);
-  if (!(sum > 0)) recordOverflow(Infinity);
-  weightedValuesFloat<T>(target, h.scores, 1 / sum, h.values, h.positions, size);
+  if (!(sum > 0)) recordOverflow(h.row, Infinity);
+  weightedValuesFloat<T>(h, target, 1 / sum, floatValuesAt());
 }

@@ -13,7 +13,7 @@ import {
 } from "../gguf/metadata";
 import { log64 } from "../kernels/math";
 import { blocks } from "../kernels/attention";
-import { DEFAULT_CONTEXT, KV_F16, KV_F32, KV_INT8 } from "../layout/abi";
+import { DEFAULT_CONTEXT, KV_F16, KV_F32, KV_INT8, MAX_SEQUENCES } from "../layout/abi";
 import { GROUP } from "../layout/blocks";
 import { MAX_CONTEXT, MAX_DIMENSION, MAX_HEAD_SIZE, MAX_HEADS, MAX_LAYERS } from "../layout/gguf";
 import {
@@ -42,6 +42,8 @@ export class Config {
   trainedContext: i32; // positions the model was trained for
   context: i32; // positions the KV cache holds
   kvType: i32; // KV_INT8 | KV_F16 | KV_F32
+  sequences: i32; // that can be run at once
+  pages: i32; // of the KV cache, at least those of a whole context
   ropeTheta: f64;
   ropeScale: f64; // positions are multiplied by this, 1 without scaling
   normEpsilon: f32;
@@ -83,7 +85,7 @@ export function kvCapacity(): usize {
  * @param contextLength positions wanted, 0 for the model's own up to DEFAULT_CONTEXT
  * @returns OK | MISSING_KEY | BAD_VALUE | BAD_VALUE_TYPE | UNSUPPORTED_ARCHITECTURE | UNSUPPORTED_ROPE_SCALING | BAD_OPTION
  */
-export function readConfig(contextLength: u32, kvType: i32): i32 {
+export function readConfig(contextLength: u32, kvType: i32, sequences: i32): i32 {
   resetReading();
   const architecture = text("general.architecture");
   if (readingStatus() != OK) return readingStatus();
@@ -121,7 +123,9 @@ export function readConfig(contextLength: u32, kvType: i32): i32 {
   if (kvType != KV_INT8 && kvType != KV_F16 && kvType != KV_F32) return failAt(BAD_OPTION, "kvType", kvType, KV_F16);
   if (contextLength > <u32>config.trainedContext)
     return failAt(BAD_OPTION, "contextLength", contextLength, config.trainedContext);
+  if (sequences < 1 || sequences > MAX_SEQUENCES) return failAt(BAD_OPTION, "sequences", sequences, MAX_SEQUENCES);
   config.kvType = kvType;
+  config.sequences = sequences;
   config.context = contextLength ? contextLength : min(config.trainedContext, DEFAULT_CONTEXT);
   return OK;
 }

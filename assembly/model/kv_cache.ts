@@ -1,11 +1,14 @@
-// Keys and values of every position, in the arena, one segment for every layer, keys and values, and key-value head; int8 after a
-// rotation (kernels/hadamard.ts), because a large number among 64 would cost all the others their precision:
+// Keys and values of every position, in pages of BLOCK positions; a sequence's table (sequence.ts) says which page has which. Several
+// sequences may read one page. What one head of one layer has of a page lies together, its part; the parts of neighbouring pages follow each
+// other, because attention reads all pages of a head (pages whose parts lie together cost 16 % of decoding behind 2,048 positions):
 //
-//     f32:    f32[capacity][headSize]
-//     f16:    f16[capacity][headSize]
-//     int8:   keys i8[capacity / 4][headSize / 4][4][4], values i8[capacity / 32][headSize / 8][8][2][4][4]; after all of these f32
-//             scales [capacity] for each, value = scale * q, and for each segment of keys i32[capacity], -64 times the sum of a key's q:
-//             what a query's bias has to lose (kernels/attention.ts)
+//     parts                u8[layers][kvHeads][config.pages][partBytes]
+//     f32, f16             | keys [BLOCK][headSize] | values [BLOCK][headSize] |
+//     int8                 | keys i8[BLOCK / 4][headSize / 4][4][4] | biases i32[BLOCK] | key scales f32[BLOCK]
+//                          | values i8[headSize / 8][8][2][4][4]   | value scales f32[BLOCK] |
+//
+// int8 is stored after a rotation (kernels/hadamard.ts), because a large number among 64 would cost all the others their precision; value =
+// scale * q. A bias is -64 times the sum of a key's q: what a query's bias has to lose (kernels/attention.ts).
 //
 // A vector of int8 holds four columns of four positions. Keys are summed over columns, values over positions:
 //
@@ -13,10 +16,10 @@
 //     keys           p0 c0  c1  c2  c3    p1 c0  c1  c2  c3   p2 c0
 //     values         c0 p0  p1  p2  p3    c1 p0  p1  p2  p3   c2 p0
 //
-// Both lie in the order in which they are read: a tile of keys, four positions, column by column; of values a block of 32 positions
-// (BLOCK), eight columns of all its tiles and then the next eight. Behind the last position that was stored, a vector is 0. What a
-// snapshot copies is the beginning of every segment.
+// Both lie in the order in which they are read: a tile of keys, four positions, column by column; of values eight columns of all tiles
+// and then the next eight. Behind the last position that was stored, a vector is 0; what stands in a page's other tiles is stale.
 
+import { biasesAt, keyScalesAt, valuesAt, valueScalesAt } from "../kernels/attention";
 import { rotate } from "../kernels/hadamard";
 import { HALF_LIMIT, toHalves } from "../kernels/half";
 import { nearestInt, TINY } from "../kernels/math";
@@ -24,95 +27,86 @@ import { f32x4Max, i32x4Sum } from "../kernels/reduce";
 import { KV_F16, KV_INT8 } from "../layout/abi";
 import { BLOCK, QUERY_BIAS, TILE_POSITIONS } from "../layout/kv";
 import { carve } from "../runtime/carve";
-import { config, kvCapacity } from "./config";
+import { config } from "./config";
+import { rowAt } from "./row";
 import { recordOverflow, run } from "./run_state";
 
-// @ts-ignore: decorator
-@inline
-function headStride(): usize {
-  return kvCapacity() * kvRowBytes();
-}
-/** Bytes of one head at one position. */
+/** Bytes of one head at one position, of keys or values. */
 // @ts-ignore: decorator
 @inline
 function kvRowBytes(): usize {
   return (<usize>config.headSize) << (config.kvType == KV_INT8 ? 0 : config.kvType == KV_F16 ? 1 : 2);
 }
-function dataSegments(): i32 {
-  return 2 * config.layers * config.kvHeads;
+/** Bytes of what one head of one layer has of a page. */
+// @ts-ignore: decorator
+@inline
+export function partBytes(): usize {
+  return config.kvType == KV_INT8 ? valueScalesAt(config.headSize) + 4 * BLOCK : kvRowBytes() * 2 * BLOCK;
 }
-function keySegments(): i32 {
+/** Parts of a page. */
+export function parts(): i32 {
   return config.layers * config.kvHeads;
 }
+/** From a part of a page to the next. */
+export function partStride(): usize {
+  return <usize>config.pages * partBytes();
+}
+/** Bytes of a page. */
+export function pageBytes(): usize {
+  return <usize>parts() * partBytes();
+}
 
-/** Carves the cache; nothing lies between its parts, because a capacity is whole blocks. */
+/** Carves all pages. */
 export function carveKvCache(): void {
-  run.cache = carve(<u64>dataSegments() * headStride());
-  if (config.kvType != KV_INT8) return;
-  run.cacheScales = carve(<u64>dataSegments() * 4 * kvCapacity());
-  run.keyBiases = carve(<u64>keySegments() * 4 * kvCapacity());
+  run.pages = carve(<u64>config.pages * pageBytes());
 }
 
-// @ts-ignore: decorator
-@inline
-function segment(layer: i32, values: i32, head: i32): usize {
-  return <usize>((2 * layer + values) * config.kvHeads + head);
+/** Address of a page's first part. */
+export function pageAt(page: i32): usize {
+  return run.pages + <usize>page * partBytes();
 }
-/** Keys of a head. */
+/** What a head of a layer has of the first page; partBytes() further is the next one's. */
 // @ts-ignore: decorator
 @inline
-export function keys(layer: i32, head: i32): usize {
-  return run.cache + segment(layer, 0, head) * headStride();
+export function headPages(layer: i32, head: i32): usize {
+  return run.pages + <usize>(layer * config.kvHeads + head) * partStride();
 }
-/** Their scales, f32[capacity]. */
+/** From a head's keys in a page to its values, where these are floats. */
 // @ts-ignore: decorator
 @inline
-export function keyScales(layer: i32, head: i32): usize {
-  return run.cacheScales + segment(layer, 0, head) * 4 * kvCapacity();
-}
-/** Their biases, i32[capacity]. */
-// @ts-ignore: decorator
-@inline
-export function keyBiases(layer: i32, head: i32): usize {
-  return run.keyBiases + <usize>(layer * config.kvHeads + head) * 4 * kvCapacity();
-}
-/** Values of a head. */
-// @ts-ignore: decorator
-@inline
-export function values(layer: i32, head: i32): usize {
-  return run.cache + segment(layer, 1, head) * headStride();
-}
-/** Their scales, f32[capacity]. */
-// @ts-ignore: decorator
-@inline
-export function valueScales(layer: i32, head: i32): usize {
-  return run.cacheScales + segment(layer, 1, head) * 4 * kvCapacity();
+export function floatValuesAt(): usize {
+  return kvRowBytes() * BLOCK;
 }
 
-/** Writes the key and the value of `position`, each f32[kvHeads][headSize]. */
-export function storeKeyValue(layer: i32, position: i32, key: usize, value: usize): void {
+/** Writes the key and the value of row `t`, each f32[kvHeads][headSize]. */
+export function storeKeyValue(layer: i32, t: i32, key: usize, value: usize): void {
   const bytes = <usize>config.headSize * 4;
+  const position = rowAt(t).position;
+  const page = load<u32>(rowAt(t).sequence.table + 4 * <usize>(position / BLOCK));
+  let at = headPages(layer, 0) + <usize>page * partBytes();
+  const own = position % BLOCK;
   for (let head = 0; head < config.kvHeads; head++) {
     if (config.kvType == KV_INT8) {
       rotate(key, config.headSize);
       rotate(value, config.headSize);
-      const bias = storeHead(true, keys(layer, head), keyScales(layer, head), position, key);
-      store<i32>(keyBiases(layer, head) + 4 * <usize>position, bias);
-      storeHead(false, values(layer, head), valueScales(layer, head), position, value);
+      const bias = storeHead(true, at, at + keyScalesAt(config.headSize), own, key);
+      store<i32>(at + biasesAt(config.headSize) + 4 * <usize>own, bias);
+      storeHead(false, at + valuesAt(config.headSize), at + valueScalesAt(config.headSize), own, value);
     } else if (config.kvType == KV_F16) {
-      storeHalves(keys(layer, head) + <usize>position * kvRowBytes(), key);
-      storeHalves(values(layer, head) + <usize>position * kvRowBytes(), value);
+      storeHalves(t, at + <usize>own * kvRowBytes(), key);
+      storeHalves(t, at + floatValuesAt() + <usize>own * kvRowBytes(), value);
     } else {
-      memory.copy(keys(layer, head) + <usize>position * bytes, key, bytes);
-      memory.copy(values(layer, head) + <usize>position * bytes, value, bytes);
+      memory.copy(at + <usize>own * bytes, key, bytes);
+      memory.copy(at + floatValuesAt() + <usize>own * bytes, value, bytes);
     }
+    at += partStride();
     key += bytes;
     value += bytes;
   }
 }
 
 /** Rounds f32[headSize] to f16; what f16 has no finite number for is an overflow. */
-function storeHalves(target: usize, source: usize): void {
+function storeHalves(t: i32, target: usize, source: usize): void {
   let largest = f32x4.splat(0);
   for (const end = source + <usize>config.headSize * 4; source < end; source += 32) {
     const x = v128.load(source);
@@ -121,10 +115,10 @@ function storeHalves(target: usize, source: usize): void {
     v128.store(target, toHalves(x, y));
     target += 16;
   }
-  if (f32x4Max(largest) >= HALF_LIMIT) recordOverflow(Infinity);
+  if (f32x4Max(largest) >= HALF_LIMIT) recordOverflow(t, Infinity);
 }
 
-/** Where the first vector of a position's tile lies, behind the beginning of the segment. */
+/** Where the first vector of the tile of a page's position lies, behind the page's first key, or value. */
 // @ts-ignore: decorator
 @inline
 function keyTile(position: i32): usize {
@@ -133,7 +127,7 @@ function keyTile(position: i32): usize {
 // @ts-ignore: decorator
 @inline
 function valueTile(position: i32): usize {
-  return <usize>(position / BLOCK) * (<usize>BLOCK * kvRowBytes()) + <usize>((position % BLOCK) / TILE_POSITIONS) * 32;
+  return <usize>(position / TILE_POSITIONS) * 32;
 }
 
 // Of the four positions of a vector: those in front of the one to store stay, those behind it become 0.
@@ -145,7 +139,7 @@ function lanesBefore(areKeys: bool, lane: i32): v128 {
   return areKeys ? i32x4.lt_s(v128.load(LANES), i32x4.splat(lane)) : i32x4.splat((1 << (8 * lane)) - 1);
 }
 
-/** Rounds f32[headSize] to int8 and puts it among the keys, or the values, of a head; returns the bias. */
+/** Rounds f32[headSize] to int8 and puts it among the keys, or the values, of a head's page; returns the bias. */
 function storeHead(areKeys: bool, vectors: usize, scales: usize, position: i32, source: usize): i32 {
   const end = source + <usize>config.headSize * 4;
   let largest = f32x4.splat(0);
@@ -173,45 +167,37 @@ function storeHead(areKeys: bool, vectors: usize, scales: usize, position: i32, 
   return -QUERY_BIAS * i32x4Sum(sum);
 }
 
-// Snapshots
-
-/** Segments of the cache: those of keys and values, then (int8) the scales of each, then the biases. */
-export function kvSegments(): i32 {
-  return config.kvType == KV_INT8 ? 2 * dataSegments() + keySegments() : dataSegments();
+/** Makes `target` hold the first `length` positions of `source`, and behind them nothing: what is there is another sequence's. */
+export function copyPageTo(source: i32, target: i32, length: i32): void {
+  let at = pageAt(target);
+  const distance = pageAt(source) - at;
+  for (let part = 0; part < parts(); part++, at += partStride()) {
+    memory.copy(at, at + distance, partBytes());
+    clearPart(at, length);
+  }
 }
-/** Address of segment `index`. */
-export function kvSegment(index: i32): usize {
-  const data = dataSegments();
-  return index < data
-    ? run.cache + <usize>index * headStride()
-    : run.cacheScales + <usize>(index - data) * 4 * kvCapacity();
+function clearPart(at: usize, from: i32): void {
+  if (config.kvType == KV_INT8) clearInt8(at, from);
+  else {
+    const bytes = <usize>(BLOCK - from) * kvRowBytes();
+    memory.fill(at + <usize>from * kvRowBytes(), 0, bytes);
+    memory.fill(at + floatValuesAt() + <usize>from * kvRowBytes(), 0, bytes);
+  }
 }
-/** Makes positions from `length` on 0 where they share a block with the one in front, so that a snapshot holds nobody else's. */
-export function clearTail(length: i32): void {
-  if (config.kvType != KV_INT8) return;
-  const row = kvRowBytes();
-  const lane = length % TILE_POSITIONS;
-  for (let index = 0; index < dataSegments(); index++) {
-    const areKeys = (index / config.kvHeads) % 2 == 0;
-    const mask = lanesBefore(areKeys, lane);
-    if (areKeys) {
-      if (lane) maskLanes(kvSegment(index) + keyTile(length), <usize>TILE_POSITIONS * row, mask);
-      continue;
-    }
-    for (let position = length; position % BLOCK; position = (position | (TILE_POSITIONS - 1)) + 1) {
-      const lanes = position == length ? mask : i32x4.splat(0);
-      let at = kvSegment(index) + valueTile(position);
-      for (const end = at + <usize>BLOCK * row; at < end; at += 8 * BLOCK) maskLanes(at, 32, lanes);
-    }
+function clearInt8(at: usize, from: i32): void {
+  const size = config.headSize;
+  const rest = <usize>(BLOCK - from) * 4;
+  memory.fill(at + biasesAt(size) + 4 * <usize>from, 0, rest);
+  memory.fill(at + keyScalesAt(size) + 4 * <usize>from, 0, rest);
+  memory.fill(at + valueScalesAt(size) + 4 * <usize>from, 0, rest);
+  for (let position = from & ~(TILE_POSITIONS - 1); position < BLOCK; position += TILE_POSITIONS) {
+    const lane = max(from - position, 0);
+    maskLanes(at + keyTile(position), <usize>TILE_POSITIONS * size, lanesBefore(true, lane));
+    const mask = lanesBefore(false, lane);
+    let tile = at + valuesAt(size) + valueTile(position);
+    for (const end = tile + <usize>BLOCK * size; tile < end; tile += 8 * BLOCK) maskLanes(tile, 32, mask);
   }
 }
 function maskLanes(at: usize, bytes: usize, lanes: v128): void {
   for (const end = at + bytes; at < end; at += 16) v128.store(at, v128.and(v128.load(at), lanes));
-}
-/** Bytes at the beginning of a segment that hold the first `positions` positions. */
-export function kvSegmentBytes(index: i32, positions: i32): usize {
-  if (index >= dataSegments()) return 4 * <usize>positions;
-  if (config.kvType != KV_INT8) return <usize>positions * kvRowBytes();
-  const together = (index / config.kvHeads) % 2 == 0 ? TILE_POSITIONS : BLOCK;
-  return <usize>((positions + together - 1) & ~(together - 1)) * kvRowBytes();
 }

@@ -7,12 +7,12 @@ import { Matrix } from "../kernels/matmul/matrix";
 import { RELAXED } from "../kernels/simd";
 import { recordOverflow, row, run } from "./run_state";
 
-/** Prepares x f32[count][w.columns] as the input of w, and of all matrices that read the same. */
-export function quantizeInput(x: usize, w: Matrix, count: i32): void {
+/** Prepares x f32[count][w.columns], of rows `first`..., as the input of w, and of all matrices that read the same. */
+export function quantizeInput(x: usize, w: Matrix, count: i32, first: i32 = 0): void {
   const narrow = RELAXED && !w.wideInput;
   for (let t = 0; t < count; t++) {
     const largest = quantize(run.quantized, t, count, row(x, t, w.columns), w.columns, w.wideInput, narrow);
-    if (!(largest < ACTIVATION_LIMIT)) recordOverflow(largest);
+    if (!(largest < ACTIVATION_LIMIT)) recordOverflow(first + t, largest);
     if (w.sums) sumGroups(run.quantized, t, count, w.columns, narrow);
   }
 }

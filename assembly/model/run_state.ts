@@ -4,12 +4,13 @@ import { activationBytes } from "../kernels/matmul/activations";
 import { matmulScratch } from "../kernels/matmul/matmul";
 import { ropeFrequencies } from "../kernels/rope";
 import { RELAXED } from "../kernels/simd";
-import { MAX_BATCH } from "../layout/abi";
+import { MAX_BATCH, MAX_SEQUENCES, RUN_BYTES } from "../layout/abi";
 import { carve } from "../runtime/carve";
 import { runStateAddress, STRUCT_BYTES } from "../runtime/memory";
 import { config, kvWidth, queryWidth } from "./config";
+import { ROW_BYTES } from "./row";
 import { carveScratch, prepareScratch } from "./scratch";
-import { sequence } from "./sequence";
+import { carveSequences, prepareSequences } from "./sequence";
 import { weights } from "./weights";
 
 @unmanaged
@@ -27,17 +28,18 @@ export class RunState {
   frequencies: usize; // f64[headSize / 2]
   scratch: usize; // scratch.ts, of each thread
   product: usize; // scratch of a matmul
-  cache: usize; // kv_cache.ts: keys and values
-  cacheScales: usize; // their scales
-  keyBiases: usize; // and what a query's bias adds to the scores
+  pages: usize; // kv_cache.ts
+  sequences: usize; // sequence.ts
   tokens: usize; // u32[batch]
+  rows: usize; // Row[batch]: where each of them belongs (batch.ts)
+  runs: usize; // RUN_*[MAX_SEQUENCES], the batch as the host says it
+  overflows: usize; // f32[batch]: a row's first activation that was too large, 0: none
+  runCount: i32; // runs of the last pass
   count: i32; // tokens of the last pass, once all layers have run
   entered: i32; // tokens of the pass of which layers have still to run, 0: none
-  position: i32; // of the first of them
   layer: i32; // the next
   firstRow: i32; // which of them the first row of logits belongs to
   rowCount: i32; // rows of logits that have been computed of them
-  overflow: f32; // the first activation of the last pass that was too large, 0: none
 }
 
 // @ts-ignore: decorator
@@ -45,9 +47,10 @@ export class RunState {
 export const run = changetype<RunState>(runStateAddress());
 if (offsetof<RunState>() > STRUCT_BYTES) ERROR("RunState is larger than STRUCT_BYTES");
 
-/** Records that an activation, or a sum of them, is too large to go on with. */
-export function recordOverflow(value: f32): void {
-  if (run.overflow == 0) run.overflow = isNaN(value) ? Infinity : value;
+/** Records that an activation of row `t`, or a sum of them, is too large to go on with. */
+export function recordOverflow(t: i32, value: f32): void {
+  const at = run.overflows + 4 * <usize>t;
+  if (load<f32>(at) == 0) store<f32>(at, isNaN(value) ? Infinity : value);
 }
 
 /** Row `index` of f32[...][width] at `buffer`. */
@@ -75,7 +78,10 @@ export function carveRunState(): void {
   run.scratch = carveScratch();
   run.product = carve(matmulScratch());
   run.tokens = carve(row);
-  sequence.history = carve(<u64>config.context * 4);
+  run.rows = carve(<u64>MAX_BATCH * ROW_BYTES);
+  run.runs = carve(MAX_SEQUENCES * RUN_BYTES);
+  run.overflows = carve(row);
+  carveSequences();
 }
 
 /** What can be computed only when memory and weights are there. */
@@ -89,6 +95,7 @@ export function prepareRunState(): void {
     config.yarnContext,
   );
   prepareScratch(run.scratch);
+  prepareSequences();
 }
 
 /** Forgets the last forward pass. */

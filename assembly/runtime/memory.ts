@@ -20,8 +20,7 @@ const CONFIG: usize = FAILURE_TEXT_BYTES;
 const HEADER: usize = CONFIG + STRUCT_BYTES;
 const WEIGHTS: usize = HEADER + STRUCT_BYTES;
 const RUN_STATE: usize = WEIGHTS + STRUCT_BYTES;
-const SEQUENCE: usize = RUN_STATE + STRUCT_BYTES;
-const SAMPLER: usize = SEQUENCE + STRUCT_BYTES;
+const SAMPLER: usize = RUN_STATE + STRUCT_BYTES;
 const POOL: usize = SAMPLER + STRUCT_BYTES;
 const UNFINISHED: usize = POOL + 320;
 const DECODED: usize = UNFINISHED + ((MAX_BLOCK_BYTES + 63) & ~63);
@@ -65,12 +64,6 @@ export function weightsAddress(): usize {
 @inline
 export function runStateAddress(): usize {
   return failureText() + RUN_STATE;
-}
-/** Where model/sequence.ts keeps what goes on from call to call. */
-// @ts-ignore: decorator
-@inline
-export function sequenceAddress(): usize {
-  return failureText() + SEQUENCE;
 }
 /** Where sampler/state.ts keeps where the sampler's buffers are. */
 // @ts-ignore: decorator

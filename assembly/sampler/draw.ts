@@ -4,7 +4,6 @@
 import { exp4, log64 } from "../kernels/math";
 import { SAMPLER_MIN_P, SAMPLER_TEMPERATURE, SAMPLER_TOP_K, SAMPLER_TOP_P } from "../layout/abi";
 import { config } from "../model/config";
-import { sequence } from "../model/sequence";
 import { splitmix, SPLITMIX_STEP } from "../runtime/splitmix";
 import { largestLogit } from "./logits";
 import { BIN_SHIFT, BINS, sampler } from "./state";
@@ -162,6 +161,7 @@ function tokenAt(mass: f64): i32 {
 
 /** Uniform in [0, 1), 53 bits. */
 function random(): f64 {
+  const sequence = sampler.sequence;
   sequence.random += SPLITMIX_STEP;
   return <f64>(splitmix(sequence.random) >>> 11) * 1.1102230246251565e-16;
 }

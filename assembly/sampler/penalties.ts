@@ -2,7 +2,6 @@
 
 import { SAMPLER_MASKED, SAMPLER_NO_REPEAT_NGRAM, SAMPLER_REPETITION_PENALTY } from "../layout/abi";
 import { config } from "../model/config";
-import { sequence } from "../model/sequence";
 import { sampler } from "./state";
 
 /** Adds { token id u32, bias f32 }[count] to logits. */
@@ -23,7 +22,7 @@ export function applyRepetitionPenalty(logits: usize, length: i32): void {
   const seen = sampler.seen;
   memory.fill(seen, 0, config.vocabulary);
   for (let i = 0; i < length; i++) {
-    const id = <usize>load<u32>(sequence.history + 4 * i);
+    const id = <usize>load<u32>(sampler.sequence.history + 4 * i);
     if (load<u8>(seen + id)) continue;
     store<u8>(seen + id, 1);
     const logit = load<f32>(logits + 4 * id);
@@ -36,9 +35,9 @@ export function banRepeatedNgrams(logits: usize, length: i32): void {
   const n = load<i32>(sampler.parameters, SAMPLER_NO_REPEAT_NGRAM);
   if (n <= 0 || length < n) return;
   const bytes = <usize>(n - 1) * 4;
-  const tail = sequence.history + 4 * <usize>length - bytes;
+  const tail = sampler.sequence.history + 4 * <usize>length - bytes;
   for (let i = 0; i + n <= length; i++) {
-    const gram = sequence.history + 4 * <usize>i;
+    const gram = sampler.sequence.history + 4 * <usize>i;
     if (memory.compare(gram, tail, bytes) == 0) store<f32>(logits + 4 * <usize>load<u32>(gram + bytes), -Infinity);
   }
 }

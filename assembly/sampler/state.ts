@@ -2,7 +2,7 @@
 
 import { LOGIT_ROWS, MAX_TOP, SAMPLER_BYTES, SAMPLER_REPETITION_PENALTY, SAMPLER_TOP_P } from "../layout/abi";
 import { config } from "../model/config";
-import { sequence } from "../model/sequence";
+import { Sequence, sequenceAt } from "../model/sequence";
 import { carve } from "../runtime/carve";
 import { samplerAddress, STRUCT_BYTES } from "../runtime/memory";
 
@@ -12,7 +12,8 @@ export const BINS = (0x3f800000 >> BIN_SHIFT) + 1;
 
 @unmanaged
 export class Sampler {
-  parameters: usize; // SAMPLER_*
+  parameters: usize; // SAMPLER_*, of the sequence that is sampled
+  sequence: Sequence;
   rows: usize; // logits of the last projection: f32[LOGIT_ROWS][vocabulary]
   mask: usize; // u8[ceil(vocabulary / 8)], bit i & 7 of byte i >> 3 for token i: whether it may be sampled while SAMPLER_MASKED is 1
   seen: usize; // u8[vocabulary]: in the history
@@ -29,7 +30,6 @@ if (offsetof<Sampler>() > STRUCT_BYTES) ERROR("Sampler is larger than STRUCT_BYT
 /** Carves the buffers, which are written to only when memory is there. */
 export function carveSampler(): void {
   const vocabulary = <u64>config.vocabulary;
-  sampler.parameters = carve(SAMPLER_BYTES);
   sampler.rows = carve(LOGIT_ROWS * 4 * vocabulary);
   sampler.mask = carve((vocabulary + 7) / 8);
   sampler.seen = carve(vocabulary);
@@ -38,12 +38,14 @@ export function carveSampler(): void {
   sampler.members = carve(8 * max<u64>(vocabulary, MAX_TOP));
 }
 
-/** Neutral parameters: greedy. */
+/** Neutral parameters for all sequences: greedy. */
 export function resetSampler(): void {
-  memory.fill(sampler.parameters, 0, SAMPLER_BYTES);
-  store<f32>(sampler.parameters, 1, SAMPLER_TOP_P);
-  store<f32>(sampler.parameters, 1, SAMPLER_REPETITION_PENALTY);
-  sequence.random = 0;
+  for (let i = 0; i < config.sequences; i++) {
+    const parameters = sequenceAt(i).parameters;
+    memory.fill(parameters, 0, SAMPLER_BYTES);
+    store<f32>(parameters, 1, SAMPLER_TOP_P);
+    store<f32>(parameters, 1, SAMPLER_REPETITION_PENALTY);
+  }
 }
 
 /** Logits of row `index` of the last projection, f32[vocabulary]. */

@@ -15,24 +15,26 @@ export { assets, type Bucket, type Fetcher, type LazySource, r2, type Source } f
 
 /** Of the 128 MB that an isolate has; JavaScript and machine code take 7 MB after a load, and need room for snapshots. */
 const MEMORY_BUDGET = 112e6;
-/** For parked KV caches, of the same room. */
+/** Of it, for several texts at once, and what they leave. */
 const CACHE_BUDGET = 4e6;
+const SEQUENCES = 4;
 
 const host = createHost<Source, LoadOptions>({
   module: async (build) => (build === "relaxed" ? relaxed : simd),
   macrotask: () => new Promise<void>((resolve) => setTimeout(resolve, 0)),
   probes: { simd: simdProbe, relaxed: relaxedProbe },
   open: (source, { signal }) => openSource(source, signal),
-  defaults: ({ memoryBudget = MEMORY_BUDGET, cacheBudget = CACHE_BUDGET, ...options }) => ({
+  defaults: ({ memoryBudget = MEMORY_BUDGET, cacheBudget = CACHE_BUDGET, sequences = SEQUENCES, ...options }) => ({
     ...options,
     memoryBudget,
     cacheBudget,
+    sequences,
   }),
 });
 
 /**
  * Loads a GGUF model, in a request: a Worker's global scope may neither wait nor read. A model that would take more memory than an
- * isolate has is refused, unless `memoryBudget` says otherwise; `cacheBudget` is 4 MB by default.
+ * isolate has is refused, unless `memoryBudget` says otherwise; `cacheBudget` is 4 MB by default, `sequences` 4.
  * @throws ZagreusError INVALID_OPTION, SOURCE_FAILED, BAD_CHECKSUM, ABORTED, OVER_BUDGET, or what is wrong with the file
  */
 export const load: (source: Source, options?: LoadOptions) => Promise<Model> = host.load;

@@ -41,8 +41,8 @@ export function board(): Board {
 
 /**
  * Fills in what `options` leave open: a thread for each processor that the process may use and that its control groups
- * pay for (4 at most), the build that is best on them, and of the memory that is left an eighth (64 MiB at most) as the budget of
- * parked KV caches, the rest as the model's.
+ * pay for (4 at most), the build that is best on them, and the memory that is left as the model's budget, of which an eighth (64 MiB at
+ * most) is for several texts at once and what they leave in the KV cache.
  * @throws ZagreusError INVALID_OPTION, UNSUPPORTED_RUNTIME
  */
 export function preset(options: LoadOptions = {}, on: Board = board()): Preset {
@@ -52,7 +52,7 @@ export function preset(options: LoadOptions = {}, on: Board = board()): Preset {
   return {
     ...options,
     ...chooseBuild({ build, threads: threads ?? (single ? 1 : threadsFor(on)) }, nodeComputeThreads),
-    memoryBudget: memoryBudget ?? budgetFor(on, cacheBudget),
+    memoryBudget: memoryBudget ?? budgetFor(on),
     cacheBudget,
   };
 }
@@ -71,6 +71,6 @@ function cacheFor({ availableMemory = Number.POSITIVE_INFINITY }: Board): number
   return Math.min(Math.floor(Math.max(0, availableMemory - HOST_BYTES) / 8), CACHE_BUDGET);
 }
 
-function budgetFor({ availableMemory }: Board, cacheBudget: number): number | undefined {
-  return availableMemory === undefined ? undefined : Math.max(1, availableMemory - HOST_BYTES - cacheBudget);
+function budgetFor({ availableMemory }: Board): number | undefined {
+  return availableMemory === undefined ? undefined : Math.max(1, availableMemory - HOST_BYTES);
 }

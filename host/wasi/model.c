@@ -115,7 +115,7 @@ double load_model(const struct options *options) {
   int fd = open_input(options->model);
   uint32_t secret[2] = {0};
   if (!__wasi_random_get((uint8_t *)secret, sizeof secret)) core_seedHashes((int)secret[0], (int)secret[1]);
-  check(core_begin((int)options->context, options->kv, memory_budget));
+  check(core_begin((int)options->context, options->kv, memory_budget, 1, 0));
   for (;;) {
     size_t count = read_some(fd, options->model, at(core_buffer()), IO_BYTES);
     if (count == 0) break;

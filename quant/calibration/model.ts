@@ -69,7 +69,7 @@ export class CalibrationModel {
     const core = await Core.create(module, false);
     const trained = Number(checkpoint.metadata.get("llama.context_length")?.value ?? WINDOW);
     const window = Math.min(WINDOW, trained);
-    core.check(core.exports.begin(window, KV_F32, 0));
+    core.check(core.exports.begin(window, KV_F32, 0, 1, 0));
     const feed = async (bytes: Uint8Array) => {
       for (let at = 0; at < bytes.length; at += IO_BYTES) {
         const piece = bytes.subarray(at, at + IO_BYTES);

@@ -2,7 +2,7 @@
 // anything large is allocated, and leaves the instance as good as new.
 
 import { describe, expect, it } from "vitest";
-import { INFO_KV_LENGTH, KV_F32, LOGIT_ROWS, SAMPLER_BIAS_COUNT } from "../../assembly/layout/abi";
+import { KV_F32, LOGIT_ROWS, SAMPLER_BIAS_COUNT } from "../../assembly/layout/abi";
 import {
   SUPERBLOCK,
   TYPE_BF16,
@@ -871,18 +871,18 @@ describe.each(BASELINE)("hostile files: $name", (variant) => {
     const { exports: e } = core;
     const wrong = () => [e.feed(0), e.plan(), e.end(), e.forward(1, 0)].map(statusName);
     expect(wrong()).toEqual(Array(4).fill("WRONG_STATE"));
-    e.begin(0, KV_F32, 0);
+    e.begin(0, KV_F32, 0, 1, 0);
     expect([e.plan(), e.forward(1, 0)].map(statusName)).toEqual(Array(2).fill("WRONG_STATE"));
     core.open(good);
     expect(statusName(e.plan())).toBe("WRONG_STATE");
     expect(statusName(-e.forwardLayers(1))).toBe("WRONG_STATE");
     for (const layers of [0, -1, -(2 ** 31)]) {
-      expect(e.beginForward(1, 0)).toBe(OK);
+      expect(core.beginRuns({ position: 0, tokens: [1] })).toBe(OK);
       expect(statusName(-e.forwardLayers(layers))).toBe("WRONG_STATE");
     }
     expect([e.forwardLayers(2 ** 31 - 1), statusName(-e.forwardLayers(1))]).toEqual([0, "WRONG_STATE"]);
-    expect(e.beginForward(1, 0)).toBe(OK);
-    expect([e.kvSetLength(0), statusName(-e.forwardLayers(1))]).toEqual([OK, "WRONG_STATE"]);
+    expect(core.beginRuns({ position: 0, tokens: [1] })).toBe(OK);
+    expect([e.setLength(0, 0), statusName(-e.forwardLayers(1))]).toEqual([OK, "WRONG_STATE"]);
     expect(core.open(good).fingerprint()).toBe(answer);
   });
 
@@ -906,12 +906,12 @@ describe.each(BASELINE)("hostile files: $name", (variant) => {
       );
     }
     for (const length of [-1, 17, 2 ** 31 - 1])
-      expect(core.exports.kvSetLength(length)).toBeGreaterThanOrEqual(FIRST_ERROR);
+      expect(core.exports.setLength(0, length)).toBeGreaterThanOrEqual(FIRST_ERROR);
     // A restored history is not to be trusted: the sampler looks its tokens up.
-    core.words(core.exports.history(), 2).set([3, VOCABULARY]);
-    expect(core.exports.kvSetLength(1)).toBe(OK);
-    expect(statusName(core.exports.kvSetLength(2))).toBe("BAD_TOKEN");
-    expect(core.info(INFO_KV_LENGTH)).toBe(1);
+    core.words(core.exports.history(0), 2).set([3, VOCABULARY]);
+    expect(core.exports.setLength(0, 1)).toBe(OK);
+    expect(statusName(core.exports.setLength(0, 2))).toBe("BAD_TOKEN");
+    expect(core.exports.sequenceLength(0)).toBe(1);
     expect(core.open(good).fingerprint()).toBe(answer);
   });
 
@@ -948,10 +948,10 @@ describe.each(BASELINE)("hostile files: $name", (variant) => {
     core.prefill([5], 4);
     refused(0);
     e.logits(0, 1);
-    expect(e.kvSetLength(2)).toBe(OK);
+    expect(e.setLength(0, 2)).toBe(OK);
     refused(0);
     expect(core.open(good).fingerprint()).toBe(answer);
-    e.begin(0, KV_F32, 0);
+    e.begin(0, KV_F32, 0, 1, 0);
     core.open(good);
     refused(0);
   });
@@ -962,7 +962,7 @@ describe.each(BASELINE)("hostile files: $name", (variant) => {
     const next = (parameters: Parameters<Core["sampling"]>[0], biases?: number) => {
       core.prefill([1, 2, 3]);
       core.sampling(parameters);
-      if (biases !== undefined) new DataView(e.memory.buffer, e.sampler()).setInt32(SAMPLER_BIAS_COUNT, biases, true);
+      if (biases !== undefined) new DataView(e.memory.buffer, e.sampler(0)).setInt32(SAMPLER_BIAS_COUNT, biases, true);
       return core.next(2);
     };
     const greedy = next({});
@@ -977,10 +977,10 @@ describe.each(BASELINE)("hostile files: $name", (variant) => {
   it("a piece of text that a load cuts off", () => {
     const core = new Core(variant).open(good);
     const { exports: e } = core;
-    e.pieceReset(-1);
+    e.pieceReset(0, -1);
     core.bytes(e.buffer(), 1)[0] = 0xc3; // begins a character of two bytes
-    expect(e.pieceAppend(e.findToken(1))).toBe(0);
+    expect(e.pieceAppend(0, e.findToken(1))).toBe(0);
     core.open(good);
-    expect(e.pieceFlush()).toBe(0);
+    expect(e.pieceFlush(0)).toBe(0);
   });
 });

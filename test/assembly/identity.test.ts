@@ -1,7 +1,7 @@
 // However a prompt is split into batches, and a file into chunks: the same bits.
 
 import { describe, expect, it } from "vitest";
-import { INFO_BOS, INFO_KV_LENGTH, IO_BYTES, KV_F16, KV_F32, KV_INT8, MAX_BATCH } from "../../assembly/layout/abi";
+import { INFO_BOS, IO_BYTES, KV_F16, KV_F32, KV_INT8, MAX_BATCH } from "../../assembly/layout/abi";
 import { TYPE_F32, TYPE_Q8_0 } from "../../assembly/layout/blocks";
 import { OK } from "../../assembly/layout/status";
 import { bits, Core, heldText, NANO, type NanoType } from "../support/core";
@@ -61,18 +61,17 @@ describe.each(VARIANTS)("bit identity: $name", (variant) => {
       const batch = prompt.slice(100, 163);
       core.prefill(prompt.slice(0, 130));
       for (const layers of [1, 2, 1000]) {
-        core.words(e.batch(), 5).set([5, 6, 7, 8, 9]);
-        expect([e.beginForward(5, 100), e.info(INFO_KV_LENGTH)]).toEqual([OK, 100]);
+        const other = { position: 100, tokens: [5, 6, 7, 8, 9] };
+        expect([core.beginRuns(other), e.sequenceLength(0)]).toEqual([OK, 100]);
         if (layers === 1) expect(e.forwardLayers(1)).toBeGreaterThan(0);
-        core.words(e.batch(), batch.length).set(batch);
-        expect(e.beginForward(batch.length, 100)).toBe(OK);
+        expect(core.beginRuns({ position: 100, tokens: batch })).toBe(OK);
         for (let left = 1; left > 0; ) {
           core.encode("una parola");
-          expect([e.logits(0, 1), e.info(INFO_KV_LENGTH)]).toEqual([0, 100]);
+          expect([e.logits(0, 1), e.sequenceLength(0)]).toEqual([0, 100]);
           left = e.forwardLayers(layers);
           expect(left).toBeGreaterThanOrEqual(0);
         }
-        expect(e.info(INFO_KV_LENGTH)).toBe(163);
+        expect(e.sequenceLength(0)).toBe(163);
         expectSameBits(core.rows(0, batch.length), whole.slice(100, 163), `${layers} layers at a time`);
         expectSameBits(core.logits(prompt.slice(163), MAX_BATCH, 163), whole.slice(163), "what follows");
       }
@@ -80,7 +79,7 @@ describe.each(VARIANTS)("bit identity: $name", (variant) => {
 
     it("a prompt run anew after the cache was cut", () => {
       for (const cut of [0, 1, 63, 64, 200]) {
-        expect(core.exports.kvSetLength(cut)).toBe(OK);
+        expect(core.exports.setLength(0, cut)).toBe(OK);
         expectSameBits(core.logits(prompt.slice(cut), MAX_BATCH, cut), whole.slice(cut), `cut at ${cut}`);
       }
       // forward() at an earlier position cuts by itself.

@@ -40,7 +40,7 @@ describe.each(VARIANTS)("memory: $name", (variant) => {
       const before = core.memoryBytes;
       expect(before).toBe(core.info(INFO_MEMORY_BYTES));
       core.sampling({ temperature: 0.8, topK: 40, topP: 0.95, repetitionPenalty: 1.1, noRepeatNgram: 4 });
-      core.exports.seed(7n);
+      core.exports.seed(0, 7n);
       let token = core.info(INFO_BOS);
       let position = 0;
       for (let i = 0; i < 2000; i++) {
@@ -98,7 +98,7 @@ describe.each(VARIANTS)("memory: $name", (variant) => {
     const { bytes, dataOffset } = writeGguf(tinyModel());
     const core = new Core(variant);
     const { exports: e } = core;
-    expect(e.begin(0, KV_INT8, 100_000)).toBe(OK);
+    expect(e.begin(0, KV_INT8, 100_000, 1, 0)).toBe(OK);
     core.bytes(e.buffer(), dataOffset).set(bytes.subarray(0, dataOffset));
     expect(statusName(e.feed(dataOffset))).toBe(statusName(HEADER_READY));
     expect(statusName(e.plan())).toBe("OVER_BUDGET");

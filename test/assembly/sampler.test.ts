@@ -156,7 +156,7 @@ describe.each(VARIANTS)("sampler: $name", (variant) => {
     const counts = new Array<number>(vocabulary).fill(0);
     for (let i = 0; i < DRAWS; i++) {
       // One half draws the first number of many seeds, the other many numbers of one seed.
-      if (i <= DRAWS / 2) core.exports.seed(BigInt(i));
+      if (i <= DRAWS / 2) core.exports.seed(0, BigInt(i));
       core.penalties(options.penalties); // they lie where sample() sorts
       const token = draw(logits);
       counts[token] = counts[token]! + 1;
@@ -233,7 +233,7 @@ describe.each(VARIANTS)("sampler: $name", (variant) => {
           const values = Float32Array.from(quarters, (quarter) => quarter * scale + offset);
           const kth = values.toSorted().at(-Math.min(topK, vocabulary))!;
           core.sampling({ temperature, topK });
-          core.exports.seed(seed);
+          core.exports.seed(0, seed);
           const token = draw(values);
           // Logits whose weights round to one f32 are equal.
           expect(values[token]! - kth).toBeGreaterThanOrEqual(-1e-6 * temperature);
@@ -249,7 +249,7 @@ describe.each(VARIANTS)("sampler: $name", (variant) => {
     core.sampling({ temperature: 1, topK: 2 });
     const seen = new Set<number>();
     for (let i = 0; i < 300; i++) {
-      core.exports.seed(BigInt(i));
+      core.exports.seed(0, BigInt(i));
       seen.add(draw(equal));
     }
     expect([...seen].sort((a, b) => a - b)).toEqual([5, 50, 150, 250]);
@@ -258,7 +258,7 @@ describe.each(VARIANTS)("sampler: $name", (variant) => {
   it("repeats itself with the same seed only", () => {
     core.sampling({ temperature: 2 });
     const run = (seed: bigint) => {
-      core.exports.seed(seed);
+      core.exports.seed(0, seed);
       return Array.from({ length: 40 }, () => draw(logits)).join();
     };
     const seeds = [0n, 1n, 2n, 42n, 2n ** 32n, 2n ** 63n, 2n ** 64n - 1n];
@@ -286,7 +286,7 @@ describe.each(VARIANTS)("sampler: $name", (variant) => {
     const row = nano.exports.logits(0, 1);
     for (const topP of [0.3, 0.9]) {
       nano.sampling({ temperature: 1, topP });
-      nano.exports.seed(9n);
+      nano.exports.seed(0, 9n);
       const order = largest(many, many.length);
       const rank = new Map(order.map((token, i) => [token, i]));
       const size = huggingFace(many, [], { temperature: 1, topP }).filter((p) => p > 0).length;

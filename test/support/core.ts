@@ -9,6 +9,7 @@ import {
   KV_F32,
   LOGIT_ROWS,
   MAX_BATCH,
+  RUN_BYTES,
   SAMPLER_BIAS,
   SAMPLER_BIAS_COUNT,
   SAMPLER_BYTES,
@@ -33,6 +34,8 @@ export interface LoadOptions {
   contextLength?: number;
   kvType?: number;
   memoryBudget?: number;
+  sequences?: number;
+  cacheBudget?: number;
   /** Lengths of the pieces the file is fed in, used in turn. */
   chunks?: readonly number[];
 }
@@ -126,9 +129,9 @@ export class Core {
   }
   /** The same for a file in pieces of at most IO_BYTES. */
   loadPieces(pieces: Iterable<Uint8Array>, options: LoadOptions = {}): number {
-    const { contextLength = 0, kvType = KV_F32, memoryBudget = 0 } = options;
+    const { contextLength = 0, kvType = KV_F32, memoryBudget = 0, sequences = 1, cacheBudget = 0 } = options;
     const { exports: e } = this;
-    let code = e.begin(contextLength, kvType, memoryBudget);
+    let code = e.begin(contextLength, kvType, memoryBudget, sequences, cacheBudget);
     for (const piece of pieces) {
       if (code >= FIRST_ERROR) return code;
       this.bytes(e.buffer(), piece.length).set(piece);
@@ -167,6 +170,14 @@ export class Core {
     this.words(this.exports.batch(), tokens.length).set(tokens);
     return this.exports.forward(tokens.length, position);
   }
+  /** Begins a pass over runs of one sequence each. */
+  beginRuns(...runs: { sequence?: number; position: number; tokens: readonly number[] }[]): number {
+    const tokens = runs.flatMap((run) => run.tokens);
+    this.words(this.exports.batch(), tokens.length).set(tokens);
+    const records = this.words(this.exports.runs(), (runs.length * RUN_BYTES) / 4);
+    records.set(runs.flatMap(({ sequence = 0, position, tokens }) => [sequence, position, tokens.length]));
+    return this.exports.beginForward(runs.length);
+  }
   /** Runs any number of tokens in batches, without logits. */
   prefill(tokens: readonly number[], position = 0, batch = MAX_BATCH): void {
     for (let at = 0; at < tokens.length; at += batch) {
@@ -199,7 +210,7 @@ export class Core {
   /** Writes the sampler's parameters; those not named are off. */
   sampling(parameters: Sampling = {}): void {
     const bias = [...(parameters.logitBias ?? [])];
-    const view = new DataView(this.exports.memory.buffer, this.exports.sampler(), SAMPLER_BYTES);
+    const view = new DataView(this.exports.memory.buffer, this.exports.sampler(0), SAMPLER_BYTES);
     view.setFloat32(SAMPLER_TEMPERATURE, parameters.temperature ?? 0, true);
     view.setInt32(SAMPLER_TOP_K, parameters.topK ?? 0, true);
     view.setFloat32(SAMPLER_TOP_P, parameters.topP ?? 1, true);
@@ -229,7 +240,7 @@ export class Core {
       list.setUint32(8 * i, token, true);
       list.setFloat32(8 * i + 4, -penalty, true);
     });
-    new DataView(memory.buffer, sampler()).setInt32(SAMPLER_PENALTY_COUNT, penalties.size, true);
+    new DataView(memory.buffer, sampler(0)).setInt32(SAMPLER_PENALTY_COUNT, penalties.size, true);
   }
   /** The next token after the last batch, whose last token has index `row`. */
   next(row: number): number {

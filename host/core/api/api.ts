@@ -38,7 +38,7 @@ export interface QuantizeOnLoad {
 
 /** Options of load() and inspect(). */
 export interface LoadOptions {
-  /** Positions (tokens) that the KV cache holds. Default: the model's own context, at most 4,096. */
+  /** Positions (tokens) of a text at most. Default: the model's own context, at most 4,096. */
   contextLength?: number | undefined;
   /** Element type of the KV cache: "int8" (default) with a scale per head, "f16", or "f32". */
   kvType?: KvType | undefined;
@@ -53,8 +53,14 @@ export interface LoadOptions {
    */
   threads?: number | undefined;
   /**
-   * Bytes of parked KV caches that are kept at most: of sessions and prompts that had to give way, so that they go on without
-   * running again what they share. The least recently used go first. Default 64 MiB, on small hosts less; 0 keeps none.
+   * Completions, chats and other calls that run at once, at most 16; others wait. Each costs some bytes for a token of contextLength.
+   * Default 16, on small hosts less.
+   */
+  sequences?: number | undefined;
+  /**
+   * Bytes that the KV cache has besides those of one context: for calls that run at once, and for what sessions and prompts have left, so
+   * that others go on without running again what they share. The least recently used go first. Part of the plan, and less where memory
+   * ends. Default 64 MiB, on small hosts less.
    */
   cacheBudget?: number | undefined;
   /** How a model of the hub becomes a GGUF file in its cache if its makers publish safetensors only. */
@@ -69,7 +75,7 @@ export interface LoadOptions {
 export interface Plan {
   /** Bytes of the packed weights. */
   weights: number;
-  /** Bytes of the KV cache for contextLength positions. */
+  /** Bytes of the KV cache: for contextLength positions, and cacheBudget. */
   kvCache: number;
   /** Bytes of the buffers between the layers, for one batch of tokens. */
   activations: number;
@@ -147,6 +153,10 @@ export interface ModelInfo {
   contextLength: number;
   /** Element type of the KV cache. */
   kvType: KvType;
+  /** Calls that run at once. */
+  sequences: number;
+  /** Positions that the KV cache holds, of all texts together. */
+  cacheLength: number;
   /** Base of the rotary position embedding. */
   ropeTheta: number;
   /** Added to the mean square in RMS norms. */

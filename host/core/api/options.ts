@@ -1,6 +1,6 @@
 // Checks what callers pass in, before anything runs.
 
-import { LOGIT_ROWS, MAX_LOGIT_BIAS, MAX_THREADS, MAX_TOP } from "../../../assembly/layout/abi.js";
+import { LOGIT_ROWS, MAX_LOGIT_BIAS, MAX_SEQUENCES, MAX_THREADS, MAX_TOP } from "../../../assembly/layout/abi.js";
 import { MAX_CONTEXT } from "../../../assembly/layout/gguf.js";
 import type { GenerateOptions, LoadProgress, PrefillProgress, Prompt, ResponseFormat } from "./api.js";
 import {
@@ -28,8 +28,9 @@ import { BUILDS } from "./names.js";
 const U64_MAX = 0xffffffffffffffffn;
 const MAX_LOOKUP_NGRAM = 8;
 const MAX_TRIGGER = 256;
-/** Default of LoadOptions.cacheBudget. */
+/** Defaults of LoadOptions. */
 export const CACHE_BUDGET = 64 * 2 ** 20;
+export const SEQUENCES = MAX_SEQUENCES;
 
 const alternatives: Field<number | undefined> = (value, path, limits) =>
   integer(0, Math.min(MAX_TOP, limits.vocabulary))(value, path, limits);
@@ -105,6 +106,7 @@ const LOAD = {
   build: oneOf(...BUILDS),
   threads: integer(1, MAX_THREADS),
   cacheBudget: integer(0, Number.MAX_SAFE_INTEGER),
+  sequences: integer(1, MAX_SEQUENCES),
   quantize: nested({ type: oneOf("q4_0", "q8_0"), calibrate: flag, keepSource: flag }),
   signal: abortSignal,
   onProgress: callback<(progress: LoadProgress) => void>(),

@@ -31,15 +31,27 @@ export function checkRoom({ info }: Engine, { shortest }: Constraint, options: G
   }
 }
 
-/** Tells the sampler what may come; whether that is less than anything. @param remaining tokens that may still be sampled, the next one included */
-export async function allowNext(
-  { core, info }: Engine,
-  constraint: Constraint,
-  remaining: number,
-  pace: Pace,
-): Promise<boolean> {
-  const mask = core.bytes(core.exports.samplerMask(), (info.vocabulary + 7) >> 3);
-  const isMasked = await constraint.allowInSlices(mask, remaining, () => pace.yield());
-  core.view(core.exports.sampler(), abi.SAMPLER_BYTES).setInt32(abi.SAMPLER_MASKED, isMasked ? 1 : 0, true);
-  return isMasked;
+/** What may come next, as the sampler wants to know it. */
+export class NextMask {
+  readonly #constraint: Constraint;
+  readonly #bits: Uint8Array;
+  #masked = false;
+
+  constructor({ info }: Engine, constraint: Constraint) {
+    this.#constraint = constraint;
+    this.#bits = new Uint8Array((info.vocabulary + 7) >> 3);
+  }
+
+  /** Finds out, in slices. @param remaining tokens that may still be sampled, the next one included */
+  async prepare(remaining: number, pace: Pace): Promise<void> {
+    this.#masked = await this.#constraint.allowInSlices(this.#bits, remaining, () => pace.yield());
+  }
+
+  /** Tells the sampler for the next row of a sequence; whether that is less than anything. */
+  apply({ core }: Engine, sequence: number): boolean {
+    const masked = this.#masked;
+    if (masked) core.bytes(core.exports.samplerMask(), this.#bits.length).set(this.#bits);
+    core.view(core.exports.sampler(sequence), abi.SAMPLER_BYTES).setInt32(abi.SAMPLER_MASKED, masked ? 1 : 0, true);
+    return masked;
+  }
 }

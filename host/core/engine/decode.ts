@@ -1,15 +1,18 @@
-// One generation behind its prompt: which tokens to run, and what comes of their logits. It decides and samples; generate.ts runs.
+// One generation: which tokens to run, and what comes of their logits. It decides and samples; generate.ts has it run.
 //
-//     next()             -> [last token, guess, guess, ...]: the rows that are wanted
-//     sampleFrom(logits)    of these rows
-//     sample()           -> a piece, again while hasRow: as long as guesses come true
+//     prepare()          what may come
+//     next()             -> [guess, guess, ...]: what is run behind the sequence
+//     sampleFrom(rows)   -> a piece
+//     sampleNext()       -> another, while hasRow: as long as guesses come true, and nothing else has been run
 
 import type { FinishReason, Piece } from "../api/api.js";
 import type { Generation } from "../api/options.js";
 import type { Constraint } from "../grammar/constraint.js";
+import type { KvSequence } from "../kv/kv_sequence.js";
 import type { Speculation } from "../speculation/speculation.js";
+import type { Rows } from "./batch/work.js";
 import type { GenerationRecord } from "./completion.js";
-import { allowNext } from "./constrain.js";
+import { NextMask } from "./constrain.js";
 import type { Engine } from "./engine.js";
 import { slide } from "./overflow.js";
 import type { Pace } from "./pace.js";
@@ -20,6 +23,8 @@ import type { LoopStop } from "./text/loop_stop.js";
 
 export interface Decoding {
   options: Generation;
+  /** Where it is run. */
+  kv: KvSequence;
   /** The prompt; what is generated is added to it. */
   sequence: number[];
   /** Gets the tokens; `end` writes the rest. */
@@ -36,30 +41,31 @@ export class Decode {
   readonly #engine: Engine;
   readonly #decoding: Decoding;
   readonly #text: GeneratedText;
+  readonly #mask: NextMask | undefined;
   /** Guesses of the last next(), and how many of them have come true. */
   #guesses: readonly number[] = [];
   #row = 0;
-  #hasRow = false;
-  #logits = 0;
+  #rows: Rows | undefined;
+  /** The pass that has computed the rows. */
+  #pass = 0;
   #ended = false;
 
   constructor(engine: Engine, decoding: Decoding) {
     this.#engine = engine;
     this.#decoding = decoding;
-    const { options, sequence } = decoding;
-    this.#text = new GeneratedText(engine, options.stop, sequence);
-    configureSampler(engine, options);
-    if (options.maxTokens === 0) this.#end("length");
-    else if (sequence.length === engine.info.contextLength) this.#end("context");
+    const { options, kv, sequence, constraint } = decoding;
+    this.#text = new GeneratedText(engine, kv.index, options.stop, sequence);
+    this.#mask = constraint && new NextMask(engine, constraint);
+    configureSampler(engine, kv.index, options);
   }
 
   get ended(): boolean {
     return this.#ended;
   }
 
-  /** Whether there is a row to sample from. */
+  /** Whether there is another row to sample from. */
   get hasRow(): boolean {
-    return this.#hasRow && !this.#ended && !this.isFull;
+    return this.#rows !== undefined && this.#pass === this.#engine.scheduler.passes && !this.#ended && !this.isFull;
   }
 
   /** Whether slide() has to come before next(). */
@@ -67,41 +73,54 @@ export class Decode {
     return this.#decoding.sequence.length === this.#engine.info.contextLength;
   }
 
-  /** Tokens to run: the last one of the sequence, and guesses of what follows it. */
+  /** The prompt has been run: nothing may be wanted of it. */
+  start(): void {
+    if (this.#decoding.options.maxTokens === 0) this.#end("length");
+    else if (this.isFull) this.#end("context");
+  }
+
+  /** Finds out what the next token may be. */
+  async prepare(pace: Pace): Promise<void> {
+    await this.#mask?.prepare(this.#remaining(), pace);
+  }
+
+  /** Guesses of what follows the sequence. */
   next(): readonly number[] {
     const { options, sequence, record, speculation } = this.#decoding;
     const room = this.#engine.info.contextLength - sequence.length;
-    this.#guesses = speculation?.propose(options.maxTokens - record.tokens.length, room) ?? [];
-    return [sequence.at(-1)!, ...this.#guesses];
+    const alone = !this.#engine.scheduler.crowded; // otherwise others' rows are the better use of a pass
+    this.#guesses = (alone && speculation?.propose(options.maxTokens - record.tokens.length, room)) || [];
+    return this.#guesses;
   }
 
   /** Drops what overflow allows to. The whole sequence has to be run again, as far as the cache does not have it. */
   slide(): void {
     const { options, sequence, speculation, penalties } = this.#decoding;
     slide(sequence, options.overflow, this.#engine.info.contextLength);
-    this.#engine.cache.truncate(sequence); // what was dropped will not be asked for again
     speculation?.restart();
     penalties?.restart();
     this.#guesses = [];
   }
 
-  /** @param logits address of the logits of all rows that next() wanted, or of the last token's */
-  sampleFrom(logits: number): void {
-    this.#logits = logits;
+  /** The next token, from the first of the rows of the sequence's last token and the guesses; as sampleNext(). */
+  sampleFrom(rows: Rows): Piece | undefined {
+    this.#rows = rows;
     this.#row = 0;
-    this.#hasRow = true;
+    this.#pass = this.#engine.scheduler.passes;
+    return this.sampleNext();
   }
 
   /** The next token. Undefined when it ended the text and nothing was held back. */
-  async sample(pace: Pace): Promise<Piece | undefined> {
-    const { options, sequence, record, speculation, constraint, penalties, loop } = this.#decoding;
-    const isMasked = constraint && (await allowNext(this.#engine, constraint, this.#remaining(), pace));
+  sampleNext(): Piece | undefined {
+    const { options, kv, sequence, record, speculation, constraint, penalties, loop } = this.#decoding;
+    const { row, address } = this.#rows!;
+    const isMasked = this.#mask?.apply(this.#engine, kv.index);
     const penalise = () => (isMasked ? penalties?.skip() : penalties?.apply(sequence, record.tokens));
-    const scored = sample(this.#engine, this.#logits, this.#row, options.logprobs, penalise);
+    const scored = sample(this.#engine, address, row, this.#row, options.logprobs, penalise);
     const { token } = scored;
     const guessed = token === this.#guesses[this.#row++];
     if (speculation && guessed) speculation.acceptedTokens++;
-    this.#hasRow = guessed;
+    if (!guessed) this.#rows = undefined;
     if (this.#engine.info.tokenizer.end.includes(token)) return this.#endAt(scored);
     record.tokens.push(token);
     sequence.push(token);

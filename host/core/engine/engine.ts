@@ -1,22 +1,29 @@
-// A loaded core and what shares it: the queue, the KV cache, the event loop.
+// A loaded core and what shares it: the queue, the KV cache, the scheduler, the event loop.
 
+import { MAX_BATCH } from "../../../assembly/layout/abi.js";
 import type { ModelInfo, Prompt } from "../api/api.js";
 import { closed } from "../api/errors.js";
 import { KvCache } from "../kv/kv_cache.js";
-import { HERE, type Origin } from "../kv/kv_pool.js";
+import { HERE, type Origin } from "../kv/page_tree.js";
 import { BatchCosts } from "../speculation/batch_costs.js";
 import type { Core } from "../wasm/core.js";
 import type { KernelChoice } from "../wasm/kernel_choice.js";
 import type { ComputeThreads } from "../wasm/threads.js";
+import { Scheduler } from "./batch/scheduler.js";
 import { checkSignal, type Macrotask, Pace, type Slice } from "./pace.js";
 import { Queue, type Release, type Turn } from "./queue.js";
 
+/** The fewest rows of a prompt that run together, of which others are multiples, and what a layer of more may take. */
+const ROWS = 8;
+const MAX_LAYER_MS = 100;
 /** Salts whose KV is kept apart; that of the oldest is no longer found when there are more. */
 const MAX_SALTS = 4096;
 
 export class Engine {
   readonly info: ModelInfo;
-  readonly queue = new Queue();
+  /** Of those who have, or want, a sequence of the core. */
+  readonly queue: Queue;
+  readonly scheduler = new Scheduler(this);
   readonly batchCosts = new BatchCosts();
   /** Chosen over the first passes, from the end of the load on. */
   kernels: KernelChoice | undefined;
@@ -25,16 +32,18 @@ export class Engine {
   readonly #macrotask: Macrotask;
   readonly #threads: ComputeThreads;
   readonly #slice: Slice = { since: 0 };
+  readonly #pace: Pace;
   readonly #turns = new WeakMap<object, Release>();
   readonly #origins = new Map<string, Origin>();
   #loaded: { core: Core; cache: KvCache } | undefined;
 
-  /** @param cacheBudget bytes of parked KV caches at most */
-  constructor(core: Core, info: ModelInfo, threads: ComputeThreads, macrotask: Macrotask, cacheBudget: number) {
+  constructor(core: Core, info: ModelInfo, threads: ComputeThreads, macrotask: Macrotask) {
     this.info = info;
-    this.#loaded = { core, cache: new KvCache(core, cacheBudget) };
+    this.queue = new Queue(info.sequences);
+    this.#loaded = { core, cache: new KvCache(core) };
     this.#threads = threads;
     this.#macrotask = macrotask;
+    this.#pace = this.pace(undefined);
     threads.belongTo(this);
   }
 
@@ -94,9 +103,26 @@ export class Engine {
     return new Pace(this.#macrotask, assertActive, this.#slice);
   }
 
+  /** Rows of a prompt to run together so that a layer takes so long; a clock that stands still, as Cloudflare's, tells 0. */
+  get promptRows(): number {
+    const rows = ROWS * Math.floor((MAX_LAYER_MS * this.info.layers) / (ROWS * this.tokenMs));
+    return Math.max(ROWS, Math.min(rows, MAX_BATCH));
+  }
+
+  /** Lets the event loop come round if it is time. @throws ZagreusError CLOSED, THREAD_FAILED */
+  rest(): Promise<void> {
+    return this.#pace.yield();
+  }
+
+  /** Lets the event loop come round. @throws ZagreusError CLOSED, THREAD_FAILED */
+  turn(): Promise<void> {
+    return this.#pace.turn();
+  }
+
   /** Lets go of the core and sends away whoever waits for it. */
   close(): void {
     this.#loaded = undefined;
+    this.scheduler.stop(closed("model"));
     this.#threads.stop();
     this.queue.refuseAll(closed("model"));
   }

@@ -1,25 +1,25 @@
-// One generation: its turn in the queue, the prompt, then a token at a time.
+// One generation: its place in the queue, the prompt, then a token at a time.
 
 import type { ChatFinishReason, FinishReason, Piece, Timings, Usage } from "../api/api.js";
 import { part } from "../api/errors.js";
 import type { Generation } from "../api/options.js";
-import type { Origin } from "../kv/kv_pool.js";
+import type { KvSequence } from "../kv/kv_sequence.js";
+import type { Origin } from "../kv/page_tree.js";
 import type { Speculation } from "../speculation/speculation.js";
+import type { Rows } from "./batch/work.js";
 import type { GenerationRecord } from "./completion.js";
 import { checkRoom, constrain } from "./constrain.js";
 import { Decode } from "./decode.js";
 import type { Engine } from "./engine.js";
 import { slide } from "./overflow.js";
-import type { Pace } from "./pace.js";
-import { prefill, runBatch } from "./prefill.js";
 import type { Release } from "./queue.js";
 
 export interface GenerationJob {
   options: Generation;
-  /** The turn, if it has been taken already. */
+  /** The place, if it has been taken already. */
   turn?: Release | undefined;
   /**
-   * The whole token sequence to continue, to which generated tokens are added. Called when it is the job's turn, so that what is costly
+   * The whole token sequence to continue, to which generated tokens are added. Called when the job has its place, so that what is costly
    * about a request waits as it does.
    */
   sequence(): number[];
@@ -29,6 +29,8 @@ export interface GenerationJob {
   check?(): void;
   /** Who vouches for the KV that it continues, and may have it later. Default: whoever has the same cacheSalt. */
   origin?: Origin;
+  /** Whether anybody may have it later. Default: true. */
+  shares?: boolean;
 }
 
 /**
@@ -42,101 +44,92 @@ export async function* generate(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Piece> {
   record.model = engine.info.name;
-  const { client } = job.options;
+  const { client, cacheSalt } = job.options;
   const release = job.turn ?? (await engine.queue.enter(signal, client));
+  engine.assertOpen();
+  const use = { origin: job.origin ?? engine.origin(cacheSalt), shares: job.shares ?? true };
+  const place: Place = { kv: engine.cache.begin(use), sequence: [] };
   // Aborted while its reader is away, a generation must not keep others waiting; on return it finds the signal first.
-  signal?.addEventListener("abort", release, { once: true });
+  const leave = () => place.kv.close(place.sequence, release);
+  signal?.addEventListener("abort", leave, { once: true });
   try {
-    yield* run(engine, { ...job, options: { ...job.options, signal } }, record);
+    yield* run(engine, { ...job, options: { ...job.options, signal } }, record, place);
   } finally {
-    signal?.removeEventListener("abort", release);
-    release();
+    signal?.removeEventListener("abort", leave);
+    leave();
   }
+}
+
+/** Where a generation is run, and the tokens that it leaves there. */
+interface Place {
+  readonly kv: KvSequence;
+  sequence: number[];
 }
 
 async function* run(
   engine: Engine,
   job: GenerationJob,
   record: GenerationRecord<ChatFinishReason>,
+  place: Place,
 ): AsyncGenerator<Piece> {
   const { options } = job;
   const pace = engine.pace(options.signal, job.check);
+  const check = () => pace.check();
+  const { kv } = place;
   await pace.yield();
   const sequence = job.sequence();
   const speculate = await speculator(options);
   const constraint = await constrain(engine, options, pace);
-  const penalties = await penaltiesOf(engine, options);
+  const penalties = await penaltiesOf(engine, kv.index, options);
   const loop = options.loopStop && !constraint ? new (await part(import("./text/loop_stop.js"))).LoopStop() : undefined;
   await pace.yield();
   slide(sequence, options.overflow, engine.info.contextLength);
   if (constraint && options.maxTokens > 0) checkRoom(engine, constraint, options, sequence.length);
 
-  const origin = job.origin ?? engine.origin(options.cacheSalt);
-  const meter = new Meter(sequence.length);
   const { length } = sequence;
-  let logits = await readPrompt(engine, sequence, origin, pace, (done, run) => {
+  const meter = new Meter(length);
+  const tell = (done: number, run: number) => {
     meter.prefilledTokens = run;
     options.onPrefill?.({ done, total: length, reused: done - run });
-  });
-  meter.startDecode();
-  job.started?.(sequence);
-  const speculation = speculate?.(engine, sequence);
-  const end = (finishReason: FinishReason) => {
-    engine.cache.truncate(sequence);
-    Object.assign(record, { finishReason, ...meter.report(record.tokens.length, speculation) });
   };
-  const decode = new Decode(engine, { options, sequence, record, speculation, constraint, penalties, loop, end });
-  while (!decode.ended) {
-    decode.sampleFrom(logits);
-    while (decode.hasRow) {
-      await pace.yield();
-      const piece = await decode.sample(pace);
-      meter.pause();
-      if (piece) yield piece;
-      meter.resume();
-    }
+  const end = (finishReason: FinishReason) => {
+    Object.assign(record, { finishReason, ...meter.report(record.tokens.length, decoding.speculation) });
+  };
+  const speculation = speculate?.(engine, sequence);
+  const decoding = { options, kv, sequence, record, speculation, constraint, penalties, loop, end };
+  const decode = new Decode(engine, decoding);
+  await decode.prepare(pace);
+  let piece: Piece | undefined;
+  const work = { kv, client: options.client, tokens: sequence, check };
+  await engine.scheduler.run({
+    ...work,
+    from: length - 1,
+    begin: (start) => tell(start, 0),
+    progress: tell,
+    take(rows) {
+      meter.startDecode();
+      place.sequence = sequence;
+      job.started?.(sequence);
+      decode.start();
+      if (!decode.ended) piece = decode.sampleFrom(rows);
+    },
+  });
+  for (;;) {
+    meter.pause();
+    if (piece) yield piece;
+    meter.resume();
     if (decode.ended) return;
     await pace.yield();
-    if (decode.isFull) {
-      decode.slide();
-      logits = await readPrompt(engine, sequence, origin, pace);
-    } else {
-      logits = runTokens(engine, decode.next(), sequence.length - 1);
+    await decode.prepare(pace);
+    if (decode.hasRow) piece = decode.sampleNext();
+    else {
+      if (decode.isFull) decode.slide();
+      const take = (rows: Rows) => {
+        piece = decode.sampleFrom(rows);
+      };
+      await engine.scheduler.run({ ...work, guesses: decode.next(), from: sequence.length - 1, take });
     }
   }
-}
-
-/**
- * Runs what the cache lacks of `sequence` and computes the last token's logits, whose address it returns.
- * @param onBatch told how many tokens are in the cache by now, and how many of them have been run; first of all that none has
- */
-async function readPrompt(
-  engine: Engine,
-  sequence: readonly number[],
-  origin: Origin,
-  pace: Pace,
-  onBatch: (done: number, run: number) => void = () => {},
-): Promise<number> {
-  let logits = 0;
-  let run = 0;
-  const use = { origin, parks: true };
-  const begin = (start: number) => onBatch(start, 0);
-  for await (const { start, count } of prefill(engine, sequence, sequence.length - 1, use, pace, begin)) {
-    if (start + count === sequence.length) logits = engine.core.rows(engine.core.exports.logits(count - 1, 1));
-    run += count;
-    onBatch(start + count, run);
-  }
-  return logits;
-}
-
-/** Runs up to LOGIT_ROWS tokens at positions start.. and returns the address of the logits of all. */
-function runTokens(engine: Engine, tokens: readonly number[], start: number): number {
-  const begun = performance.now();
-  runBatch(engine, tokens, start);
-  const logits = engine.core.rows(engine.core.exports.logits(0, tokens.length));
-  const ms = performance.now() - begun;
-  if (engine.kernels?.learn(tokens.length, ms)) engine.batchCosts.record(tokens.length, ms);
-  return logits;
 }
 
 /** What makes guesses, if they are wanted. */
@@ -150,11 +143,11 @@ async function speculator({ promptLookup, maxTokens }: Generation) {
 }
 
 /** What tokens lose for having been said, if anything. */
-async function penaltiesOf(engine: Engine, options: Generation) {
+async function penaltiesOf(engine: Engine, sequence: number, options: Generation) {
   const { frequencyPenalty, presencePenalty, dry } = options;
   if (!frequencyPenalty && !presencePenalty && !dry) return undefined;
   const { Penalties } = await part(import("./penalties/penalties.js"));
-  return new Penalties(engine.core, options);
+  return new Penalties(engine.core, sequence, options);
 }
 
 /** Counts tokens and time, without the time that the reader of a generation is away. */

@@ -32,10 +32,19 @@ export class Pace {
   async yield(): Promise<void> {
     const elapsed = performance.now() - this.#slice.since;
     // Cloudflare's clock stands still until the event loop comes round.
-    if (elapsed >= SLICE_MS || elapsed === 0) {
-      await this.#macrotask();
-      this.#slice.since = performance.now();
-    }
+    if (elapsed >= SLICE_MS || elapsed === 0) await this.turn();
+    else this.#check();
+  }
+
+  /** @throws what `check` throws */
+  check(): void {
+    this.#check();
+  }
+
+  /** The same, and the event loop comes round in any case. */
+  async turn(): Promise<void> {
+    await this.#macrotask();
+    this.#slice.since = performance.now();
     this.#check();
   }
 }

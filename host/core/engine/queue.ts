@@ -1,4 +1,4 @@
-// One at a time, in the order of arrival; where there are several clients, they take turns.
+// So many at a time, in the order of arrival; where there are several clients, they take turns.
 
 import { aborted, type ZagreusError } from "../api/errors.js";
 import type { Pace } from "./pace.js";
@@ -19,17 +19,23 @@ export interface Turn {
 /** Frees a place; calling it again does nothing. */
 export type Release = () => void;
 
-/** A fair lock. Waiters whose signal fires leave the queue. */
+/** A fair semaphore. Waiters whose signal fires leave the queue. */
 export class Queue {
-  #busy = false;
+  readonly #places: number;
+  #taken = 0;
   /** Who has entered last. */
   #current = "";
   /** By client; the client at the front is the next, unless it was the last one too. */
   readonly #waiting = new Map<string, Waiter[]>();
 
-  /** Whether somebody has entered. */
-  get busy(): boolean {
-    return this.#busy;
+  /** @param places how many may be in at once */
+  constructor(places = 1) {
+    this.#places = places;
+  }
+
+  /** How many have entered. */
+  get taken(): number {
+    return this.#taken;
   }
 
   /** How many wait. */
@@ -62,8 +68,8 @@ export class Queue {
           reject(error);
         },
       };
-      if (!this.#busy) {
-        this.#busy = true;
+      if (this.#taken < this.#places) {
+        this.#taken++;
         this.#current = client;
         return resolve(this.#release());
       }
@@ -88,7 +94,7 @@ export class Queue {
       held = false;
       const next = this.#next();
       if (next) next.enter();
-      else this.#busy = false;
+      else this.#taken--;
     };
   }
 

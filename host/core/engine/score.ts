@@ -2,44 +2,14 @@
 
 import { LOGIT_ROWS } from "../../../assembly/layout/abi.js";
 import type { ScoredToken, TokenLogprob } from "../api/api.js";
-import type { Embedding, Scoring } from "../api/options.js";
+import { failure } from "../api/messages.js";
+import type { Scoring } from "../api/options.js";
 import type { Core } from "../wasm/core.js";
 import type { Engine } from "./engine.js";
-import { prefill } from "./prefill.js";
+import { RowReader } from "./row_reader.js";
 
-/** Logits after tokens[0..position]: row `row` of the core's last logits() call, f32[vocabulary] in its memory. */
-interface LogitRow {
-  position: number;
-  row: number;
-  logits: Float32Array;
-}
-
-/** Yields the logits after every position from `from` on. A row is valid until the next one is asked for. */
-async function* logitRows(
-  engine: Engine,
-  tokens: readonly number[],
-  from: number,
-  { client, cacheSalt, signal }: Embedding,
-): AsyncGenerator<LogitRow> {
-  const release = await engine.queue.enter(signal, client);
-  try {
-    const { vocabulary } = engine.info;
-    const use = { origin: engine.origin(cacheSalt), parks: false };
-    for await (const { start, count } of prefill(engine, tokens, from, use, engine.pace(signal))) {
-      for (let first = Math.max(from - start, 0); first < count; first += LOGIT_ROWS) {
-        const { core } = engine;
-        const rows = Math.min(LOGIT_ROWS, count - first);
-        const address = core.rows(core.exports.logits(first, rows));
-        for (let row = 0; row < rows; row++) {
-          const logits = core.floats(address + 4 * row * vocabulary, vocabulary);
-          yield { position: start + first + row, row, logits };
-        }
-      }
-    }
-  } finally {
-    release();
-  }
-}
+/** Rows of logits that are copied at a time. */
+const COPIED_ROWS = 2 * LOGIT_ROWS;
 
 /** Copies of the logits after every position from `from` on. */
 export async function* logitsFrom(
@@ -48,27 +18,47 @@ export async function* logitsFrom(
   from: number,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Float32Array> {
-  const options = { client: undefined, cacheSalt: undefined, signal };
-  for await (const { logits } of logitRows(engine, tokens, from, options)) yield logits.slice();
+  const { vocabulary, contextLength } = engine.info;
+  if (tokens.length > contextLength) throw failure("CONTEXT_OVERFLOW", tokens.length, contextLength, "prompt");
+  const reader = await RowReader.open(engine, { client: undefined, cacheSalt: undefined, signal });
+  try {
+    for (let at = from; at < tokens.length; at += COPIED_ROWS) {
+      const copies: Float32Array[] = [];
+      await reader.read(tokens.slice(0, at + COPIED_ROWS), at, "logits", ({ count, address }) => {
+        for (let i = 0; i < count; i++)
+          copies.push(engine.core.floats(address + 4 * i * vocabulary, vocabulary).slice());
+      });
+      yield* copies;
+    }
+  } finally {
+    reader.close();
+  }
 }
 
 /** Scores tokens[from..] each after the ones before it. */
 export async function scoreTokens(engine: Engine, tokens: readonly number[], options: Scoring): Promise<ScoredToken[]> {
   const { top, from } = options;
+  const { vocabulary } = engine.info;
   const scored: ScoredToken[] = [];
   const [first] = tokens;
   if (from === 0 && first !== undefined) scored.push({ token: first, logprob: null, topLogprobs: [] });
-  for await (const { position, row, logits } of logitRows(
-    engine,
-    tokens.slice(0, -1),
-    Math.max(from - 1, 0),
-    options,
-  )) {
-    const token = tokens[position + 1]!;
-    const total = engine.core.exports.logSumExp(row);
-    scored.push({ token, logprob: logits[token]! - total, topLogprobs: topLogprobs(engine.core, row, top, total) });
+  const reader = await RowReader.open(engine, options);
+  try {
+    const before = tokens.slice(0, -1);
+    if (before.length === 0) return scored;
+    await reader.read(before, Math.max(from - 1, 0), "logits", ({ position, count, row, address }) => {
+      const { core } = engine;
+      for (let i = 0; i < count; i++) {
+        const token = tokens[position + i + 1]!;
+        const total = core.exports.logSumExp(row + i);
+        const logit = core.floats(address + 4 * (i * vocabulary + token), 1)[0]!;
+        scored.push({ token, logprob: logit - total, topLogprobs: topLogprobs(core, row + i, top, total) });
+      }
+    });
+    return scored;
+  } finally {
+    reader.close();
   }
-  return scored;
 }
 
 /** The `count` most probable tokens of a logits row whose log-sum-exp is `total`. */

@@ -73,18 +73,23 @@ export class StopMatcher {
 /** The text of generated tokens: whole characters only, and nothing of a stop string. */
 export class GeneratedText {
   readonly #engine: Engine;
+  readonly #sequence: number;
   readonly #matcher: StopMatcher;
   readonly #utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
   /** Whether there is text before it. */
   readonly #continues: boolean;
   #shown = "";
 
-  /** @param before the tokens that it follows */
-  constructor(engine: Engine, stops: readonly string[], before: readonly number[]) {
+  /**
+   * @param sequence of the core
+   * @param before the tokens that it follows
+   */
+  constructor(engine: Engine, sequence: number, stops: readonly string[], before: readonly number[]) {
     this.#engine = engine;
+    this.#sequence = sequence;
     this.#matcher = new StopMatcher(stops);
     this.#continues = endsInText(engine.core, before);
-    engine.core.exports.pieceReset(before.at(-1) ?? -1);
+    engine.core.check(engine.core.exports.pieceReset(sequence, before.at(-1) ?? -1));
   }
 
   get stopped(): boolean {
@@ -92,12 +97,12 @@ export class GeneratedText {
   }
 
   append(token: number): string {
-    return this.#show(this.#matcher.push(this.#read(this.#engine.core.exports.pieceAppend(token))));
+    return this.#show(this.#matcher.push(this.#read(this.#engine.core.exports.pieceAppend(this.#sequence, token))));
   }
 
   /** What is left when no more tokens follow. */
   finish(): string {
-    const last = this.#matcher.push(this.#read(this.#engine.core.exports.pieceFlush()));
+    const last = this.#matcher.push(this.#read(this.#engine.core.exports.pieceFlush(this.#sequence)));
     return this.#show(last + this.#matcher.flush());
   }
 

@@ -66,7 +66,7 @@ export class GrammarConstraint implements Constraint {
   }
 
   allowInSlices(mask: Uint8Array, remaining: number, pause: () => Promise<void>): Promise<boolean> {
-    return finishInSlices(this.#allow(mask, remaining), pause);
+    return this.#grammar.alone(() => finishInSlices(this.#allow(mask, remaining), pause));
   }
 
   *#allow(mask: Uint8Array, remaining: number): Steps<boolean> {

@@ -1,185 +1,232 @@
-// The core's KV cache holds one token sequence. What has to give way is parked in a pool, and whoever comes gets the longest beginning
-// of his tokens that is anywhere: sessions, chats and prompts need nothing but their tokens to find it. Since results do not depend on
-// how a prompt was split, neither this nor what the pool has lost ever changes an answer. What came from a snapshot stays apart.
+// The pages of the core's KV cache: who reads them, who may write them, which give way. A sequence has a table of pages while it runs.
+// Full ones that it has run go into the tree at once, for whoever comes with the same beginning; they are never written again, and of a
+// page of which only the beginning agrees, a sequence gets a copy. Since results depend on nothing but a sequence's own tokens, neither
+// this nor what was lost ever changes an answer. What came from a snapshot stays apart.
 
-import { INFO_KV_LENGTH } from "../../../assembly/layout/abi.js";
+import {
+  INFO_PAGE_BYTES,
+  INFO_PAGE_PARTS,
+  INFO_PAGES,
+  INFO_PART_STRIDE,
+  INFO_SEQUENCES,
+} from "../../../assembly/layout/abi.js";
 import type { Core } from "../wasm/core.js";
-import { BLOCK_TOKENS, type Found, HERE, KvPool, type Origin } from "./kv_pool.js";
+import { KvSequence } from "./kv_sequence.js";
+import { type Found, type Node, type Origin, PAGE_TOKENS, PageTree } from "./page_tree.js";
 
-/** The first `length` positions of the cache: every segment's bytes, one after the other. */
+/** The first `length` positions of a sequence, in whole pages one after the other; behind the last position they are 0. */
 export interface KvBytes {
   length: number;
   bytes: Uint8Array;
 }
 
-/** One segment of the cache (assembly/model/kv_cache.ts). */
-interface Segment {
-  address: number;
-  /** Bytes of BLOCK_TOKENS positions. */
-  stride: number;
+/** Whose KV a sequence may use, and who may have what is run. */
+export interface CacheUse {
+  origin: Origin;
+  /** Whether others may have it. */
+  shares: boolean;
 }
 
 export class KvCache {
-  readonly #core: Core;
-  readonly #pool: KvPool;
-  readonly #segments: readonly Segment[];
-  /** Positions, from the first on, that are parked when another sequence comes. */
-  #parkable = 0;
-  #origin = HERE;
+  readonly core: Core;
+  readonly tree = new PageTree();
+  readonly pages: number;
+  readonly pageBytes: number;
+  /** By page: sequences that have it in their table. */
+  readonly #readers: Uint16Array;
+  /** Nobody's. */
+  readonly #free: number[];
+  /** By page, of those in the tree. */
+  readonly #nodes = new Map<number, Node>();
+  /** Sequences of the core that are nobody's. */
+  readonly #indexes: number[];
+  readonly #open = new Set<KvSequence>();
 
-  /**
-   * @param core with a model
-   * @param budget bytes that may be parked
-   */
-  constructor(core: Core, budget: number) {
-    const { exports } = core;
-    this.#core = core;
-    this.#segments = Array.from({ length: exports.kvSegments() }, (_, i) => ({
-      address: exports.kvSegment(i) >>> 0,
-      stride: exports.kvSegmentBytes(i, BLOCK_TOKENS),
-    }));
-    this.#pool = new KvPool(this.bytesFor(BLOCK_TOKENS), budget);
+  /** @param core with a model */
+  constructor(core: Core) {
+    this.core = core;
+    this.pages = core.exports.info(INFO_PAGES);
+    this.pageBytes = core.exports.info(INFO_PAGE_BYTES);
+    this.#readers = new Uint16Array(this.pages);
+    this.#free = Array.from({ length: this.pages }, (_, i) => this.pages - 1 - i);
+    const sequences: number = core.exports.info(INFO_SEQUENCES);
+    this.#indexes = Array.from({ length: sequences }, (_, i) => sequences - 1 - i);
+  }
+
+  /** Sequences that are open. */
+  get open(): ReadonlySet<KvSequence> {
+    return this.#open;
+  }
+
+  /** Pages that are nobody's, that only the tree has, and that sequences read. */
+  get figures(): { free: number; kept: number; used: number } {
+    const free = this.#free.length;
+    const used = this.#readers.reduce((sum, readers) => sum + Number(readers > 0), 0);
+    return { free, kept: this.pages - free - used, used };
   }
 
   /**
-   * Fills the cache with the longest beginning of `tokens` that it or the pool has, and parks what has to give way.
+   * Whether there are pages for all of `tokens` and one more.
    * @param from first position that will be run in any case
-   * @param parks whether what will be run is parked in its turn
-   * @returns the length of this beginning
+   * @param waiting sequences that keep theirs
    */
-  restorePrefix(
-    tokens: readonly number[],
-    from: number,
-    { origin, parks }: { origin: Origin; parks: boolean },
-  ): number {
-    const had = this.#history().length;
-    const here = origin === this.#origin ? this.#common(tokens) : 0;
-    const found = this.#pool.find(tokens, origin);
-    if (here < Math.min(had, this.#parkable)) this.#park(found);
-    const brings = Math.min(found.length, from) > here;
-    if (brings) this.#unpark(tokens, found, here);
-    this.#parkable = parks ? Number.POSITIVE_INFINITY : Math.min(this.#parkable, here);
-    this.#origin = origin;
-    return brings ? found.length : here;
+  hasRoom(tokens: readonly number[], from: number, origin: Origin, waiting: ReadonlySet<KvSequence>): boolean {
+    const kept = new Set([...waiting].flatMap(({ table }) => table));
+    const { nodes, length } = this.tree.find(tokens, origin);
+    const hits = Math.floor(Math.min(length, from) / PAGE_TOKENS);
+    for (const { page } of nodes.slice(0, hits)) kept.add(page);
+    const wanted = Math.min(Math.ceil((tokens.length + 1) / PAGE_TOKENS), this.pages);
+    return this.pages - kept.size >= wanted - hits;
   }
 
-  /** Drops what the cache has beyond `tokens`: guesses that did not come true, and what a stop string took back. */
-  truncate(tokens: readonly number[]): void {
-    const length = this.#common(tokens);
-    if (length < this.#history().length) this.#setLength(length);
+  /** A sequence of the core, until it is closed. There are as many as the core has. */
+  begin(use: CacheUse): KvSequence {
+    const index = this.#indexes.pop();
+    if (index === undefined) throw new RangeError("all sequences of the core are taken");
+    const sequence = new KvSequence(this, index, use, () => {
+      this.#open.delete(sequence);
+      this.#indexes.push(index);
+    });
+    this.#open.add(sequence);
+    return sequence;
   }
 
-  /** Lets go of the KV of `tokens`, which will not be continued. */
+  /** A page to write to; what was used longest ago gives way. Undefined when sequences read all of them. */
+  acquire(): number | undefined {
+    if (this.#free.length === 0) {
+      for (const node of this.tree) {
+        if (this.#readers[node.page]! > 0 || node.children.size > 0) continue;
+        this.#drop(node);
+        break;
+      }
+    }
+    const page = this.#free.pop();
+    if (page !== undefined) this.#readers[page] = 1;
+    return page;
+  }
+
+  /** One more reads it. */
+  share(page: number): void {
+    this.#readers[page]!++;
+  }
+
+  /** One fewer. */
+  release(page: number): void {
+    if (--this.#readers[page]! === 0 && !this.#nodes.has(page)) this.#free.push(page);
+  }
+
+  /**
+   * Lets others find the page of tokens[start..], behind those of `path`.
+   * @returns the node to go on from, which may be another's page with the same contents
+   */
+  publish(path: readonly Node[], tokens: readonly number[], page: number, origin: Origin): Node {
+    const { node, replaced } = this.tree.add(path, tokens, page, origin);
+    if (replaced) this.#forgetPage(replaced);
+    if (node.page === page) this.#nodes.set(page, node);
+    return node;
+  }
+
+  /** Copies the first `length` positions of a page. */
+  copyPage(from: number, to: number, length: number): void {
+    this.core.check(this.core.exports.copyPage(from, to, length));
+  }
+
+  /** Lets go of the KV of `tokens`, except for what is the beginning of others. */
   forget(tokens: readonly number[], origin: Origin): void {
-    this.#pool.forget(tokens, origin);
-    if (origin === this.#origin && this.#common(tokens) === this.#history().length) this.#parkable = 0;
+    const { nodes, length } = this.tree.find(tokens, origin);
+    let end = nodes.reduce((sum, node) => sum + node.tokens.length, 0);
+    for (const node of nodes.toReversed()) {
+      if (node.children.size > 0 || end > length || this.#readers[node.page]! > 0) break;
+      this.#drop(node);
+      end -= node.tokens.length;
+    }
   }
 
   /** A copy of as much of `tokens` as there is. */
   copy(tokens: readonly number[], origin: Origin): KvBytes {
-    const length = this.restorePrefix(tokens, tokens.length, { origin, parks: true });
-    this.#setLength(length);
-    const bytes = new Uint8Array(this.bytesFor(length));
-    this.#eachSegment(length, (segment, at) => bytes.set(this.#memory(segment), at));
-    return { length, bytes };
+    const found = this.tree.find(tokens, origin);
+    const rest = found.length % PAGE_TOKENS;
+    const whole = (found.length - rest) / PAGE_TOKENS;
+    const last = rest > 0 ? this.#scratchCopy(found, whole, rest) : undefined;
+    const pages = [...found.nodes.slice(0, whole).map((node) => node.page), ...(last === undefined ? [] : [last])];
+    const bytes = new Uint8Array(pages.length * this.pageBytes);
+    pages.forEach((page, i) => {
+      this.#eachPart(page, (part, at) => bytes.set(part, i * this.pageBytes + at));
+    });
+    if (last !== undefined) this.release(last);
+    return { length: whole * PAGE_TOKENS + (last === undefined ? 0 : rest), bytes };
+  }
+
+  /** Takes in what copy() gave, or what somebody says that it did, as far as there is room. */
+  restore(tokens: readonly number[], { length, bytes }: KvBytes, origin: Origin): void {
+    const path: Node[] = [];
+    for (let start = 0; start < length; start += PAGE_TOKENS) {
+      for (const node of path) this.share(node.page); // so that none of them gives way
+      const page = this.acquire();
+      for (const node of path) this.release(node.page);
+      if (page === undefined) return;
+      const own = (start / PAGE_TOKENS) * this.pageBytes;
+      this.#eachPart(page, (part, at) => part.set(bytes.subarray(own + at, own + at + part.length)));
+      path.push(this.publish(path, tokens.slice(start, Math.min(start + PAGE_TOKENS, length)), page, origin));
+      this.release(page);
+    }
+  }
+
+  /** Bytes of KvBytes of this length. */
+  bytesFor(length: number): number {
+    return Math.ceil(length / PAGE_TOKENS) * this.pageBytes;
   }
 
   /**
-   * Takes in what copy() gave, or what somebody says that it did.
-   * @param idle whether nobody uses the cache now; otherwise it goes to the pool
+   * Whether the books are in order: every page is free, in the tree, or somebody's, and read by as many as have it in their tables.
+   * @throws Error naming the page
    */
-  restore(tokens: readonly number[], { length, bytes }: KvBytes, origin: Origin, idle: boolean): void {
-    if (length === 0) return;
-    const held = tokens.slice(0, length);
-    if (idle) {
-      this.restorePrefix(held, 0, { origin, parks: true });
-      this.#eachSegment(length, (segment, at) => this.#memory(segment).set(bytes.subarray(at, at + segment.size)));
-      this.#declare(held);
-    } else {
-      const read = (index: number, target: Uint8Array) => {
-        let into = 0;
-        this.#eachSegment(length, ({ stride, size }, at) => {
-          const begin = index * stride;
-          target.set(bytes.subarray(at + begin, at + Math.min(begin + stride, size)), into);
-          into += stride;
-        });
-      };
-      this.#pool.store(held, origin, read);
+  audit(): void {
+    const readers = new Uint16Array(this.pages);
+    for (const sequence of this.#open) for (const page of sequence.table) readers[page]!++;
+    const kept = new Set<number>();
+    for (const node of this.tree) {
+      if (kept.has(node.page)) throw new Error(`page ${node.page} is in the tree twice`);
+      if (this.#nodes.get(node.page) !== node) throw new Error(`page ${node.page} is in the tree and not known to be`);
+      kept.add(node.page);
+    }
+    if (kept.size !== this.#nodes.size)
+      throw new Error(`${this.#nodes.size} pages are said to be in the tree of ${kept.size}`);
+    const free = new Set(this.#free);
+    if (free.size !== this.#free.length) throw new Error("a page is free twice");
+    for (let page = 0; page < this.pages; page++) {
+      const [count, expected] = [this.#readers[page]!, readers[page]!];
+      if (count !== expected) throw new Error(`page ${page} has ${expected} readers, said to be ${count}`);
+      const used = expected > 0 || kept.has(page);
+      if (used === free.has(page)) throw new Error(`page ${page} is ${used ? "used and free" : "lost"}`);
     }
   }
 
-  /** Bytes that the first `length` positions take in all segments. */
-  bytesFor(length: number): number {
-    let sum = 0;
-    for (let i = 0; i < this.segments; i++) sum += this.#core.exports.kvSegmentBytes(i, length);
-    return sum;
+  #drop(node: Node): void {
+    this.tree.remove(node);
+    this.#forgetPage(node);
   }
-  get segments(): number {
-    return this.#segments.length;
-  }
-
-  /** Tokens in the cache. */
-  #history(): Uint32Array {
-    const { exports } = this.#core;
-    return this.#core.words(exports.history(), exports.info(INFO_KV_LENGTH));
+  #forgetPage({ page }: Node): void {
+    this.#nodes.delete(page);
+    if (this.#readers[page] === 0) this.#free.push(page);
   }
 
-  /** How many of `tokens`, from the first on, the cache holds. */
-  #common(tokens: readonly number[]): number {
-    const history = this.#history();
-    const most = Math.min(history.length, tokens.length);
-    let length = 0;
-    while (length < most && history[length] === tokens[length]) length++;
-    return length;
+  /** A copy of the last page found, with the first `rest` positions. */
+  #scratchCopy({ nodes }: Found, index: number, rest: number): number | undefined {
+    for (const { page } of nodes) this.share(page);
+    const copy = this.acquire();
+    for (const { page } of nodes) this.release(page);
+    if (copy !== undefined) this.copyPage(nodes[index]!.page, copy, rest);
+    return copy;
   }
 
-  #park(needed: Found): void {
-    const tokens = Array.from(this.#history().subarray(0, this.#parkable));
-    const read = (index: number, target: Uint8Array) => this.#eachInBlock(index, (here, at) => target.set(here, at));
-    this.#pool.store(tokens, this.#origin, read, needed);
-  }
-
-  /** Copies what was found, as far as positions before `from` are not the same anyway. */
-  #unpark(tokens: readonly number[], { blocks, length }: Found, from: number): void {
-    for (let index = Math.floor(from / BLOCK_TOKENS); index < blocks.length; index++) {
-      const { bytes } = blocks[index]!;
-      this.#eachInBlock(index, (here, at) => here.set(bytes.subarray(at, at + here.length)));
-    }
-    this.#declare(tokens.slice(0, length));
-  }
-
-  /** Makes `tokens` what the cache holds. */
-  #declare(tokens: readonly number[]): void {
-    this.#core.words(this.#core.exports.history(), tokens.length).set(tokens);
-    this.#setLength(tokens.length);
-  }
-
-  #setLength(length: number): void {
-    this.#core.check(this.#core.exports.kvSetLength(length));
-  }
-
-  /** The bytes of block `index` in each segment, and where they lie in a block of the pool. */
-  #eachInBlock(index: number, visit: (here: Uint8Array, at: number) => void): void {
-    const memory = this.#core.bytes(0, this.#core.memory.buffer.byteLength);
-    let at = 0;
-    for (const { address, stride } of this.#segments) {
-      const start = address + index * stride;
-      visit(memory.subarray(start, start + stride), at);
-      at += stride;
-    }
-  }
-
-  /** Segments with the size of their first `length` positions, and where these lie in KvBytes. */
-  #eachSegment(length: number, visit: (segment: Segment & { size: number }, at: number) => void): void {
-    let at = 0;
-    this.#segments.forEach((segment, i) => {
-      const size = this.#core.exports.kvSegmentBytes(i, length);
-      visit({ ...segment, size }, at);
-      at += size;
-    });
-  }
-
-  #memory({ address, size }: Segment & { size: number }): Uint8Array {
-    return this.#core.bytes(address, size);
+  /** The parts of a page, and where they come in its bytes. */
+  #eachPart(page: number, visit: (part: Uint8Array, at: number) => void): void {
+    const { exports } = this.core;
+    const count = exports.info(INFO_PAGE_PARTS);
+    const stride = exports.info(INFO_PART_STRIDE);
+    const size = this.pageBytes / count;
+    const first = exports.page(page) >>> 0;
+    for (let i = 0; i < count; i++) visit(this.core.bytes(first + i * stride, size), i * size);
   }
 }

@@ -2,9 +2,9 @@
 //
 //       0 "ZGSS" | 4 version u32 | 8 model hash u64
 //      16 layers u32 | 20 KV heads u32 | 24 head size u32 | 28 KV type u32
-//      32 KV segments u32 | 36 bytes of the first 64 KV positions u32 | 40 tokens u32 (T) | 44 KV positions u32 (P <= T)
+//      32 positions of a page u32 | 36 bytes of a page u32 | 40 tokens u32 (T) | 44 KV positions u32 (P <= T)
 //      48 token ids u32[T]
-//         the first P positions of every KV segment (assembly/model/kv_cache.ts)
+//         the pages of the first P positions (assembly/model/kv_cache.ts), 0 behind the last one
 //         XXH64 of everything before u64: over pieces of 1 MiB, each seeded with the hash of the piece before it
 
 import { INFO_KV_TYPE, IO_BYTES } from "../../../assembly/layout/abi.js";
@@ -13,9 +13,10 @@ import { ZagreusError } from "../api/errors.js";
 import { failure } from "../api/messages.js";
 import type { Core } from "../wasm/core.js";
 import type { KvBytes, KvCache } from "./kv_cache.js";
+import { PAGE_TOKENS } from "./page_tree.js";
 
 const MAGIC = 0x5353475a; // "ZGSS"
-const VERSION = 2;
+const VERSION = 3;
 const HEADER_BYTES = 48;
 const HASH_BYTES = 8;
 
@@ -94,8 +95,8 @@ function layout({ core, info, cache }: Loaded): [field: string, value: number][]
     ["KV heads", info.kvHeads],
     ["head size", info.headSize],
     ["KV type", core.exports.info(INFO_KV_TYPE)],
-    ["KV segments", cache.segments],
-    ["KV bytes", cache.bytesFor(64)],
+    ["positions of a page", PAGE_TOKENS],
+    ["bytes of a page", cache.pageBytes],
   ];
 }
 

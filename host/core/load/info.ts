@@ -1,6 +1,7 @@
 // Model.info: what the file says, and the plan.
 
 import * as abi from "../../../assembly/layout/abi.js";
+import { BLOCK } from "../../../assembly/layout/kv.js";
 import type { ModelInfo, Plan, TensorInfo } from "../api/api.js";
 import { kvTypeName, mixName, tensorTypeName } from "../api/names.js";
 import type { BuildChoice } from "../wasm/builds.js";
@@ -29,6 +30,8 @@ export function readInfo(core: Core, metadata: ModelMetadata, { build, threads }
     trainedContext: info(abi.INFO_TRAINED_CONTEXT),
     contextLength: info(abi.INFO_CONTEXT),
     kvType: kvTypeName(info(abi.INFO_KV_TYPE)),
+    sequences: info(abi.INFO_SEQUENCES),
+    cacheLength: info(abi.INFO_PAGES) * BLOCK,
     ropeTheta: info(abi.INFO_ROPE_THETA),
     normEpsilon: info(abi.INFO_NORM_EPSILON),
     tiedEmbeddings: info(abi.INFO_TIED) === 1,

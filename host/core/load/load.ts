@@ -5,6 +5,7 @@ import { HEADER_READY } from "../../../assembly/layout/status.js";
 import type { LoadOptions, ModelInfo } from "../api/api.js";
 import { type ErrorCode, part, ZagreusError } from "../api/errors.js";
 import { KV_TYPES } from "../api/names.js";
+import { CACHE_BUDGET, SEQUENCES } from "../api/options.js";
 import type { Pace } from "../engine/pace.js";
 import type { BuildChoice } from "../wasm/builds.js";
 import type { Core } from "../wasm/core.js";
@@ -45,8 +46,9 @@ async function feed(
 ): Promise<ModelInfo> {
   const { exports } = core;
   const { contextLength = 0, kvType = "int8", memoryBudget = 0, signal, onProgress } = options;
+  const { sequences = SEQUENCES, cacheBudget = CACHE_BUDGET } = options;
   seedHashes(core);
-  core.check(exports.begin(contextLength, KV_TYPES[kvType], memoryBudget));
+  core.check(exports.begin(contextLength, KV_TYPES[kvType], memoryBudget, sequences, cacheBudget));
   let metadata: ModelMetadata | undefined;
   let loadedBytes = 0;
   for await (const chunk of readSource(source, signal)) {

@@ -20,7 +20,6 @@ import type {
 import { DISPOSE } from "../api/dispose.js";
 import { invalidOption, part } from "../api/errors.js";
 import {
-  CACHE_BUDGET,
   checkDetokenizeOptions,
   checkEmbedOptions,
   checkGenerateOptions,
@@ -57,7 +56,7 @@ type OpenSource = (options: LoadOptions) => ByteSource | Promise<ByteSource>;
 /** Loads a model with options that were checked; `open` is called when there is a core to feed. */
 export async function loadModel(open: OpenSource, options: LoadOptions, platform: Platform): Promise<LoadedModel> {
   const { core, info, threads } = await start(open, options, platform, false);
-  const engine = new Engine(core, info, threads, platform.macrotask, options.cacheBudget ?? CACHE_BUDGET);
+  const engine = new Engine(core, info, threads, platform.macrotask);
   try {
     await threads.ready();
     await (await part(import("../engine/warm_up.js"))).warmUp(engine, options.signal);
@@ -178,7 +177,7 @@ export class LoadedModel implements Model {
     const { readSnapshot } = await part(import("../kv/snapshot.js"));
     const { tokens, kv } = readSnapshot(engine, snapshot);
     const origin = {};
-    engine.cache.restore(tokens, kv, origin, !engine.queue.busy);
+    engine.cache.restore(tokens, kv, origin);
     return new ModelSession(engine, tokens, origin);
   }
 

@@ -8,7 +8,7 @@ import { ModelCompletion } from "../engine/completion.js";
 import type { Engine } from "../engine/engine.js";
 import type { GenerationJob } from "../engine/generate.js";
 import { promptTokens } from "../engine/tokenizer.js";
-import { HERE, type Origin } from "../kv/kv_pool.js";
+import { HERE, type Origin } from "../kv/page_tree.js";
 import { generate } from "./computed.js";
 
 export class ModelSession implements Session {
@@ -50,15 +50,10 @@ export class ModelSession implements Session {
 
   async save(): Promise<Uint8Array> {
     this.#check();
-    const release = await this.#engine.queue.enter();
-    try {
-      const { writeSnapshot } = await part(import("../kv/snapshot.js"));
-      this.#check();
-      const run = this.#tokens.slice(0, -1); // the last one is run again for its logits
-      return writeSnapshot(this.#engine, this.#tokens, this.#engine.cache.copy(run, this.#origin));
-    } finally {
-      release();
-    }
+    const { writeSnapshot } = await part(import("../kv/snapshot.js"));
+    this.#check();
+    const run = this.#tokens.slice(0, -1); // the last one is run again for its logits
+    return writeSnapshot(this.#engine, this.#tokens, this.#engine.cache.copy(run, this.#origin));
   }
 
   close(): void {

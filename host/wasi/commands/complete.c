@@ -76,7 +76,7 @@ static uint64_t read_seed(const char *digits) {
 }
 
 static void configure_sampler(const struct options *options, uint64_t seed) {
-  char *sampler = at(core_sampler());
+  char *sampler = at(core_sampler(0));
   *(float *)(sampler + SAMPLER_TEMPERATURE) = (float)options->temperature;
   *(int32_t *)(sampler + SAMPLER_TOP_K) = (int32_t)options->top_k;
   *(float *)(sampler + SAMPLER_TOP_P) = (float)options->top_p;
@@ -89,7 +89,7 @@ static void configure_sampler(const struct options *options, uint64_t seed) {
     *(uint32_t *)entry = (uint32_t)options->biases[i].token;
     *(float *)(entry + 4) = (float)options->biases[i].value;
   }
-  core_seed(seed);
+  core_seed(0, seed);
 }
 
 // The prompt
@@ -143,7 +143,7 @@ static void add_piece(int length) {
 
 /** No more tokens follow. */
 static void end_text(void) {
-  add_piece(core_pieceFlush());
+  add_piece(core_pieceFlush(0));
   if (!run.stopped) show_text(run.text.length - run.shown);
 }
 
@@ -179,7 +179,7 @@ static const char *generate(const float *logits) {
   size_t max_tokens = (size_t)run.options->max_tokens, context = (size_t)model.context;
   if (max_tokens == 0) return "length";
   if (run.count == context) return "context";
-  core_pieceReset(run.count ? (int)run.ids[run.count - 1] : -1);
+  core_pieceReset(0, run.count ? (int)run.ids[run.count - 1] : -1);
   for (;;) {
     size_t scored = run.score_count, shown = run.shown;
     uint32_t token = sample(logits);
@@ -189,7 +189,7 @@ static const char *generate(const float *logits) {
       return "stop";
     }
     run.ids[run.count++] = token;
-    add_piece(counted(core_pieceAppend((int)token)));
+    add_piece(counted(core_pieceAppend(0, (int)token)));
     if (run.stopped) return "stop";
     bool enough = run.count - run.prompt == max_tokens;
     if (enough || run.count == context) {

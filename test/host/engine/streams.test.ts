@@ -41,7 +41,7 @@ describe.each([
 ] as const)("a model %s", (_, options) => {
   let model: Model | OffloadedModel;
   beforeAll(async () => {
-    model = await load(bundledModel, options as { offload?: false });
+    model = await load(bundledModel, { ...(options as { offload?: false }), sequences: 1 });
   });
   afterAll(() => model.close());
 

@@ -14,15 +14,20 @@ const MAX_PENALTY = 1e30;
 
 export class Penalties {
   readonly #core: Core;
+  readonly #sequence: number;
   readonly #options: Generation;
   readonly #dry: DryPenalties | undefined;
   /** How often each token was generated. */
   readonly #counts = new Map<number, number>();
   #counted = 0;
 
-  /** @throws ZagreusError INVALID_OPTION */
-  constructor(core: Core, options: Generation) {
+  /**
+   * @param sequence of the core
+   * @throws ZagreusError INVALID_OPTION
+   */
+  constructor(core: Core, sequence: number, options: Generation) {
     this.#core = core;
+    this.#sequence = sequence;
     this.#options = options;
     const { dry } = options;
     if (!dry) return;
@@ -76,7 +81,7 @@ export class Penalties {
 
   #setCount(count: number): void {
     const core = this.#core;
-    core.view(core.exports.sampler(), abi.SAMPLER_BYTES).setInt32(abi.SAMPLER_PENALTY_COUNT, count, true);
+    core.view(core.exports.sampler(this.#sequence), abi.SAMPLER_BYTES).setInt32(abi.SAMPLER_PENALTY_COUNT, count, true);
   }
 
   #textOf(token: number): string {

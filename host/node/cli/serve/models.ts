@@ -13,7 +13,6 @@ import { PHASE_TEXTS } from "../shared/progress.js";
 
 const MIB = 2 ** 20;
 /** What load() keeps for prompts beside a model where no --cache-budget is given. */
-const CACHE_BUDGET = 64 * MIB;
 /** Milliseconds between two lines about a loading. */
 const PATIENCE_MS = 3_000;
 
@@ -77,7 +76,7 @@ function lazyModel(name: string, flags: ModelFlags, onLoad: OnLoad): LazyModel {
       notice(`loading ${name}`);
       source = await openModel(flags, { signal, onProgress: progressLines(name) });
       const { plan } = await inspect(source, { ...options, signal });
-      return plan.memory + (options.cacheBudget ?? CACHE_BUDGET);
+      return plan.memory;
     },
     async load(signal) {
       const model = await load(source!, { ...options, offload: true, signal, onProgress: progressLines(name) });

@@ -1,0 +1,60 @@
+// A work on its way through the passes.
+
+import type { KvSequence } from "../../kv/kv_sequence.js";
+import type { Waiting } from "./plan.js";
+import type { Work } from "./work.js";
+
+export class Job implements Waiting {
+  readonly work: Work;
+  readonly client: string;
+  readonly age: number;
+  /** What is run: tokens and guesses, `length` of them. Taking rows may add to the tokens. */
+  readonly tokens: readonly number[];
+  readonly length: number;
+  /** Of these, those that are no guesses. */
+  readonly sure: number;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+  /** The position whose row is taken next. */
+  next: number;
+  /** Rows that were run of it. */
+  run = 0;
+  /** Whether the cache has the longest beginning of its tokens that there is. */
+  aligned = false;
+  #begun = false;
+
+  constructor(work: Work, age: number, resolve: () => void, reject: (error: unknown) => void) {
+    this.work = work;
+    this.client = work.client ?? "";
+    this.age = age;
+    this.tokens = work.guesses?.length ? [...work.tokens, ...work.guesses] : work.tokens;
+    this.length = this.tokens.length;
+    this.sure = work.tokens.length;
+    this.next = work.from;
+    this.resolve = resolve;
+    this.reject = reject;
+  }
+
+  get kv(): KvSequence {
+    return this.work.kv;
+  }
+
+  /** Rows that are left; until it is aligned, at most. */
+  get rows(): number {
+    return this.length - Math.min(this.kv.length, this.next);
+  }
+
+  /** Whether all are run. */
+  get done(): boolean {
+    return this.aligned && this.kv.length === this.length;
+  }
+
+  /** Has the cache hold the beginning of its tokens. */
+  align(): void {
+    const start = this.kv.align(this.tokens, this.next);
+    this.aligned = true;
+    if (this.#begun) return;
+    this.#begun = true;
+    this.work.begin?.(start);
+  }
+}

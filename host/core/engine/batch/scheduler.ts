@@ -1,0 +1,235 @@
+// Runs the work of all sequences together, pass by pass: whoever waits for a row is in the next one (continuous batching, as in Orca,
+// https://www.usenix.org/conference/osdi22/presentation/yu). Work is asked for anew with every token, so that no text is made ahead of its
+// reader. Rows do not depend on each other: every text is the one that its sequence has alone.
+//
+//     run(work)...   -> planPass() -> pages for those in the plan -> runLayers() -> logits -> work.take()...
+//
+// Where pages end, the youngest sequence gives up its own, and is run again when there is room: the same bits, later.
+
+import { failure } from "../../api/messages.js";
+import type { KvSequence } from "../../kv/kv_sequence.js";
+import type { Engine } from "../engine.js";
+import { Fairness } from "./fairness.js";
+import { Job } from "./job.js";
+import { runLayers, type Segment, wantedRows } from "./pass.js";
+import { isShort, planPass } from "./plan.js";
+import type { Work } from "./work.js";
+
+/** Rows of prompts in a pass that others wait for with every token: 3 % above what a row costs in the largest batches. */
+const CROWDED_ROWS = 32;
+
+export class Scheduler {
+  /** Passes that were begun: rows of one are valid until the next one is. */
+  passes = 0;
+  /** How often a sequence had to give up its pages, and tokens that were run again for it. */
+  preemptions = 0;
+  recomputedTokens = 0;
+  /** When a pass ended last, as performance.now() says. */
+  lastPass = 0;
+  readonly #engine: Engine;
+  readonly #jobs = new Set<Job>();
+  readonly #fairness = new Fairness();
+  /** Of sequences. */
+  readonly #ages = new WeakMap<KvSequence, number>();
+  /** Sequences that had to give up their pages, and have not got any since. */
+  readonly #preempted = new Set<KvSequence>();
+  #clock = 0;
+  #running = false;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /** Whether others have sequences, too. */
+  get crowded(): boolean {
+    return this.#engine.cache.open.size > 1;
+  }
+
+  /** Works that wait for a pass, or are in one. */
+  get works(): number {
+    return this.#jobs.size;
+  }
+
+  /** @throws ZagreusError CONTEXT_OVERFLOW before anything runs, ACTIVATION_OVERFLOW, and what the work's functions throw */
+  run(work: Work): Promise<void> {
+    const { contextLength } = this.#engine.info;
+    return new Promise((resolve, reject) => {
+      const { length } = work.tokens;
+      if (length > contextLength) throw failure("CONTEXT_OVERFLOW", length, contextLength, "prompt");
+      const age = this.#ages.get(work.kv) ?? this.#clock++;
+      this.#ages.set(work.kv, age);
+      const job = new Job(work, age, resolve, reject);
+      this.#jobs.add(job);
+      this.#fairness.enter(job.client);
+      if (!this.#running) void this.#loop();
+    });
+  }
+
+  /** Ends all works. */
+  stop(error: unknown): void {
+    for (const job of this.#jobs) this.#end(job, error);
+  }
+
+  async #loop(): Promise<void> {
+    this.#running = true;
+    try {
+      while (this.#jobs.size > 0) {
+        // Whoever has just got a token comes back for the next one before the event loop comes round.
+        if (this.#engine.cache.open.size > this.#jobs.size) await this.#engine.turn();
+        else await this.#engine.rest();
+        this.#endThose((job) => job.work.check());
+        await this.#pass(this.#plan());
+      }
+    } catch (error) {
+      this.stop(error); // of the core, which is of no more use
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  /** What is run next, of jobs that have the pages for it. */
+  #plan(): Segment[] {
+    const { promptRows } = this.#engine;
+    this.#endThose((job) => {
+      if (!job.kv.isEmpty && !job.aligned) job.align();
+    });
+    const ready = [...this.#jobs].filter((job) => this.#mayRun(job));
+    const limits = { prompt: promptRows, crowded: Math.min(promptRows, CROWDED_ROWS) };
+    const plan = planPass(ready, (client) => this.#fairness.of(client), limits);
+    const planned = new Map<Job, number>();
+    for (const { waiting: job, rows } of plan.toSorted((a, b) => a.waiting.age - b.waiting.age)) {
+      this.#endThose(() => this.#place(job, rows, planned), [job]);
+    }
+    let row = 0;
+    return plan.flatMap(({ waiting: job }) => {
+      const count = planned.get(job);
+      if (count === undefined) return [];
+      const segment = { job, row, position: job.kv.length, count };
+      row += count;
+      return [segment];
+    });
+  }
+
+  /** Whether a job has its pages, or finds those of all its tokens and one more; those that lost theirs come first. */
+  #mayRun(job: Job): boolean {
+    const { cache } = this.#engine;
+    if (!job.kv.isEmpty) return true;
+    for (const { kv, age } of this.#jobs) if (age < job.age && this.#preempted.has(kv)) return false;
+    const waiting = new Set([...this.#jobs].map(({ kv }) => kv));
+    const others = [...cache.open].filter((kv) => !kv.isEmpty && waiting.has(kv));
+    return others.length === 0 || cache.hasRoom(job.tokens, job.next, job.kv.origin, waiting);
+  }
+
+  /** Enters a job into the plan if there are pages for its rows. */
+  #place(job: Job, rows: number, planned: Map<Job, number>): void {
+    if (!job.aligned) {
+      job.align();
+      this.#preempted.delete(job.kv);
+    }
+    const count = Math.min(rows, job.rows);
+    while (!job.kv.grow(job.kv.length + count)) {
+      const victim = this.#victim(job, planned);
+      this.#preempt(victim ?? job.kv);
+      if (!victim) return;
+    }
+    planned.set(job, count);
+  }
+
+  /** Who gives up pages for a job: nobody of the plan, first those who wait for no row, then the youngest that is younger. */
+  #victim(job: Job, planned: ReadonlyMap<Job, number>): KvSequence | undefined {
+    const waiting = new Map([...this.#jobs].map((other) => [other.kv, planned.has(other) ? -1 : other.age]));
+    const age = (kv: KvSequence) => waiting.get(kv) ?? this.#clock + this.#ages.get(kv)!;
+    let victim: KvSequence | undefined;
+    for (const kv of this.#engine.cache.open) {
+      if (kv !== job.kv && !kv.isEmpty && age(kv) > (victim ? age(victim) : job.age)) victim = kv;
+    }
+    return victim;
+  }
+
+  #preempt(kv: KvSequence): void {
+    this.preemptions++;
+    this.recomputedTokens += kv.length;
+    this.#preempted.add(kv);
+    kv.drop();
+    for (const job of this.#jobs) if (job.kv === kv) job.aligned = false;
+  }
+
+  async #pass(segments: readonly Segment[]): Promise<void> {
+    if (segments.length === 0) return;
+    this.passes++;
+    for (const { job } of segments) job.kv.busy = true;
+    try {
+      const alive = () => {
+        this.#endThose((job) => job.work.check());
+        return segments.some(({ job }) => this.#jobs.has(job));
+      };
+      const begun = performance.now();
+      const few = segments.every(({ job }) => isShort(job));
+      if (!(await runLayers(this.#engine, segments, alive))) return;
+      const sound = segments.filter((segment) => this.#count(segment));
+      for (const group of wantedRows(sound)) this.#project(group);
+      this.lastPass = performance.now();
+      if (few) this.#learn(segments, this.lastPass - begun);
+      for (const { job } of sound) if (job.done) this.#end(job);
+    } finally {
+      for (const { job } of segments) job.kv.settle();
+    }
+  }
+
+  /** Enters what was run into the books. @returns whether there is somebody who wants the rows */
+  #count({ job, row, position, count }: Segment): boolean {
+    const { core } = this.#engine;
+    this.#fairness.add(job.client, count);
+    this.#endThose(() => core.check(core.exports.rowStatus(row, count)), [job]);
+    if (!this.#jobs.has(job)) return false;
+    job.run += count;
+    job.kv.ran(job.tokens.slice(position, position + count), job.sure);
+    this.#endThose(() => job.work.progress?.(position + count, job.run), [job]);
+    return this.#jobs.has(job);
+  }
+
+  /** Computes what jobs want of neighbouring rows, and hands it to them. */
+  #project(group: readonly Segment[]): void {
+    const { core, info } = this.#engine;
+    const { exports } = core;
+    const [first] = group as [Segment];
+    const count = group.reduce((sum, segment) => sum + segment.count, 0);
+    const { states } = first.job.work;
+    const address = (states ? exports.hidden(first.row, count) : exports.logits(first.row, count)) >>> 0;
+    const width = states ? info.hidden : info.vocabulary;
+    for (const { job, row, position, count } of group) {
+      const index = row - first.row;
+      this.#endThose(() => {
+        core.check(exports.rowStatus(row, count));
+        job.work.take({ position, count, row: index, address: address + 4 * index * width });
+        job.next = position + count;
+      }, [job]);
+    }
+  }
+
+  /** What a pass of few rows cost, of which kernels and guesses depend. */
+  #learn(segments: readonly Segment[], ms: number): void {
+    const { kernels, batchCosts } = this.#engine;
+    const rows = segments.reduce((sum, { count }) => sum + count, 0);
+    if (kernels?.learn(rows, ms) && segments.length === 1) batchCosts.record(rows, ms);
+  }
+
+  /** Ends those jobs for which `run` throws, and no others. */
+  #endThose(run: (job: Job) => void, jobs: Iterable<Job> = this.#jobs): void {
+    for (const job of jobs) {
+      if (!this.#jobs.has(job)) continue;
+      try {
+        run(job);
+      } catch (error) {
+        this.#end(job, error);
+      }
+    }
+  }
+
+  #end(job: Job, error?: unknown): void {
+    if (!this.#jobs.delete(job)) return;
+    this.#fairness.leave(job.client);
+    if (error === undefined) job.resolve();
+    else job.reject(error);
+  }
+}
