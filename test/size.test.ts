@@ -13,8 +13,8 @@ const BUDGETS: [file: string, kib: number][] = [
   ["index.js", 30],
   ["deno.js", 29],
   ["browser.js", 29],
-  ["browser-worker.js", 126], // one file: with grammar and chat
-  ["browser-service-worker.js", 131], // one file: with all that others load later
+  ["browser-worker.js", 131], // one file: with grammar, chat, and many at once
+  ["browser-service-worker.js", 136], // one file: with all that others load later
   ["browser-hub.js", 31],
   ["browser-thread.js", 1],
   ["cloudflare-workers.js", 28],
@@ -29,13 +29,13 @@ const BUDGETS: [file: string, kib: number][] = [
   ["quantize.js", 57], // with SentencePiece's vocabularies
   ["hub.js", 22],
   ["cli.js", 1],
-  ["main.js", 350], // with a calculator of exact decimals, and what talks with MCP servers
+  ["main.js", 355], // with many at once, a calculator of exact decimals, and what talks with MCP servers
   ["bundled-model.js", 1],
   ["edge-light.js", 10],
   ["zagreus-simd.wasm", 34], // 1 KiB is int4 with minimums, 1 a sampler that passes over most tokens
-  ["zagreus-relaxed.wasm", 37],
+  ["zagreus-relaxed.wasm", 38], // 1 is pages and sequences
   ["zagreus-simd-mt.wasm", 34],
-  ["zagreus-relaxed-mt.wasm", 37],
+  ["zagreus-relaxed-mt.wasm", 38],
   ["zagreus-calibrate.wasm", 34],
   ["zagreus-quantizer.wasm", 4],
   ["calibration.txt", 46],

@@ -21,8 +21,9 @@ import {
 import { OK, OUT_OF_MEMORY, OVER_BUDGET } from "../layout/status";
 import { config, readConfig } from "../model/config";
 import { carveKvCache, pageBytes } from "../model/kv_cache";
+import { carveRows } from "../model/row";
 import { carveRunState } from "../model/run_state";
-import { contextPages } from "../model/sequence";
+import { carveSequences, contextPages } from "../model/sequence";
 import { bindTensors, structBytes } from "../model/weights";
 import { carve, carvedEnd, carveFrom } from "../runtime/carve";
 import { failAt } from "../runtime/failure";
@@ -80,6 +81,8 @@ function carveRest(pages: u32): void {
   carveKvCache();
   startSection(SECTION_ACTIVATIONS);
   carveRunState();
+  carveRows();
+  carveSequences();
   startSection(SECTION_SAMPLER);
   carveSampler();
   startSection(SECTIONS);

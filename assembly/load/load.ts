@@ -15,6 +15,7 @@ import {
   WRONG_STATE,
 } from "../layout/status";
 import { prepareRunState, resetRunState } from "../model/run_state";
+import { prepareSequences } from "../model/sequence";
 import { failAt } from "../runtime/failure";
 import { arenaBase, ensure, io } from "../runtime/memory";
 import { resetSampler } from "../sampler/state";
@@ -98,6 +99,7 @@ export function endLoad(): i32 {
     return failed(failTensor(TRUNCATED, record, currentBytes(), <f64>load<u64>(record, TENSOR_BYTES)));
   }
   prepareRunState();
+  prepareSequences();
   resetSampler();
   phase = READY;
   return LOADED;

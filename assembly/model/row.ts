@@ -1,5 +1,7 @@
 // Where a token of a batch belongs: its own place in a struct, which whatever works on rows can read.
 
+import { MAX_BATCH } from "../layout/abi";
+import { carve } from "../runtime/carve";
 import { run } from "./run_state";
 import { Sequence } from "./sequence";
 
@@ -9,7 +11,12 @@ export class Row {
   position: i32;
 }
 
-export const ROW_BYTES: usize = offsetof<Row>();
+const ROW_BYTES: usize = offsetof<Row>();
+
+/** Carves the rows of a batch. */
+export function carveRows(): void {
+  run.rows = carve(<u64>MAX_BATCH * ROW_BYTES);
+}
 
 /** Row `t` of the batch. */
 // @ts-ignore: decorator

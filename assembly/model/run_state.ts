@@ -8,9 +8,7 @@ import { MAX_BATCH, MAX_SEQUENCES, RUN_BYTES } from "../layout/abi";
 import { carve } from "../runtime/carve";
 import { runStateAddress, STRUCT_BYTES } from "../runtime/memory";
 import { config, kvWidth, queryWidth } from "./config";
-import { ROW_BYTES } from "./row";
 import { carveScratch, prepareScratch } from "./scratch";
-import { carveSequences, prepareSequences } from "./sequence";
 import { weights } from "./weights";
 
 @unmanaged
@@ -78,10 +76,8 @@ export function carveRunState(): void {
   run.scratch = carveScratch();
   run.product = carve(matmulScratch());
   run.tokens = carve(row);
-  run.rows = carve(<u64>MAX_BATCH * ROW_BYTES);
   run.runs = carve(MAX_SEQUENCES * RUN_BYTES);
   run.overflows = carve(row);
-  carveSequences();
 }
 
 /** What can be computed only when memory and weights are there. */
@@ -95,7 +91,6 @@ export function prepareRunState(): void {
     config.yarnContext,
   );
   prepareScratch(run.scratch);
-  prepareSequences();
 }
 
 /** Forgets the last forward pass. */

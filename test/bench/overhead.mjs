@@ -2,7 +2,7 @@
 //
 //     node test/bench/overhead.mjs [MODEL] [--build B] [--tokens N] [--repetitions N]
 //
-// forward() and logits() of the core are timed where they are called; the rest of a token's time is the host's: sampling, text, stream, and with
+// forwardLayers() and logits() of the core are timed where they are called; the rest of a token's time is the host's: sampling, text, stream, and with
 // `offload` the way through the other thread. Medians of the tokens behind the first 16, and the best of the repetitions.
 
 import { cpus } from "node:os";
@@ -30,7 +30,7 @@ const timed =
 const { instantiate } = WebAssembly;
 WebAssembly.instantiate = async (module, imports) => {
   const { exports } = await instantiate(module, imports);
-  return { exports: { ...exports, forward: timed(exports.forward), logits: timed(exports.logits) } };
+  return { exports: { ...exports, forwardLayers: timed(exports.forwardLayers), logits: timed(exports.logits) } };
 };
 
 const { bundledModel, load } = await import("../../dist/index.js");

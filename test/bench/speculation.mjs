@@ -32,9 +32,9 @@ WebAssembly.instantiate = async (module, imports) => {
       position = at;
       return exports.forward(count, at);
     },
-    beginForward(count, at) {
-      position = at;
-      return exports.beginForward(count, at);
+    beginForward(count) {
+      position = new Uint32Array(exports.memory.buffer, exports.runs(), 2)[1];
+      return exports.beginForward(count);
     },
     logits(from, count) {
       first = from;

@@ -1,29 +1,31 @@
 // A loaded core and what shares it: the queue, the KV cache, the scheduler, the event loop.
 
-import { MAX_BATCH } from "../../../assembly/layout/abi.js";
 import type { ModelInfo, Prompt } from "../api/api.js";
 import { closed } from "../api/errors.js";
-import { KvCache } from "../kv/kv_cache.js";
+import type { KvCache } from "../kv/kv_cache.js";
+import type { KvSequences } from "../kv/kv_sequences.js";
 import { HERE, type Origin } from "../kv/page_tree.js";
 import { BatchCosts } from "../speculation/batch_costs.js";
 import type { Core } from "../wasm/core.js";
 import type { KernelChoice } from "../wasm/kernel_choice.js";
 import type { ComputeThreads } from "../wasm/threads.js";
-import { Scheduler } from "./batch/scheduler.js";
+import type { Scheduler } from "./batch/scheduler.js";
 import { checkSignal, type Macrotask, Pace, type Slice } from "./pace.js";
 import { Queue, type Release, type Turn } from "./queue.js";
 
-/** The fewest rows of a prompt that run together, of which others are multiples, and what a layer of more may take. */
-const ROWS = 8;
-const MAX_LAYER_MS = 100;
 /** Salts whose KV is kept apart; that of the oldest is no longer found when there are more. */
 const MAX_SALTS = 4096;
+
+/** Who runs sequences. */
+export interface Work {
+  sequences: KvSequences;
+  scheduler: Scheduler;
+}
 
 export class Engine {
   readonly info: ModelInfo;
   /** Of those who have, or want, a sequence of the core. */
   readonly queue: Queue;
-  readonly scheduler = new Scheduler(this);
   readonly batchCosts = new BatchCosts();
   /** Chosen over the first passes, from the end of the load on. */
   kernels: KernelChoice | undefined;
@@ -35,12 +37,13 @@ export class Engine {
   readonly #pace: Pace;
   readonly #turns = new WeakMap<object, Release>();
   readonly #origins = new Map<string, Origin>();
-  #loaded: { core: Core; cache: KvCache } | undefined;
+  #core: Core | undefined;
+  #work: Work | undefined;
 
   constructor(core: Core, info: ModelInfo, threads: ComputeThreads, macrotask: Macrotask) {
     this.info = info;
     this.queue = new Queue(info.sequences);
-    this.#loaded = { core, cache: new KvCache(core) };
+    this.#core = core;
     this.#threads = threads;
     this.#macrotask = macrotask;
     this.#pace = this.pace(undefined);
@@ -49,11 +52,24 @@ export class Engine {
 
   /** @throws ZagreusError CLOSED */
   get core(): Core {
-    return this.#open().core;
+    return this.#open();
   }
   /** @throws ZagreusError CLOSED */
   get cache(): KvCache {
-    return this.#open().cache;
+    return this.sequences.cache;
+  }
+  /** @throws ZagreusError CLOSED */
+  get sequences(): KvSequences {
+    this.#open();
+    return this.#work!.sequences;
+  }
+  get scheduler(): Scheduler {
+    return this.#work!.scheduler;
+  }
+
+  /** What runs sequences, which is loaded with the first of them, at the end of the load. */
+  set work(work: Work) {
+    this.#work = work;
   }
 
   /** Whether it is of no more use: closed, or with a thread that has failed. */
@@ -103,12 +119,6 @@ export class Engine {
     return new Pace(this.#macrotask, assertActive, this.#slice);
   }
 
-  /** Rows of a prompt to run together so that a layer takes so long; a clock that stands still, as Cloudflare's, tells 0. */
-  get promptRows(): number {
-    const rows = ROWS * Math.floor((MAX_LAYER_MS * this.info.layers) / (ROWS * this.tokenMs));
-    return Math.max(ROWS, Math.min(rows, MAX_BATCH));
-  }
-
   /** Lets the event loop come round if it is time. @throws ZagreusError CLOSED, THREAD_FAILED */
   rest(): Promise<void> {
     return this.#pace.yield();
@@ -121,8 +131,8 @@ export class Engine {
 
   /** Lets go of the core and sends away whoever waits for it. */
   close(): void {
-    this.#loaded = undefined;
-    this.scheduler.stop(closed("model"));
+    this.#core = undefined;
+    this.#work?.scheduler.stop(closed("model"));
     this.#threads.stop();
     this.queue.refuseAll(closed("model"));
   }
@@ -134,12 +144,12 @@ export class Engine {
 
   /** A session with these tokens ends: its KV is not kept. */
   forget(tokens: readonly number[], origin: Origin): void {
-    this.#loaded?.cache.forget(tokens, origin);
+    if (this.#core) this.cache.forget(tokens, origin);
   }
 
-  #open() {
-    if (!this.#loaded) throw closed("model");
+  #open(): Core {
+    if (!this.#core) throw closed("model");
     this.#threads.check();
-    return this.#loaded;
+    return this.#core;
   }
 }

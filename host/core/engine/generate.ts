@@ -12,6 +12,7 @@ import { checkRoom, constrain } from "./constrain.js";
 import { Decode } from "./decode.js";
 import type { Engine } from "./engine.js";
 import { slide } from "./overflow.js";
+import type { Pace } from "./pace.js";
 import type { Release } from "./queue.js";
 
 export interface GenerationJob {
@@ -48,7 +49,7 @@ export async function* generate(
   const release = job.turn ?? (await engine.queue.enter(signal, client));
   engine.assertOpen();
   const use = { origin: job.origin ?? engine.origin(cacheSalt), shares: job.shares ?? true };
-  const place: Place = { kv: engine.cache.begin(use), sequence: [] };
+  const place: Place = { kv: engine.sequences.begin(use), sequence: [] };
   // Aborted while its reader is away, a generation must not keep others waiting; on return it finds the signal first.
   const leave = () => place.kv.close(place.sequence, release);
   signal?.addEventListener("abort", leave, { once: true });
@@ -73,34 +74,20 @@ async function* run(
   place: Place,
 ): AsyncGenerator<Piece> {
   const { options } = job;
-  const pace = engine.pace(options.signal, job.check);
-  const check = () => pace.check();
   const { kv } = place;
+  const pace = engine.pace(options.signal, job.check);
   await pace.yield();
   const sequence = job.sequence();
-  const speculate = await speculator(options);
-  const constraint = await constrain(engine, options, pace);
-  const penalties = await penaltiesOf(engine, kv.index, options);
-  const loop = options.loopStop && !constraint ? new (await part(import("./text/loop_stop.js"))).LoopStop() : undefined;
-  await pace.yield();
   slide(sequence, options.overflow, engine.info.contextLength);
-  if (constraint && options.maxTokens > 0) checkRoom(engine, constraint, options, sequence.length);
-
   const { length } = sequence;
   const meter = new Meter(length);
+  const decode = await decodeOf(engine, job, record, kv, sequence, meter, pace);
+  const work = { kv, client: options.client, tokens: sequence, check: () => pace.check() };
+  let piece: Piece | undefined;
   const tell = (done: number, run: number) => {
     meter.prefilledTokens = run;
     options.onPrefill?.({ done, total: length, reused: done - run });
   };
-  const end = (finishReason: FinishReason) => {
-    Object.assign(record, { finishReason, ...meter.report(record.tokens.length, decoding.speculation) });
-  };
-  const speculation = speculate?.(engine, sequence);
-  const decoding = { options, kv, sequence, record, speculation, constraint, penalties, loop, end };
-  const decode = new Decode(engine, decoding);
-  await decode.prepare(pace);
-  let piece: Piece | undefined;
-  const work = { kv, client: options.client, tokens: sequence, check };
   await engine.scheduler.run({
     ...work,
     from: length - 1,
@@ -114,6 +101,9 @@ async function* run(
       if (!decode.ended) piece = decode.sampleFrom(rows);
     },
   });
+  const take = (rows: Rows) => {
+    piece = decode.sampleFrom(rows);
+  };
   for (;;) {
     meter.pause();
     if (piece) yield piece;
@@ -124,12 +114,35 @@ async function* run(
     if (decode.hasRow) piece = decode.sampleNext();
     else {
       if (decode.isFull) decode.slide();
-      const take = (rows: Rows) => {
-        piece = decode.sampleFrom(rows);
-      };
       await engine.scheduler.run({ ...work, guesses: decode.next(), from: sequence.length - 1, take });
     }
   }
+}
+
+/** Prepares what it takes to decode, the mask of the first token among it. */
+async function decodeOf(
+  engine: Engine,
+  { options }: GenerationJob,
+  record: GenerationRecord<ChatFinishReason>,
+  kv: KvSequence,
+  sequence: number[],
+  meter: Meter,
+  pace: Pace,
+): Promise<Decode> {
+  const speculate = await speculator(options);
+  const constraint = await constrain(engine, options, pace);
+  const penalties = await penaltiesOf(engine, kv.index, options);
+  const loop = options.loopStop && !constraint ? new (await part(import("./text/loop_stop.js"))).LoopStop() : undefined;
+  await pace.yield();
+  if (constraint && options.maxTokens > 0) checkRoom(engine, constraint, options, sequence.length);
+  const speculation = speculate?.(engine, sequence);
+  const end = (finishReason: FinishReason) => {
+    Object.assign(record, { finishReason, ...meter.report(record.tokens.length, speculation) });
+  };
+  const decoding = { options, kv, sequence, record, speculation, constraint, penalties, loop, end };
+  const decode = new Decode(engine, decoding);
+  await decode.prepare(pace);
+  return decode;
 }
 
 /** What makes guesses, if they are wanted. */

@@ -19,7 +19,7 @@ export class RowReader {
     this.#client = client;
     this.#release = release;
     this.#pace = engine.pace(signal);
-    this.#kv = engine.cache.begin({ origin: engine.origin(cacheSalt), shares: false });
+    this.#kv = engine.sequences.begin({ origin: engine.origin(cacheSalt), shares: false });
   }
 
   /** Waits for a place to run tokens in, which it has until it is closed. @throws ZagreusError ABORTED, CLOSED */

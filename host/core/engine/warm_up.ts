@@ -3,7 +3,10 @@
 
 import type { ChatFinishReason } from "../api/api.js";
 import { checkGenerateOptions } from "../api/options.js";
+import { KvCache } from "../kv/kv_cache.js";
+import { KvSequences } from "../kv/kv_sequences.js";
 import { KernelChoice } from "../wasm/kernel_choice.js";
+import { Scheduler } from "./batch/scheduler.js";
 import { GenerationRecord } from "./completion.js";
 import type { Engine } from "./engine.js";
 import { generate } from "./generate.js";
@@ -13,6 +16,7 @@ const SAMPLINGS = 4;
 
 /** Leaves no trace: the KV cache is empty again, and every generation sets the sampler itself. @throws ZagreusError ABORTED */
 export async function warmUp(engine: Engine, signal: AbortSignal | undefined): Promise<void> {
+  engine.work = { sequences: new KvSequences(new KvCache(engine.core)), scheduler: new Scheduler(engine) };
   const options = checkGenerateOptions({ maxTokens: 1, seed: 0, signal }, engine.info.vocabulary);
   const job = { options, sequence: () => [0], shares: false };
   const record = new GenerationRecord<ChatFinishReason>();

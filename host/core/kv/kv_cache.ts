@@ -3,15 +3,8 @@
 // page of which only the beginning agrees, a sequence gets a copy. Since results depend on nothing but a sequence's own tokens, neither
 // this nor what was lost ever changes an answer. What came from a snapshot stays apart.
 
-import {
-  INFO_PAGE_BYTES,
-  INFO_PAGE_PARTS,
-  INFO_PAGES,
-  INFO_PART_STRIDE,
-  INFO_SEQUENCES,
-} from "../../../assembly/layout/abi.js";
+import { INFO_PAGE_BYTES, INFO_PAGE_PARTS, INFO_PAGES, INFO_PART_STRIDE } from "../../../assembly/layout/abi.js";
 import type { Core } from "../wasm/core.js";
-import { KvSequence } from "./kv_sequence.js";
 import { type Found, type Node, type Origin, PAGE_TOKENS, PageTree } from "./page_tree.js";
 
 /** The first `length` positions of a sequence, in whole pages one after the other; behind the last position they are 0. */
@@ -27,6 +20,11 @@ export interface CacheUse {
   shares: boolean;
 }
 
+/** Who reads pages. */
+export interface HasPages {
+  readonly table: readonly number[];
+}
+
 export class KvCache {
   readonly core: Core;
   readonly tree = new PageTree();
@@ -38,9 +36,6 @@ export class KvCache {
   readonly #free: number[];
   /** By page, of those in the tree. */
   readonly #nodes = new Map<number, Node>();
-  /** Sequences of the core that are nobody's. */
-  readonly #indexes: number[];
-  readonly #open = new Set<KvSequence>();
 
   /** @param core with a model */
   constructor(core: Core) {
@@ -49,13 +44,6 @@ export class KvCache {
     this.pageBytes = core.exports.info(INFO_PAGE_BYTES);
     this.#readers = new Uint16Array(this.pages);
     this.#free = Array.from({ length: this.pages }, (_, i) => this.pages - 1 - i);
-    const sequences: number = core.exports.info(INFO_SEQUENCES);
-    this.#indexes = Array.from({ length: sequences }, (_, i) => sequences - 1 - i);
-  }
-
-  /** Sequences that are open. */
-  get open(): ReadonlySet<KvSequence> {
-    return this.#open;
   }
 
   /** Pages that are nobody's, that only the tree has, and that sequences read. */
@@ -70,25 +58,13 @@ export class KvCache {
    * @param from first position that will be run in any case
    * @param waiting sequences that keep theirs
    */
-  hasRoom(tokens: readonly number[], from: number, origin: Origin, waiting: ReadonlySet<KvSequence>): boolean {
+  hasRoom(tokens: readonly number[], from: number, origin: Origin, waiting: Iterable<HasPages>): boolean {
     const kept = new Set([...waiting].flatMap(({ table }) => table));
     const { nodes, length } = this.tree.find(tokens, origin);
     const hits = Math.floor(Math.min(length, from) / PAGE_TOKENS);
     for (const { page } of nodes.slice(0, hits)) kept.add(page);
     const wanted = Math.min(Math.ceil((tokens.length + 1) / PAGE_TOKENS), this.pages);
     return this.pages - kept.size >= wanted - hits;
-  }
-
-  /** A sequence of the core, until it is closed. There are as many as the core has. */
-  begin(use: CacheUse): KvSequence {
-    const index = this.#indexes.pop();
-    if (index === undefined) throw new RangeError("all sequences of the core are taken");
-    const sequence = new KvSequence(this, index, use, () => {
-      this.#open.delete(sequence);
-      this.#indexes.push(index);
-    });
-    this.#open.add(sequence);
-    return sequence;
   }
 
   /** A page to write to; what was used longest ago gives way. Undefined when sequences read all of them. */
@@ -179,11 +155,12 @@ export class KvCache {
 
   /**
    * Whether the books are in order: every page is free, in the tree, or somebody's, and read by as many as have it in their tables.
+   * @param open sequences that are
    * @throws Error naming the page
    */
-  audit(): void {
+  audit(open: Iterable<HasPages>): void {
     const readers = new Uint16Array(this.pages);
-    for (const sequence of this.#open) for (const page of sequence.table) readers[page]!++;
+    for (const sequence of open) for (const page of sequence.table) readers[page]!++;
     const kept = new Set<number>();
     for (const node of this.tree) {
       if (kept.has(node.page)) throw new Error(`page ${node.page} is in the tree twice`);

@@ -105,6 +105,6 @@ test("requests of right and wrong fields", async () => {
   };
   await fc.assert(fc.asyncProperty(path, body, ask), { numRuns: 450 });
   for (const status of [200, 400]) expect(seen.get(status)).toBeGreaterThan(30);
-  expect(await metric(server, "zagreus_model_busy")).toBe(0);
+  expect(await metric(server, "zagreus_requests_running")).toBe(0);
   expect(await metric(server, "zagreus_requests_open")).toBe(1);
 });

@@ -176,7 +176,7 @@ test("metrics", async () => {
   expect(await metric(fresh, "zagreus_completion_tokens_total")).toBe(6);
   expect(await metric(fresh, "zagreus_reused_tokens_total")).toBeGreaterThanOrEqual(length - 1);
   expect(await metric(fresh, "zagreus_queue_waiting")).toBe(0);
-  expect(await metric(fresh, "zagreus_model_busy")).toBe(0);
+  expect(await metric(fresh, "zagreus_requests_running")).toBe(0);
   expect(await metric(fresh, "zagreus_requests_open")).toBe(1); // the one that asks
   expect(await metric(fresh, 'zagreus_request_seconds_bucket{route="/v1/completions",le="+Inf"}')).toBe(3);
   for (const line of text.trimEnd().split("\n"))

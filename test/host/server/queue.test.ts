@@ -112,7 +112,7 @@ test("who leaves a stream frees the model", async () => {
   await reader.read();
   await reader.cancel();
   await until(() => talks[0]!.aborted);
-  await until(async () => (await metric(server, "zagreus_model_busy")) === 0);
+  await until(async () => (await metric(server, "zagreus_requests_running")) === 0);
   await until(async () => (await metric(server, "zagreus_requests_open")) === 1);
   expect(await metric(server, 'zagreus_requests_total{route="/v1/completions",status="499"}')).toBe(1);
   expect(await metric(server, "zagreus_completion_tokens_total")).toBe(1);
@@ -196,7 +196,7 @@ test("what fails before the first word has a status, what fails later is an even
   expect(chunks.map((chunk) => chunk.error?.code ?? chunk.choices[0].text)).toEqual(["one", "internal_error"]);
   expect(seen).toEqual([secret, secret]);
   expect(await metric(server, 'zagreus_requests_total{route="/v1/completions",status="500"}')).toBe(2);
-  expect(await metric(server, "zagreus_model_busy")).toBe(0);
+  expect(await metric(server, "zagreus_requests_running")).toBe(0);
 });
 
 test("the end: new requests are refused, what runs ends", async () => {

@@ -1,8 +1,8 @@
 // One pass over rows of several sequences, and what is computed of them.
 
 import { LOGIT_ROWS, MAX_BATCH, RUN_BYTES } from "../../../../assembly/layout/abi.js";
-import type { Engine } from "../engine.js";
 import type { Job } from "./job.js";
+import type { Machine } from "./machine.js";
 import { isShort } from "./plan.js";
 
 /**
@@ -11,6 +11,15 @@ import { isShort } from "./plan.js";
  * batches of 64 (0.4B, Q4_0, simd, 1 thread, CPU time): 18 % with 8 rows, 6 % with 16, 3 % with 24.
  */
 const STEP_MS = 12;
+const MAX_LAYER_MS = 100;
+/** The fewest rows, of which others are multiples. */
+const ROWS = 8;
+
+/** Rows of a prompt to run together so that a layer takes no longer; a clock that stands still, as Cloudflare's, tells 0. */
+export function promptRows({ info, tokenMs }: Machine): number {
+  const rows = ROWS * Math.floor((MAX_LAYER_MS * info.layers) / (ROWS * tokenMs));
+  return Math.max(ROWS, Math.min(rows, MAX_BATCH));
+}
 
 /** Neighbouring rows of the batch that are one job's. */
 export interface Segment {
@@ -27,29 +36,33 @@ export interface Segment {
  * @param alive called every now and then; says whether there is still somebody to run for
  * @returns whether it came to its end
  */
-export async function runLayers(engine: Engine, segments: readonly Segment[], alive: () => boolean): Promise<boolean> {
-  const { layers } = engine.info;
+export async function runLayers(
+  machine: Machine,
+  segments: readonly Segment[],
+  alive: () => boolean,
+): Promise<boolean> {
+  const { layers } = machine.info;
   const rows = segments.reduce((sum, { count }) => sum + count, 0);
   const whole = segments.length === 1 && isShort(segments[0]!.job);
-  const layerMs = (engine.tokenMs * rows) / layers;
+  const layerMs = (machine.tokenMs * rows) / layers;
   const step = whole ? layers : Math.max(1, Math.min(Math.floor(STEP_MS / layerMs), layers));
   let spent = 0;
   for (let left = layers; left > 0; ) {
     if (left < layers || !whole) {
-      await engine.rest();
+      await machine.rest();
       if (!alive()) return false;
     }
-    const { core } = engine;
+    const { core } = machine;
     const begun = performance.now();
-    if (left === layers) begin(engine, segments);
+    if (left === layers) begin(machine, segments);
     left = core.counted(core.exports.forwardLayers(step));
     spent += performance.now() - begun;
   }
-  if (rows >= LOGIT_ROWS) engine.tokenMs = spent / rows;
+  if (rows >= LOGIT_ROWS) machine.tokenMs = spent / rows;
   return true;
 }
 
-function begin({ core }: Engine, segments: readonly Segment[]): void {
+function begin({ core }: Machine, segments: readonly Segment[]): void {
   const { exports } = core;
   const records = core.words(exports.runs(), (segments.length * RUN_BYTES) / 4);
   const tokens = core.words(exports.batch(), MAX_BATCH);

@@ -8,10 +8,10 @@
 
 import { failure } from "../../api/messages.js";
 import type { KvSequence } from "../../kv/kv_sequence.js";
-import type { Engine } from "../engine.js";
 import { Fairness } from "./fairness.js";
 import { Job } from "./job.js";
-import { runLayers, type Segment, wantedRows } from "./pass.js";
+import type { Machine } from "./machine.js";
+import { promptRows, runLayers, type Segment, wantedRows } from "./pass.js";
 import { isShort, planPass } from "./plan.js";
 import type { Work } from "./work.js";
 
@@ -26,7 +26,7 @@ export class Scheduler {
   recomputedTokens = 0;
   /** When a pass ended last, as performance.now() says. */
   lastPass = 0;
-  readonly #engine: Engine;
+  readonly #machine: Machine;
   readonly #jobs = new Set<Job>();
   readonly #fairness = new Fairness();
   /** Of sequences. */
@@ -36,13 +36,13 @@ export class Scheduler {
   #clock = 0;
   #running = false;
 
-  constructor(engine: Engine) {
-    this.#engine = engine;
+  constructor(machine: Machine) {
+    this.#machine = machine;
   }
 
   /** Whether others have sequences, too. */
   get crowded(): boolean {
-    return this.#engine.cache.open.size > 1;
+    return this.#machine.sequences.open.size > 1;
   }
 
   /** Works that wait for a pass, or are in one. */
@@ -52,7 +52,7 @@ export class Scheduler {
 
   /** @throws ZagreusError CONTEXT_OVERFLOW before anything runs, ACTIVATION_OVERFLOW, and what the work's functions throw */
   run(work: Work): Promise<void> {
-    const { contextLength } = this.#engine.info;
+    const { contextLength } = this.#machine.info;
     return new Promise((resolve, reject) => {
       const { length } = work.tokens;
       if (length > contextLength) throw failure("CONTEXT_OVERFLOW", length, contextLength, "prompt");
@@ -75,8 +75,8 @@ export class Scheduler {
     try {
       while (this.#jobs.size > 0) {
         // Whoever has just got a token comes back for the next one before the event loop comes round.
-        if (this.#engine.cache.open.size > this.#jobs.size) await this.#engine.turn();
-        else await this.#engine.rest();
+        if (this.#machine.sequences.open.size > this.#jobs.size) await this.#machine.turn();
+        else await this.#machine.rest();
         this.#endThose((job) => job.work.check());
         await this.#pass(this.#plan());
       }
@@ -89,12 +89,12 @@ export class Scheduler {
 
   /** What is run next, of jobs that have the pages for it. */
   #plan(): Segment[] {
-    const { promptRows } = this.#engine;
+    const most = promptRows(this.#machine);
     this.#endThose((job) => {
       if (!job.kv.isEmpty && !job.aligned) job.align();
     });
     const ready = [...this.#jobs].filter((job) => this.#mayRun(job));
-    const limits = { prompt: promptRows, crowded: Math.min(promptRows, CROWDED_ROWS) };
+    const limits = { prompt: most, crowded: Math.min(most, CROWDED_ROWS) };
     const plan = planPass(ready, (client) => this.#fairness.of(client), limits);
     const planned = new Map<Job, number>();
     for (const { waiting: job, rows } of plan.toSorted((a, b) => a.waiting.age - b.waiting.age)) {
@@ -112,11 +112,11 @@ export class Scheduler {
 
   /** Whether a job has its pages, or finds those of all its tokens and one more; those that lost theirs come first. */
   #mayRun(job: Job): boolean {
-    const { cache } = this.#engine;
+    const { cache, open } = this.#machine.sequences;
     if (!job.kv.isEmpty) return true;
     for (const { kv, age } of this.#jobs) if (age < job.age && this.#preempted.has(kv)) return false;
     const waiting = new Set([...this.#jobs].map(({ kv }) => kv));
-    const others = [...cache.open].filter((kv) => !kv.isEmpty && waiting.has(kv));
+    const others = [...open].filter((kv) => !kv.isEmpty && waiting.has(kv));
     return others.length === 0 || cache.hasRoom(job.tokens, job.next, job.kv.origin, waiting);
   }
 
@@ -140,7 +140,7 @@ export class Scheduler {
     const waiting = new Map([...this.#jobs].map((other) => [other.kv, planned.has(other) ? -1 : other.age]));
     const age = (kv: KvSequence) => waiting.get(kv) ?? this.#clock + this.#ages.get(kv)!;
     let victim: KvSequence | undefined;
-    for (const kv of this.#engine.cache.open) {
+    for (const kv of this.#machine.sequences.open) {
       if (kv !== job.kv && !kv.isEmpty && age(kv) > (victim ? age(victim) : job.age)) victim = kv;
     }
     return victim;
@@ -165,7 +165,7 @@ export class Scheduler {
       };
       const begun = performance.now();
       const few = segments.every(({ job }) => isShort(job));
-      if (!(await runLayers(this.#engine, segments, alive))) return;
+      if (!(await runLayers(this.#machine, segments, alive))) return;
       const sound = segments.filter((segment) => this.#count(segment));
       for (const group of wantedRows(sound)) this.#project(group);
       this.lastPass = performance.now();
@@ -178,7 +178,7 @@ export class Scheduler {
 
   /** Enters what was run into the books. @returns whether there is somebody who wants the rows */
   #count({ job, row, position, count }: Segment): boolean {
-    const { core } = this.#engine;
+    const { core } = this.#machine;
     this.#fairness.add(job.client, count);
     this.#endThose(() => core.check(core.exports.rowStatus(row, count)), [job]);
     if (!this.#jobs.has(job)) return false;
@@ -190,7 +190,7 @@ export class Scheduler {
 
   /** Computes what jobs want of neighbouring rows, and hands it to them. */
   #project(group: readonly Segment[]): void {
-    const { core, info } = this.#engine;
+    const { core, info } = this.#machine;
     const { exports } = core;
     const [first] = group as [Segment];
     const count = group.reduce((sum, segment) => sum + segment.count, 0);
@@ -209,7 +209,7 @@ export class Scheduler {
 
   /** What a pass of few rows cost, of which kernels and guesses depend. */
   #learn(segments: readonly Segment[], ms: number): void {
-    const { kernels, batchCosts } = this.#engine;
+    const { kernels, batchCosts } = this.#machine;
     const rows = segments.reduce((sum, { count }) => sum + count, 0);
     if (kernels?.learn(rows, ms) && segments.length === 1) batchCosts.record(rows, ms);
   }

@@ -7,6 +7,7 @@ import { badRequest } from "../http/errors.js";
 import type { Served } from "../served/served.js";
 import { admitted, generateOptions, type RequestJob, UsageSum } from "./generation.js";
 import type { ChatBody } from "./schemas.js";
+import { sideBySide } from "./side_by_side.js";
 import type { PromptProgress } from "./watch.js";
 
 /** Tokens of a reply where the request sets no limit. */
@@ -97,7 +98,7 @@ export async function* chatChunks(job: RequestJob<ChatBody>): AsyncGenerator<obj
 }
 
 /**
- * Runs one choice after the other; each takes its turn.
+ * Runs all choices side by side.
  * @param maxTokens of a reply where the request sets no limit
  */
 export function chatEvents(
@@ -106,35 +107,48 @@ export function chatEvents(
   maxTokens = DEFAULT_MAX_TOKENS,
 ): AsyncGenerator<ChatEvent> {
   return admitted(job, async function* () {
-    const { served, request } = job;
     const base = chatOptions(job, maxTokens);
+    const choices = Array.from({ length: job.request.n ?? 1 }, (_, index) => () => choiceOf(job, base, index, usage));
     let told = false;
-    for (let index = 0; index < (request.n ?? 1); index++) {
-      const watch = usage.watch();
-      const options = { ...base, ...generateOptions(job, index), onPrefill: watch.onPrefill };
-      const completion = served.model.chat(request.messages, options);
-      try {
-        for await (const step of watch.steps(completion)) {
-          if ("progress" in step) {
-            yield { index, ...step };
-            continue;
-          }
-          const { piece } = step;
-          if (!told && completion.refusedTools.length > 0) {
-            told = true;
-            yield { refused: refusedTools(completion) };
-          }
-          yield { index, piece, logprobs: request.logprobs ? await logprobsOf(served, piece) : [] };
-        }
-      } catch (error) {
-        throw ofMessages(error);
-      } finally {
-        usage.add(completion, index, watch);
+    for await (const event of sideBySide(choices)) {
+      if (!("refused" in event)) yield event;
+      else if (!told) {
+        told = true;
+        yield event;
       }
-      const isCut = completion.finishReason === "stop" && completion.endToken === undefined;
-      yield { index, reason: finishReason(completion.finishReason), isCut };
     }
   });
+}
+
+async function* choiceOf(
+  job: RequestJob<ChatBody>,
+  base: ChatOptions,
+  index: number,
+  usage: UsageSum,
+): AsyncGenerator<ChatEvent> {
+  const { served, request } = job;
+  const watch = usage.watch();
+  const options = { ...base, ...generateOptions(job, index), onPrefill: watch.onPrefill };
+  const completion = served.model.chat(request.messages, options);
+  let told = false;
+  try {
+    for await (const step of watch.steps(completion)) {
+      if ("progress" in step) {
+        yield { index, ...step };
+        continue;
+      }
+      const { piece } = step;
+      if (!told && completion.refusedTools.length > 0) yield { refused: refusedTools(completion) };
+      told = true;
+      yield { index, piece, logprobs: request.logprobs ? await logprobsOf(served, piece) : [] };
+    }
+  } catch (error) {
+    throw ofMessages(error);
+  } finally {
+    usage.add(completion, index, watch);
+  }
+  const isCut = completion.finishReason === "stop" && completion.endToken === undefined;
+  yield { index, reason: finishReason(completion.finishReason), isCut };
 }
 
 /** A prompt that is too long is the messages' fault: a request for a chat has no other. */

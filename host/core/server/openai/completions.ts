@@ -6,6 +6,7 @@ import { badRequest } from "../http/errors.js";
 import { admitted, generateOptions, type RequestJob, UsageSum } from "./generation.js";
 import { LegacyLogprobs, type NamedToken, nameTokens } from "./legacy_logprobs.js";
 import { type CompletionBody, textsOf } from "./schemas.js";
+import { sideBySide } from "./side_by_side.js";
 import type { PromptProgress, Watch } from "./watch.js";
 
 /** As in OpenAI's API. */
@@ -81,7 +82,7 @@ function newLogprobs({ request }: RequestJob<CompletionBody>, offset = 0): Legac
   return request.logprobs === undefined ? null : new LegacyLogprobs(offset);
 }
 
-/** Runs prompt after prompt, choice after choice; each takes its turn. */
+/** Runs all prompts and choices side by side. */
 function events(job: RequestJob<CompletionBody>, usage: UsageSum): AsyncGenerator<CompletionEvent> {
   const { served, request } = job;
   return admitted(job, async function* () {
@@ -90,17 +91,17 @@ function events(job: RequestJob<CompletionBody>, usage: UsageSum): AsyncGenerato
     const prompts = textsOf("prompt", request.prompt, served.info.vocabulary);
     checkLogprobs(request, prompts, maxTokens);
     const choices = request.n ?? 1;
-    let index = 0;
-    for (const prompt of prompts) {
-      for (let choice = 0; choice < choices; choice++, index++) {
-        const options = { ...generateOptions(job, choice), maxTokens, logprobs: request.logprobs };
-        const watch = usage.watch();
-        const done = (completion: Completion) => usage.add(completion, choice, watch);
-        for await (const event of complete(job, prompt, options, watch, done)) {
-          yield { ...event, index };
-        }
-      }
-    }
+    const run = async function* (prompt: string | number[], choice: number, index: number) {
+      const options = { ...generateOptions(job, choice), maxTokens, logprobs: request.logprobs };
+      const watch = usage.watch();
+      const done = (completion: Completion) => usage.add(completion, choice, watch);
+      for await (const event of complete(job, prompt, options, watch, done)) yield { ...event, index };
+    };
+    yield* sideBySide(
+      prompts.flatMap((prompt, i) =>
+        Array.from({ length: choices }, (_, choice) => () => run(prompt, choice, i * choices + choice)),
+      ),
+    );
   });
 }
 

@@ -3,6 +3,7 @@
 import { badRequest } from "../http/errors.js";
 import { admitted, type RequestJob } from "./generation.js";
 import type { EmbeddingBody } from "./schemas.js";
+import { sideBySide } from "./side_by_side.js";
 
 const CHUNK = 8192;
 
@@ -11,10 +12,10 @@ export async function embeddings(job: RequestJob<EmbeddingBody>): Promise<object
   const { served, request, metrics, call } = job;
   const data: object[] = [];
   let promptTokens = 0;
-  for await (const { tokens, vector } of admitted(job, () => vectors(job))) {
+  for await (const { index, tokens, vector } of admitted(job, () => vectors(job))) {
     promptTokens += tokens;
     const embedding = encode(vector, request.encoding_format);
-    data.push({ object: "embedding", index: data.length, embedding });
+    data[index] = { object: "embedding", index, embedding };
   }
   const counts = { promptTokens, reusedTokens: 0, completionTokens: 0 };
   metrics.tokens(served.name, counts);
@@ -23,14 +24,16 @@ export async function embeddings(job: RequestJob<EmbeddingBody>): Promise<object
   return { object: "list", data, model: served.name, usage };
 }
 
-async function* vectors({ served, request, call, cacheSalt }: RequestJob<EmbeddingBody>) {
+function vectors({ served, request, call, cacheSalt }: RequestJob<EmbeddingBody>) {
   const { client, signal } = call;
-  for (const text of [request.input].flat()) {
-    if (text === "") throw badRequest("input: a text is empty", "input");
-    const tokens = await served.model.tokenize(text as string);
+  const texts = [request.input].flat() as string[];
+  if (texts.includes("")) throw badRequest("input: a text is empty", "input");
+  const run = async function* (text: string, index: number) {
+    const tokens = await served.model.tokenize(text);
     const vector = await served.model.embed(tokens, { client, cacheSalt, signal });
-    yield { tokens: tokens.length, vector };
-  }
+    yield { index, tokens: tokens.length, vector };
+  };
+  return sideBySide(texts.map((text, index) => () => run(text, index)));
 }
 
 /** A list of numbers, or base64 of f32, little-endian. */

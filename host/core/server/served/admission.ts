@@ -1,4 +1,4 @@
-// How many requests may wait for a model. The model itself has them take turns.
+// How many requests may wait for a model. The model itself is fair to those that it has.
 
 import type { Call } from "../http/call.js";
 import { chooseVictim } from "../http/client.js";
@@ -9,23 +9,26 @@ const SMOOTHING = 0.2;
 
 export class Admission {
   readonly #maxQueue: number;
+  readonly #atOnce: () => number;
   /** In the order of arrival. */
   readonly #open = new Set<Call>();
   #seconds = 1;
   #lastEnd = 0;
 
-  constructor(maxQueue: number) {
+  /** @param atOnce requests that the model runs at once */
+  constructor(maxQueue: number, atOnce: () => number) {
     this.#maxQueue = maxQueue;
+    this.#atOnce = atOnce;
   }
 
-  /** Whether a request is at work. */
-  get busy(): boolean {
-    return this.#open.size > 0;
+  /** Requests that are at work. */
+  get running(): number {
+    return Math.min(this.#open.size, this.#atOnce());
   }
 
-  /** How many wait for it. */
+  /** How many wait for others to end. */
   get waiting(): number {
-    return Math.max(this.#open.size - 1, 0);
+    return Math.max(this.#open.size - this.#atOnce(), 0);
   }
 
   /**

@@ -112,9 +112,9 @@ export class Metrics {
         each(({ admission }) => admission.waiting),
       ),
       gauge(
-        "zagreus_model_busy",
-        "Whether the model is at work.",
-        each(({ admission }) => Number(admission.busy)),
+        "zagreus_requests_running",
+        "Requests that the model is at work on.",
+        each(({ admission }) => admission.running),
       ),
       gauge(
         "zagreus_model_loaded",

@@ -32,7 +32,7 @@ export class Served {
   constructor(name: string, model: ServedModel | LazyModel, { maxQueue, maxTokens }: CheckedServerOptions, pool: Pool) {
     this.name = name;
     this.#maxTokens = maxTokens;
-    this.admission = new Admission(maxQueue);
+    this.admission = new Admission(maxQueue, () => (this.#model?.info ?? this.#info)?.sequences ?? 1);
     this.#pool = pool;
     if (isModel(model)) this.#model = model;
     else {

@@ -7,6 +7,7 @@ import { hostname } from "node:os";
 import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 import { Command, Option, type OptionValues } from "commander";
+import { MAX_SEQUENCES } from "../../../../assembly/layout/abi.js";
 import { printable } from "../../../core/api/printable.js";
 import type { Server } from "../../../core/server/index.js";
 import { type OffloadedModel, ZagreusError } from "../../index.js";
@@ -71,6 +72,7 @@ export function serveCommand(): Command {
       "--share-cache",
       "let clients find each other's prompts in the cache: faster, and tells what others have asked",
     )
+    .option("--sequences <n>", "requests that run at once, 1 to 16 (default: 16)", integer(1, MAX_SEQUENCES))
     .option("--max-queue <n>", "requests that wait at most (default: 64)", integer(0))
     .option("--max-tokens <n>", "tokens that a request may ask for at most (default: the context)", integer(1))
     .option("--max-body <bytes>", "size of a request at most (default: 1 MiB)", integer(1))

@@ -12,7 +12,6 @@ import { notice } from "../shared/output.js";
 import { PHASE_TEXTS } from "../shared/progress.js";
 
 const MIB = 2 ** 20;
-/** What load() keeps for prompts beside a model where no --cache-budget is given. */
 /** Milliseconds between two lines about a loading. */
 const PATIENCE_MS = 3_000;
 

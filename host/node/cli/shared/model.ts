@@ -29,6 +29,7 @@ export interface ModelFlags {
   kv?: KvType;
   /** MiB. */
   cacheBudget?: number;
+  sequences?: number;
   json?: boolean;
 }
 
@@ -63,7 +64,7 @@ function withLoading(command: Command): Command {
 
 /** Adds --cache-budget, for commands that go back and forth between conversations. */
 export function withCacheBudget(command: Command): Command {
-  const help = "memory for what conversations share with ones before, in MiB (default: 64; 0: none)";
+  const help = "memory of the KV cache besides one context, for others at once and before, in MiB (default: 64)";
   return command.option("--cache-budget <mib>", help, integer(0));
 }
 
@@ -75,9 +76,9 @@ export interface CommandModel<T = Model> {
 }
 
 /** The options of load() that the command line gives. */
-export function loadOptions({ build, threads, context, kv, cacheBudget }: ModelFlags): LoadOptions {
+export function loadOptions({ build, threads, context, kv, cacheBudget, sequences }: ModelFlags): LoadOptions {
   const budget = cacheBudget === undefined ? {} : { cacheBudget: cacheBudget * 2 ** 20 };
-  return { build, threads, contextLength: context, kvType: kv, ...budget };
+  return { build, threads, contextLength: context, kvType: kv, sequences, ...budget };
 }
 
 /** Loads the model of the command line, with a progress bar at a terminal. */

@@ -111,8 +111,11 @@ async function ask(model: Model, request: Request): Promise<unknown> {
 const engines = new Set<Engine>();
 const { run } = Scheduler.prototype;
 Scheduler.prototype.run = function (work) {
-  const result = run.call(this, { ...work, check: () => (audit(), work.check()) });
-  return result;
+  const check = () => {
+    audit();
+    work.check();
+  };
+  return run.call(this, { ...work, check });
 };
 const { pace } = Engine.prototype;
 Engine.prototype.pace = function (...asked) {
@@ -131,7 +134,7 @@ KvCache.prototype.acquire = function () {
 function audit(): void {
   for (const engine of engines) {
     if (engine.closed) engines.delete(engine);
-    else engine.cache.audit();
+    else engine.cache.audit(engine.sequences.open);
   }
 }
 
@@ -165,8 +168,8 @@ test("every text in a crowd is the text alone, on 16 sequences and on few pages"
         );
         for (const [i, request] of requests.entries()) expect(answers[i]).toEqual(await expected(request));
         preemptions += mine.scheduler.preemptions;
-        mine.cache.audit();
-        expect(mine.cache.open.size).toBe(0);
+        mine.cache.audit(mine.sequences.open);
+        expect(mine.sequences.open.size).toBe(0);
         expect(mine.cache.figures.used).toBe(0);
         expect([mine.queue.taken, mine.queue.length, mine.scheduler.works]).toEqual([0, 0, 0]);
         model.close();

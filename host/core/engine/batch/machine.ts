@@ -1,0 +1,22 @@
+// What passes need of a loaded core.
+
+import type { ModelInfo } from "../../api/api.js";
+import type { KvSequences } from "../../kv/kv_sequences.js";
+import type { BatchCosts } from "../../speculation/batch_costs.js";
+import type { Core } from "../../wasm/core.js";
+import type { KernelChoice } from "../../wasm/kernel_choice.js";
+
+export interface Machine {
+  /** @throws ZagreusError CLOSED */
+  readonly core: Core;
+  readonly info: ModelInfo;
+  readonly sequences: KvSequences;
+  readonly kernels: KernelChoice | undefined;
+  readonly batchCosts: BatchCosts;
+  /** Milliseconds that a token of a prompt takes, as last measured. */
+  tokenMs: number;
+  /** Lets the event loop come round if it is time. @throws ZagreusError CLOSED, THREAD_FAILED */
+  rest(): Promise<void>;
+  /** Lets the event loop come round. @throws ZagreusError CLOSED, THREAD_FAILED */
+  turn(): Promise<void>;
+}
