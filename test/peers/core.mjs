@@ -50,7 +50,7 @@ export function coreCommands(platform, { threads, build, context, prompt }) {
   }
 
   async function feedFile() {
-    check(core.begin(context, 0, 0));
+    check(core.begin(context, 0, 0, 1, 0));
     for await (const chunk of platform.chunks()) {
       new Uint8Array(core.memory.buffer, core.buffer(), IO_BYTES).set(chunk);
       let status = check(core.feed(chunk.length));

@@ -11,7 +11,7 @@ export const VOCABULARY = 6;
 export function open(file, build = "relaxed", contextLength = 0) {
   const wasm = readFileSync(new URL(`../../dist/zagreus-${build}.wasm`, import.meta.url));
   const core = new WebAssembly.Instance(new WebAssembly.Module(wasm)).exports;
-  core.begin(contextLength, 0, 0);
+  core.begin(contextLength, 0, 0, 1, 0);
   for (let at = 0; at < file.length; at += IO_BYTES) {
     const piece = file.subarray(at, at + IO_BYTES);
     new Uint8Array(core.memory.buffer, core.buffer(), piece.length).set(piece);
