@@ -78,11 +78,19 @@ test("host/node builds on host/core; its commands on the public API", () => {
     inside("quant")(to) ||
     to === "host/index" ||
     inside("assembly/layout")(to) ||
+    (inside("host/mcp")(to) && from.startsWith("host/node/cli/")) ||
     (packages.includes(to) && from.startsWith("host/node/cli/")) ||
     (to.startsWith("@modelcontextprotocol/sdk/") && inside("host/node/cli/mcp")(from));
   expect(offending("host/node", allowed)).toEqual([]);
   const published = ["host/core/server/index", "host/core/api/printable"];
   expect(offending("host/node/cli", (to) => !inside("host/core")(to) || published.includes(to))).toEqual([]);
+});
+
+test("host/mcp knows the SDK's types and the library's; whoever uses it has loaded the SDK", () => {
+  const allowed = (to: string) =>
+    inside("host/mcp")(to) || to === "host/index" || to.startsWith("@modelcontextprotocol/sdk/");
+  expect(offending("host/mcp", allowed)).toEqual([]);
+  for (const file of sources("host/mcp")) expect(readFileSync(file, "utf8")).not.toMatch(/^import \{.*"@model/m);
 });
 
 test("host/raspberry-pi builds on host/node and host/core; a board is told from its files alone", () => {

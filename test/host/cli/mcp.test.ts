@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { safeName } from "../../../host/node/cli/mcp/names";
-import { resultText } from "../../../host/node/cli/mcp/result";
-import { relaxed } from "../../../host/node/cli/mcp/schema";
+import { safeName } from "../../../host/mcp/names";
+import { resultText } from "../../../host/mcp/result";
+import { relaxed } from "../../../host/mcp/schema";
 import { parseTarget, words } from "../../../host/node/cli/mcp/target";
 import { CLI, finish, zagreus } from "../../support/command";
 
@@ -39,6 +39,26 @@ describe("a server", () => {
     expect(await call("a_b", "a/b", "--yes", "--mcp", url)).toMatchObject({ code: 0, result: "one" });
     server.kill();
     expect((await ended).stdout).toContain("session closed");
+  });
+
+  test("over HTTP with a header, and without it", async () => {
+    const env = { ...process.env, TOKEN: "se cret" };
+    const server = spawn(process.execPath, [SERVER, "http"], { env, stdio: ["ignore", "pipe", "inherit"] });
+    const ended = finish(server);
+    const url = await new Promise<string>((resolve) => server.stdout.once("data", (line) => resolve(`${line}`.trim())));
+    const allowed = await call("a_b", "a/b", "--yes", "--mcp", `Authorization='Bearer se cret' ${url}`);
+    expect(allowed).toMatchObject({ code: 0, result: "one" });
+    const refused = await call("a_b", "a/b", "--yes", "--mcp", url);
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/cannot be used: .*who are you\?/s) });
+    server.kill();
+    await ended;
+  });
+
+  test("tools that change are listed again before the next message", async () => {
+    const args = [...FLAGS, "--yes", "--mcp", STDIO, "--mcp-tools", "a b,grows", "--tool-choice", "grows"];
+    const { code, stderr } = await zagreus([...args, "--keep", "8"], "Ciao\n/reset\n");
+    expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining("[grows({}) = grown]") });
+    expect(stderr).toContain("the tools have changed: 2");
   });
 
   test("a schema that cannot be kept is relaxed, or its tool is left out alone, which is said", async () => {
@@ -120,6 +140,11 @@ describe("the pieces", () => {
       args: ["-y", "the server", "C=1"],
       env: { KEY: "a b", B: "" },
     });
+    expect(parseTarget("X-Key='a b' http://localhost:1/mcp")).toMatchObject({
+      label: "http://localhost:1/mcp",
+      headers: { "X-Key": "a b" },
+    });
+    expect(() => parseTarget("X-Key='a\nb' http://localhost:1/mcp")).toThrow("X-Key has no such value");
     for (const text of ["", "  ", "A=1", "http://", "https://me:secret@example.com/mcp"]) {
       expect(() => parseTarget(text), text).toThrow(/must be|no URL|password/);
     }

@@ -1,4 +1,5 @@
-// A server of the official SDK, with tools as strangers have them: `node server.mjs` speaks on standard streams, with `http` it prints its URL.
+// A server of the official SDK, with tools as strangers have them: `node server.mjs` speaks on standard streams, with `http` it prints its URL,
+// and with TOKEN wants it as a bearer of every request.
 
 import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
@@ -27,9 +28,20 @@ const TOOLS = [
   { name: "fails", inputSchema: object(), run: () => ({ ...text("it is broken"), isError: true }) },
   { name: "long", inputSchema: object(), run: () => text("x".repeat(100_000)) },
   { name: "escapes", inputSchema: object(), run: () => text("\u001b[2Jgone") },
-  { name: "hangs", inputSchema: object(), run: (_, signal) => aborted(signal) },
+  { name: "hangs", inputSchema: object(), run: (_, { signal }) => aborted(signal) },
   { name: "exits", inputSchema: object(), run: () => process.exit(7) },
+  { name: "grows", inputSchema: object(), run: (_, { sendNotification }) => grow(sendNotification) },
 ];
+const { TOKEN } = process.env;
+
+/** From now on there is one more tool. */
+async function grow(sendNotification) {
+  if (!TOOLS.some(({ name }) => name === "grown")) {
+    TOOLS.push({ name: "grown", inputSchema: object(), run: () => text("new") });
+  }
+  await sendNotification({ method: "notifications/tools/list_changed" });
+  return text("grown");
+}
 
 function aborted(signal) {
   return new Promise((resolve) => {
@@ -42,21 +54,32 @@ function aborted(signal) {
 
 /** Lists one tool a page. */
 function server() {
-  const made = new Server({ name: "strange", version: "1.0.0" }, { capabilities: { tools: {} } });
+  const made = new Server({ name: "strange", version: "1.0.0" }, { capabilities: { tools: { listChanged: true } } });
   made.setRequestHandler(ListToolsRequestSchema, ({ params }) => {
     const page = Number(params?.cursor ?? 0);
     const { run: _, ...tool } = TOOLS[page];
     return { tools: [tool], ...(page + 1 < TOOLS.length && { nextCursor: `${page + 1}` }) };
   });
-  made.setRequestHandler(CallToolRequestSchema, ({ params }, { signal }) =>
-    TOOLS.find(({ name }) => name === params.name).run(params.arguments, signal),
+  made.setRequestHandler(CallToolRequestSchema, ({ params }, extra) =>
+    TOOLS.find(({ name }) => name === params.name).run(params.arguments, extra),
   );
   return made;
 }
 
 const sessions = new Map();
 
+/** What lets pages of other origins in. */
+const CORS = {
+  "access-control-allow-origin": "*",
+  "access-control-allow-methods": "GET, POST, DELETE",
+  "access-control-allow-headers": "*, authorization",
+  "access-control-expose-headers": "mcp-session-id",
+};
+
 async function answer(request, response) {
+  for (const [name, value] of Object.entries(CORS)) response.setHeader(name, value);
+  if (request.method === "OPTIONS") return response.writeHead(204).end();
+  if (TOKEN && request.headers.authorization !== `Bearer ${TOKEN}`) return response.writeHead(401).end("who are you?");
   const chunks = await request.toArray();
   const body = chunks.length > 0 ? JSON.parse(Buffer.concat(chunks)) : undefined;
   let transport = sessions.get(request.headers["mcp-session-id"]);

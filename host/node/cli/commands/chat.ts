@@ -2,6 +2,7 @@
 
 import { Command } from "commander";
 import { printable } from "../../../core/api/printable.js";
+import type { Permission } from "../../../mcp/offer.js";
 import {
   type ChatOptions,
   type ModelInfo,
@@ -17,7 +18,7 @@ import { readTemplate, withTemplate } from "../chat/template.js";
 import { Terminal } from "../chat/terminal.js";
 import { loadTools } from "../chat/tool_file.js";
 import { loadSdk } from "../mcp/sdk.js";
-import { McpServers, type Permission, type Watcher } from "../mcp/servers.js";
+import { McpServers, type Watcher } from "../mcp/servers.js";
 import { mcpTargets, type Target } from "../mcp/target.js";
 import { integer, names } from "../shared/arguments.js";
 import { styled } from "../shared/colour.js";
@@ -107,18 +108,23 @@ async function run(flags: ChatFlags, command: Command): Promise<void> {
   const screen = new Screen(terminal, flags, model.info);
   const servers = new McpServers(screen);
   try {
+    const taken = tools.map(({ function: { name } }) => name);
+    const offer = { taken, wanted: flags.mcpTools, template, signal };
+    const list = async () => {
+      conversation.tools = [...tools, ...(await servers.tools(model, offer))];
+    };
     if (sdk && flags.mcp) {
       await servers.open(sdk, flags.mcp, signal);
-      const taken = tools.map(({ function: { name } }) => name);
-      conversation.tools = [
-        ...tools,
-        ...(await servers.tools(model, { taken, wanted: flags.mcpTools, template, signal })),
-      ];
+      await list();
     }
     await prepare(conversation, screen, signal, model.info);
     if (flags.mcp) screen.toolsOf(conversation);
     if (terminal.interactive) screen.notice(`${model.info.name ?? "a model without a name"}; /help shows the commands`);
-    await talk(terminal, conversation, screen);
+    await talk(terminal, conversation, screen, async () => {
+      if (!servers.changed) return;
+      await list();
+      screen.notice(`the tools have changed: ${conversation.tools.length}`);
+    });
   } finally {
     terminal.close();
     await servers.close();
@@ -159,11 +165,20 @@ function toolChoice(choice: string | undefined): ChatOptions["toolChoice"] {
   return { type: "function", function: { name: choice } };
 }
 
-/** Until there are no more lines, or /exit. A person goes on after a failure, a script ends with it. */
-async function talk(terminal: Terminal, conversation: Conversation, screen: Screen): Promise<void> {
+/**
+ * Until there are no more lines, or /exit. A person goes on after a failure, a script ends with it.
+ * @param refresh what is done before each line is obeyed
+ */
+async function talk(
+  terminal: Terminal,
+  conversation: Conversation,
+  screen: Screen,
+  refresh: () => Promise<void>,
+): Promise<void> {
   const next = () => readLines(terminal, screen.prompt(conversation));
   for (let line = await next(); line !== undefined; line = await next()) {
     try {
+      await refresh();
       if (!(await turn(line, terminal, conversation, screen))) return;
     } catch (error) {
       if (!terminal.interactive) throw error;

@@ -1,19 +1,13 @@
 // The MCP servers of a conversation, and their tools as tools of the model.
 
 import { printable, printableJson } from "../../../core/api/printable.js";
+import { Connection } from "../../../mcp/connection.js";
+import { type Offered, offer, type Permission, resultLimit } from "../../../mcp/offer.js";
+import { keepable } from "../../../mcp/schema.js";
 import type { ChatOptions, Model, RunnableTool } from "../../index.js";
-import { Connection, type ServerTool } from "./connection.js";
-import { safeName } from "./names.js";
-import { cut, resultText } from "./result.js";
-import { keepable } from "./schema.js";
+import { refusedBy } from "./refusals.js";
 import type { Sdk } from "./sdk.js";
-import type { Target } from "./target.js";
-
-const MAX_DESCRIPTION = 1024;
-/** A result of as many characters as the context has tokens takes a third of it, or less. */
-const RESULT = { least: 1000, most: 16_000 };
-
-export type Permission = "yes" | "no" | "always";
+import { type Target, wayTo } from "./target.js";
 
 /** Who sees what servers do. */
 export interface Watcher {
@@ -32,24 +26,32 @@ interface Offer {
   signal: AbortSignal;
 }
 
-interface Offered extends RunnableTool {
-  /** Its name at the server. */
-  origin: string;
-  server: string;
-}
-
 export class McpServers {
   readonly #connections: Connection[] = [];
   readonly #watcher: Watcher;
+  /** Tools that may be called until the end, as "server tool". */
+  readonly #always = new Set<string>();
+  #changed = false;
 
   constructor(watcher: Watcher) {
     this.#watcher = watcher;
   }
 
+  /** Whether a server has said that it has other tools, since they were listed last. */
+  get changed(): boolean {
+    return this.#changed;
+  }
+
   /** Connects with all at once. @throws Error for one that cannot be used; then none is left open after close() */
   async open(sdk: Sdk, targets: readonly Target[], signal: AbortSignal): Promise<void> {
+    const listener = {
+      onEnd: (line: string) => this.#watcher.notice(line),
+      onChange: () => {
+        this.#changed = true;
+      },
+    };
     const opened = await Promise.allSettled(
-      targets.map((target) => Connection.open(sdk, target, (line) => this.#watcher.notice(line), signal)),
+      targets.map((target) => Connection.open(sdk, wayTo(sdk, target), listener, signal)),
     );
     for (const result of opened) if (result.status === "fulfilled") this.#connections.push(result.value);
     for (const result of opened) if (result.status === "rejected") throw result.reason;
@@ -60,8 +62,9 @@ export class McpServers {
    * @throws Error for wanted names that no server has
    */
   async tools(model: Model, { taken, wanted, template, signal }: Offer): Promise<RunnableTool[]> {
+    this.#changed = false;
     const names = new Set(taken);
-    const limit = Math.min(RESULT.most, Math.max(RESULT.least, model.info.contextLength));
+    const limit = resultLimit(model.info.contextLength);
     const offered: Offered[] = [];
     const known: string[] = [];
     for (const connection of this.#connections) {
@@ -70,15 +73,13 @@ export class McpServers {
       for (const { name, reason } of unusable.filter(isWanted)) this.#leaveOut(connection.label, name, reason);
       known.push(...tools.map(({ name }) => name), ...unusable.map(({ name }) => name));
       for (const tool of tools.filter(isWanted)) {
-        const name = safeName(tool.name, names);
-        names.add(name);
-        offered.push(this.#offer(connection, tool, name, limit));
+        offered.push(offer(connection, tool, names, { limit, allow: (call) => this.#allow(call) }));
       }
     }
     const missing = wanted?.find((name) => !known.includes(name));
     if (missing !== undefined) throw new Error(`no MCP server has a tool "${missing}"; there are ${known.join(", ")}`);
     if (offered.length === 0) return [];
-    const { tools, refused } = await keepable(model, offered, { template, signal });
+    const { tools, refused } = await keepable(offered, (tools) => refusedBy(model, tools, { template, signal }));
     signal.throwIfAborted();
     for (const { name, error } of refused) {
       const { origin, server } = offered.find((tool) => tool.function.name === name)!;
@@ -96,28 +97,13 @@ export class McpServers {
     this.#watcher.notice(`${server}: the tool ${name} is left out: ${reason}`);
   }
 
-  #offer(
-    connection: Connection,
-    { name: origin, description, inputSchema }: ServerTool,
-    name: string,
-    limit: number,
-  ): Offered {
-    let always = false;
-    return {
-      type: "function",
-      function: { name, description: description && cut(description, MAX_DESCRIPTION), parameters: inputSchema },
-      origin,
-      server: connection.label,
-      run: async (args: Record<string, unknown>, { signal }) => {
-        if (!always) {
-          const question = `${printable(connection.label)} is to run ${printable(origin)}(${printableJson(args)})`;
-          const answer = await this.#watcher.allow(question);
-          if (answer === "no") throw new Error("the user does not allow this call");
-          always = answer === "always";
-        }
-        signal?.throwIfAborted();
-        return resultText(await connection.call(origin, args, signal), limit);
-      },
-    };
+  async #allow({ server, tool, args }: { server: string; tool: string; args: object }): Promise<boolean> {
+    const name = `${server} ${tool}`;
+    if (this.#always.has(name)) return true;
+    const answer = await this.#watcher.allow(
+      `${printable(server)} is to run ${printable(tool)}(${printableJson(args)})`,
+    );
+    if (answer === "always") this.#always.add(name);
+    return answer !== "no";
   }
 }

@@ -1,6 +1,6 @@
 // Schemas of strangers: what the grammar does not take is taken without its bounds, or not at all.
 
-import type { ChatMessage, ChatOptions, JsonSchema, Model, RefusedTool, Tool } from "../../index.js";
+import type { JsonSchema, RefusedTool, Tool } from "../index.js";
 
 /** Keywords that only narrow what is valid, so that a server can check them as well. */
 const BOUNDS = new Set(
@@ -33,13 +33,12 @@ export interface Kept<T extends Tool> {
   refused: readonly RefusedTool[];
 }
 
+/** Which of some tools a model refuses, each with its reason. */
+export type Refusals = (tools: readonly Tool[]) => Promise<readonly RefusedTool[]>;
+
 /** The tools that the model can be led to call: as they are, relaxed where that is needed, without those that cannot be kept even so. */
-export async function keepable<T extends Tool>(
-  model: Pick<Model, "chat">,
-  tools: readonly T[],
-  options: Pick<ChatOptions, "template" | "signal">,
-): Promise<Kept<T>> {
-  const strict = await refusals(model, tools, options);
+export async function keepable<T extends Tool>(tools: readonly T[], refusals: Refusals): Promise<Kept<T>> {
+  const strict = await refusals(tools);
   if (strict.length === 0) return { tools: [...tools], refused: [] };
   const offered = tools.map((tool) => {
     const { parameters } = tool.function;
@@ -48,26 +47,12 @@ export async function keepable<T extends Tool>(
       ? { ...tool, function: { ...tool.function, parameters: relaxed(parameters) } }
       : tool;
   });
-  const refused = await refusals(model, offered, options);
+  const refused = await refusals(offered);
   return { tools: offered.filter((tool) => !refused.some(({ name }) => name === tool.function.name)), refused };
 }
 
 /** A chat fails where all tools are refused; this one never is. */
-const ALWAYS: Tool = { type: "function", function: { name: "-", parameters: { type: "object", properties: {} } } };
-
-/** Tools that the model refuses, without reading much of a prompt. */
-async function refusals(
-  model: Pick<Model, "chat">,
-  tools: readonly Tool[],
-  { template, signal }: Pick<ChatOptions, "template" | "signal">,
-): Promise<readonly RefusedTool[]> {
-  const enough = new AbortController();
-  const stop = () => enough.abort();
-  signal?.addEventListener("abort", stop);
-  const messages: ChatMessage[] = [{ role: "user", content: "?" }];
-  const options = { tools: [ALWAYS, ...tools], template, maxTokens: 0, onPrefill: stop, signal: enough.signal };
-  const reply = model.chat(messages, options);
-  await reply.text().catch(() => {}); // what else is wrong is met again, and told, when the conversation begins
-  signal?.removeEventListener("abort", stop);
-  return reply.refusedTools;
-}
+export const NEVER_REFUSED: Tool = {
+  type: "function",
+  function: { name: "-", parameters: { type: "object", properties: {} } },
+};

@@ -2,11 +2,9 @@
 // bad tool costs that tool alone, and no schema of a server is compiled.
 
 import type { Client } from "@modelcontextprotocol/sdk/client/index.js";
-import type { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import type { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
-import type { JsonSchema } from "../../index.js";
-import type { Sdk } from "./sdk.js";
-import type { Target } from "./target.js";
+import type { ResultSchema, ToolListChangedNotificationSchema } from "@modelcontextprotocol/sdk/types.js";
+import type { JsonSchema } from "../index.js";
 
 declare const ZAGREUS_VERSION: string;
 
@@ -18,7 +16,6 @@ const LONGEST_CALL = 600 * SECOND;
 const CLOSE_TIMEOUT = 2 * SECOND;
 const MAX_PAGES = 100;
 const MAX_TOOLS = 1000;
-const KEPT_STDERR = 2000;
 
 /** A tool as its server describes it. */
 export interface ServerTool {
@@ -33,49 +30,67 @@ export interface ToolList {
   unusable: { name: string; reason: string }[];
 }
 
+/** Of the SDK what a connection is made with: whoever opens one has loaded it. */
+export interface Sdk {
+  Client: typeof Client;
+  ResultSchema: typeof ResultSchema;
+  ToolListChangedNotificationSchema: typeof ToolListChangedNotificationSchema;
+}
+
+/** A way to a server. */
+export interface Way {
+  /** What the server is called. */
+  label: string;
+  transport: Parameters<Client["connect"]>[0] | StreamableHTTPClientTransport;
+  /** What the server said last beside the protocol, if that can be known. */
+  lastWords?(): string;
+}
+
+/** Who is told what a server does by itself. */
+export interface Listener {
+  /** It has gone away. */
+  onEnd(line: string): void;
+  /** It has other tools than before. */
+  onChange(): void;
+}
+
 export class Connection {
   readonly label: string;
   readonly #client: Client;
-  readonly #transport: StdioClientTransport | StreamableHTTPClientTransport;
+  readonly #way: Way;
   readonly #any: Sdk["ResultSchema"];
-  #stderr = "";
   #ended = false;
   #closing = false;
 
-  /** @param onEnd told when the server goes away by itself, with what it said last */
-  private constructor(sdk: Sdk, target: Target, onEnd: (line: string) => void) {
-    this.label = target.label;
+  private constructor(sdk: Sdk, way: Way, { onEnd, onChange }: Listener) {
+    this.label = way.label;
+    this.#way = way;
     this.#any = sdk.ResultSchema;
     this.#client = new sdk.Client({ name: "zagreus", version: ZAGREUS_VERSION }, { capabilities: {} });
-    this.#transport =
-      "url" in target
-        ? new sdk.StreamableHTTPClientTransport(target.url)
-        : new sdk.StdioClientTransport({ command: target.command, args: target.args, env: target.env, stderr: "pipe" });
-    if ("stderr" in this.#transport) {
-      this.#transport.stderr?.on("data", (chunk) => {
-        this.#stderr = `${this.#stderr}${chunk}`.slice(-KEPT_STDERR);
-      });
-    }
     this.#client.onclose = () => {
       const said = this.#ended || this.#closing;
       this.#ended = true;
       if (!said) onEnd(`${this.label} has ended${this.#lastWords()}`);
     };
+    this.#client.setNotificationHandler(sdk.ToolListChangedNotificationSchema, () => onChange());
   }
 
   /** @throws Error that names the server, when it does not start or does not speak MCP */
-  static async open(sdk: Sdk, target: Target, onEnd: (line: string) => void, signal: AbortSignal): Promise<Connection> {
+  static async open(sdk: Sdk, way: Way, listener: Listener, signal: AbortSignal): Promise<Connection> {
     let starting = true;
-    const connection = new Connection(sdk, target, (line) => starting || onEnd(line));
+    const onEnd = (line: string) => starting || listener.onEnd(line);
+    const connection = new Connection(sdk, way, { ...listener, onEnd });
     try {
       // The SDK's own types do not meet under other compiler options.
-      const transport = connection.#transport as Parameters<Client["connect"]>[0];
+      const transport = way.transport as Parameters<Client["connect"]>[0];
       await connection.#client.connect(transport, { timeout: START_TIMEOUT, signal });
     } catch (error) {
       const said = connection.#lastWords();
       await connection.close();
       signal.throwIfAborted();
-      throw new Error(`the MCP server ${target.label} cannot be used: ${messageOf(error)}${said}`, { cause: error });
+      throw new Error(`the MCP server ${connection.label} cannot be used: ${messageOf(error)}${said}`, {
+        cause: error,
+      });
     } finally {
       starting = false;
     }
@@ -128,16 +143,21 @@ export class Connection {
   /** Ends the session, and the server if it was started here. */
   async close(): Promise<void> {
     this.#closing = true;
-    if ("terminateSession" in this.#transport) {
-      const late = new Promise((resolve) => setTimeout(resolve, CLOSE_TIMEOUT).unref());
-      await Promise.race([this.#transport.terminateSession().catch(() => {}), late]);
+    const { transport } = this.#way;
+    if ("terminateSession" in transport) {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const late = new Promise((resolve) => {
+        timer = setTimeout(resolve, CLOSE_TIMEOUT);
+      });
+      await Promise.race([transport.terminateSession().catch(() => {}), late]);
+      clearTimeout(timer);
     }
     await this.#client.close().catch(() => {});
-    await this.#transport.close().catch(() => {}); // the client has none if the start failed
+    await transport.close().catch(() => {}); // the client has none if the start failed
   }
 
   #lastWords(): string {
-    const line = this.#stderr.trim().split("\n").at(-1)?.trim() ?? "";
+    const line = this.#way.lastWords?.().trim().split("\n").at(-1)?.trim() ?? "";
     return line === "" ? "" : ` (it said: ${line.slice(0, 300)})`;
   }
 }
