@@ -34,7 +34,7 @@ for (const file of [...ASSETS, ...withChunks("browser.js")]) {
 cpSync(join(library, MODEL), site(MODEL));
 
 // What the page needs without a network, and what tells this version of it from others.
-const PAGE = ["index.html", "app.js", "style.css", "icon.svg", "manifest.webmanifest", "licenses.txt"];
+const PAGE = ["index.html", "app.js", "mcp.js", "style.css", "icon.svg", "manifest.webmanifest", "licenses.txt"];
 const files = [...PAGE, ...[...ASSETS, ...withChunks("browser.js")].map((name) => `zagreus/${name}`)].sort();
 const script = readFileSync(site("service_worker.js"));
 const hash = [...files.map((file) => readFileSync(site(file))), script].reduce(

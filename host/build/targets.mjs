@@ -9,6 +9,7 @@ import { node } from "./node.mjs";
 const json = (path) => JSON.parse(readFileSync(path, "utf8"));
 const versionOf = (name) => json(`node_modules/${name}/package.json`).version;
 const asconfig = () => json("asconfig.json");
+const PAGE_PACKAGES = ["esbuild", "preact", "marked", "dompurify", "@modelcontextprotocol/sdk", "zod"];
 const ENTRIES = { quantizer: "assembly/quantizer/index.ts", calibrate: "assembly/calibrate.ts" };
 
 /** The core for one target of asconfig.json. */
@@ -45,10 +46,10 @@ const bundles = {
 /** The chat page. */
 const page = {
   name: "page",
-  settings: () => ["esbuild", "preact", "marked", "dompurify"].map(versionOf),
+  settings: () => [...PAGE_PACKAGES.map(versionOf), json("package.json").version],
   async make() {
     const { buildPage } = await import("./page.mjs");
-    const { inputs, outputs } = await buildPage();
+    const { inputs, outputs } = await buildPage(json("package.json").version);
     return { inputs: ["host/build/page.mjs", "host/build/bundles.mjs", "tsconfig.json", ...inputs], outputs };
   },
 };

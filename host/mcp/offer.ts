@@ -37,7 +37,7 @@ export const resultLimit = (tokens: number) => Math.min(RESULT.most, Math.max(RE
 
 /** The tool under a name that is none of `taken`, which gets it. */
 export function offer(
-  connection: Connection,
+  connection: Pick<Connection, "label" | "call">,
   { name: origin, description, inputSchema }: ServerTool,
   taken: Set<string>,
   { limit, allow }: Terms,

@@ -1,12 +1,15 @@
 // The application without its views: what people do, and what comes of it.
 
-import type { ChatMessage, LoadProgress, PrefillProgress, ToolCall } from "../../core/api/api.js";
+import type { ChatMessage, LoadProgress, PrefillProgress, RunnableTool, ToolCall } from "../../core/api/api.js";
 import { addDelta } from "../../core/stream/calls.js";
 import { Sentences } from "../../core/stream/sentences.js";
+import type { Permission, WantedCall } from "../../mcp/offer.js";
+import { McpServers, type ServerState } from "../mcp/servers.js";
 import type { Backend, Choice, Ended, Ready } from "../model/backend.js";
-import { runCall } from "../model/tools.js";
+import { runCall, TOOLS } from "../model/tools.js";
 import { Aloud, canSpeak } from "../speech/aloud.js";
 import { say, speak } from "../text/say.js";
+import { headersOf, keepHeaders } from "./headers.js";
 import { keep, kept, ofTab } from "./kept.js";
 import { fresh, replyOptions, type Settings } from "./settings.js";
 import { Store } from "./store.js";
@@ -15,6 +18,8 @@ import { add, branch, type Conversation, change, type Message, NOTHING, revived,
 /** Replies with calls of tools that a message may lead to. */
 const MAX_STEPS = 5;
 const KEEP_MS = 2000;
+/** Tokens of a context that nobody knows. */
+const UNKNOWN_CONTEXT = 4096;
 
 /** What failed: a code, and what the error says. */
 export interface Failure {
@@ -34,8 +39,20 @@ export interface State {
   loadFailure: Failure | undefined;
   /** Brings in another version of the page, where there is one. */
   update: (() => void) | undefined;
-  /** The message that is being written. */
+  /** The message that is being written, or whose calls are being made. */
   writing: { id: number; reading: PrefillProgress | undefined } | undefined;
+  /** The MCP servers. */
+  servers: readonly ServerState[];
+  /** A call that somebody has to allow. */
+  asking: Asking | undefined;
+}
+
+export interface Asking {
+  /** The message that calls, and which of its calls it is. */
+  message: number;
+  call: string;
+  wanted: WantedCall;
+  answer(permission: Permission): void;
 }
 
 /** Nobody has asked for a download: what the browser has thrown away stays away. */
@@ -47,6 +64,12 @@ export class Chat extends Store<State> {
   #reply: AbortController | undefined;
   readonly #aloud = canSpeak() ? new Aloud() : undefined;
   #keeping: ReturnType<typeof setTimeout> | undefined;
+  /** The call that is being made. */
+  #calling: Pick<Asking, "message" | "call"> | undefined;
+  readonly #servers = new McpServers({
+    onChange: (servers) => this.set({ servers }),
+    ask: (wanted, signal) => this.#askFor(wanted, signal),
+  });
 
   constructor(backend: Backend) {
     const settings = { ...fresh(), ...(kept("settings") as Partial<Settings> | undefined) };
@@ -61,8 +84,11 @@ export class Chat extends Store<State> {
       loadFailure: undefined,
       update: undefined,
       writing: undefined,
+      servers: [],
+      asking: undefined,
     });
     this.backend = backend;
+    for (const { url } of settings.servers) void this.#servers.connect(url, headersOf(url));
   }
 
   /** Loads what was there the last time, or with a server what it has first. */
@@ -147,6 +173,33 @@ export class Chat extends Store<State> {
     if (settings.language) void this.list(); // its notes are texts
   }
 
+  /** Adds an MCP server, or connects anew. */
+  connect(url: string, headers = headersOf(url)): void {
+    keepHeaders(url, headers);
+    const { servers } = this.state.settings;
+    if (!servers.some((server) => server.url === url)) this.change({ servers: [...servers, { url, off: [] }] });
+    void this.#servers.connect(url, headers);
+  }
+
+  disconnect(url: string): void {
+    keepHeaders(url, {});
+    this.change({ servers: this.state.settings.servers.filter((server) => server.url !== url) });
+    this.#servers.remove(url);
+  }
+
+  /** Offers a tool of a server to the model, or no longer. */
+  switchTool(url: string, tool: string, on: boolean): void {
+    const servers = this.state.settings.servers.map((server) => {
+      const off = server.off.filter((name) => name !== tool);
+      return server.url === url ? { url, off: on ? off : [...off, tool] } : server;
+    });
+    this.change({ servers });
+  }
+
+  isOn(url: string, tool: string): boolean {
+    return this.state.settings.servers.some((server) => server.url === url && !server.off.includes(tool));
+  }
+
   /** Says something, behind what is shown. */
   say(text: string): Promise<void> {
     this.stop();
@@ -210,24 +263,64 @@ export class Chat extends Store<State> {
     this.#reply = controller;
     if (this.state.settings.aloud) this.#aloud?.begin(this.state.settings.language);
     for (let step = 1; ; step++) {
-      const { message, calls } = await this.#write(controller);
+      const { message, calls, tools } = await this.#write(controller, step === 1);
       if (calls.length === 0 || controller.signal.aborted) break;
       if (step === MAX_STEPS) {
         this.#edit(message, { ended: "steps" });
         break;
       }
-      for (const call of calls) {
-        const text = await runCall(call);
-        const { name } = call.function;
-        const { conversation } = this.state;
-        this.#change(add(conversation, conversation.leaf, { role: "tool", text, callId: call.id, name }));
-      }
+      await this.#run(message, calls, tools, controller.signal);
+      if (controller.signal.aborted) break;
     }
     if (this.#reply === controller) this.#reply = undefined;
   }
 
-  /** One reply of the model. */
-  async #write({ signal }: AbortController): Promise<{ message: number; calls: readonly ToolCall[] }> {
+  /** Makes the calls of a message, one after the other. */
+  async #run(message: number, calls: readonly ToolCall[], tools: readonly RunnableTool[], signal: AbortSignal) {
+    this.set({ writing: { id: message, reading: undefined } });
+    for (const call of calls) {
+      this.#calling = { message, call: call.id };
+      const text = await runCall(call, tools, signal);
+      if (signal.aborted) return;
+      const { name } = call.function;
+      const { conversation } = this.state;
+      this.#change(add(conversation, conversation.leaf, { role: "tool", text, callId: call.id, name }));
+    }
+    this.set({ writing: undefined });
+  }
+
+  /** Asks whether the call that is being made may be. @throws the reason of the signal */
+  #askFor(wanted: WantedCall, signal: AbortSignal | undefined): Promise<Permission> {
+    return new Promise((resolve, reject) => {
+      const done = () => this.set({ asking: undefined });
+      const answer = (permission: Permission) => {
+        done();
+        resolve(permission);
+      };
+      signal?.addEventListener("abort", () => {
+        done();
+        reject(signal.reason);
+      });
+      this.set({ asking: { ...this.#calling!, wanted, answer } });
+    });
+  }
+
+  /** The tools that are there, and what calls are run with. */
+  async #tools(signal: AbortSignal): Promise<RunnableTool[]> {
+    const own = this.state.settings.tools ? TOOLS : [];
+    const wanted = {
+      taken: own.map(({ function: { name } }) => name),
+      isOn: (url: string, tool: string) => this.isOn(url, tool),
+      contextLength: this.state.ready?.contextLength ?? UNKNOWN_CONTEXT,
+    };
+    return [...own, ...(await this.#servers.offered(wanted, signal))];
+  }
+
+  /** One reply of the model. @param first whether nothing has been called yet */
+  async #write(
+    { signal }: AbortController,
+    first: boolean,
+  ): Promise<{ message: number; calls: readonly ToolCall[]; tools: readonly RunnableTool[] }> {
     const { conversation, settings } = this.state;
     const asked = branch(conversation);
     this.#change(add(conversation, conversation.leaf, { role: "assistant", text: "" }));
@@ -236,9 +329,15 @@ export class Chat extends Store<State> {
     const calls: ToolCall[] = [];
     const sentences = new Sentences();
     let text = "";
+    let tools: RunnableTool[] = [];
     try {
+      tools = await this.#tools(signal);
       const onPrefill = (reading: PrefillProgress) => signal.aborted || this.set({ writing: { id: message, reading } });
-      const options = { ...replyOptions(settings), signal, onPrefill };
+      const offered = tools.length > 0 && {
+        tools: tools.map(({ type, function: declared }) => ({ type, function: declared })),
+        mustCall: first && settings.mustCall,
+      };
+      const options = { ...replyOptions(settings), ...offered, signal, onPrefill };
       const reply = this.backend.reply(toMessages(asked, settings.system), options);
       let next = await reply.next();
       for (; !next.done; next = await reply.next()) {
@@ -256,10 +355,10 @@ export class Chat extends Store<State> {
       calls.length = 0;
       if (!signal.aborted) this.#fail(message, failureOf(error));
     }
-    if (signal.aborted) return { message, calls: [] };
+    if (signal.aborted) return { message, calls: [], tools };
     this.set({ writing: undefined });
     if (this.state.ready?.chats === undefined) await this.#lookAgain();
-    return { message, calls };
+    return { message, calls, tools };
   }
 
   /** Reads sentences aloud, where somebody wants that. */
@@ -286,11 +385,13 @@ export class Chat extends Store<State> {
   }
 }
 
-/** The conversation as models take it. */
+/** The conversation as models take it. Calls that were never made, as somebody stopped, are not in it. */
 function toMessages(messages: readonly Message[], system: string): ChatMessage[] {
+  const answered = new Set(messages.map(({ callId }) => callId));
   const said = messages.map(({ role, text, calls, callId, name }): ChatMessage => {
     if (role === "tool") return { role, content: text, tool_call_id: callId, name };
-    return calls ? { role, content: text || null, tool_calls: calls } : { role, content: text };
+    const made = calls?.filter(({ id }) => answered.has(id)) ?? [];
+    return made.length > 0 ? { role, content: text || null, tool_calls: made } : { role, content: text };
   });
   return system.trim() === "" ? said : [{ role: "system", content: system }, ...said];
 }

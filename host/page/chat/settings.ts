@@ -2,7 +2,6 @@
 
 import type { SamplingDefaults } from "../../core/api/api.js";
 import type { ReplyOptions } from "../model/backend.js";
-import { TOOLS } from "../model/tools.js";
 import { type Language, preferred } from "../text/say.js";
 
 export interface Settings {
@@ -11,11 +10,21 @@ export interface Settings {
   system: string;
   /** As they were typed; empty: the model's own. */
   sampling: Readonly<Record<SamplingName, string>>;
+  /** Whether the page's own tools are there. */
   tools: boolean;
+  /** Whether a reply begins with a call. */
+  mustCall: boolean;
+  servers: readonly KeptServer[];
   schema: boolean;
   schemaText: string;
   /** Whether replies are read aloud. */
   aloud: boolean;
+}
+
+/** An MCP server, and the names of its tools that are not wanted. */
+export interface KeptServer {
+  url: string;
+  off: readonly string[];
 }
 
 export const SAMPLING = ["temperature", "topP", "topK", "minP", "repetitionPenalty", "maxTokens", "seed"] as const;
@@ -48,6 +57,8 @@ export const fresh = (): Settings => ({
   system: "",
   sampling: Object.fromEntries(SAMPLING.map((name) => [name, ""])) as Settings["sampling"],
   tools: false,
+  mustCall: false,
+  servers: [],
   schema: false,
   schemaText: JSON.stringify(SCHEMA, null, 2),
   aloud: false,
@@ -56,14 +67,12 @@ export const fresh = (): Settings => ({
 /** What of the settings a generation takes. @throws SyntaxError for a schema that is no JSON */
 export function replyOptions({
   sampling,
-  tools,
   schema,
   schemaText,
-}: Settings): Omit<ReplyOptions, "signal" | "onPrefill"> {
+}: Settings): Omit<ReplyOptions, "signal" | "onPrefill" | "tools" | "mustCall"> {
   const given = SAMPLING.filter((name) => sampling[name].trim() !== "");
   return {
     ...Object.fromEntries(given.map((name) => [name, Number(sampling[name])])),
-    ...(tools && { tools: TOOLS.map(({ run: _, ...declared }) => declared) }),
     ...(schema && { responseFormat: { type: "json_schema", schema: JSON.parse(schemaText) } }),
   };
 }

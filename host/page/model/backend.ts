@@ -52,6 +52,8 @@ export interface Ready {
 export interface ReplyOptions
   extends Pick<GenerateOptions, "temperature" | "topP" | "topK" | "minP" | "repetitionPenalty" | "maxTokens" | "seed"> {
   tools?: readonly Tool[] | undefined;
+  /** Whether a tool has to be called. */
+  mustCall?: boolean;
   responseFormat?: ResponseFormat | undefined;
   signal: AbortSignal;
   onPrefill(progress: PrefillProgress): void;

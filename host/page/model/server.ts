@@ -152,8 +152,9 @@ function sampling({ temperature, topP, topK, minP, repetitionPenalty, maxTokens,
   };
 }
 
-function chatFields({ tools, responseFormat }: ReplyOptions): object {
+function chatFields({ tools, mustCall, responseFormat }: ReplyOptions): object {
   const schema = responseFormat?.type === "json_schema" ? responseFormat.schema : undefined;
   const json_schema = { name: "answer", schema };
-  return { ...(tools && { tools }), ...(schema && { response_format: { type: "json_schema", json_schema } }) };
+  const calls = tools && { tools, ...(mustCall && { tool_choice: "required" }) };
+  return { ...calls, ...(schema && { response_format: { type: "json_schema", json_schema } }) };
 }

@@ -30,12 +30,17 @@ export const TOOLS: readonly RunnableTool[] = [
   },
 ];
 
-/** What a call gives; what fails is told to the model. */
-export async function runCall({ function: { name, arguments: text } }: ToolCall): Promise<string> {
-  const tool = TOOLS.find((tool) => tool.function.name === name);
+/** What a call of one of `tools` gives; what fails is told to the model. */
+export async function runCall(
+  call: ToolCall,
+  tools: readonly RunnableTool[] = TOOLS,
+  signal?: AbortSignal,
+): Promise<string> {
+  const { name, arguments: text } = call.function;
+  const tool = tools.find((tool) => tool.function.name === name);
   if (!tool) return `{"error": "there is no such tool"}`;
   try {
-    return String(await tool.run(JSON.parse(text || "{}"), { call: undefined as never, signal: undefined }));
+    return String(await tool.run(JSON.parse(text || "{}"), { call, signal }));
   } catch (error) {
     return JSON.stringify({ error: error instanceof Error ? error.message : String(error) });
   }

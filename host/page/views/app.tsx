@@ -7,12 +7,12 @@ import { say } from "../text/say.js";
 import { Announcer } from "./announcer.js";
 import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
-import { Dialog } from "./dialog.js";
-import { IconButton } from "./icons.js";
 import { LoadStatus } from "./load_status.js";
+import { Dialog } from "./parts/dialog.js";
+import { IconButton } from "./parts/icons.js";
+import { nameFor } from "./parts/words.js";
 import { Picker } from "./picker.js";
-import { SettingsForm } from "./settings.js";
-import { nameFor } from "./words.js";
+import { SettingsForm } from "./settings/form.js";
 
 type Open = "picker" | "settings" | undefined;
 
@@ -38,7 +38,7 @@ export function App({ chat }: { chat: Chat }) {
       <Header chat={chat} onOpen={setOpen} />
       <main>
         <Conversation chat={chat} onPick={() => setOpen("picker")} />
-        <Composer chat={chat} onPick={() => setOpen("picker")} />
+        <Composer chat={chat} onPick={() => setOpen("picker")} onTools={() => setOpen("settings")} />
       </main>
       <Dialog id="picker" title={say("models")} open={open === "picker"} onClose={close}>
         <Picker chat={chat} onPick={pick} />

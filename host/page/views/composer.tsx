@@ -5,9 +5,9 @@ import type { Chat } from "../chat/chat.js";
 import { branch } from "../chat/tree.js";
 import { canDictate, dictate } from "../speech/dictation.js";
 import { number, say } from "../text/say.js";
-import { IconButton } from "./icons.js";
+import { IconButton } from "./parts/icons.js";
 
-export function Composer({ chat, onPick }: { chat: Chat; onPick(): void }) {
+export function Composer({ chat, onPick, onTools }: { chat: Chat; onPick(): void; onTools(): void }) {
   const { ready, writing, loading, conversation } = chat.state;
   const [text, setText] = useState("");
   const field = useRef<HTMLTextAreaElement>(null);
@@ -55,6 +55,7 @@ export function Composer({ chat, onPick }: { chat: Chat; onPick(): void }) {
       </div>
       <p class="row hint">
         <ContextUse chat={chat} />
+        <ToolUse chat={chat} onOpen={onTools} />
         <span id="keys">{say("keys")}</span>
       </p>
     </form>
@@ -101,6 +102,23 @@ function ContextUse({ chat }: { chat: Chat }) {
     <span id="context">
       <meter aria-hidden="true" max={total} value={used} /> {text}
     </span>
+  );
+}
+
+/** How many tools of servers there are, and whether a server failed. */
+function ToolUse({ chat, onOpen }: { chat: Chat; onOpen(): void }) {
+  const { servers } = chat.state;
+  if (servers.length === 0) return null;
+  const count = servers.reduce(
+    (sum, { url, tools }) => sum + tools.filter(({ name }) => chat.isOn(url, name)).length,
+    0,
+  );
+  const failed = servers.filter(({ status }) => status === "failed").length;
+  return (
+    <button type="button" id="tool-use" class={failed ? "plain error" : "plain"} onClick={onOpen}>
+      {say("toolCount", { count })}
+      {failed > 0 && `, ${say("serversFailed", { count: failed })}`}
+    </button>
   );
 }
 

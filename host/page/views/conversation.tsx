@@ -4,14 +4,14 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Chat } from "../chat/chat.js";
 import { branch } from "../chat/tree.js";
 import { say } from "../text/say.js";
-import { IconButton } from "./icons.js";
 import { MessageView } from "./message.js";
+import { IconButton } from "./parts/icons.js";
 
 /** Pixels from the end within which it is followed. */
 const NEAR = 48;
 
 export function Conversation({ chat, onPick }: { chat: Chat; onPick(): void }) {
-  const { conversation, settings, writing, ready } = chat.state;
+  const { conversation, settings, writing, ready, asking } = chat.state;
   const messages = branch(conversation);
   const { log, atEnd, onScroll, toEnd } = useFollowing();
   return (
@@ -34,6 +34,7 @@ export function Conversation({ chat, onPick }: { chat: Chat; onPick(): void }) {
             message={message}
             language={settings.language}
             reading={writing?.id === message.id ? writing.reading : undefined}
+            asking={asking?.message === message.id ? asking : undefined}
             mayAsk={ready !== undefined}
             count={conversation.messages.length}
           />

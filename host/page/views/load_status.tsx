@@ -2,8 +2,8 @@
 
 import type { Chat } from "../chat/chat.js";
 import { say } from "../text/say.js";
-import { ErrorText } from "./error_text.js";
-import { nameFor, phaseFor } from "./words.js";
+import { ErrorText } from "./parts/error_text.js";
+import { nameFor, phaseFor } from "./parts/words.js";
 
 export function LoadStatus({ chat }: { chat: Chat }) {
   const { loading, notice, ready, loadFailure } = chat.state;

@@ -4,20 +4,23 @@ import { Component } from "preact";
 import { useState } from "preact/hooks";
 import type { PrefillProgress } from "../../core/api/api.js";
 import { printable } from "../../core/api/printable.js";
-import { type Chat, endingOf } from "../chat/chat.js";
+import { type Asking, type Chat, endingOf } from "../chat/chat.js";
 import { type Message, versions } from "../chat/tree.js";
 import { number, say } from "../text/say.js";
-import { copy } from "./copy.js";
-import { ErrorText } from "./error_text.js";
-import { IconButton } from "./icons.js";
 import { MarkdownText } from "./markdown_text.js";
-import { nameFor } from "./words.js";
+import { copy } from "./parts/copy.js";
+import { ErrorText } from "./parts/error_text.js";
+import { IconButton } from "./parts/icons.js";
+import { nameFor } from "./parts/words.js";
+import { PermissionQuestion } from "./permission.js";
 
 interface MessageProps {
   chat: Chat;
   message: Message;
   language: string;
   reading: PrefillProgress | undefined;
+  /** A call of it that somebody has to allow. */
+  asking: Asking | undefined;
   mayAsk: boolean;
   /** Messages of the whole tree: when it grows, there may be another version. */
   count: number;
@@ -95,7 +98,7 @@ function Editor({ text, onSave, onCancel }: { text: string; onSave(text: string)
   );
 }
 
-function Reply({ chat, message, language, reading, mayAsk }: MessageProps) {
+function Reply({ chat, message, language, reading, asking, mayAsk }: MessageProps) {
   const { text, ended, error, calls = [] } = message;
   return (
     <article class="assistant" aria-busy={!ended}>
@@ -106,6 +109,7 @@ function Reply({ chat, message, language, reading, mayAsk }: MessageProps) {
           {say("call", { name: nameFor(call.function.name) })} <code>{printable(call.function.arguments)}</code>
         </p>
       ))}
+      {asking && <PermissionQuestion asking={asking} />}
       {!ended && <Waiting reading={text ? undefined : reading} />}
       {endingOf(ended) && <p class="hint">{endingOf(ended)}</p>}
       {error && <ErrorText failure={error} />}

@@ -4,9 +4,9 @@ import { useState } from "preact/hooks";
 import type { Chat } from "../chat/chat.js";
 import type { Choice } from "../model/backend.js";
 import { megabytes, number, say } from "../text/say.js";
-import { ErrorText } from "./error_text.js";
-import { IconButton } from "./icons.js";
-import { nameFor, phaseFor } from "./words.js";
+import { ErrorText } from "./parts/error_text.js";
+import { IconButton } from "./parts/icons.js";
+import { nameFor, phaseFor } from "./parts/words.js";
 
 type Pick = (source: string | File, name: string) => Promise<void>;
 

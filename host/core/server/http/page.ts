@@ -2,9 +2,9 @@
 
 export const PAGE_INDEX = "index.html";
 
-/** Its own scripts, and this server: whatever a model writes, nothing is fetched from or sent to elsewhere. */
+/** Its own scripts, no pictures of others: whatever a model writes, nothing is fetched from elsewhere. MCP servers are where people have them. */
 const POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self' https: http:; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 export function pageFile(file: Blob): Response {
   const headers = {

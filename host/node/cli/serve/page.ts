@@ -5,6 +5,7 @@ import { readFile } from "node:fs/promises";
 const TYPES: Record<string, string> = {
   "index.html": "text/html; charset=utf-8",
   "app.js": "text/javascript; charset=utf-8",
+  "mcp.js": "text/javascript; charset=utf-8",
   "style.css": "text/css; charset=utf-8",
   "icon.svg": "image/svg+xml",
   "manifest.webmanifest": "application/manifest+json",

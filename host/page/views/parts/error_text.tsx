@@ -1,9 +1,9 @@
 // What failed, beside what was pressed.
 
 import { useEffect, useRef } from "preact/hooks";
-import { printable } from "../../core/api/printable.js";
-import type { Failure } from "../chat/chat.js";
-import { sayError } from "../text/say.js";
+import { printable } from "../../../core/api/printable.js";
+import type { Failure } from "../../chat/chat.js";
+import { sayError } from "../../text/say.js";
 
 export function ErrorText({ id, failure }: { id?: string; failure: Failure | undefined }) {
   const element = useRef<HTMLParagraphElement>(null);

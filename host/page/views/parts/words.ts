@@ -1,8 +1,8 @@
 // What is said of things in several places.
 
-import type { LoadProgress } from "../../core/api/api.js";
-import { printable } from "../../core/api/printable.js";
-import { megabytes, say } from "../text/say.js";
+import type { LoadProgress } from "../../../core/api/api.js";
+import { printable } from "../../../core/api/printable.js";
+import { megabytes, say } from "../../text/say.js";
 
 const LONGEST = 60;
 

@@ -2,7 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
-import { say } from "../text/say.js";
+import { say } from "../../text/say.js";
 import { IconButton } from "./icons.js";
 
 interface DialogProps {

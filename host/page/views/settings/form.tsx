@@ -1,11 +1,13 @@
 // What can be set.
 
 import { useState } from "preact/hooks";
-import type { Chat } from "../chat/chat.js";
-import { keep, kept, ofTab } from "../chat/kept.js";
-import { defaultOf, RANGES, SAMPLING, type Settings } from "../chat/settings.js";
-import { canSpeak } from "../speech/aloud.js";
-import { say } from "../text/say.js";
+import type { Chat } from "../../chat/chat.js";
+import { keep, kept, ofTab } from "../../chat/kept.js";
+import { defaultOf, RANGES, SAMPLING, type Settings } from "../../chat/settings.js";
+import { canSpeak } from "../../speech/aloud.js";
+import { say } from "../../text/say.js";
+import { Check } from "../parts/check.js";
+import { McpServerList } from "./mcp_servers.js";
 
 interface Props {
   chat: Chat;
@@ -15,23 +17,31 @@ interface Props {
 export function SettingsForm({ chat }: { chat: Chat }) {
   const { settings } = chat.state;
   return (
-    <form onSubmit={(event) => event.preventDefault()}>
-      <Looks chat={chat} settings={settings} />
-      {chat.backend.kind === "server" && <ApiKey chat={chat} />}
-      <label>
-        {say("system")}
-        <textarea
-          id="system"
-          rows={3}
-          placeholder={say("systemHint")}
-          value={settings.system}
-          onInput={({ currentTarget }) => chat.change({ system: currentTarget.value })}
-        />
-      </label>
-      <Sampling chat={chat} settings={settings} />
-      {canSpeak() && <Check chat={chat} name="aloud" checked={settings.aloud} />}
-      <Demos chat={chat} settings={settings} />
-    </form>
+    <>
+      <form onSubmit={(event) => event.preventDefault()}>
+        <Looks chat={chat} settings={settings} />
+        {chat.backend.kind === "server" && <ApiKey chat={chat} />}
+        <label>
+          {say("system")}
+          <textarea
+            id="system"
+            rows={3}
+            placeholder={say("systemHint")}
+            value={settings.system}
+            onInput={({ currentTarget }) => chat.change({ system: currentTarget.value })}
+          />
+        </label>
+        <Sampling chat={chat} settings={settings} />
+        {canSpeak() && <Check chat={chat} name="aloud" checked={settings.aloud} />}
+        <Schema chat={chat} settings={settings} />
+      </form>
+      <fieldset>
+        <legend>{say("toolsTitle")}</legend>
+        <Check chat={chat} name="tools" checked={settings.tools} />
+        <Check chat={chat} name="mustCall" checked={settings.mustCall} />
+        <McpServerList chat={chat} />
+      </fieldset>
+    </>
   );
 }
 
@@ -120,11 +130,9 @@ function Sampling({ chat, settings: { sampling } }: Props) {
   );
 }
 
-function Demos({ chat, settings: { tools, schema, schemaText } }: Props) {
+function Schema({ chat, settings: { schema, schemaText } }: Props) {
   return (
-    <fieldset>
-      <legend>{say("demos")}</legend>
-      <Check chat={chat} name="tools" checked={tools} />
+    <>
       <Check chat={chat} name="schema" checked={schema} />
       {schema && (
         <label>
@@ -141,21 +149,7 @@ function Demos({ chat, settings: { tools, schema, schemaText } }: Props) {
           </span>
         </label>
       )}
-    </fieldset>
-  );
-}
-
-function Check({ chat, name, checked }: { chat: Chat; name: "tools" | "schema" | "aloud"; checked: boolean }) {
-  return (
-    <label class="check">
-      <input
-        id={name}
-        type="checkbox"
-        checked={checked}
-        onChange={({ currentTarget }) => chat.change({ [name]: currentTarget.checked })}
-      />
-      {say(name)}
-    </label>
+    </>
   );
 }
 
