@@ -61,6 +61,8 @@ test("it has what it needs and nothing else", () => {
       "dist/calibration.txt",
       "dist/compute_thread.js",
       "dist/deno.js",
+      ...["it", "en", "es", "fr", "pt", "code"].map((name) => `dist/frequencies-${name}.br`),
+      "dist/held-out.txt",
       "dist/cloudflare-workers.js",
       "dist/hub.js",
       "dist/probe-relaxed.wasm",

@@ -28,22 +28,35 @@ export async function buildBundles(version) {
   ]);
   const inputs = bundles.flatMap(({ metafile }) => Object.keys(metafile.inputs));
   const packages = packagesOf(inputs);
-  copyFileSync("quant/calibration/text.txt", "dist/calibration.txt");
-  writeFileSync("dist/THIRD_PARTY_LICENSES.txt", licenses(packages));
+  for (const [source, target] of COPIES) copyFileSync(source, target);
+  writeFileSync("dist/THIRD_PARTY_LICENSES.txt", `${licenses(packages)}\n${readFileSync(SOURCES, "utf8")}`);
   return {
     inputs: [
       ...inputs.filter((path) => existsSync(path)),
       ...packages.map((name) => `node_modules/${name}/package.json`),
-      "quant/calibration/text.txt",
+      SOURCES,
+      ...COPIES.map(([source]) => source),
     ],
     outputs: [
       ...bundles.flatMap(({ metafile }) => Object.keys(metafile.outputs)),
       ...(await writeProbes()),
-      "dist/calibration.txt",
+      ...COPIES.map(([, target]) => target),
       "dist/THIRD_PARTY_LICENSES.txt",
     ],
   };
 }
+
+/** What the frequency lists were made of. */
+const SOURCES = "quant/vocabulary/frequencies/SOURCES.md";
+/** Data that are read when they are wanted. */
+const COPIES = [
+  ["quant/calibration/text.txt", "dist/calibration.txt"],
+  ["quant/vocabulary/frequencies/held_out.txt", "dist/held-out.txt"],
+  ...["it", "en", "es", "fr", "pt", "code"].map((name) => [
+    `quant/vocabulary/frequencies/${name}.br`,
+    `dist/frequencies-${name}.br`,
+  ]),
+];
 
 const versionOf = (version) => ({ ZAGREUS_VERSION: JSON.stringify(version) });
 

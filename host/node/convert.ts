@@ -81,22 +81,41 @@ export function checkQuantizeOptions(options: QuantizeOptions): void {
 
 /** As quantize(), of files that are here. */
 export async function convert(source: Place, out: string, options: QuantizeOptions): Promise<QuantizeReport> {
-  const { type, embedding, requantize, signal, onProgress, onNotice } = options;
   checkQuantizeOptions(options);
+  return convertWith(source, out, options, async (checkpoint) => ({ checkpoint, embedding: options.embedding }));
+}
+
+/** Without a type, matrices stay what they are. */
+export type ConvertOptions = Omit<QuantizeOptions, "type"> & Partial<Pick<QuantizeOptions, "type">>;
+
+/** Another checkpoint for the one that is read, and the type of its embedding and LM head. */
+export type Change = (
+  checkpoint: Checkpoint,
+) => Promise<{ checkpoint: Checkpoint; embedding: QuantizedType | undefined }>;
+
+/** The same with a change to what is read. */
+export async function convertWith(
+  source: Place,
+  out: string,
+  options: ConvertOptions,
+  change: Change,
+): Promise<QuantizeReport> {
+  const { type, requantize, signal, onProgress, onNotice } = options;
   const path = await outputPath(out);
   const quantizer = await loadQuantizer();
   const inputs = new Set<string>();
-  const checkpoint = await openRecording(source, options, inputs);
+  const opened = await openRecording(source, options, inputs);
   try {
     if (inputs.has(path)) throw invalidOption("out", out, "another file than those that are read");
-    const twice = requantize ? roundedTwice(checkpoint, options) : [];
+    const { checkpoint, embedding } = await change(opened);
+    const twice = requantize ? roundedTwice(checkpoint, { type, embedding }) : [];
     if (twice.length > 0) onNotice?.(`what is ${twice.join(", ")} was rounded before, and loses a second time`);
     const rounding = await chooseRounding(checkpoint, quantizer, options);
     return await writeAtomically(path, (sink) =>
       encodeGguf(checkpoint, sink, { type, embedding, requantize, rounding, quantizer, signal, onProgress }),
     );
   } finally {
-    await checkpoint.close();
+    await opened.close();
   }
 }
 
@@ -118,7 +137,7 @@ export async function loadQuantizer(): Promise<Quantizer> {
 async function chooseRounding(
   checkpoint: Checkpoint,
   quantizer: Quantizer,
-  { calibrate, rounding, signal, onProgress }: QuantizeOptions,
+  { calibrate, rounding, signal, onProgress }: ConvertOptions,
 ): Promise<Rounding> {
   if (rounding) return rounding(checkpoint, quantizer);
   if (calibrate === undefined) return plainRounding(quantizer);

@@ -15,8 +15,8 @@ const QUANTIZATION_VERSION = 2; // of ggml's block formats
 
 /** Options of encodeGguf(). */
 export interface EncodeOptions {
-  /** Element type of every matrix. */
-  type: QuantizedType;
+  /** Element type of every matrix. Default: each keeps its own. */
+  type?: QuantizedType | undefined;
   /** Element type of the embedding and the LM head. Default: `type`. */
   embedding?: QuantizedType | undefined;
   /** Whether matrices may be rounded that were rounded before, to another type: they lose twice. Default: false. */
@@ -68,7 +68,7 @@ export async function encodeGguf(checkpoint: Checkpoint, sink: Sink, options: En
   const { signal, onProgress, rounding, quantizer } = options;
   if (!options.requantize) requireUnrounded(checkpoint, options);
   const outputs = [...checkpoint.tensors].sort(inFileOrder).map((tensor) => plan(tensor, options));
-  const header = encodeHeader(fileMetadata(checkpoint.metadata, QUANTIZED[options.type].fileType), outputs);
+  const header = encodeHeader(fileMetadata(checkpoint.metadata, options), outputs);
   const totalBytes = outputs.reduce((sum, { byteLength }) => sum + aligned(byteLength), header.length);
   let writtenBytes = 0;
   const write = async (bytes: Uint8Array) => {
@@ -120,9 +120,10 @@ function requireUnrounded(checkpoint: Checkpoint, options: Types): void {
 }
 
 /** TYPE_* that a tensor has in the new file. */
-function targetType({ name, vector }: SourceTensor, { type, embedding = type }: Types): number {
+function targetType({ name, vector, type: own }: SourceTensor, { type, embedding = type }: Types): number {
   const outside = name === "token_embd.weight" || name === "output.weight";
-  return vector ? TYPE_F32 : QUANTIZED[outside ? embedding : type].type;
+  const wanted = outside ? embedding : type;
+  return vector ? TYPE_F32 : wanted === undefined ? own : QUANTIZED[wanted].type;
 }
 
 /** @throws ZagreusError BAD_DIMENSION, UNSUPPORTED_TENSOR_TYPE */
@@ -172,11 +173,13 @@ async function* encode(
   }
 }
 
-function fileMetadata(metadata: Metadata, fileType: number): Metadata {
+function fileMetadata(metadata: Metadata, { type, embedding }: Types): Metadata {
   const all = new Map(metadata);
-  for (const replaced of ["general.alignment", "general.quantization_version", "general.file_type"])
-    all.delete(replaced);
-  return all.set("general.quantization_version", u32(QUANTIZATION_VERSION)).set("general.file_type", u32(fileType));
+  const replaced: Metadata = new Map();
+  if (type ?? embedding) replaced.set("general.quantization_version", u32(QUANTIZATION_VERSION));
+  if (type) replaced.set("general.file_type", u32(QUANTIZED[type].fileType));
+  for (const key of ["general.alignment", ...replaced.keys()]) all.delete(key);
+  return new Map([...all, ...replaced]);
 }
 
 /** Tensors outside the layers first, then layer by layer, by name within. */

@@ -18,6 +18,7 @@ import { quantizeCommand } from "./commands/quantize.js";
 import { serveCommand } from "./commands/serve.js";
 import { splitCommand } from "./commands/split.js";
 import { tokenizeCommand } from "./commands/tokenize.js";
+import { trimCommand } from "./commands/trim.js";
 import { styled } from "./shared/colour.js";
 import { interrupted, watchStandardOutput } from "./shared/output.js";
 import { useProxy } from "./shared/proxy.js";
@@ -53,6 +54,7 @@ const commands = [
   serveCommand,
   inspectCommand,
   quantizeCommand,
+  trimCommand,
   splitCommand,
   pullCommand,
   listCommand,

@@ -5,10 +5,11 @@ import { QUANTIZED_TYPES, TENSOR_TYPES, type TensorType } from "../../../../quan
 import { type QuantizedType, quantize } from "../../quantize.js";
 import { choice } from "../shared/arguments.js";
 import { readInput } from "../shared/input.js";
+import { type KeepFlags, keepOptions, keptLines, withKeep } from "../shared/keep.js";
 import { interruptSignal, notice, print, printJson } from "../shared/output.js";
 import { phaseBar } from "../shared/progress.js";
 
-interface QuantizeFlags {
+interface QuantizeFlags extends KeepFlags {
   type: QuantizedType;
   out: string;
   embedding?: QuantizedType;
@@ -20,7 +21,7 @@ interface QuantizeFlags {
 }
 
 export function quantizeCommand(): Command {
-  return new Command("quantize")
+  const command = new Command("quantize")
     .description("make a GGUF file, for zagreus and llama.cpp, from a published checkpoint")
     .argument(
       "<in>",
@@ -29,8 +30,13 @@ export function quantizeCommand(): Command {
     .addOption(choice("-t, --type <type>", "type of the matrices", QUANTIZED_TYPES).makeOptionMandatory())
     .requiredOption("-o, --out <file>", "GGUF file to write; it appears, or is replaced, when it is complete")
     .addOption(
-      choice("--embedding <type>", "type of the embedding and the LM head (default: that of --type)", QUANTIZED_TYPES),
-    )
+      choice(
+        "--embedding <type>",
+        "type of the embedding and the LM head (default: that of --type; with --keep q8_0 where it is smaller then)",
+        QUANTIZED_TYPES,
+      ),
+    );
+  return withKeep(command)
     .option("--requantize", "also round what was rounded before, which loses twice")
     .option("--calibrate [file]", "choose int4 by what a text needs (default: one that comes along); slow")
     .option("--tokenizer <path>", "directory of tokenizer.json (default: the model's); a GGUF file has its own")
@@ -59,11 +65,13 @@ Examples:
   zagreus quantize nesso-instruct -t q4_0 -o nesso-instruct-Q4_0.gguf
   zagreus quantize model/ -t q4_0 --embedding q8_0 -o model-mixed.gguf`;
 
-async function run(source: string, { out, json, calibrate, ...options }: QuantizeFlags): Promise<void> {
+async function run(source: string, flags: QuantizeFlags): Promise<void> {
+  const { out, json, calibrate, keep, corpus, tokens, code, ...options } = flags;
   const bar = phaseBar();
   try {
     const report = await quantize(source, out, {
       ...options,
+      keep: keepOptions({ keep, corpus, tokens, code }),
       calibrate: typeof calibrate === "string" ? await readInput(calibrate) : calibrate,
       signal: interruptSignal(),
       onProgress({ phase, doneBytes, totalBytes }) {
@@ -74,10 +82,11 @@ async function run(source: string, { out, json, calibrate, ...options }: Quantiz
     });
     bar.stop();
     if (json) return printJson({ out, ...report });
-    const { bytes, tensors, meanSquaredError } = report;
+    const { bytes, tensors, meanSquaredError, tokens: counts, texts } = report;
     print(
       `${out}: ${tensors} tensors, ${(bytes / 1e6).toFixed(1)} MB, mean squared error ${meanSquaredError.toExponential(3)}`,
     );
+    if (counts && texts) for (const line of keptLines({ tokens: counts, texts })) print(line);
   } finally {
     bar.stop();
   }

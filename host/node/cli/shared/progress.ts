@@ -34,16 +34,20 @@ export const PHASE_TEXTS = {
   weights: "loading",
 } satisfies Record<LoadProgress["phase"], string>;
 
-/** A bar that says which phase it shows, for load() and what comes before it. */
+/** And of what is done with one. */
+const MORE_TEXTS = { count: "counting", write: "writing" };
+const DOING = { ...PHASE_TEXTS, ...MORE_TEXTS };
+
+/** A bar that says which phase it shows, for load() and what comes before it, and for trim(). */
 export function phaseBar() {
   let doing: string | undefined;
   let bar: ProgressBar | undefined;
   const stop = () => bar?.stop();
   return {
-    update(progress: LoadProgress): void {
-      if (doing !== PHASE_TEXTS[progress.phase]) {
+    update(progress: Omit<LoadProgress, "phase"> & { phase: keyof typeof DOING }): void {
+      if (doing !== DOING[progress.phase]) {
         stop();
-        doing = PHASE_TEXTS[progress.phase];
+        doing = DOING[progress.phase];
         bar = progressBar(doing);
       }
       bar?.update?.(progress);
