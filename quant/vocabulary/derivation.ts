@@ -84,8 +84,12 @@ function partsOf(token: string, id: number, ids: ReadonlyMap<string, number>, jo
 /** Index of the joint with the lowest rank, the first of several; -1 for none. */
 function best(joints: readonly (Joint | undefined)[]): number {
   let found = -1;
-  joints.forEach((joint, i) => {
-    if (joint && (found < 0 || joint.rank < joints[found]!.rank)) found = i;
-  });
+  let lowest = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < joints.length; i++) {
+    const joint = joints[i];
+    if (joint === undefined || joint.rank >= lowest) continue;
+    lowest = joint.rank;
+    found = i;
+  }
   return found;
 }
