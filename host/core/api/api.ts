@@ -478,6 +478,8 @@ export interface ChatOptions extends GenerateOptions {
   template?: string | "chatml" | "llama3" | undefined;
   /** Further variables of the template. */
   templateVariables?: Readonly<Record<string, unknown>> | undefined;
+  /** Goes on with the text of the last message, an assistant's; the reply is what follows it. Default false. */
+  continueFinalMessage?: boolean | undefined;
 }
 
 /** What is new of a tool call. The first delta of a call has id, type and name; arguments come piece by piece. */

@@ -5,6 +5,7 @@ import type { ChatFinishReason, ChatPiece, Completion, GenerateOptions, RefusedT
 import type { GenerationRecord } from "../engine/completion.js";
 import type { Pace } from "../engine/pace.js";
 import { finishInSlices } from "../grammar/index.js";
+import { restOf, takeBegun, withBegun } from "./begun.js";
 import { CallParser, type Parsed } from "./calls.js";
 import { checkToolUse } from "./check.js";
 import { presetFor } from "./presets.js";
@@ -74,12 +75,14 @@ async function prepare(
 ): Promise<{ prompt: number[]; options: GenerateOptions; mayCall: boolean }> {
   const { info } = model;
   const pause = () => pace.yield();
-  let rendered = await renderChat(info, messages, chat, pause);
+  const [asked, begun] = takeBegun(messages, chat.continueFinalMessage);
+  let rendered = await renderChat(info, asked, chat, pause);
   const use = checkToolUse(chat);
-  const { format: responseFormat, refused } = await finishInSlices(replyFormat(use, generation.responseFormat), pause);
+  const { format, refused } = await finishInSlices(replyFormat(use, generation.responseFormat), pause);
+  const responseFormat = await finishInSlices(restOf(format, begun), pause);
   record.refusedTools = refused;
   if (refused.length > 0) {
-    rendered = await renderChat(info, messages, { ...chat, tools: offered(chat, refused) }, pause);
+    rendered = await renderChat(info, asked, { ...chat, tools: offered(chat, refused) }, pause);
   }
   const structured = responseFormat !== undefined && responseFormat.type !== "text";
   const options = {
@@ -88,7 +91,7 @@ async function prepare(
     stop: [generation.stop ?? [], rendered.stop].flat(),
     responseFormat,
   };
-  return { prompt: await encodeChat(model, rendered), options, mayCall: use.tools.length > 0 };
+  return { prompt: await encodeChat(model, withBegun(rendered, begun)), options, mayCall: use.tools.length > 0 };
 }
 
 function offered({ tools = [] }: ChatOnly, refused: readonly RefusedTool[]): Tool[] {

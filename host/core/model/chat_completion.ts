@@ -35,13 +35,15 @@ export function startChat(
   answer: Answer,
 ): ChatCompletion {
   checkArguments(messages, options);
-  const { tools, toolChoice, parallelToolCalls, template, templateVariables, ...generation } = options;
+  const { tools, toolChoice, parallelToolCalls, template, templateVariables, continueFinalMessage, ...generation } =
+    options;
   const chat: ChatOnly = {
     tools: tools && declarations(tools),
     toolChoice,
     parallelToolCalls,
     template,
     templateVariables,
+    continueFinalMessage,
   };
   const { seed } = checkGenerateOptions(generation, vocabulary, contextLength);
   const request = { messages: [...messages], chat, generation: { ...generation, seed } };

@@ -5,6 +5,7 @@
 // its role. So a session's usage is the sum of what its messages were measured to be.
 
 import type { ChatMessage, Tool } from "../api/api.js";
+import { withBegun } from "../chat/begun.js";
 import { encodeChat, renderChat } from "../chat/render.js";
 import type { ClassOptions, PromptModel } from "./api/types.js";
 import { type Message, toChat } from "./input/messages.js";
@@ -78,10 +79,7 @@ export class ChatFormat {
   async #render(chat: Chat, prefix: string, mayCall: boolean, tools = this.#tools) {
     const toolChoice = mayCall ? undefined : ("none" as const);
     const options = { ...this.#options, ...(tools.length > 0 && { tools, toolChoice }) };
-    const rendered = await renderChat(this.#model.info, chat, options, async () => {});
-    const { parts } = rendered;
-    if (typeof parts.at(-1) === "string") parts[parts.length - 1] += prefix;
-    else if (prefix) parts.push(prefix);
+    const rendered = withBegun(await renderChat(this.#model.info, chat, options, async () => {}), prefix);
     return { tokens: await encodeChat(this.#model, rendered), stop: rendered.stop };
   }
 

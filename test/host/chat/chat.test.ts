@@ -81,6 +81,51 @@ test("a reply continues the prompt that the template makes", async () => {
   await stream.cancel();
 });
 
+test("a reply that is begun goes on, and what is begun is no part of it", async () => {
+  const prompt = nano.chat(MESSAGES, { ...CHATML, maxTokens: 0 });
+  await prompt.text();
+  const begun = (content: ChatMessage["content"], role = "assistant" as const): ChatMessage[] => [
+    ...MESSAGES,
+    { role, content },
+  ];
+  const goOn = { ...CHATML, continueFinalMessage: true };
+  const completion = nano.chat(begun("C'era una volta"), goOn);
+  const text = await completion.text();
+  const end = nano.tokenize("assistant\nC'era una volta", { bos: false });
+  const head = nano.tokenize("assistant\n", { bos: false });
+  expect(completion.usage!.promptTokens).toBe(prompt.usage!.promptTokens - head.length + end.length);
+  expect(text).not.toContain("C'era una volta");
+  const parts = [
+    { type: "text" as const, text: "C'era" },
+    { type: "text" as const, text: "una volta" },
+  ];
+  expect(await nano.chat(begun(parts), goOn).text()).toBe(await nano.chat(begun("C'era\nuna volta"), goOn).text());
+  expect(await nano.chat(begun(""), goOn).text()).toBe(await nano.chat(MESSAGES, CHATML).text());
+  expect(await nano.chat(begun("C'era una volta"), CHATML).text()).not.toBe(text); // a new reply
+
+  const schema = {
+    type: "object",
+    properties: { a: { enum: [11, 22] } },
+    required: ["a"],
+    additionalProperties: false,
+  };
+  for (const responseFormat of [{ type: "json_schema" as const, schema }, { type: "json_object" as const }]) {
+    const rest = await nano.chat(begun('{ "a": 1'), { ...goOn, maxTokens: 60, responseFormat }).text();
+    expect(JSON.parse(`{ "a": 1${rest}`)).toHaveProperty("a");
+  }
+  const call = { id: "1", type: "function" as const, function: { name: "a", arguments: "{}" } };
+  const wrong: [string, ChatMessage[], unknown][] = [
+    ["messages[1].role", MESSAGES, true],
+    ["messages[2].tool_calls", [...MESSAGES, { role: "assistant", content: "a", tool_calls: [call] }], true],
+    ["messages[2].content", begun(7 as never), true],
+    ["continueFinalMessage", begun("a"), "yes"],
+  ];
+  for (const [field, messages, continueFinalMessage] of wrong) {
+    const options = { ...CHATML, continueFinalMessage } as ChatOptions;
+    expect(await caught(nano.chat(messages, options).text())).toMatchObject({ code: "INVALID_OPTION", field });
+  }
+});
+
 test("the next turn runs only what is new", async () => {
   const model = await loadNano();
   const first = model.chat(MESSAGES, NEVER_END(model));

@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Model } from "zagreus-edge";
-import { compact } from "../../../host/core/prompt_api/input/constraint";
+import { compact } from "../../../host/core/chat/begun";
 import { type Asked, loadShort, nameOf, nanoClass, SENTENCE, scripted } from "./harness";
 
 let model: Model;

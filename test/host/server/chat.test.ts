@@ -32,6 +32,18 @@ afterAll(() => model.close());
 
 const chat = (body: object) => ask(server, PATH, { messages: MESSAGES, ...body });
 
+test("a reply that is begun is gone on with", async () => {
+  const messages: ChatMessage[] = [...MESSAGES, { role: "assistant", content: "un re" }];
+  const options = { template: "chatml", maxTokens: 12, temperature: 0, continueFinalMessage: true };
+  const { content } = await model.chat(messages, options).message();
+  const body = { messages, max_tokens: 12, temperature: 0, continue_final_message: true };
+  expect((await chat(body)).choices[0].message.content).toBe(content);
+  expect(await refusal(server, PATH, { ...body, messages: MESSAGES })).toMatchObject({
+    status: 400,
+    message: expect.stringContaining("messages[1].role"),
+  });
+});
+
 test("a reply is the model's own", async () => {
   const completion = model.chat(MESSAGES, { template: "chatml", maxTokens: 12, temperature: 0.9, seed: 7 });
   const { content } = await completion.message();

@@ -1,6 +1,7 @@
 // What an answer must be: a JSON schema or a regular expression.
 
 import type { JsonSchema, ResponseFormat } from "../../api/api.js";
+import { compact } from "../../chat/begun.js";
 import { checkToolUse } from "../../chat/check.js";
 import { replyFormat } from "../../chat/reply_format.js";
 import { finishInSlices, schemaToGrammar } from "../../grammar/index.js";
@@ -66,13 +67,4 @@ export async function formatOf(
   }
   const grammar = await finishInSlices(schemaToGrammar(constraint.schema, "root"), pause);
   return { type: "grammar", grammar, prefix: compact(prefix) };
-}
-
-/** The beginning of a JSON text without white space between its parts, which grammars know little of. */
-export function compact(json: string): string {
-  const chunks = json.match(/"(?:[^"\\]|\\.)*(?:"|\\?$)|\s+|[{}[\]:,]|[^\s"{}[\]:,]+/gs) ?? [];
-  const isWord = (chunk: string | undefined) => chunk !== undefined && !/^[\s"{}[\]:,]/.test(chunk);
-  return chunks
-    .filter((chunk, i) => !/^\s/.test(chunk) || (isWord(chunks[i - 1]) && !/^[}\],]/.test(chunks[i + 1] ?? "")))
-    .join("");
 }

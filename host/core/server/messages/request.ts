@@ -10,9 +10,11 @@ import { type Block, customTool, type MessagesBody, parseMessage } from "./schem
 export function chatRequest(body: MessagesBody): ChatBody {
   const { model, stream, temperature, top_p, top_k, seed, cache_salt, loop_stop, repetition_penalty } = body;
   const format = body.output_config?.format;
+  const messages = chatMessages(body) as ChatBody["messages"];
   const chat: Partial<ChatBody> = {
     ...{ model, stream, temperature, top_p, top_k, seed, cache_salt, loop_stop, repetition_penalty },
-    messages: chatMessages(body) as ChatBody["messages"],
+    messages,
+    continue_final_message: messages.at(-1)?.role === "assistant",
     max_tokens: body.max_tokens,
     stop: body.stop_sequences,
     response_format: format && { type: "json_schema", json_schema: { schema: format.schema }, schema: undefined },
@@ -32,9 +34,7 @@ function chatMessages({ system, messages: given }: MessagesBody): ChatMessage[] 
     else if (role === "assistant") addReply(messages, blocks, text);
     else addTurn(messages, blocks, text);
   }
-  if (messages.at(-1)?.role === "assistant") {
-    throw badRequest("messages: the last one is the assistant's; a reply cannot be begun for the model", "messages");
-  }
+  if (messages.at(-1)?.tool_calls) throw badRequest("messages: the last one's tool_use has no tool_result", "messages");
   return [...(systems.length > 0 ? [{ role: "system" as const, content: systems.join("\n\n") }] : []), ...messages];
 }
 

@@ -173,6 +173,7 @@ function chatOptions({ served, request, template }: RequestJob<ChatBody>, maxTok
     tools: tools?.length ? tools : undefined,
     toolChoice: tool_choice,
     parallelToolCalls: request.parallel_tool_calls,
+    continueFinalMessage: request.continue_final_message,
     template,
   };
 }

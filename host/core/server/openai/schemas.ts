@@ -127,6 +127,7 @@ const chatRequest = z.object({
     ),
   ),
   parallel_tool_calls: optional(z.boolean()),
+  continue_final_message: optional(z.boolean()),
   functions: refused("is not supported; use tools"),
   function_call: refused("is not supported; use tool_choice"),
   audio: refused("is not supported"),

@@ -101,12 +101,14 @@ test("what fails later is the last event", async () => {
   });
 });
 
+const USE = { type: "tool_use", id: "1", name: "a", input: {} };
+
 test.each([
   ["messages", {}],
   ["messages[0].content[0].type", user([{ type: "image", source: {} }])],
   ["messages[0].content[0].tool_use_id", user([{ type: "tool_result" }])],
   ["messages[0].role", { messages: [{ role: "tool", content: "a" }] }],
-  ["messages", { messages: [...user("a").messages, { role: "assistant", content: "b" }] }],
+  ["no tool_result", { messages: [...user("a").messages, { role: "assistant", content: [USE] }] }],
   ["max_tokens", { ...user("a"), max_tokens: 0 }],
   ["max_tokens", { ...user("a"), max_tokens: 10_000 }],
   ["tools[0].name", { ...user("a"), tools: [{ input_schema: {} }] }],
