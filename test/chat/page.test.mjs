@@ -93,13 +93,13 @@ test("all of it goes by keyboard, and the focus comes back", async () => {
   const page = await open();
   await page.waitForSelector(".welcome");
   const order = [];
-  for (let i = 0; i < 8; i++) {
+  for (let i = 0; i < 9; i++) {
     await page.keyboard.press("Tab");
     order.push(await page.evaluate(() => document.activeElement.ariaLabel ?? document.activeElement.textContent));
   }
-  const expected = ["Modello: Scegli un modello", "Nuova conversazione", "Impostazioni", "Conversazione"];
+  const expected = ["Modello: Scegli un modello", "Nuova conversazione", "Conversazioni", "Impostazioni"];
   const dictate = "Detta (il browser può inviare ciò che dici a chi lo produce)";
-  expect(order).toEqual([...expected, "Scegli un modello", "Messaggio", dictate, "Invia"]);
+  expect(order).toEqual([...expected, "Conversazione", "Scegli un modello", "Messaggio", dictate, "Invia"]);
   await page.focus("#model");
   await page.keyboard.press("Enter");
   await page.waitForSelector(".choice");

@@ -1,6 +1,6 @@
 // The application without its views: what people do, and what comes of it.
 
-import type { ChatMessage, LoadProgress, PrefillProgress, RunnableTool, ToolCall } from "../../core/api/api.js";
+import type { LoadProgress, PrefillProgress, RunnableTool, ToolCall } from "../../core/api/api.js";
 import { addDelta } from "../../core/stream/calls.js";
 import { Sentences } from "../../core/stream/sentences.js";
 import type { Permission, WantedCall } from "../../mcp/offer.js";
@@ -11,9 +11,11 @@ import { Aloud, canSpeak } from "../speech/aloud.js";
 import { say, speak } from "../text/say.js";
 import { headersOf, keepHeaders } from "./headers.js";
 import { keep, kept, ofTab } from "./kept.js";
+import { forgetChat, freshId, type KeptChat, keepChat, keptChats, readChat, renameChat } from "./kept_chats.js";
 import { fresh, replyOptions, type Settings } from "./settings.js";
 import { Store } from "./store.js";
-import { add, branch, type Conversation, change, type Message, NOTHING, revived, show } from "./tree.js";
+import { toMessages } from "./to_messages.js";
+import { add, branch, type Conversation, change, type Message, NOTHING, show } from "./tree.js";
 
 /** Replies with calls of tools that a message may lead to. */
 const MAX_STEPS = 5;
@@ -30,6 +32,9 @@ export interface Failure {
 export interface State {
   settings: Settings;
   conversation: Conversation;
+  /** The conversations that are kept, and which of them is shown; one that nothing was said in is not kept. */
+  chats: readonly KeptChat[];
+  chatId: string;
   choices: Choice[] | undefined;
   ready: Ready | undefined;
   /** What is being loaded. */
@@ -64,6 +69,8 @@ export class Chat extends Store<State> {
   #reply: AbortController | undefined;
   readonly #aloud = canSpeak() ? new Aloud() : undefined;
   #keeping: ReturnType<typeof setTimeout> | undefined;
+  /** When what is shown was kept last. */
+  #keptAt: number;
   /** The call that is being made. */
   #calling: Pick<Asking, "message" | "call"> | undefined;
   readonly #servers = new McpServers({
@@ -74,9 +81,13 @@ export class Chat extends Store<State> {
   constructor(backend: Backend) {
     const settings = { ...fresh(), ...(kept("settings") as Partial<Settings> | undefined) };
     speak(settings.language);
+    const chats = keptChats();
+    const chatId = String(kept("chat", ofTab) ?? chats[0]?.id ?? freshId());
     super({
       settings,
-      conversation: revived(kept("conversation")),
+      conversation: readChat(chatId),
+      chats,
+      chatId,
       choices: undefined,
       ready: undefined,
       loading: undefined,
@@ -88,6 +99,7 @@ export class Chat extends Store<State> {
       asking: undefined,
     });
     this.backend = backend;
+    this.#keptAt = chats.find(({ id }) => id === chatId)?.at ?? 0;
     for (const { url } of settings.servers) void this.#servers.connect(url, headersOf(url));
   }
 
@@ -240,9 +252,42 @@ export class Chat extends Store<State> {
     this.set({ writing: undefined });
   }
 
-  clear(): void {
+  /** Goes on with a reply that was cut. */
+  goOn(message: Message): Promise<void> {
     this.stop();
-    this.#change(NOTHING);
+    this.#edit(message.id, { ended: undefined, error: undefined });
+    return this.#answer(message);
+  }
+
+  /** Begins another conversation. */
+  clear(): void {
+    this.#open(freshId(), NOTHING);
+  }
+
+  /** Shows a conversation that is kept. */
+  open(id: string): void {
+    this.#open(id, readChat(id));
+  }
+
+  #open(chatId: string, conversation: Conversation): void {
+    this.stop();
+    this.keep();
+    keep("chat", chatId, ofTab);
+    const chats = keptChats();
+    this.#keptAt = chats.find(({ id }) => id === chatId)?.at ?? 0;
+    this.set({ chatId, conversation, chats });
+  }
+
+  rename(id: string, name: string): void {
+    this.keep();
+    renameChat(id, name);
+    this.set({ chats: keptChats() });
+  }
+
+  forget(id: string): void {
+    if (id === this.state.chatId) this.clear();
+    forgetChat(id);
+    this.set({ chats: keptChats() });
   }
 
   #change(conversation: Conversation): void {
@@ -250,20 +295,41 @@ export class Chat extends Store<State> {
     this.#keeping ??= setTimeout(() => this.keep(), KEEP_MS);
   }
 
-  /** Keeps what was said. */
+  /** Keeps what was said since the last time. */
   keep(): void {
+    if (this.#keeping === undefined) return;
     clearTimeout(this.#keeping);
     this.#keeping = undefined;
-    keep("conversation", this.state.conversation);
+    const { conversation } = this.state;
+    if (conversation.leaf === undefined) return;
+    const chatId = this.#ownId();
+    keep("chat", chatId, ofTab);
+    if (!keepChat(chatId, conversation)) this.set({ notice: say("noRoom") });
+    const chats = keptChats();
+    this.#keptAt = chats[0]?.at ?? 0;
+    this.set({ chatId, chats });
   }
 
-  /** Lets the model answer, and tools, until it calls none. */
-  async #answer(): Promise<void> {
+  /** Of what is shown; another one where another tab has gone on with it, so that neither loses what was said. */
+  #ownId(): string {
+    const { chatId } = this.state;
+    const isElsewhere = keptChats().some(({ id, at }) => id === chatId && at > this.#keptAt);
+    return isElsewhere ? freshId() : chatId;
+  }
+
+  /** Looks which conversations are kept, also by other tabs. */
+  listChats(): void {
+    this.keep();
+    this.set({ chats: keptChats() });
+  }
+
+  /** Lets the model answer, and tools, until it calls none. @param begun a reply that is gone on with */
+  async #answer(begun?: Message): Promise<void> {
     const controller = new AbortController();
     this.#reply = controller;
     if (this.state.settings.aloud) this.#aloud?.begin(this.state.settings.language);
     for (let step = 1; ; step++) {
-      const { message, calls, tools } = await this.#write(controller, step === 1);
+      const { message, calls, tools } = await this.#write(controller, step === 1, step === 1 ? begun : undefined);
       if (calls.length === 0 || controller.signal.aborted) break;
       if (step === MAX_STEPS) {
         this.#edit(message, { ended: "steps" });
@@ -320,24 +386,25 @@ export class Chat extends Store<State> {
   async #write(
     { signal }: AbortController,
     first: boolean,
+    begun: Message | undefined,
   ): Promise<{ message: number; calls: readonly ToolCall[]; tools: readonly RunnableTool[] }> {
     const { conversation, settings } = this.state;
     const asked = branch(conversation);
-    this.#change(add(conversation, conversation.leaf, { role: "assistant", text: "" }));
+    if (!begun) this.#change(add(conversation, conversation.leaf, { role: "assistant", text: "" }));
     const message = this.state.conversation.leaf!;
     this.set({ writing: { id: message, reading: undefined } });
     const calls: ToolCall[] = [];
     const sentences = new Sentences();
-    let text = "";
+    let text = begun?.text ?? "";
     let tools: RunnableTool[] = [];
     try {
       tools = await this.#tools(signal);
       const onPrefill = (reading: PrefillProgress) => signal.aborted || this.set({ writing: { id: message, reading } });
       const offered = tools.length > 0 && {
         tools: tools.map(({ type, function: declared }) => ({ type, function: declared })),
-        mustCall: first && settings.mustCall,
+        mustCall: first && !begun && settings.mustCall,
       };
-      const options = { ...replyOptions(settings), ...offered, signal, onPrefill };
+      const options = { ...replyOptions(settings), ...offered, goesOn: begun !== undefined, signal, onPrefill };
       const reply = this.backend.reply(toMessages(asked, settings.system), options);
       let next = await reply.next();
       for (; !next.done; next = await reply.next()) {
@@ -383,17 +450,6 @@ export class Chat extends Store<State> {
   #edit(id: number, changes: Partial<Pick<Message, "text" | "calls" | "ended" | "error" | "figures">>): void {
     if (this.state.conversation.messages[id]) this.#change(change(this.state.conversation, id, changes));
   }
-}
-
-/** The conversation as models take it. Calls that were never made, as somebody stopped, are not in it. */
-function toMessages(messages: readonly Message[], system: string): ChatMessage[] {
-  const answered = new Set(messages.map(({ callId }) => callId));
-  const said = messages.map(({ role, text, calls, callId, name }): ChatMessage => {
-    if (role === "tool") return { role, content: text, tool_call_id: callId, name };
-    const made = calls?.filter(({ id }) => answered.has(id)) ?? [];
-    return made.length > 0 ? { role, content: text || null, tool_calls: made } : { role, content: text };
-  });
-  return system.trim() === "" ? said : [{ role: "system", content: system }, ...said];
 }
 
 function failureOf(error: unknown): Failure {

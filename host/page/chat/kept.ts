@@ -11,12 +11,18 @@ export function kept(name: string, storage: () => Storage = () => localStorage):
   }
 }
 
-/** Keeps a value, or with undefined none. What finds no room is not kept: the page goes on. */
-export function keep(name: string, value: unknown, storage: () => Storage = () => localStorage): void {
+/**
+ * Keeps a value, or with undefined none. What finds no room is not kept: the page goes on.
+ * @returns false where there was no room; a browser that keeps nothing at all is asked for nothing
+ */
+export function keep(name: string, value: unknown, storage: () => Storage = () => localStorage): boolean {
   try {
     if (value === undefined) storage().removeItem(PREFIX + name);
     else storage().setItem(PREFIX + name, JSON.stringify(value));
-  } catch {}
+  } catch (error) {
+    return (error as DOMException).name !== "QuotaExceededError";
+  }
+  return true;
 }
 
 /** Of this tab: gone when it is closed. */

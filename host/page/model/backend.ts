@@ -54,6 +54,8 @@ export interface ReplyOptions
   tools?: readonly Tool[] | undefined;
   /** Whether a tool has to be called. */
   mustCall?: boolean;
+  /** Whether the last message is a reply that is gone on with. */
+  goesOn?: boolean;
   responseFormat?: ResponseFormat | undefined;
   signal: AbortSignal;
   onPrefill(progress: PrefillProgress): void;
@@ -89,5 +91,9 @@ export interface ReplyEnd {
   figures: Figures | undefined;
 }
 
-/** The text that a model without conversations continues. */
-export const lastText = (messages: readonly ChatMessage[]) => String(messages.at(-1)?.content ?? "");
+/** The text that a model without conversations continues: what was said last, with what it has begun to reply. */
+export const lastText = (messages: readonly ChatMessage[], goesOn = false) =>
+  messages
+    .slice(goesOn ? -2 : -1)
+    .map(({ content }) => content ?? "")
+    .join("");

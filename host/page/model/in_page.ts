@@ -87,12 +87,16 @@ export class InPage implements Backend {
 
   async *reply(messages: readonly ChatMessage[], options: ReplyOptions): AsyncGenerator<ReplyPart, ReplyEnd> {
     const model = this.#model!;
-    const { tools, mustCall, maxTokens = MAX_TOKENS, ...rest } = options;
+    const { tools, mustCall, goesOn, maxTokens = MAX_TOKENS, ...rest } = options;
     const generation = { ...rest, maxTokens };
     const completion =
       model.info.chatTemplate === undefined
-        ? model.complete(lastText(messages), generation)
-        : model.chat(messages, { ...generation, ...(tools && { tools, toolChoice: mustCall ? "required" : "auto" }) });
+        ? model.complete(lastText(messages, goesOn), generation)
+        : model.chat(messages, {
+            ...generation,
+            continueFinalMessage: goesOn,
+            ...(tools && { tools, toolChoice: mustCall ? "required" : "auto" }),
+          });
     for await (const piece of completion) {
       yield { text: piece.text, toolCalls: "toolCalls" in piece ? piece.toolCalls : undefined };
     }

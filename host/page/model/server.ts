@@ -85,7 +85,7 @@ export class Server implements Backend {
         this.#base.add(this.#model);
       }
     }
-    const fields = { prompt: lastText(messages), max_tokens: options.maxTokens ?? TEXT_TOKENS };
+    const fields = { prompt: lastText(messages, options.goesOn), max_tokens: options.maxTokens ?? TEXT_TOKENS };
     return yield* this.#stream("v1/completions", fields, options);
   }
 
@@ -152,9 +152,13 @@ function sampling({ temperature, topP, topK, minP, repetitionPenalty, maxTokens,
   };
 }
 
-function chatFields({ tools, mustCall, responseFormat }: ReplyOptions): object {
+function chatFields({ tools, mustCall, goesOn, responseFormat }: ReplyOptions): object {
   const schema = responseFormat?.type === "json_schema" ? responseFormat.schema : undefined;
   const json_schema = { name: "answer", schema };
   const calls = tools && { tools, ...(mustCall && { tool_choice: "required" }) };
-  return { ...calls, ...(schema && { response_format: { type: "json_schema", json_schema } }) };
+  return {
+    ...calls,
+    ...(goesOn && { continue_final_message: true }),
+    ...(schema && { response_format: { type: "json_schema", json_schema } }),
+  };
 }

@@ -31,6 +31,10 @@ export function number(value: number, digits = 0): string {
   return value.toLocaleString(current, { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
+/** A day and a time as the language writes them. */
+export const day = (milliseconds: number) =>
+  new Date(milliseconds).toLocaleString(current, { dateStyle: "medium", timeStyle: "short" });
+
 /** Bytes as megabytes. */
 export const megabytes = (bytes: number | undefined, digits = 1) =>
   bytes === undefined ? "?" : number(bytes / MB, digits);

@@ -5,6 +5,7 @@ import type { Chat } from "../chat/chat.js";
 import { branch } from "../chat/tree.js";
 import { say } from "../text/say.js";
 import { Announcer } from "./announcer.js";
+import { Chats } from "./chats.js";
 import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
 import { LoadStatus } from "./load_status.js";
@@ -14,7 +15,7 @@ import { nameFor } from "./parts/words.js";
 import { Picker } from "./picker.js";
 import { SettingsForm } from "./settings/form.js";
 
-type Open = "picker" | "settings" | undefined;
+type Open = "picker" | "chats" | "settings" | undefined;
 
 export function App({ chat }: { chat: Chat }) {
   const [, follow] = useReducer((count: number) => count + 1, 0);
@@ -27,6 +28,10 @@ export function App({ chat }: { chat: Chat }) {
     document.documentElement.dataset.theme = theme;
   }, [language, theme]);
   const close = () => setOpen(undefined);
+  const show = (open: Open) => {
+    if (open === "chats") chat.listChats();
+    setOpen(open);
+  };
   /** Loads what somebody picked. What the page loads by itself closes nothing: somebody may be picking then. */
   const pick = async (source: string | File, name: string) => {
     await chat.load(source, name);
@@ -35,13 +40,16 @@ export function App({ chat }: { chat: Chat }) {
   useDrop(chat, pick);
   return (
     <>
-      <Header chat={chat} onOpen={setOpen} />
+      <Header chat={chat} onOpen={show} />
       <main>
         <Conversation chat={chat} onPick={() => setOpen("picker")} />
         <Composer chat={chat} onPick={() => setOpen("picker")} onTools={() => setOpen("settings")} />
       </main>
       <Dialog id="picker" title={say("models")} open={open === "picker"} onClose={close}>
         <Picker chat={chat} onPick={pick} />
+      </Dialog>
+      <Dialog id="chats" title={say("chats")} open={open === "chats"} onClose={close}>
+        <Chats chat={chat} onPick={close} />
       </Dialog>
       <Dialog id="settings" title={say("settings")} open={open === "settings"} onClose={close}>
         <SettingsForm chat={chat} />
@@ -69,6 +77,7 @@ function Header({ chat, onOpen }: { chat: Chat; onOpen(open: Open): void }) {
         </button>
       )}
       <IconButton icon="add" label={say("newChat")} onClick={() => chat.clear()} />
+      <IconButton icon="chats" label={say("chats")} onClick={() => onOpen("chats")} />
       <IconButton icon="settings" label={say("settings")} onClick={() => onOpen("settings")} />
       <LoadStatus chat={chat} />
     </header>

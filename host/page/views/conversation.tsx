@@ -35,6 +35,7 @@ export function Conversation({ chat, onPick }: { chat: Chat; onPick(): void }) {
             language={settings.language}
             reading={writing?.id === message.id ? writing.reading : undefined}
             asking={asking?.message === message.id ? asking : undefined}
+            isLast={message.id === conversation.leaf}
             mayAsk={ready !== undefined}
             count={conversation.messages.length}
           />

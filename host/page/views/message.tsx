@@ -5,6 +5,7 @@ import { useState } from "preact/hooks";
 import type { PrefillProgress } from "../../core/api/api.js";
 import { printable } from "../../core/api/printable.js";
 import { type Asking, type Chat, endingOf } from "../chat/chat.js";
+import { isCut } from "../chat/to_messages.js";
 import { type Message, versions } from "../chat/tree.js";
 import { number, say } from "../text/say.js";
 import { MarkdownText } from "./markdown_text.js";
@@ -22,6 +23,8 @@ interface MessageProps {
   /** A call of it that somebody has to allow. */
   asking: Asking | undefined;
   mayAsk: boolean;
+  /** Whether nothing is shown behind it. */
+  isLast: boolean;
   /** Messages of the whole tree: when it grows, there may be another version. */
   count: number;
 }
@@ -98,7 +101,7 @@ function Editor({ text, onSave, onCancel }: { text: string; onSave(text: string)
   );
 }
 
-function Reply({ chat, message, language, reading, asking, mayAsk }: MessageProps) {
+function Reply({ chat, message, language, reading, asking, mayAsk, isLast }: MessageProps) {
   const { text, ended, error, calls = [] } = message;
   return (
     <article class="assistant" aria-busy={!ended}>
@@ -113,6 +116,11 @@ function Reply({ chat, message, language, reading, asking, mayAsk }: MessageProp
       {!ended && <Waiting reading={text ? undefined : reading} />}
       {endingOf(ended) && <p class="hint">{endingOf(ended)}</p>}
       {error && <ErrorText failure={error} />}
+      {isCut(message) && isLast && (
+        <button type="button" class="plain" disabled={!mayAsk} onClick={() => void chat.goOn(message)}>
+          {say("goOn")}
+        </button>
+      )}
       {ended && (
         <div class="actions">
           <Versions chat={chat} message={message} />

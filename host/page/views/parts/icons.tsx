@@ -2,6 +2,7 @@
 
 const PATHS = {
   add: "M12 5v14M5 12h14",
+  chats: "M4 6h16M4 12h16M4 18h10",
   settings: "M4 7h10M18 7h2M4 17h2M10 17h10M14 4v6M6 14v6",
   send: "M12 19V5M6 11l6-6 6 6",
   stop: "M7 7h10v10H7z",
