@@ -1,7 +1,17 @@
 // Answers a conversation: the template makes a prompt of it, complete() continues it, and tool calls are taken out of
 // the text.
 
-import type { ChatFinishReason, ChatPiece, Completion, GenerateOptions, RefusedTool, Tool } from "../api/api.js";
+import type {
+  ChatFinishReason,
+  ChatMessage,
+  ChatPiece,
+  Completion,
+  GenerateOptions,
+  ModelInfo,
+  RefusedTool,
+  ResponseFormat,
+  Tool,
+} from "../api/api.js";
 import type { GenerationRecord } from "../engine/completion.js";
 import type { Pace } from "../engine/pace.js";
 import { finishInSlices } from "../grammar/index.js";
@@ -74,16 +84,9 @@ async function prepare(
   pace: Pace,
 ): Promise<{ prompt: number[]; options: GenerateOptions; mayCall: boolean }> {
   const { info } = model;
-  const pause = () => pace.yield();
-  const [asked, begun] = takeBegun(messages, chat.continueFinalMessage);
-  let rendered = await renderChat(info, asked, chat, pause);
-  const use = checkToolUse(chat);
-  const { format, refused } = await finishInSlices(replyFormat(use, generation.responseFormat), pause);
-  const responseFormat = await finishInSlices(restOf(format, begun), pause);
+  const understood = await understand(info, messages, chat, generation.responseFormat, () => pace.yield());
+  const { rendered, responseFormat, refused, mayCall } = understood;
   record.refusedTools = refused;
-  if (refused.length > 0) {
-    rendered = await renderChat(info, asked, { ...chat, tools: offered(chat, refused) }, pause);
-  }
   const structured = responseFormat !== undefined && responseFormat.type !== "text";
   const options = {
     ...presetFor(info, structured),
@@ -91,7 +94,41 @@ async function prepare(
     stop: [generation.stop ?? [], rendered.stop].flat(),
     responseFormat,
   };
-  return { prompt: await encodeChat(model, withBegun(rendered, begun)), options, mayCall: use.tools.length > 0 };
+  return { prompt: await encodeChat(model, rendered), options, mayCall };
+}
+
+/**
+ * The tokens of a conversation's prompt.
+ * @param pause called now and then; lets others get their turn
+ * @throws ZagreusError as answer() does, but for the length
+ */
+export async function promptTokens(
+  model: Pick<ChatModel, "info" | "tokenize">,
+  messages: readonly ChatMessage[],
+  options: ChatOnly & Pick<GenerateOptions, "responseFormat">,
+  pause: () => Promise<void>,
+): Promise<number[]> {
+  const { rendered } = await understand(model.info, messages, options, options.responseFormat, pause);
+  return encodeChat(model, rendered);
+}
+
+/** The prompt of a conversation, and what its reply has to be. */
+async function understand(
+  info: ModelInfo,
+  messages: readonly ChatMessage[],
+  chat: ChatOnly,
+  wanted: ResponseFormat | undefined,
+  pause: () => Promise<void>,
+) {
+  const [asked, begun] = takeBegun(messages, chat.continueFinalMessage);
+  let rendered = await renderChat(info, asked, chat, pause);
+  const use = checkToolUse(chat);
+  const { format, refused } = await finishInSlices(replyFormat(use, wanted), pause);
+  const responseFormat = await finishInSlices(restOf(format, begun), pause);
+  if (refused.length > 0) {
+    rendered = await renderChat(info, asked, { ...chat, tools: offered(chat, refused) }, pause);
+  }
+  return { rendered: withBegun(rendered, begun), responseFormat, refused, mayCall: use.tools.length > 0 };
 }
 
 function offered({ tools = [] }: ChatOnly, refused: readonly RefusedTool[]): Tool[] {

@@ -21,7 +21,7 @@ type Ctx = Context<Env>;
 
 export interface Route {
   method: "GET" | "POST" | "DELETE";
-  /** As metrics call it; ":id" is the rest of the path. */
+  /** As metrics call it; ":id" is the rest of the path, or a part of it. */
   path: string;
   /** Whether it needs no API key. */
   open?: boolean;
@@ -34,13 +34,20 @@ export const ROUTES: readonly Route[] = [
   { method: "POST", path: "/v1/chat/completions", answer: generation(parseChat, chatCompletion, chatChunks) },
   { method: "POST", path: "/v1/completions", answer: generation(parseCompletion, textCompletion, textChunks) },
   { method: "POST", path: "/v1/responses", answer: async (...to) => (await responses()).respond(...to) },
-  { method: "GET", path: "/v1/responses/:id", answer: async (...to) => (await responses()).retrieve(...to) },
-  { method: "DELETE", path: "/v1/responses/:id", answer: async (...to) => (await responses()).remove(...to) },
   {
     method: "POST",
-    path: "/v1/messages",
-    answer: async (...to) => (await part(import("./messages/index.js"))).message(...to),
+    path: "/v1/responses/input_tokens",
+    answer: async (...to) => (await responses()).countTokens(...to),
   },
+  {
+    method: "GET",
+    path: "/v1/responses/:id/input_items",
+    answer: async (...to) => (await responses()).inputItems(...to),
+  },
+  { method: "GET", path: "/v1/responses/:id", answer: async (...to) => (await responses()).retrieve(...to) },
+  { method: "DELETE", path: "/v1/responses/:id", answer: async (...to) => (await responses()).remove(...to) },
+  { method: "POST", path: "/v1/messages", answer: async (...to) => (await messages()).message(...to) },
+  { method: "POST", path: "/v1/messages/count_tokens", answer: async (...to) => (await messages()).countTokens(...to) },
   { method: "POST", path: "/v1/embeddings", answer: asking(parseEmbedding, embeddings) },
   { method: "POST", path: "/tokenize", answer: asking(parseTokenize, tokenize) },
   { method: "POST", path: "/detokenize", answer: asking(parseDetokenize, detokenize) },
@@ -62,12 +69,16 @@ export const ROUTES: readonly Route[] = [
   },
 ];
 
+const messages = () => part(import("./messages/index.js"));
 const responses = () => part(import("./responses/index.js"));
 
 /** A route's path as Hono writes it. */
-export const pathOf = (path: string) => path.replace(":id", ":id{.+}");
+export const pathOf = (path: string) => path.replace(/:id$/, ":id{.+}");
 
-const PATTERNS = ROUTES.map((route) => ({ route, pattern: new RegExp(`^${route.path.replace(":id", ".+")}$`) }));
+const PATTERNS = ROUTES.map((route) => {
+  const pattern = route.path.replace(/:id$/, ".+").replace(":id", "[^/]+");
+  return { route, pattern: new RegExp(`^${pattern}$`) };
+});
 
 /** A path as metrics call it, and its methods. */
 export function routeOf(path: string): { path: string; methods: string } | undefined {

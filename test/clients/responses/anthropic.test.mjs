@@ -104,6 +104,21 @@ test("a reply that is begun", async () => {
   expect(content).toEqual([{ type: "text", text: await own.text() }]);
 });
 
+test("tokens are counted: of a prompt, with tools, of one that does not fit", async () => {
+  const { max_tokens: _, temperature: _t, ...asked } = create.common;
+  const count = async (body) => (await client.messages.countTokens({ ...asked, ...body })).input_tokens;
+  const promptTokens = async (body) => {
+    const { usage } = await create({ ...body, max_tokens: 1 });
+    return usage.input_tokens + usage.cache_read_input_tokens;
+  };
+  expect(await count({})).toBe(await promptTokens({}));
+  expect(await count({ tools: [tool] })).toBe(await promptTokens({ tools: [tool] }));
+  const begun = { messages: [user, { role: "assistant", content: "Un re" }] };
+  expect(await count(begun)).toBe(await promptTokens(begun));
+  expect(await count({ messages: [{ role: "user", content: "parola ".repeat(2000) }] })).toBeGreaterThan(2000);
+  await expect(count({ messages: [] })).rejects.toMatchObject({ status: 400, error: { type: "error" } });
+});
+
 test("failures have Anthropic's shape", async () => {
   const failing = (body) =>
     create(body).then(

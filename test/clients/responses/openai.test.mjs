@@ -33,6 +33,42 @@ describe("text", () => {
     await expect(fixture.client.responses.retrieve(response.id)).rejects.toMatchObject({ status: 404 });
   });
 
+  test("input items, a page after the other, and of those before", async () => {
+    const first = await create({
+      input: [user, { role: "assistant", content: "Io" }, { role: "user", content: "E poi?" }],
+    });
+    const { inputItems } = fixture.client.responses;
+    const list = (id, query) => all(inputItems.list(id, query));
+    const asc = await list(first.id, { order: "asc", limit: 1 });
+    expect(asc.map(({ role, content: [{ type, text }] }) => [role, type, text])).toEqual([
+      ["user", "input_text", user.content],
+      ["assistant", "output_text", "Io"],
+      ["user", "input_text", "E poi?"],
+    ]);
+    expect(await list(first.id)).toEqual([...asc].reverse());
+    const second = await create({ previous_response_id: first.id, input: "Ancora" });
+    const texts = (await list(second.id, { order: "asc" })).map(({ content }) => content[0].text);
+    expect(texts).toEqual([user.content, "Io", "E poi?", first.output_text, "Ancora"]);
+    await expect(list("resp_0")).rejects.toMatchObject({ status: 404 });
+    await expect(list(first.id, { limit: 0 })).rejects.toMatchObject({ status: 400 });
+    await expect(list(first.id, { after: "x" })).rejects.toMatchObject({ status: 400 });
+  });
+
+  test("input tokens: of a prompt, with tools, of what is gone on with", async () => {
+    const count = async (body) => {
+      const { model, instructions, input } = common();
+      const asked = { model, instructions, input, ...body };
+      return (await fixture.client.responses.inputTokens.count(asked)).input_tokens;
+    };
+    const first = await create({});
+    expect(await count({})).toBe(first.usage.input_tokens);
+    expect(await count({ tools: [tool] })).toBe((await create({ tools: [tool] })).usage.input_tokens);
+    const more = { previous_response_id: first.id, input: "E poi?" };
+    expect(await count(more)).toBe((await create(more)).usage.input_tokens);
+    expect(await count({ input: "parola ".repeat(2000) })).toBeGreaterThan(2000);
+    await expect(count({ input: [], instructions: undefined })).rejects.toMatchObject({ status: 400 });
+  });
+
   test("a stream of events, in order", async () => {
     const events = await all(await create({ stream: true }));
     const response = checkResponseEvents(events);

@@ -1,10 +1,11 @@
-// POST /v1/messages, Anthropic's API: the chat of /v1/chat/completions in other words.
+// POST /v1/messages and /v1/messages/count_tokens, Anthropic's API: the chat of /v1/chat/completions in other words.
 
 import type { Context } from "hono";
 import type { Call } from "../http/call.js";
 import type { ApiError } from "../http/errors.js";
 import { eventStream, type StreamOptions } from "../http/event_stream.js";
 import { chatEvents } from "../openai/chat.js";
+import { countPrompt } from "../openai/count.js";
 import { type RequestJob, UsageSum } from "../openai/generation.js";
 import type { ChatBody } from "../openai/schemas.js";
 import { chatRequest } from "./request.js";
@@ -26,11 +27,11 @@ const TYPES: Record<number, string> = {
   ...{ 429: "rate_limit_error", 500: "api_error", 503: "overloaded_error" },
 };
 
+type Ctx = Context<{ Bindings: { call: Call } }>;
+
 /** Answers POST /v1/messages, also with its errors. */
-export async function message(service: Service, c: Context<{ Bindings: { call: Call } }>): Promise<Response> {
-  const { call } = c.env;
-  try {
-    const job = await service.job(c.req.raw, call, parseMessages);
+export function message(service: Service, c: Ctx): Promise<Response> {
+  return withErrors(service, c, async (job) => {
     const writer = new MessageWriter(job.served.name);
     // Progress is told in streams only; what is not streamed is read here.
     const request: ChatBody = { ...chatRequest(job.request), stream: true };
@@ -38,6 +39,24 @@ export async function message(service: Service, c: Context<{ Bindings: { call: C
     if (job.request.stream) return await eventStream(events, { ...service.streamOptions(job), format: FORMAT });
     for await (const _ of events);
     return c.json(writer.message);
+  });
+}
+
+/** Answers POST /v1/messages/count_tokens, also with its errors. */
+export function countTokens(service: Service, c: Ctx): Promise<Response> {
+  return withErrors(service, c, async (job) => {
+    return c.json({ input_tokens: await countPrompt({ ...job, request: chatRequest(job.request) }) });
+  });
+}
+
+async function withErrors(
+  service: Service,
+  c: Ctx,
+  answer: (job: RequestJob<MessagesBody>) => Promise<Response>,
+): Promise<Response> {
+  const { call } = c.env;
+  try {
+    return await answer(await service.job(c.req.raw, call, parseMessages));
   } catch (error) {
     const { status, message, headers } = service.describe(error, call);
     for (const [name, value] of Object.entries(headers)) c.header(name, value);

@@ -161,7 +161,8 @@ const refusedTools = ({ refusedTools }: ChatCompletion): RefusedTools => ({
   refused_tools: refusedTools.map(({ name, error }) => ({ name, message: error.message })),
 });
 
-function chatOptions({ served, request, template }: RequestJob<ChatBody>, maxTokens: number): ChatOptions {
+/** Options of the model's chat. @param maxTokens of a reply where the request sets no limit. @throws ApiError 400 */
+export function chatOptions({ served, request, template }: RequestJob<ChatBody>, maxTokens: number): ChatOptions {
   const { max_completion_tokens, max_tokens, logprobs, top_logprobs, tools, tool_choice } = request;
   const limit = max_completion_tokens ?? max_tokens;
   const param = max_completion_tokens === undefined ? "max_tokens" : "max_completion_tokens";

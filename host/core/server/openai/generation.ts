@@ -41,6 +41,17 @@ export async function* admitted<Event>(
   }
 }
 
+/** Does what gives one result. @throws as admitted() */
+export async function once<T>(job: RequestJob<unknown>, work: () => Promise<T>): Promise<T> {
+  const results: T[] = [];
+  for await (const result of admitted(job, async function* () {
+    yield await work();
+  })) {
+    results.push(result);
+  }
+  return results[0]!;
+}
+
 /** A temperature of 0 means the best token and nothing else, as everywhere in OpenAI's API. @throws ApiError 400 */
 export function generateOptions(
   { served, request, call, cacheSalt }: RequestJob<TextBody>,

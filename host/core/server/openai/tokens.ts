@@ -1,6 +1,6 @@
 // POST /tokenize and /detokenize, as llama-server has them.
 
-import { admitted, type RequestJob } from "./generation.js";
+import { once, type RequestJob } from "./generation.js";
 import { checkIds, type DetokenizeBody, type TokenizeBody } from "./schemas.js";
 
 /** {tokens}, with `with_pieces` as {id, piece}; a piece that is a part of a character is null. */
@@ -28,14 +28,4 @@ export async function detokenize(job: RequestJob<DetokenizeBody>): Promise<objec
     checkIds("tokens", request.tokens, served.info.vocabulary);
     return { content: await served.model.detokenize(request.tokens, { special: true, continues: true }) };
   });
-}
-
-async function once(job: RequestJob<unknown>, work: () => Promise<object>): Promise<object> {
-  let result: object = {};
-  for await (const found of admitted(job, async function* () {
-    yield await work();
-  })) {
-    result = found;
-  }
-  return result;
 }

@@ -1,13 +1,15 @@
-// POST /v1/responses, and GET and DELETE of what it has kept: the chat of /v1/chat/completions in other words.
+// POST /v1/responses and /v1/responses/input_tokens, and GET and DELETE of what is kept: the chat of /v1/chat/completions in other words.
 
 import type { Context } from "hono";
 import type { Call } from "../http/call.js";
 import { ApiError, badRequest } from "../http/errors.js";
 import { eventStream, type StreamOptions } from "../http/event_stream.js";
 import { type ContentLogprob, chatEvents } from "../openai/chat.js";
+import { countPrompt } from "../openai/count.js";
 import { type RequestJob, UsageSum } from "../openai/generation.js";
 import type { ChatBody } from "../openai/schemas.js";
 import { type Item, itemsOf, messagesOf } from "./input.js";
+import { listed, pageOf } from "./listed.js";
 import { chatRequest, emptyResponse, inTheseWords } from "./request.js";
 import { parseResponses, type ResponsesBody } from "./schemas.js";
 import { ResponseStore } from "./store.js";
@@ -45,9 +47,7 @@ export async function respond(service: Service, c: Ctx): Promise<Response> {
   const job = await service.job(c.req.raw, call, parseResponses);
   const { request: body, served } = job;
   const shelf = new Shelf(storeOf(service), ownerOf(call));
-  const input = itemsOf(body.input, (id, path) => shelf.item(id, path));
-  const items = [...shelf.before(body.previous_response_id), ...input];
-  const request = chatRequest(body, messagesOf(body.instructions, items));
+  const { request, input } = askedFor(body, shelf);
   const writer = new ResponseWriter(emptyResponse(body, served.name));
   const keep = () => {
     if (body.store !== false) shelf.keep(writer.response, input);
@@ -56,6 +56,32 @@ export async function respond(service: Service, c: Ctx): Promise<Response> {
   if (body.stream) return eventStream(events, { ...service.streamOptions(job), format: formatOf(writer) });
   for await (const _ of events);
   return c.json(writer.response);
+}
+
+/** A request as one for a chat, and its own items. @throws ApiError 400 */
+function askedFor(body: ResponsesBody, shelf: Shelf): { request: ChatBody; input: Item[] } {
+  const input = itemsOf(body.input, (id, path) => shelf.item(id, path));
+  const items = [...shelf.before(body.previous_response_id), ...input];
+  return { request: chatRequest(body, messagesOf(body.instructions, items)), input };
+}
+
+/** Answers POST /v1/responses/input_tokens. @throws ApiError */
+export async function countTokens(service: Service, c: Ctx): Promise<Response> {
+  const job = await service.job(c.req.raw, c.env.call, parseResponses);
+  const { request } = askedFor(job.request, new Shelf(storeOf(service), ownerOf(c.env.call)));
+  try {
+    return c.json({ object: "response.input_tokens", input_tokens: await countPrompt({ ...job, request }) });
+  } catch (error) {
+    throw inTheseWords(error);
+  }
+}
+
+/** Answers GET of the items that a response answers. @throws ApiError 400, 404 */
+export function inputItems(service: Service, c: Ctx): Response {
+  const id = c.req.param("id")!;
+  const shelf = new Shelf(storeOf(service), ownerOf(c.env.call));
+  if (!shelf.has(id)) throw unknownResponse(id);
+  return c.json(pageOf(listed(id, shelf.answeredBy(id)), c.req.query()));
 }
 
 /** Answers GET of a response. @throws ApiError 404 */
@@ -132,6 +158,16 @@ class Shelf {
   constructor(store: ResponseStore, owner: string) {
     this.#store = store;
     this.#owner = owner;
+  }
+
+  has(id: string): boolean {
+    return this.#store.bytesOf(this.#owner, id) > 0;
+  }
+
+  /** All items that a response answers. @throws ApiError 400 */
+  answeredBy(id: string): Item[] {
+    const { input, response } = this.#store.get(this.#owner, id)!;
+    return [...this.before(response.previous_response_id), ...(input as Item[])];
   }
 
   /** All items up to the end of a response. @throws ApiError 400 */
