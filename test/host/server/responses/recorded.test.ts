@@ -106,25 +106,32 @@ describe("Home Assistant", () => {
   });
 });
 
+/** As codex-cli 0.171.0 sends it, with `wire_api = "responses"`: what its own instructions say is a developer's message. */
 describe("Codex", () => {
   const part = (type: string, text: string) => [{ type, text }];
   const message = (role: string, text: string) => ({
-    ...{ type: "message", role },
+    ...{ type: "message", id: "msg_01a22826-57e5-79e1-97be-1737c63e359b", role },
     content: part(role === "assistant" ? "output_text" : "input_text", text),
   });
   const parameters = {
     type: "object",
     properties: {
-      cmd: { type: "string", description: "Shell command" },
-      timeout_ms: { type: "number" },
-      workdir: { type: "string" },
+      cmd: { type: "string", description: "Shell command to execute." },
+      tty: { type: "boolean" },
+      yield_time_ms: { type: "number" },
+      prefix_rule: { type: "array", items: { type: "string" } },
     },
     ...{ required: ["cmd"], additionalProperties: false },
   };
   const shell = { type: "function", name: "exec_command", description: "Runs a command.", strict: false, parameters };
   const body = {
-    ...{ model: "zagreus-nano", instructions: "You are Codex, a coding agent.", tool_choice: "auto", store: false },
-    input: [message("developer", "<permissions>read-only</permissions>"), message("user", "list the files")],
+    ...{ model: "zagreus-nano", tool_choice: "auto", store: false },
+    input: [
+      message("developer", "You are a coding agent."),
+      message("developer", "<skills_instructions>"),
+      message("user", "<environment_context>"),
+      message("user", "list the files"),
+    ],
     tools: [
       shell,
       {
@@ -134,10 +141,10 @@ describe("Codex", () => {
         format: { type: "grammar", syntax: "lark", definition: "start: /x/" },
       },
       { type: "web_search", external_web_access: false },
-      { type: "namespace", name: "mcp", description: "", tools: [shell] },
+      { type: "namespace", name: "multi_agent_v1", description: "", tools: [{ ...shell, name: "close_agent" }] },
       { type: "image_generation", output_format: "png" },
     ],
-    ...{ parallel_tool_calls: true, reasoning: { effort: "medium", summary: "auto" }, stream: true },
+    ...{ parallel_tool_calls: true, reasoning: { summary: "auto" }, stream: true },
     ...{ include: ["reasoning.encrypted_content"], prompt_cache_key: "0199", text: { verbosity: "medium" } },
     client_metadata: { "x-codex-installation-id": "a" },
   };
@@ -160,12 +167,12 @@ describe("Codex", () => {
     const { items } = read(await events({ ...body, ...forced, max_output_tokens: 200 }));
     expect(items[0]).toMatchObject({ type: "function_call", name: "exec_command", call_id: expect.any(String) });
     expect(typeof JSON.parse(items[0].arguments).cmd).toBe("string");
-    const { id: _, status: _s, ...call } = items[0];
+    const call = items[0];
     const history = [
       ...body.input,
       { type: "reasoning", summary: [], content: null, encrypted_content: null },
       call,
-      { type: "function_call_output", call_id: call.call_id, output: "README.md" },
+      { type: "function_call_output", id: "fco_1", call_id: call.call_id, output: "Output:\nREADME.md\n" },
     ];
     const { items: last } = read(await events({ ...body, tools: [], input: history, grammar: 'root ::= "README.md"' }));
     expect(last).toMatchObject([
@@ -178,7 +185,8 @@ describe("Codex", () => {
     expect(list.at(-1).type).toMatch(/^response\.(completed|incomplete)$/);
   });
 
-  test("a probe without input", async () => {
-    expect((await events({ ...body, input: [], max_output_tokens: 1 })).at(-1).response.usage.output_tokens).toBe(1);
+  test("a probe without input, of versions that send instructions", async () => {
+    const probe = { ...body, instructions: "You are Codex, a coding agent." };
+    expect((await events({ ...probe, input: [], max_output_tokens: 1 })).at(-1).response.usage.output_tokens).toBe(1);
   });
 });
