@@ -24,6 +24,7 @@ async function events(body: object): Promise<Json[]> {
   return list;
 }
 
+/** As the entity of 2026.2.3 sends it. */
 describe("Home Assistant", () => {
   const turnOn = {
     ...{ type: "function", name: "HassTurnOn", description: "Turns on a device", strict: false },
@@ -49,6 +50,7 @@ describe("Home Assistant", () => {
       message("user", "Turn on the kitchen light"),
     ],
     ...{ max_output_tokens: 300, user: "01JGWE", store: false, stream: true, top_p: 1.0, temperature: 1.0 },
+    prompt_cache_retention: "24h",
     tools: [turnOn, context],
   };
   const seed = { seed: 5 }; // so that the test says the same each time
@@ -93,6 +95,20 @@ describe("Home Assistant", () => {
     const said = JSON.parse(read(await events({ ...body, ...seed, tools: undefined, text })).text);
     expect(typeof said.on).toBe("boolean");
     expect(["red", "blue"]).toContain(said.colour);
+  });
+
+  test("web search and code that are switched on: no tools here, and a developer's text in two", async () => {
+    const parts = ["You are a voice assistant.", "When doing a web search, do not include source citations"];
+    const input = [
+      { type: "message", role: "developer", content: parts.map((text) => ({ type: "input_text", text })) },
+      message("user", "Hello"),
+    ];
+    const tools = [
+      { type: "web_search", search_context_size: "medium" },
+      { type: "code_interpreter", container: { type: "auto" } },
+    ];
+    const asked = { ...body, input, tools, include: ["code_interpreter_call.outputs"], grammar: 'root ::= "Ok."' };
+    expect(read(await events(asked)).text).toBe("Ok.");
   });
 
   test("thoughts and searches of another server in the history", async () => {
