@@ -202,6 +202,7 @@ describe("in Chromium", () => {
     await say(page, "1");
     await press(page, "Allow once");
     await shown(page, ".tool", "Echo: one");
+    expect(await page.evaluate(() => document.activeElement.id)).toBe("log");
     await written(page);
     await say(page, "2");
     await press(page, "Always for this tool");
