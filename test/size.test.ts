@@ -44,7 +44,7 @@ const BUDGETS: [file: string, kib: number][] = [
 ];
 /** The chat page promises 60 KB, without the library and a model. */
 const PAGE = {
-  kib: 57,
+  kib: 58, // with a list of conversations and MCP servers
   later: { "mcp.js": 80 }, // with MCP's SDK, when there is a server
   files: ["index.html", "app.js", "style.css", "icon.svg", "manifest.webmanifest", "service_worker.js"],
 };

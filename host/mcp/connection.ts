@@ -97,9 +97,16 @@ export class Connection {
     return connection;
   }
 
-  /** All pages of the server's tools. @throws Error that names the server */
+  /** The server's tools, each where it belongs. @throws Error that names the server */
   async list(signal: AbortSignal): Promise<ToolList> {
     const list: ToolList = { tools: [], unusable: [] };
+    for (const tool of await this.listed(signal)) sort(tool, list);
+    return list;
+  }
+
+  /** All pages of the server's tools, as it has them. @throws Error that names the server */
+  async listed(signal: AbortSignal): Promise<unknown[]> {
+    const all: unknown[] = [];
     let cursor: string | undefined;
     for (let page = 0; page < MAX_PAGES; page++) {
       const params = cursor === undefined ? {} : { cursor };
@@ -109,9 +116,9 @@ export class Connection {
       });
       if (!Array.isArray(tools))
         throw new Error(`the MCP server ${this.label} lists no tools: ${typeof tools} instead`);
-      for (const tool of tools) sort(tool, list);
-      if (list.tools.length > MAX_TOOLS) break;
-      if (typeof nextCursor !== "string" || nextCursor === "") return list;
+      all.push(...tools);
+      if (all.length > MAX_TOOLS) break;
+      if (typeof nextCursor !== "string" || nextCursor === "") return all;
       cursor = nextCursor;
     }
     throw new Error(

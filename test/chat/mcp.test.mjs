@@ -272,6 +272,30 @@ describe("in Chromium", () => {
     await end(page, server, mcp);
   });
 
+  test("the server of the page brings servers along, by stdio too", async () => {
+    const server = await served(
+      { uno: join(folder, "uno.gguf") },
+      ...["--api-key", "k", "--mcp", `"${process.execPath}" "${EVERYTHING}" stdio`],
+    );
+    const page = await browser.open(server.url);
+    await open(page);
+    await fill(page, "#key", "k");
+    await page.$eval("#key", (field) => field.dispatchEvent(new Event("change", { bubbles: true })));
+    await shown(page, ".server .check", "Echoes back the input");
+    expect(await page.$(".server [aria-label^=Remove]")).toBe(null);
+    await only(page, "echo");
+    await click(page, "#mustCall");
+    await fill(page, "#maxTokens", "60");
+    await close(page);
+    await written(page);
+    await say(page, "Ciao");
+    await press(page, "Allow once");
+    await shown(page, ".tool .call", "echo says Echo: ");
+    await page.reload();
+    await shown(page, "#tool-use", "Tools: 1");
+    await end(page, server);
+  });
+
   test("a server that goes away, and nobody at the address", async () => {
     const mcp = await strange();
     const { page, server } = await connected([call("a", "exits", {}), [{ content: "Oh." }]], mcp);

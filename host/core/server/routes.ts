@@ -53,6 +53,12 @@ export const ROUTES: readonly Route[] = [
   { method: "POST", path: "/detokenize", answer: asking(parseDetokenize, detokenize) },
   {
     method: "GET",
+    path: "/mcp",
+    answer: ({ options }, c) => c.json({ object: "list", data: Object.keys(options.mcp).map((id) => ({ id })) }),
+  },
+  { method: "POST", path: "/mcp/:id", answer: askMcp },
+  {
+    method: "GET",
     path: "/v1/models",
     answer: (service, c) => c.json({ object: "list", data: [...service.served.values()].map(describeModel) }),
   },
@@ -114,6 +120,15 @@ function greet({ options: { page } }: Service, c: Ctx): Response {
     ROUTES.filter(({ path }) => path !== "/"),
   );
   return c.body(body, 200, { "content-type": type, vary: "accept" });
+}
+
+async function askMcp(service: Service, c: Ctx): Promise<Response> {
+  const id = c.req.param("id")!;
+  const { mcp } = service.options;
+  if (!Object.hasOwn(mcp, id)) {
+    throw new ApiError(404, `there is no MCP server ${JSON.stringify(id)}`, { code: "mcp_server_not_found" });
+  }
+  return mcp[id]!(c.req.raw, await service.body(c.req.raw, c.env.call));
 }
 
 function health(service: Service, c: Ctx): Response {

@@ -67,9 +67,14 @@ export class Service {
     call.client = `${call.key}\n${call.network}`;
   }
 
+  /** The JSON of a request's body. @throws ApiError 400, 408, 413, 415 or 429 */
+  body(request: Request, call: Call): Promise<unknown> {
+    return this.#bodies.readJson(request, call);
+  }
+
   /** @throws ApiError 404; 400, 408, 413, 415 or 429 for the body */
   async job<T extends ModelRequest>(request: Request, call: Call, parse: (body: unknown) => T): Promise<RequestJob<T>> {
-    const body = parse(await this.#bodies.readJson(request, call));
+    const body = parse(await this.body(request, call));
     const served = this.model(body.model);
     call.figures.model = served.name;
     return {

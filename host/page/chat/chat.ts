@@ -100,7 +100,7 @@ export class Chat extends Store<State> {
     });
     this.backend = backend;
     this.#keptAt = chats.find(({ id }) => id === chatId)?.at ?? 0;
-    for (const { url } of settings.servers) void this.#servers.connect(url, headersOf(url));
+    for (const { url, own } of settings.servers) if (!own) void this.#servers.connect(url, headersOf(url));
   }
 
   /** Loads what was there the last time, or with a server what it has first. */
@@ -109,6 +109,7 @@ export class Chat extends Store<State> {
     const crashed = kept("loading", ofTab);
     keep("loading", undefined, ofTab);
     await this.list();
+    for (const { url, headers } of await this.backend.toolServers()) this.connect(url, headers, true);
     const { choices = [], ready, loading } = this.state;
     if (ready || loading) return; // somebody was faster
     if (this.backend.kind === "server") {
@@ -186,10 +187,10 @@ export class Chat extends Store<State> {
   }
 
   /** Adds an MCP server, or connects anew. */
-  connect(url: string, headers = headersOf(url)): void {
+  connect(url: string, headers = headersOf(url), own = false): void {
     keepHeaders(url, headers);
     const { servers } = this.state.settings;
-    if (!servers.some((server) => server.url === url)) this.change({ servers: [...servers, { url, off: [] }] });
+    if (!servers.some((server) => server.url === url)) this.change({ servers: [...servers, { url, off: [], own }] });
     void this.#servers.connect(url, headers);
   }
 
@@ -203,9 +204,14 @@ export class Chat extends Store<State> {
   switchTool(url: string, tool: string, on: boolean): void {
     const servers = this.state.settings.servers.map((server) => {
       const off = server.off.filter((name) => name !== tool);
-      return server.url === url ? { url, off: on ? off : [...off, tool] } : server;
+      return server.url === url ? { ...server, off: on ? off : [...off, tool] } : server;
     });
     this.change({ servers });
+  }
+
+  /** Whether the MCP server comes with that of the page; others may be removed. */
+  isOwn(url: string): boolean {
+    return this.state.settings.servers.some((server) => server.url === url && server.own === true);
   }
 
   isOn(url: string, tool: string): boolean {

@@ -25,6 +25,8 @@ export interface Settings {
 export interface KeptServer {
   url: string;
   off: readonly string[];
+  /** Whether it comes with the server of the page. */
+  own?: boolean;
 }
 
 export const SAMPLING = ["temperature", "topP", "topK", "minP", "repetitionPenalty", "maxTokens", "seed"] as const;

@@ -78,12 +78,19 @@ export interface Backend {
   choices(): Promise<Choice[]>;
   /** Makes a model ready; the one before is gone then. */
   load(source: string | File, handlers: LoadHandlers): Promise<Ready>;
+  /** MCP servers that come with it: paths beside the page, and headers for them. */
+  toolServers(): Promise<ToolServer[]>;
   /** Removes what is kept of a model. */
   remove(id: string): Promise<void>;
   /** How the makers of the model sample it, as far as that is known here. */
   defaults(): SamplingDefaults;
   /** Answers a conversation; a model that knows none continues its last message. */
   reply(messages: readonly ChatMessage[], options: ReplyOptions): AsyncGenerator<ReplyPart, ReplyEnd>;
+}
+
+export interface ToolServer {
+  url: string;
+  headers: Record<string, string>;
 }
 
 export interface ReplyEnd {

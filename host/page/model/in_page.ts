@@ -56,6 +56,10 @@ export class InPage implements Backend {
     }
   }
 
+  async toolServers(): Promise<[]> {
+    return [];
+  }
+
   async remove(id: string): Promise<void> {
     await (await library()).removeCachedModel(id);
   }

@@ -13,6 +13,7 @@ import {
   type ReplyEnd,
   type ReplyOptions,
   type ReplyPart,
+  type ToolServer,
 } from "./backend.js";
 import { events } from "./events.js";
 
@@ -70,6 +71,21 @@ export class Server implements Backend {
     return { name, id: name, chats: this.#base.has(name) ? false : undefined, contextLength: found.context_length };
   }
 
+  /** None of servers that know no such thing. */
+  async toolServers(): Promise<ToolServer[]> {
+    try {
+      const { data } = (await (await this.#ask("mcp", {})).json()) as { data: { id: string }[] };
+      return data.map(({ id }) => ({ url: new URL(`mcp/${id}`, location.href).href, headers: this.#headers() }));
+    } catch {
+      return [];
+    }
+  }
+
+  #headers(): Record<string, string> {
+    const key = this.#key();
+    return key ? { authorization: `Bearer ${key}` } : {};
+  }
+
   async remove(): Promise<void> {}
 
   defaults(): SamplingDefaults {
@@ -118,8 +134,7 @@ export class Server implements Backend {
 
   /** @throws ServerError with the server's code, or "unreachable" */
   async #ask(path: string, init: RequestInit): Promise<Response> {
-    const key = this.#key();
-    const headers = { "content-type": "application/json", ...(key && { authorization: `Bearer ${key}` }) };
+    const headers = { "content-type": "application/json", ...this.#headers() };
     let response: Response;
     try {
       response = await fetch(path, { ...init, headers });

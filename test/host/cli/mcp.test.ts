@@ -5,6 +5,8 @@ import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { safeName } from "../../../host/mcp/names";
@@ -115,6 +117,39 @@ describe("a server", () => {
     expect(stderr).toMatch(/no MCP server has a tool "nothing"; there are a\/b, a b, bounded,/);
     const quote = await zagreus([...FLAGS, "--mcp", "node 'x"]);
     expect(quote).toMatchObject({ code: 2, stderr: expect.stringContaining("A ' is not closed.") });
+  });
+});
+
+test("serve --mcp has servers for pages and other clients, by names fit for paths, and ends them", async () => {
+  const args = ["serve", "--port", "0", "--json", "--mcp", STDIO, "--mcp", STDIO];
+  const child = spawn(process.execPath, [CLI, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const ended = finish(child);
+  const line = await new Promise<string>((resolve) => child.stdout.once("data", (data) => resolve(`${data}`)));
+  const { url } = JSON.parse(line);
+  const { data } = await (await fetch(`${url}/mcp`)).json();
+  expect(data.length).toBe(2);
+  for (const { id } of data) {
+    expect(id).toMatch(/^[\w.-]+$/);
+    const client = new Client({ name: "test", version: "1.0.0" });
+    await client.connect(new StreamableHTTPClientTransport(new URL(`${url}/mcp/${id}`)) as never);
+    const { tools } = await client.listTools();
+    expect(tools.map(({ name }) => name)).toContain("a/b");
+    expect(await client.callTool({ name: "a b", arguments: {} })).toMatchObject({
+      content: [{ type: "text", text: "another" }],
+    });
+    await client.close();
+  }
+  child.kill("SIGTERM");
+  const { stderr } = await ended;
+  expect(stderr).toContain("stopping");
+  expect(stderr).not.toContain("has ended");
+});
+
+test("serve --mcp with a server that cannot be used does not start", async () => {
+  const { code, stderr } = await zagreus(["serve", "--port", "0", "--mcp", "no-such-program x"]);
+  expect({ code, stderr }).toEqual({
+    code: 1,
+    stderr: expect.stringMatching(/server no-such-program x cannot be used/),
   });
 });
 

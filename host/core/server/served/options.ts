@@ -56,11 +56,16 @@ export interface ServerOptions {
    * server. Default: none.
    */
   page?: Readonly<Record<string, Blob>> | undefined;
+  /** Servers of tools by their names, for pages and other clients of the Model Context Protocol at `POST /mcp/NAME`. Default: none. */
+  mcp?: Readonly<Record<string, McpServer>> | undefined;
   /** Told of every request when its answer has ended, for a log. */
   onRequest?: ((report: RequestReport) => void) | undefined;
   /** Told of errors that are nobody's fault but the server's. Default: console.error. */
   onError?: ((error: unknown) => void) | undefined;
 }
+
+/** Answers a message of MCP's streamable HTTP, without sessions. @param body its JSON, which has been read */
+export type McpServer = (request: Request, body: unknown) => Promise<Response>;
 
 const MAX_TIMER = 2 ** 31 - 1; // milliseconds that timers take
 
@@ -72,6 +77,9 @@ const stringsOrAll = optional((value): value is "*" | readonly string[] => value
 
 const isPage = (value: unknown): value is Readonly<Record<string, Blob>> =>
   typeof value === "object" && value !== null && Object.values(value).every((file) => file instanceof Blob);
+
+const isMcp = (value: unknown): value is Readonly<Record<string, McpServer>> =>
+  typeof value === "object" && value !== null && Object.values(value).every((server) => typeof server === "function");
 
 const SERVER = {
   apiKeys: withDefault(strings, []),
@@ -88,6 +96,7 @@ const SERVER = {
   readTimeout: integer(1, MAX_TIMER, 5_000),
   grace: integer(0, MAX_TIMER, 10_000),
   page: withDefault(optional(isPage, "files by their names, each a Blob"), {}),
+  mcp: withDefault(optional(isMcp, "functions by their names"), {}),
   onRequest: callback<(report: RequestReport) => void>(),
   onError: withDefault(callback<(error: unknown) => void>(), (error) => console.error(error)),
 };

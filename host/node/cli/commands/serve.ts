@@ -12,6 +12,8 @@ import { printable } from "../../../core/api/printable.js";
 import type { Server } from "../../../core/server/index.js";
 import { type OffloadedModel, ZagreusError } from "../../index.js";
 import { readTemplate, withTemplate } from "../chat/template.js";
+import { type Bridge, openBridge } from "../mcp/bridge.js";
+import { mcpTargets, type Target } from "../mcp/target.js";
 import { lazyModels, memoryOf, type NamedModel, nameOf, parseNamed } from "../serve/models.js";
 import { chatPage } from "../serve/page.js";
 import { LOG_FORMATS, type LogFormat, requestLog } from "../serve/request_log.js";
@@ -36,6 +38,7 @@ interface ServeFlags extends Omit<ModelFlags, "model">, OptionValues {
   maxBody?: number;
   template?: string;
   grace?: number;
+  mcp?: Target[];
   log: LogFormat;
 }
 
@@ -77,6 +80,11 @@ export function serveCommand(): Command {
     .option("--max-tokens <n>", "tokens that a request may ask for at most (default: the context)", integer(1))
     .option("--max-body <bytes>", "size of a request at most (default: 1 MiB)", integer(1))
     .option("--grace <seconds>", "time for what runs when the server is stopped (default: 10)", integer(0))
+    .option(
+      "--mcp <server>",
+      "a server of tools for the chat page and other clients of MCP: its URL, or the command that starts it; repeatable",
+      mcpTargets,
+    )
     .addOption(choice("--log <format>", "lines about requests, on standard error", LOG_FORMATS).default("text"))
     .addHelpText(
       "after",
@@ -84,6 +92,7 @@ export function serveCommand(): Command {
 Examples:
   zagreus serve -m nesso-instruct
   zagreus serve -m chat=nesso-instruct -m tools=nesso2-agentic --memory 1024
+  zagreus serve -m nesso2-agentic --mcp "npx -y @modelcontextprotocol/server-everything"
   zagreus serve -m model.gguf --host 0.0.0.0 --api-key KEY`,
     )
     .action(run);
@@ -91,7 +100,22 @@ Examples:
 
 async function run(flags: ServeFlags): Promise<void> {
   const template = await readTemplate(flags.template);
-  const { names, models, memory, signal, close } = await modelsOf(flags, template);
+  const models = await modelsOf(flags, template);
+  const mcp = await openBridge(flags.mcp ?? [], models.signal, notice);
+  try {
+    await serve(flags, template, models, mcp);
+  } finally {
+    await mcp.close();
+  }
+}
+
+/** Until the signal. */
+async function serve(
+  flags: ServeFlags,
+  template: string | undefined,
+  { names, models, memory, signal, close }: Awaited<ReturnType<typeof modelsOf>>,
+  mcp: Bridge,
+): Promise<void> {
   const apiKeys = flags.apiKey ?? keysFromEnvironment();
   const { createServer } = await import("../../../core/server/index.js"); // here, so that other commands start without it
   const server = createServer(models, {
@@ -106,6 +130,7 @@ async function run(flags: ServeFlags): Promise<void> {
     grace: flags.grace === undefined ? undefined : flags.grace * 1000,
     template,
     page: await chatPage(),
+    mcp: mcp.handlers,
     onRequest: requestLog(flags.log),
     onError: (error) => notice(String((error instanceof Error && error.stack) || error)),
   });
@@ -113,7 +138,7 @@ async function run(flags: ServeFlags): Promise<void> {
   http.listen(flags.port, flags.host);
   await once(http, "listening");
   const url = urlOf(http.address() as AddressInfo);
-  warnOfOpenDoors({ host: flags.host, apiKeys, cors: flags.cors });
+  warnOfOpenDoors({ host: flags.host, apiKeys, cors: flags.cors, tools: flags.mcp !== undefined });
   process.stderr.write(`zagreus: serving ${printable(names.join(", "))} at ${url}/v1\n`);
   if (flags.json) printJson({ url, model: names[0], models: names });
 

@@ -11,8 +11,21 @@ const load = async () => ({
 
 export type Sdk = Awaited<ReturnType<typeof load>>;
 
+const loadWithServer = async () => ({
+  ...(await load()),
+  ...(await import("@modelcontextprotocol/sdk/server/index.js")),
+  ...(await import("@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js")),
+});
+
+export type ServerSdk = Awaited<ReturnType<typeof loadWithServer>>;
+
 /** @throws Error with the command that installs it, if it is not there */
-export async function loadSdk(): Promise<Sdk> {
+export const loadSdk = (): Promise<Sdk> => installed(load);
+
+/** The same, with what serves others. */
+export const loadServerSdk = (): Promise<ServerSdk> => installed(loadWithServer);
+
+async function installed<T>(load: () => Promise<T>): Promise<T> {
   try {
     return await load();
   } catch (error) {

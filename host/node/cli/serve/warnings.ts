@@ -7,14 +7,17 @@ interface Doors {
   host: string;
   apiKeys: readonly string[];
   cors: readonly string[] | undefined;
+  /** Whether there are tools to call. */
+  tools: boolean;
 }
 
 /** Who may use the model although nobody may have meant that. */
-export function warnOfOpenDoors({ host, apiKeys, cors = [] }: Doors): void {
+export function warnOfOpenDoors({ host, apiKeys, cors = [], tools }: Doors): void {
   if (apiKeys.length > 0) return;
   const isPublic = !/^(localhost|127\.[\d.]+|::1)$/i.test(host);
-  if (isPublic) notice(`whoever reaches ${host} may use the model: --api-key asks for a key`);
-  if (cors.includes("*")) notice("every page that a browser here opens may use the model: --api-key asks for a key");
+  const uses = tools ? "use the model and the tools of --mcp" : "use the model";
+  if (isPublic) notice(`whoever reaches ${host} may ${uses}: --api-key asks for a key`);
+  if (cors.includes("*")) notice(`every page that a browser here opens may ${uses}: --api-key asks for a key`);
 }
 
 /** Whether a model knows no conversations. It is asked with one, up to where it would begin to read: which also makes the first one fast. */

@@ -31,7 +31,9 @@ function Server({ chat, server: { url, status, error, tools, unusable } }: { cha
           <bdi>{name}</bdi>
         </strong>
         <IconButton icon="regenerate" label={say("reconnect", { name })} onClick={() => chat.connect(url)} />
-        <IconButton icon="bin" label={say("remove", { name })} onClick={() => chat.disconnect(url)} />
+        {!chat.isOwn(url) && (
+          <IconButton icon="bin" label={say("remove", { name })} onClick={() => chat.disconnect(url)} />
+        )}
       </div>
       <p class="hint" role="status">
         {status === "connecting" && say("connecting")}
