@@ -69,7 +69,16 @@ describe.each(NAMES)("%s", (name) => {
     expect(await text(page, ".markdown")).toContain("<script>boom()</script>");
     expect(await page.evaluate(() => globalThis.booms)).toBe(0);
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(PHONE.width);
-    const ours = ["/", "/app.js", "/style.css", "/icon.svg", "/manifest.webmanifest", "/favicon.ico", "/v1/models"];
+    const ours = [
+      "/",
+      "/app.js",
+      "/style.css",
+      "/icon.svg",
+      "/manifest.webmanifest",
+      "/favicon.ico",
+      "/v1/models",
+      "/mcp",
+    ];
     expect(server.requests.filter((path) => ![...ours, "/v1/chat/completions"].includes(path))).toEqual([]);
     expect(await findings(page)).toEqual([]);
     expect(page.errors).toEqual([]);
@@ -84,7 +93,7 @@ describe.each(NAMES)("%s", (name) => {
     await say(page, "Ciao");
     await page.waitForSelector("article .error");
     expect(await text(page, "article .error")).toBe(
-      "La conversazione è troppo lunga per il contesto del modello. Iniziane una nuova. (context_length_exceeded: too \ufffd[2Jlong)",
+      "La conversazione è troppo lunga per il contesto del modello. Iniziane una nuova, o offri meno strumenti. (context_length_exceeded: too \ufffd[2Jlong)",
     );
     const { top, bottom } = await page.$eval("article .error", (element) => element.getBoundingClientRect().toJSON());
     expect(top >= 0 && bottom <= PHONE.height).toBe(true);
