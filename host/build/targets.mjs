@@ -76,7 +76,7 @@ const types = {
   },
 };
 
-/** The WASI command; it needs a C compiler. */
+/** The WASI command and reactor, plain and relaxed, with its header; it needs a C compiler. */
 const wasi = {
   name: "wasi",
   optional: true,
@@ -84,6 +84,7 @@ const wasi = {
     ...["assemblyscript", "binaryen", "esbuild"].map(versionOf),
     asconfig().options,
     asconfig().targets.wasi,
+    asconfig().targets["wasi-relaxed"],
     json("package.json").version,
     process.env.WASI_SDK_PATH ?? "",
   ],
@@ -97,7 +98,7 @@ const wasi = {
 export const TARGETS = [
   types, // takes longest
   ...Object.keys(asconfig().targets)
-    .filter((target) => target !== "wasi") // part of the WASI command
+    .filter((target) => !target.startsWith("wasi")) // part of zagreus.wasm
     .map(core),
   bundles,
   page,

@@ -3,6 +3,7 @@
 import { Command, Option } from "commander";
 import * as abi from "../../assembly/layout/abi.js";
 import * as gguf from "../../assembly/layout/gguf.js";
+import * as kv from "../../assembly/layout/kv.js";
 import * as status from "../../assembly/layout/status.js";
 import { type Range, VOCABULARY } from "../core/api/check.js";
 import { MESSAGES } from "../core/api/messages.js";
@@ -23,6 +24,9 @@ import { NAME_KEYS } from "../core/chat/templates.js";
 import { completeCommand } from "../node/cli/commands/complete.js";
 import { logitsCommand } from "../node/cli/commands/logits.js";
 import { tokenizeCommand } from "../node/cli/commands/tokenize.js";
+import { optionIds } from "./contract/contract.js";
+
+export { contractHeader, FUNCTIONS } from "./contract/contract.js";
 
 /** Options of the Node command that make no sense here. The launcher does not compile until it knows all others. */
 const NODE_ONLY = [
@@ -66,7 +70,7 @@ export function coreHeader(exports: Export[]): string {
 /** layout.h: the constants of assembly/layout, and the ranges of generation options. */
 export function layoutHeader(commands: readonly Command[]): string {
   const numbers = ([, value]: [string, unknown]) => typeof value === "number";
-  const constants = [abi, gguf, status].flatMap((module) => Object.entries<number | string>(module)).filter(numbers);
+  const constants = [abi, gguf, kv, status].flatMap((module) => Object.entries<number | string>(module)).filter(numbers);
   const ranges = Object.entries<object>(GENERATE).flatMap(([field, check]) => {
     if (!("range" in check) || NODE_ONLY.includes(`--${snake(field).replaceAll("_", "-")}`)) return [];
     const { min, max, default: initial, isInteger } = check.range as Range;
@@ -76,6 +80,7 @@ export function layoutHeader(commands: readonly Command[]): string {
     "#pragma once",
     `enum {\n${constants.map(([name, value]) => `  ${name} = ${value},`).join("\n")}\n};`,
     `enum { MAX_MORE_ENDS = ${MAX_MORE_ENDS} };`,
+    `enum { ${optionIds().join(", ")} };`,
     `enum { MAX_ENDS = ${END_KEYS.length + MAX_MORE_ENDS + END_TOKENS.length} };`,
     "/** X(name, field, min, max, default, whether it is an integer) */",
     `#define RANGES(X) \\\n${ranges.join(" \\\n")}`,

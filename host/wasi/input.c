@@ -8,6 +8,14 @@
 
 #include "zagreus.h"
 
+void __wasm_call_ctors(void); // the linker makes it, and calls it by itself only where nobody else does
+
+void start_libc(void) {
+  static bool started = false;
+  if (!started) __wasm_call_ctors();
+  started = true;
+}
+
 const char *reason(int error) {
   return error == ENOTCAPABLE ? "it is in no directory that the host opens to this program" : strerror(error);
 }

@@ -16,26 +16,43 @@ double memory_budget = 0;
 static char *end = NULL; // of what is taken
 static char *limit = NULL;
 
-static void grow(size_t bytes) {
-  size_t pages = (bytes + PAGE - 1) / PAGE;
-  double wanted = (double)(uintptr_t)limit + (double)pages * PAGE;
-  if (memory_budget > 0 && wanted > memory_budget) refuse(OVER_BUDGET, "", 0, wanted, memory_budget);
-  if (__builtin_wasm_memory_grow(0, pages) == SIZE_MAX) refuse(OUT_OF_MEMORY, "", 0, wanted, 0);
+/** Makes room for so many bytes: OK, or OVER_BUDGET or OUT_OF_MEMORY. */
+static int make_room(size_t bytes, double *needed) {
+  if (!end) end = limit = (char *)(__builtin_wasm_memory_size(0) * PAGE);
+  size_t left = (size_t)(limit - end);
+  if (bytes <= left) return OK;
+  size_t pages = (bytes - left + PAGE - 1) / PAGE;
+  *needed = (double)(uintptr_t)limit + (double)pages * PAGE;
+  if (memory_budget > 0 && *needed > memory_budget) return OVER_BUDGET;
+  if (*needed > UINT32_MAX || __builtin_wasm_memory_grow(0, pages) == SIZE_MAX) return OUT_OF_MEMORY;
   limit += pages * PAGE;
+  return OK;
 }
 
 void *extend(size_t bytes) {
-  if (!end) end = limit = (char *)(__builtin_wasm_memory_size(0) * PAGE);
-  size_t left = (size_t)(limit - end);
-  if (bytes > left) grow(bytes - left);
+  double needed;
+  int status = make_room(bytes, &needed);
+  if (status != OK) refuse(status, "", 0, needed, memory_budget);
   end += bytes;
   return end - bytes;
 }
 
+static size_t padding(void) { return -(uintptr_t)end & 7; }
+
 void *take(size_t bytes) {
-  extend(-(uintptr_t)end & 7);
+  extend(0);
+  extend(padding());
   return extend(bytes);
 }
+
+int try_take(size_t bytes, void **taken, double *needed) {
+  int status = make_room(bytes + 7, needed);
+  if (status != OK) return status;
+  *taken = take(bytes);
+  return OK;
+}
+
+void give_back(void) { end = limit = NULL; }
 
 // wasi-libc keeps the names of the preopened directories on the heap. This one has a fixed size, so that sbrk() never
 // grows memory into the core's.

@@ -10,11 +10,12 @@
 #include "tables.h"
 #include "zagreus.h"
 
-struct writer out = {.fd = 1}, err = {.fd = 2};
+struct writer out = {.fd = 1}, err = {.fd = 2, .is_message = true};
 
 void flush(struct writer *w) {
   size_t length = w->length;
   w->length = 0;
+  if (w->fd == NOWHERE) return;
   for (size_t done = 0; done < length;) {
     ssize_t written = write(w->fd, w->bytes + done, length - done);
     if (written >= 0) {
@@ -29,6 +30,7 @@ void flush(struct writer *w) {
 
 void write_bytes(struct writer *w, const char *bytes, size_t length) {
   for (size_t i = 0; i < length; i++) {
+    if (w->length == sizeof w->bytes && w->fd == NOWHERE) return; // what does not fit is lost
     if (w->length == sizeof w->bytes) flush(w);
     w->bytes[w->length++] = bytes[i];
   }
@@ -68,7 +70,7 @@ static void write_characters(struct writer *w, const char *text, size_t length, 
     uint32_t code;
     bool odd = valid && unprintable(text + at, size, &code);
     bool line_end = c == '\n' || c == '\r'; // in messages these become spaces
-    if (!valid || (odd && w == &err && !line_end)) write_bytes(w, REPLACEMENT, sizeof REPLACEMENT);
+    if (!valid || (odd && w->is_message && !line_end)) write_bytes(w, REPLACEMENT, sizeof REPLACEMENT);
     else if (json && (odd || c == '"' || c == '\\')) write_escaped(w, odd ? code : (uint8_t)c);
     else write_bytes(w, text + at, size);
   }
@@ -170,7 +172,7 @@ static void write_hex(struct writer *w, uint32_t n) {
   for (int shift = 28; shift >= 0; shift -= 4) write_bytes(w, &"0123456789abcdef"[n >> shift & 15], 1);
 }
 
-static void print_list(struct writer *w, const char *format, va_list values) {
+void print_list(struct writer *w, const char *format, va_list values) {
   for (; *format; format++) {
     if (*format != '%') {
       write_bytes(w, format, 1);
@@ -195,11 +197,15 @@ void print(struct writer *w, const char *format, ...) {
 
 // Errors
 
+void make_one_line(struct writer *w) {
+  for (size_t i = 0; i < w->length; i++) {
+    if (w->bytes[i] == '\n' || w->bytes[i] == '\r') w->bytes[i] = ' ';
+  }
+}
+
 /** The message is complete: makes one line of it and ends the program. */
 static _Noreturn void give_up(int code) {
-  for (size_t i = 0; i < err.length; i++) {
-    if (err.bytes[i] == '\n' || err.bytes[i] == '\r') err.bytes[i] = ' ';
-  }
+  make_one_line(&err);
   write_bytes(&err, "\n", 1);
   flush(&err);
   _Exit(code);
@@ -219,38 +225,42 @@ void fail(const char *format, ...) { GIVE_UP(FAILURE, "zagreus: ", format); }
 void misused(const char *format, ...) { GIVE_UP(USAGE, "error: ", format); }
 void bad_option(const char *format, ...) { GIVE_UP(USAGE, "zagreus: option ", format); }
 
-static void write_name(const char *const *names, size_t count, const char *unknown, double number) {
+static void write_name(struct writer *w, const char *const *names, size_t count, const char *unknown, double number) {
   const char *name = number >= 0 && number < (double)count ? names[(size_t)number] : NULL;
-  if (name) print(&err, "%s", name);
-  else print(&err, "%s%f", unknown, number);
+  if (name) print(w, "%s", name);
+  else print(w, "%s%f", unknown, number);
 }
 
-static void write_formatted(enum number_format format, double n) {
+static void write_formatted(struct writer *w, enum number_format format, double n) {
   switch (format) {
     case FORMAT_COUNT:
-      return write_count(&err, n);
+      return write_count(w, n);
     case FORMAT_HEX:
-      return write_hex(&err, (uint32_t)n);
+      return write_hex(w, (uint32_t)n);
     case FORMAT_LAST:
-      return write_count(&err, n - 1);
+      return write_count(w, n - 1);
     case FORMAT_DIMENSION:
-      print(&err, n == MAX_DIMENSION ? "must be 1 to " : "expected ");
-      return write_count(&err, n);
+      print(w, n == MAX_DIMENSION ? "must be 1 to " : "expected ");
+      return write_count(w, n);
     case FORMAT_TENSORTYPE:
-      return write_name(TENSOR_TYPES, LENGTH(TENSOR_TYPES), UNKNOWN_TENSOR_TYPE, n);
+      return write_name(w, TENSOR_TYPES, LENGTH(TENSOR_TYPES), UNKNOWN_TENSOR_TYPE, n);
     case FORMAT_VALUETYPE:
-      return write_name(VALUE_TYPES, LENGTH(VALUE_TYPES), UNKNOWN_VALUE_TYPE, n);
+      return write_name(w, VALUE_TYPES, LENGTH(VALUE_TYPES), UNKNOWN_VALUE_TYPE, n);
+  }
+}
+
+void describe(struct writer *w, int status, const char *field, size_t length, double value, double expected) {
+  for (const char *p = MESSAGES[status]; *p; p++) {
+    if (*p == INSERT_FIELD) write_text(w, field, length);
+    else if (*p == INSERT_VALUE) write_formatted(w, *++p, value);
+    else if (*p == INSERT_EXPECTED) write_formatted(w, *++p, expected);
+    else write_bytes(w, p, 1);
   }
 }
 
 void refuse(int status, const char *field, size_t length, double value, double expected) {
   print(&err, "zagreus: ");
-  for (const char *p = MESSAGES[status]; *p; p++) {
-    if (*p == INSERT_FIELD) write_text(&err, field, length);
-    else if (*p == INSERT_VALUE) write_formatted(*++p, value);
-    else if (*p == INSERT_EXPECTED) write_formatted(*++p, expected);
-    else write_bytes(&err, p, 1);
-  }
+  describe(&err, status, field, length, value, expected);
   give_up(status == BAD_OPTION ? USAGE : FAILURE);
 }
 

@@ -20,8 +20,8 @@ int run_next_batch(const uint32_t *ids, size_t count, size_t done) {
 }
 
 const float *logits_of(int first, int count) {
-  uint32_t rows = core_logits(first, count);
-  if (rows == 0) check(ACTIVATION_OVERFLOW);
+  int32_t rows = core_logits(first, count);
+  check(core_rowStatus(first, count));
   return at(rows);
 }
 

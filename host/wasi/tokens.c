@@ -11,6 +11,11 @@ void add_token(struct tokens *tokens, uint32_t id) {
   tokens->count++;
 }
 
+int continues_behind(int32_t token) {
+  int type = token < 0 ? TOKEN_CONTROL : core_tokenType(token);
+  return type == TOKEN_NORMAL || type == TOKEN_BYTE ? ENCODE_CONTINUED : 0;
+}
+
 void encode_text(struct tokens *tokens, struct text text, bool special) {
   int continued = 0;
   for (size_t done = 0; done < text.length; done += (size_t)core_encodeConsumed()) {

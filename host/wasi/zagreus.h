@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -26,9 +27,12 @@ size_t character(const char *text, size_t length, bool *valid);
 
 // output.c
 
-/** Bytes on their way to a file descriptor. */
+enum { NOWHERE = -1 };
+
+/** Bytes on their way to a file descriptor, or, with NOWHERE, a text that is cut where it is full. */
 struct writer {
   int fd;
+  bool is_message; // controls do not pass
   size_t length;
   char bytes[4096];
 };
@@ -46,6 +50,11 @@ void write_real(struct writer *, double);
 void write_unsigned(struct writer *, uint64_t);
 /** %s text, %d int, %f double; nothing else. */
 void print(struct writer *, const char *format, ...);
+void print_list(struct writer *, const char *format, va_list);
+/** Makes spaces of line ends. */
+void make_one_line(struct writer *);
+/** The message for an error of layout/status.ts about a field. */
+void describe(struct writer *, int status, const char *field, size_t length, double value, double expected);
 void flush(struct writer *);
 
 // What ends the program with one line on standard error:
@@ -55,7 +64,7 @@ _Noreturn void fail(const char *format, ...);
 _Noreturn void misused(const char *format, ...);
 /** `zagreus: option ...`, a value that the model or the sampler does not take. */
 _Noreturn void bad_option(const char *format, ...);
-/** The message for an error of layout/status.ts about a field. */
+/** What describe() says. */
 _Noreturn void refuse(int status, const char *field, size_t length, double value, double expected);
 /** Ends the program if a status of the core is an error. */
 int check(int status);
@@ -70,6 +79,10 @@ extern double memory_budget;
 void *take(size_t bytes);
 /** Memory right behind what was taken last. */
 void *extend(size_t bytes);
+/** The same as take(), without an end of the program: OK, or OVER_BUDGET or OUT_OF_MEMORY with the bytes of memory that it needs. */
+int try_take(size_t bytes, void **taken, double *needed);
+/** The core takes all memory for itself again. */
+void give_back(void);
 
 // options.c
 
@@ -114,6 +127,8 @@ struct text {
 };
 /** Where a command's text comes from: a path, or null when it is an argument. `missing` is said when it is neither. */
 const char *text_input(const struct options *, const char *missing);
+/** Before any file is opened: libc learns which folders the host opens. */
+void start_libc(void);
 /** What errno says. */
 const char *reason(int error);
 /** Opens a file for reading, "-" is standard input. */
@@ -121,6 +136,24 @@ int open_input(const char *path);
 size_t read_some(int fd, const char *path, void *bytes, size_t length);
 /** All of a file. */
 struct text read_all(const char *path);
+
+// metadata.c
+
+/** Ids that the metadata names as ends of a text; they are checked when the vocabulary is known. */
+struct named_ends {
+  uint64_t ids[MAX_ENDS];
+  size_t count;
+};
+// While the header is there:
+void read_named_ends(struct named_ends *);
+/** What the makers of a model recommend for texts. */
+double makers_penalty(void);
+/** Keeps the entries that are no arrays, as many as find room. */
+void keep_metadata(void);
+/** What was kept of a key, a value of GGUF that its type precedes; NULL where there is none. */
+const uint8_t *kept_metadata(const char *key, size_t length);
+/** An integer of `size` bytes, little-endian. */
+uint64_t read_integer(const uint8_t *bytes, int size);
 
 // model.c
 
@@ -132,6 +165,12 @@ struct model {
   double penalty; // that its makers recommend for texts
 };
 extern struct model model;
+/** Starts a load with the context length and the KV type that are wanted; a status, as of the next two. */
+int begin_model(double context, int kv);
+/** Takes the next `count` bytes of the file from the I/O buffer. NEED_BYTES | LOADED | error */
+int feed_model(size_t count);
+/** The file has ended. */
+int end_model(void);
 /** Loads a model; returns the milliseconds it took. */
 double load_model(const struct options *);
 
@@ -144,6 +183,8 @@ struct tokens {
   size_t dropped; // bytes of text without a token
 };
 void add_token(struct tokens *, uint32_t id);
+/** ENCODE_CONTINUED where text behind a token goes on with its text, -1: behind nothing. */
+int continues_behind(int32_t token);
 /** Adds a text's tokens, without bos. */
 void encode_text(struct tokens *, struct text, bool special);
 /** Prints a token's text as a JSON string. */

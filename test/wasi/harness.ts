@@ -1,4 +1,4 @@
-// dist/zagreus.wasm and the Node command side by side.
+// dist/wasi/zagreus.wasm and the Node command side by side.
 
 import { spawnSync } from "node:child_process";
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -9,7 +9,7 @@ import { afterAll } from "vitest";
 import { runCommand } from "./run.mjs";
 
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-export const ZAGREUS = join(ROOT, "dist/zagreus.wasm");
+export const ZAGREUS = join(ROOT, "dist/wasi/zagreus.wasm");
 export const MODELS = {
   Q8_0: "host/models/zagreus-nano-Q8_0.gguf",
   Q4_0: "test/fixtures/models/zagreus-nano-Q4_0.gguf",

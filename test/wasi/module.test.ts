@@ -1,10 +1,13 @@
 // The module itself: what it needs from an engine.
 
 import { execFileSync, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
+import { contractHeader, FUNCTIONS } from "../../host/wasi/contract/contract";
 import { ROOT, temporary, ZAGREUS } from "./harness";
 
 const KIB = 1024;
@@ -22,23 +25,45 @@ test("it imports WASI preview 1 and nothing else", () => {
   expect(imports.filter((entry) => entry.module !== "wasi_snapshot_preview1" || entry.kind !== "function")).toEqual([]);
 });
 
-test("it is a command with one memory", () => {
+test("it is a command with one memory, and what the header says", () => {
   const exports = WebAssembly.Module.exports(module).map(({ name, kind }) => `${kind} ${name}`);
-  expect(exports.sort()).toEqual(["function _start", "memory memory"]);
+  const functions = FUNCTIONS.map((name) => `function ${name}`);
+  expect(exports.sort()).toEqual(["function _start", "memory memory", ...functions].sort());
+  expect(functions.length).toBeGreaterThan(30);
+  expect(readFileSync(join(ROOT, "dist/wasi/zagreus_abi.h"), "utf8")).toBe(contractHeader());
 });
 
 test("SIMD, but no relaxed SIMD, threads, or second table or memory", () => {
-  const text = disassembled("zagreus.wasm");
+  const text = disassembled("wasi/zagreus.wasm");
   expect(text).toContain("i32x4.dot_i16x8_s");
   expect(text).not.toMatch(/relaxed|atomic/);
   expect(text.match(/^ \((table|memory) /gm)!.sort()).toEqual([" (memory ", " (table "]);
   const other = disassembled("zagreus-relaxed-mt.wasm"); // the names would be found
   expect(other).toContain("relaxed");
   expect(other).toContain("atomic");
+  expect(disassembled("wasi/zagreus-relaxed.wasm")).toContain("relaxed_dot");
 });
 
-test("it is at most 64 KB gzipped", () => {
-  expect(gzipSync(readFileSync(ZAGREUS), { level: 9 }).length).toBeLessThanOrEqual(64 * KIB);
+test.each(["zagreus.wasm", "zagreus-relaxed.wasm"])("%s is at most 64 KiB gzipped", (name) => {
+  const bytes = gzipSync(readFileSync(join(ROOT, "dist/wasi", name)), { level: 9 }).length;
+  console.log(`${name}: ${bytes.toLocaleString("en")} of ${(64 * KIB).toLocaleString("en")} bytes gzipped`);
+  expect(bytes).toBeLessThanOrEqual(64 * KIB);
+});
+
+test("the package has all of it, with hashes", () => {
+  const arguments_ = ["pack", "--dry-run", "--json", "--ignore-scripts"];
+  const [{ files }] = JSON.parse(execFileSync("npm", arguments_, { cwd: ROOT, encoding: "utf8" }));
+  const packed = files.map(({ path }: { path: string }) => path);
+  const sums = readFileSync(join(ROOT, "dist/wasi/SHA256SUMS"), "utf8");
+  const named = [...sums.matchAll(/^(\w{64}) {2}(\S+)$/gm)].map(([, sum, name]) => [name!, sum!] as const);
+  expect(named.map(([name]) => name)).toEqual(["zagreus.wasm", "zagreus-relaxed.wasm", "zagreus_abi.h"]);
+  for (const [name, sum] of named) {
+    expect(packed).toContain(`dist/wasi/${name}`);
+    const file = createRequire(join(ROOT, "package.json")).resolve(`zagreus-edge/wasi/${name}`);
+    expect(createHash("sha256").update(readFileSync(file)).digest("hex")).toBe(sum);
+  }
+  expect(packed).toContain("dist/wasi/SHA256SUMS");
+  expect(JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).scripts.prepack).toContain("build:wasi");
 });
 
 test("without a C compiler the build says what to install", () => {

@@ -1,10 +1,10 @@
-// Runs dist/zagreus.wasm in Node's WASI as `wasmtime run --dir DIR` would: node --no-warnings run.mjs DIR ARGUMENTS
+// Runs dist/wasi/zagreus.wasm in Node's WASI as `wasmtime run --dir DIR` would: node --no-warnings run.mjs DIR ARGUMENTS
 
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { WASI } from "node:wasi";
 
-const ZAGREUS = new URL("../../dist/zagreus.wasm", import.meta.url);
+const ZAGREUS = new URL("../../dist/wasi/zagreus.wasm", import.meta.url);
 
 /**
  * Runs a command module to its end.

@@ -3,6 +3,7 @@
 #include "zagreus.h"
 
 int main(void) {
+  start_libc();
   const struct options *options = read_options();
   switch (options->command) {
     case COMMAND_COMPLETE:
