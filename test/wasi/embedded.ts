@@ -94,7 +94,7 @@ export class Embedded {
     return {
       finish: bytes.readUInt32LE(0),
       token: bytes.readUInt32LE(U32),
-      text: bytes.subarray(2 * U32).toString(),
+      text: bytes.subarray(3 * U32).toString(),
     };
   }
 

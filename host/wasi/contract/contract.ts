@@ -146,7 +146,7 @@ const CALLS: Record<string, Call[]> = {
     {
       name: "next",
       parameters: [SESSION],
-      text: "Samples a token. Gives struct zagreus_piece, and behind it the text that is certain now: whole characters, nothing of a stop string.",
+      text: "Samples a token. Gives struct zagreus_piece, and behind it the text that is certain now: whole characters, nothing of a stop string. When one is found, the session's tokens become those of the text before it.",
     },
     { name: "logits", parameters: [SESSION], text: "Gives f32[vocabulary]: the logits behind the last token." },
   ],
@@ -232,8 +232,9 @@ const STRUCTS = `struct zagreus_info {
 };
 
 struct zagreus_piece {
-  uint32_t finish; // ZAGREUS_FINISH_*
-  uint32_t token;  // or ZAGREUS_NO_TOKEN; a token that ended the text is none of the session's
+  uint32_t finish;    // ZAGREUS_FINISH_*
+  uint32_t token;     // what the session has more now, or ZAGREUS_NO_TOKEN
+  uint32_t end_token; // what ended the text and is none of the session's, or ZAGREUS_NO_TOKEN
 };
 `;
 

@@ -105,8 +105,9 @@ struct zagreus_info {
 };
 
 struct zagreus_piece {
-  uint32_t finish; // ZAGREUS_FINISH_*
-  uint32_t token;  // or ZAGREUS_NO_TOKEN; a token that ended the text is none of the session's
+  uint32_t finish;    // ZAGREUS_FINISH_*
+  uint32_t token;     // what the session has more now, or ZAGREUS_NO_TOKEN
+  uint32_t end_token; // what ended the text and is none of the session's, or ZAGREUS_NO_TOKEN
 };
 
 // These four never fail.
@@ -203,7 +204,7 @@ int32_t zagreus_prefill(uint32_t session, uint32_t most);
 int32_t zagreus_complete(uint32_t session);
 
 /** Samples a token. Gives struct zagreus_piece, and behind it the text that is certain now: whole characters,
- * nothing of a stop string. */
+ * nothing of a stop string. When one is found, the session's tokens become those of the text before it. */
 int32_t zagreus_next(uint32_t session);
 
 /** Gives f32[vocabulary]: the logits behind the last token. */

@@ -58,8 +58,8 @@ static void hold(struct session *session, const char *bytes, size_t length) {
 }
 
 /** Gives a piece with the first `length` bytes of what is held back. */
-static int32_t give_piece(struct session *session, uint32_t finish, uint32_t token, size_t length) {
-  struct zagreus_piece piece = {finish, token};
+static int32_t give_piece(struct session *session, uint32_t finish, uint32_t token, uint32_t end_token, size_t length) {
+  struct zagreus_piece piece = {finish, token, end_token};
   char *buffer = at(core_buffer());
   memcpy(buffer, &piece, sizeof piece);
   memcpy(buffer + sizeof piece, session->text, length);
@@ -118,15 +118,15 @@ static int32_t stop_here(struct session *session, uint32_t token, size_t length)
   int32_t status = keep_shown(session);
   session->shown -= length;
   leave(session);
-  return status == OK ? give_piece(session, ZAGREUS_FINISH_STOP, token, length) : status;
+  return status == OK ? give_piece(session, ZAGREUS_FINISH_STOP, token, ZAGREUS_NO_TOKEN, length) : status;
 }
 
-static int32_t give_rest(struct session *session, uint32_t finish, uint32_t token) {
+static int32_t give_rest(struct session *session, uint32_t finish, uint32_t token, uint32_t end_token) {
   int32_t bytes = core_pieceFlush(0);
   hold(session, at(core_buffer()), (size_t)bytes);
   struct stop_match match = match_stops(session->text, session->held, session->stops, session->stop_count);
   leave(session);
-  return give_piece(session, finish, token, match.stopped ? match.length : session->held);
+  return give_piece(session, finish, token, end_token, match.stopped ? match.length : session->held);
 }
 
 static bool is_end(uint32_t token) {
@@ -143,9 +143,9 @@ int32_t zagreus_next(uint32_t handle) {
   if (!session->completing) return refused(ZAGREUS_STATUS_NOT_COMPLETING, "zagreus_complete() comes first");
   enter(session);
   if (session->max_tokens <= (double)(session->count - session->prompt)) {
-    return give_rest(session, ZAGREUS_FINISH_LENGTH, ZAGREUS_NO_TOKEN);
+    return give_rest(session, ZAGREUS_FINISH_LENGTH, ZAGREUS_NO_TOKEN, ZAGREUS_NO_TOKEN);
   }
-  if (session->count == (size_t)model.context) return give_rest(session, ZAGREUS_FINISH_CONTEXT, ZAGREUS_NO_TOKEN);
+  if (session->count == (size_t)model.context) return give_rest(session, ZAGREUS_FINISH_CONTEXT, ZAGREUS_NO_TOKEN, ZAGREUS_NO_TOKEN);
   const float *logits;
   if ((status = run_all(session, &logits)) != OK) return status;
   core_seed(0, session->random);
@@ -154,16 +154,16 @@ int32_t zagreus_next(uint32_t handle) {
   if (sampled < 0) return answer(-sampled);
   if (session->temperature > 0) session->random += SPLITMIX_STEP;
   uint32_t token = (uint32_t)sampled;
-  if (is_end(token)) return give_rest(session, ZAGREUS_FINISH_STOP, token);
+  if (is_end(token)) return give_rest(session, ZAGREUS_FINISH_STOP, ZAGREUS_NO_TOKEN, token);
   session->ids[session->count++] = token;
   int32_t bytes = core_pieceAppend(0, sampled);
   hold(session, at(core_buffer()), (size_t)bytes);
   struct stop_match match = match_stops(session->text, session->held, session->stops, session->stop_count);
   if (match.stopped) return stop_here(session, token, match.length);
   bool enough = session->max_tokens <= (double)(session->count - session->prompt);
-  if (enough) return give_rest(session, ZAGREUS_FINISH_LENGTH, token);
-  if (session->count == (size_t)model.context) return give_rest(session, ZAGREUS_FINISH_CONTEXT, token);
-  return give_piece(session, ZAGREUS_FINISH_NONE, token, match.length);
+  if (enough) return give_rest(session, ZAGREUS_FINISH_LENGTH, token, ZAGREUS_NO_TOKEN);
+  if (session->count == (size_t)model.context) return give_rest(session, ZAGREUS_FINISH_CONTEXT, token, ZAGREUS_NO_TOKEN);
+  return give_piece(session, ZAGREUS_FINISH_NONE, token, ZAGREUS_NO_TOKEN, match.length);
 }
 
 int32_t zagreus_logits(uint32_t handle) {
