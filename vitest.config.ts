@@ -41,6 +41,7 @@ const SUITES = [
   suite("chat", 120 * SECOND, 300 * SECOND), // one builds the package
   suite("clients", 60 * SECOND),
   suite("cloudflare", 180 * SECOND),
+  suite("embedding", 300 * SECOND, 300 * SECOND),
   suite("frameworks", 120 * SECOND),
   suite("raspberry-pi", 120 * SECOND),
   suite("recipes", 300 * SECOND), // with the packages of browser and runtimes

@@ -36,12 +36,11 @@ def _ids(data: bytes) -> list[int]:
 
 
 class Completion:
-    """Pieces of text while they are generated, once: iterate, or take all as `.text()`. At the end `tokens` are those of the text."""
+    """Pieces of text while they are generated, once: iterate, or take all as `.text()`."""
 
     def __init__(self, session: Session, close: bool = False):
         self._session = session
         self._close = close
-        self._prompt = len(session.tokens)
         self.seed: int = struct.unpack("<Q", session._call("complete"))[0]
         self.tokens: list[int] = []
         self.end_token: int | None = None
@@ -60,7 +59,6 @@ class Completion:
 
     def _end(self, reason: str | None, end: int) -> None:
         self.finish_reason = reason
-        self.tokens = self._session.tokens[self._prompt :]
         self.end_token = None if end == NO_TOKEN else end
         if self._close:
             self._session.close()

@@ -6,10 +6,13 @@
 
 static struct block text_block, ids_block;
 
+/** With bos and SentencePiece's blank: a token has at least a byte, and a byte that is no UTF-8 becomes U+FFFD. */
+static size_t most_tokens(size_t bytes) { return 2 + sizeof REPLACEMENT * bytes; }
+
 int32_t encode_bytes(const char *text, size_t length, bool special, int continued, const uint32_t **ids, size_t *count) {
   *count = 0;
   int32_t status = reserve(&text_block, length + 1);
-  if (status == OK) status = reserve(&ids_block, (length + 2) * sizeof **ids); // a token has at least a byte, but for SentencePiece's blank
+  if (status == OK) status = reserve(&ids_block, most_tokens(length) * sizeof **ids);
   if (status != OK) return status;
   memcpy(text_block.bytes, text, length);
   const char *bytes = text_block.bytes;
@@ -20,7 +23,6 @@ int32_t encode_bytes(const char *text, size_t length, bool special, int continue
     int flags = (special ? ENCODE_SPECIAL : 0) | (size == left ? ENCODE_LAST : 0) | continued;
     int found = core_encode((int)size, flags);
     if (found < 0) return answer(-found);
-    if (*count + (size_t)found > length + 1) return refused(OUT_OF_MEMORY, "the text has more tokens than bytes");
     continued = core_encodeContinued();
     memcpy(into + *count, at(core_tokens()), (size_t)found * sizeof *into);
     *count += (size_t)found;

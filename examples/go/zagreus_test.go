@@ -1,0 +1,99 @@
+package zagreus
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+)
+
+// The module and a model, by their paths in ZAGREUS_WASM and ZAGREUS_MODEL.
+func load(t *testing.T, config Config) *Model {
+	t.Helper()
+	wasm, err := os.ReadFile(os.Getenv("ZAGREUS_WASM"))
+	if err != nil {
+		t.Fatal("ZAGREUS_WASM: ", err)
+	}
+	file, err := os.ReadFile(os.Getenv("ZAGREUS_MODEL"))
+	if err != nil {
+		t.Fatal("ZAGREUS_MODEL: ", err)
+	}
+	model, err := Load(t.Context(), wasm, bytes.NewReader(file), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { model.Close(context.Background()) })
+	return model
+}
+
+func text(t *testing.T, model *Model, prompt string, options Options) string {
+	t.Helper()
+	var all strings.Builder
+	for piece, err := range model.Complete(t.Context(), prompt, options) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.WriteString(piece)
+	}
+	return all.String()
+}
+
+func TestASeedIsAText(t *testing.T) {
+	model := load(t, Config{})
+	options := Options{MaxTokens: Float(30), Seed: Seed(1<<64 - 3)}
+	first := text(t, model, "C'era una volta", options)
+	if again := text(t, model, "C'era una volta", options); again != first || first == "" {
+		t.Errorf("%q, then %q", first, again)
+	}
+	options.Stop = []string{first[5:9]}
+	if stopped := text(t, model, "C'era una volta", options); stopped != first[:5] {
+		t.Errorf("%q before %q", stopped, first[5:9])
+	}
+}
+
+func TestACancelledContextEndsACompletionAndNothingElse(t *testing.T) {
+	model := load(t, Config{})
+	ctx, cancel := context.WithCancelCause(t.Context())
+	session, err := model.Session(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err = session.Append(t.Context(), "C'era una volta"); err != nil {
+		t.Fatal(err)
+	}
+	defer cancel(nil)
+	enough := errors.New("enough")
+	pieces := 0
+	for _, err = range session.Complete(ctx, Options{MaxTokens: Float(100)}) {
+		if pieces++; pieces == 5 {
+			cancel(enough)
+		}
+	}
+	if !errors.Is(err, enough) || pieces != 6 {
+		t.Errorf("%v after %d pieces", err, pieces)
+	}
+	if text(t, model, "C'era una volta", Options{MaxTokens: Float(5)}) == "" {
+		t.Error("the model says nothing any more")
+	}
+}
+
+func TestWhatIsRefused(t *testing.T) {
+	model := load(t, Config{Context: 16})
+	for _, err := range model.Complete(t.Context(), strings.Repeat("parola ", 50), Options{}) {
+		var refused *Error
+		if !errors.As(err, &refused) || refused.Status != 59 {
+			t.Errorf("%v", err)
+		}
+	}
+	for _, err := range model.Complete(t.Context(), "a", Options{Temperature: Float(-1)}) {
+		if err == nil || !strings.Contains(err.Error(), "temperature") {
+			t.Errorf("%v", err)
+		}
+	}
+	wasm, _ := os.ReadFile(os.Getenv("ZAGREUS_WASM"))
+	if _, err := Load(t.Context(), wasm, strings.NewReader("GGML..."), Config{}); err == nil {
+		t.Error("that is no model")
+	}
+}
