@@ -14,6 +14,7 @@ const SOURCES: Record<string, string> = {
   "zagreus-edge": "host/node/index.ts",
   "zagreus-edge/prompt-api": "host/node/prompt_api.ts",
   "zagreus-edge/quantize": "host/node/quantize.ts",
+  "zagreus-edge/receipts": "host/core/receipt/index.ts",
   "zagreus-edge/server": "host/core/server/index.ts",
   "zagreus-edge/raspberry-pi": "host/raspberry-pi/index.ts",
 };

@@ -19,6 +19,7 @@ import (
 const (
 	abi         = 1
 	bufferBytes = 1 << 20
+	noToken     = math.MaxUint32
 )
 
 // Error is what a call refused; Status is ZAGREUS_STATUS_*.
@@ -310,6 +311,29 @@ const prefillTokens = 64
 // Complete continues the session, piece by piece; an error, a cancelled ctx among them, is the last pair. Between two
 // tokens a cancelled ctx leaves the session as it is.
 func (s *Session) Complete(ctx context.Context, options Options) iter.Seq2[string, error] {
+	return s.complete(ctx, options, &Said{})
+}
+
+// Said is what is known of a completion.
+type Said struct {
+	Tokens       []uint32
+	EndToken     *uint32 // that ended the text and is none of it
+	FinishReason string
+}
+
+func (s *Said) add(piece []byte) (ended bool) {
+	words := ids(piece[:12])
+	if words[1] != noToken {
+		s.Tokens = append(s.Tokens, words[1])
+	}
+	if words[2] != noToken {
+		s.EndToken = &words[2]
+	}
+	s.FinishReason = finishReasons[words[0]]
+	return words[0] != 0
+}
+
+func (s *Session) complete(ctx context.Context, options Options, said *Said) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		err := s.configure(ctx, options)
 		if err == nil {
@@ -324,7 +348,7 @@ func (s *Session) Complete(ctx context.Context, options Options) iter.Seq2[strin
 			}
 			left = binary.LittleEndian.Uint32(data)
 		}
-		for finish := uint32(0); err == nil && finish == 0; {
+		for ended := false; err == nil && !ended; {
 			if err = context.Cause(ctx); err != nil {
 				break
 			}
@@ -332,7 +356,7 @@ func (s *Session) Complete(ctx context.Context, options Options) iter.Seq2[strin
 			if piece, err = s.model.call(run, "next", s.handle); err != nil {
 				break
 			}
-			finish = binary.LittleEndian.Uint32(piece)
+			ended = said.add(piece)
 			if text := string(piece[12:]); text != "" && !yield(text, nil) {
 				return
 			}

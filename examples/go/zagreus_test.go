@@ -79,6 +79,23 @@ func TestACancelledContextEndsACompletionAndNothingElse(t *testing.T) {
 	}
 }
 
+func TestAReceiptOfTheLibrary(t *testing.T) {
+	data, err := os.ReadFile(os.Getenv("ZAGREUS_RECEIPT"))
+	if err != nil {
+		t.Fatal("ZAGREUS_RECEIPT: ", err)
+	}
+	model := load(t, Config{})
+	if difference, err := model.Verify(t.Context(), data); difference != "" || err != nil {
+		t.Errorf("%s, %v", difference, err)
+	}
+	for from, to := range map[string]string{`"tokens":[`: `"tokens":[1,`, `"temperature":0.8`: `"temperature":0`, `"logits":"`: `"logits":"f`} {
+		tampered := bytes.Replace(data, []byte(from), []byte(to), 1)
+		if difference, err := model.Verify(t.Context(), tampered); difference == "" || err != nil {
+			t.Errorf("%s: %v", to, err)
+		}
+	}
+}
+
 func TestWhatIsRefused(t *testing.T) {
 	model := load(t, Config{Context: 16})
 	for _, err := range model.Complete(t.Context(), strings.Repeat("parola ", 50), Options{}) {

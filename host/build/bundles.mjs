@@ -70,6 +70,7 @@ async function nodeBundles(version) {
       quantize: "host/node/quantize.ts",
       hub: "host/node/hub.ts",
       server: "host/core/server/index.ts",
+      receipts: "host/core/receipt/index.ts",
       model_thread: "host/node/threads/model_thread.ts",
       deno: "host/deno/index.ts",
       "raspberry-pi": "host/raspberry-pi/index.ts",

@@ -1,14 +1,14 @@
-"""What the Python package says, as one JSON object: python check.py MODEL BUILD SNAPSHOT"""
+"""What the Python package says, as one JSON object: python check.py MODEL BUILD SNAPSHOT RECEIPT"""
 
 import hashlib
 import json
 import sys
 from pathlib import Path
 
-from zagreus_edge import Model, ZagreusError
+from zagreus_edge import Model, ZagreusError, verify
 from zagreus_edge.chat import ENDS
 
-path, build, snapshot = sys.argv[1:]
+path, build, snapshot, receipt = sys.argv[1:]
 PROMPT = "C'era una volta un re che aveva"
 MESSAGES = [
     {"role": "system", "content": "Rispondi in breve."},
@@ -30,6 +30,7 @@ def refusal(call):
         return str(error)
 
 
+receipt = json.loads(Path(receipt).read_text())
 session = model.session()
 turns = [said(session.complete(prompt, max_tokens=30, temperature=0, stop=["\n", " e"])) for prompt in (PROMPT, " poi", " dunque")]
 restored = model.restore(Path(snapshot).read_bytes())
@@ -46,6 +47,11 @@ result = {
     "hash": f"{model.hash:016x}",
     "pieces": len(list(pieces)),
     "ends": list(ENDS),
+    "verified": verify(model, receipt),
+    "tampered": [
+        verify(model, {**receipt, **change})
+        for change in ({"tokens": [1, *receipt["tokens"]]}, {"logits": "0" * 64}, {"model": "0" * 16}, {"prompt": receipt["prompt"][:-1]})
+    ],
     "refusals": [
         refusal(lambda: model.complete("x", top_p=2)),
         refusal(lambda: model.complete("x" * 9, max_token=2)),

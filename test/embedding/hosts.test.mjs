@@ -52,6 +52,21 @@ const logitsOf = async (model, prompt) => {
   return sha256(new Uint8Array(buffer, byteOffset, byteLength));
 };
 
+async function writeReceipt(model) {
+  const options = {
+    maxTokens: 25,
+    seed: 2n ** 63n + 5n,
+    topK: 50,
+    stop: ["zzz"],
+    logitBias: { 44: -Infinity },
+    receipt: true,
+  };
+  const completion = model.complete(PROMPT, options);
+  await completion.text();
+  writeFileSync(join(work, "receipt.json"), JSON.stringify(completion.receipt));
+  return completion.receipt;
+}
+
 /** The README's first example, here and there. */
 async function compare(program, path) {
   const text = await models[path].complete(FIRST, { maxTokens: 64, temperature: 0.7, seed: 1 }).text();
@@ -71,7 +86,9 @@ describe.each(["simd", "relaxed"])("Python, %s", (build) => {
     await kept.complete(PROMPT, { maxTokens: 3, temperature: 0 }).text();
     const snapshot = await kept.save();
     writeFileSync(join(work, "snapshot"), snapshot);
-    const result = JSON.parse(run(python, ["test/embedding/check.py", path, build, join(work, "snapshot")]));
+    const receipt = await writeReceipt(model);
+    const files = [join(work, "snapshot"), join(work, "receipt.json")];
+    const result = JSON.parse(run(python, ["test/embedding/check.py", path, build, ...files]));
     const chat = (template) => said(model.chat(MESSAGES, { template, maxTokens: 20, temperature: 0 }));
     const sampled = { maxTokens: 40, seed: 2n ** 64n - 3n, topP: 0.9, repetitionPenalty: 1.1, logitBias: { 300: 2 } };
     expect(result).toEqual({
@@ -86,6 +103,13 @@ describe.each(["simd", "relaxed"])("Python, %s", (build) => {
       hash: expect.stringMatching(/^[0-9a-f]{16}$/),
       pieces: expect.any(Number),
       ends: END_TOKENS,
+      verified: null,
+      tampered: [
+        `token 0: 1 in the receipt, ${receipt.tokens[0]} here`,
+        `logits: ${"0".repeat(64)} in the receipt, ${receipt.logits} here`,
+        expect.stringContaining("model: "),
+        expect.stringMatching(/^(token|logits)/),
+      ],
       refusals: [
         '"topP" is 2, must be a number from 0 to 1',
         expect.stringContaining("there is no option max_token; there are max_tokens"),
@@ -128,8 +152,15 @@ describe.skipIf(!has("go", "version", "examples/go"))("Go", () => {
 
   test.each(MODELS)("%s", (path) => compare((...args) => run(zagreus, [MODULES.simd, ...args]), path));
 
-  test("its own tests", () => {
-    const env = { ...process.env, ZAGREUS_WASM: join(ROOT, MODULES.simd), ZAGREUS_MODEL: join(ROOT, MODELS[0]) };
+  test("its own tests", async () => {
+    await writeReceipt(models[MODELS[0]]);
+    const files = { ZAGREUS_RECEIPT: join(work, "receipt.json") };
+    const env = {
+      ...process.env,
+      ...files,
+      ZAGREUS_WASM: join(ROOT, MODULES.simd),
+      ZAGREUS_MODEL: join(ROOT, MODELS[0]),
+    };
     expect(String(run("go", ["test", "./..."], { cwd: join(ROOT, "examples/go"), env }))).toMatch(/^ok\s/);
     run("go", ["vet", "./..."], { cwd: join(ROOT, "examples/go") });
   });

@@ -2,5 +2,6 @@
 
 from .model import Completion, Model, Session
 from .module import ZagreusError
+from .receipts import verify
 
-__all__ = ["Completion", "Model", "Session", "ZagreusError"]
+__all__ = ["Completion", "Model", "Session", "ZagreusError", "verify"]

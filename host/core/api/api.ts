@@ -255,6 +255,8 @@ export interface GenerateOptions {
    * CONTEXT_OVERFLOW; { keep } keeps the first `keep` tokens, drops the older half of the others, and goes on.
    */
   overflow?: "stop" | { keep: number } | undefined;
+  /** Makes Completion.receipt, at the cost of one more token. Not with overflow. Default: false. */
+  receipt?: boolean | undefined;
   /** Told how far the prompt is read: before the first batch of its tokens, and after each. */
   onPrefill?: ((progress: PrefillProgress) => void) | undefined;
   /** Who is asking: clients take turns, so that one with many requests delays another no more than one with few. Default: all are one. */
@@ -434,6 +436,29 @@ export interface Completion extends AsyncIterable<Piece> {
   readonly usage: Usage | undefined;
   /** Time that was used. Undefined before the end. */
   readonly timings: Timings | undefined;
+  /** With the option `receipt`, when the completion has been read to its end. */
+  readonly receipt?: Receipt | undefined;
+}
+
+/** What it takes to make a completion again, and to see that it is the same: verify() of zagreus-edge/receipts, `zagreus verify`. */
+export interface Receipt {
+  version: number;
+  /** XXH64 of the weights as packed, the shape and the vocabulary: 16 hexadecimal digits. */
+  model: string;
+  kvType: KvType;
+  contextLength: number;
+  /** Token ids. */
+  prompt: number[];
+  /** All that has a say, with defaults filled in; a bias of -Infinity is a string. */
+  options: Omit<GenerateOptions, "logitBias"> & { logitBias?: [token: number, bias: number | "-Infinity"][] };
+  /** Its digits. */
+  seed: string;
+  /** Of the answer. */
+  tokens: number[];
+  endToken: number | null;
+  finishReason: FinishReason;
+  /** SHA-256 of the logits behind the last token, f32[vocabulary]. */
+  logits: string;
 }
 
 /** A call of a tool, as OpenAI's API and chat templates have it. */

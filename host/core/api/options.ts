@@ -72,6 +72,7 @@ export const GENERATE = {
   promptLookup: switchable(LOOKUP),
   responseFormat,
   overflow,
+  receipt: flag,
   onPrefill: callback<(progress: PrefillProgress) => void>(),
   client: string,
   cacheSalt: string,

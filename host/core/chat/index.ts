@@ -68,12 +68,12 @@ async function* reply(
 /** What is known of the reply by now. */
 function updateRecord(
   record: GenerationRecord<ChatFinishReason>,
-  { tokens, endToken, finishReason, usage, timings }: Completion,
+  { tokens, endToken, finishReason, usage, timings, receipt }: Completion,
   parser: CallParser | undefined,
 ): void {
   record.tokens.push(...tokens.slice(record.tokens.length));
   const ended = finishReason === "stop" && parser?.complete ? "tool_calls" : finishReason;
-  Object.assign(record, { endToken, finishReason: ended, usage, timings });
+  Object.assign(record, { endToken, finishReason: ended, usage, timings, receipt });
 }
 
 /** Tokens and options of the completion that makes a reply, and whether there are tools that it may call. */

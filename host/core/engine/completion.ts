@@ -7,6 +7,7 @@ import type {
   FinishReason,
   GenerateOptions,
   Piece,
+  Receipt,
   RefusedTool,
   ScoredToken,
   Timings,
@@ -31,6 +32,7 @@ export class GenerationRecord<End extends ChatFinishReason = FinishReason> {
   finishReason: End | undefined;
   usage: Usage | undefined;
   timings: Timings | undefined;
+  receipt: Receipt | undefined;
   /** Of a chat. */
   refusedTools: readonly RefusedTool[] = [];
 }
@@ -65,6 +67,9 @@ export class ReadOnce<P extends Piece, End extends ChatFinishReason> {
   }
   get timings(): Timings | undefined {
     return this.record.timings;
+  }
+  get receipt(): Receipt | undefined {
+    return this.record.receipt;
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<P> {

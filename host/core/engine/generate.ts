@@ -78,8 +78,11 @@ async function* run(
   const pace = engine.pace(options.signal, job.check);
   await pace.yield();
   const sequence = job.sequence();
+  const receipts = options.receipt ? await part(import("../receipt/make.js")) : undefined;
+  receipts?.checkReceipt(options);
   slide(sequence, options.overflow, engine.info.contextLength);
   const { length } = sequence;
+  const prompt = receipts && [...sequence];
   const meter = new Meter(length);
   const decode = await decodeOf(engine, job, record, kv, sequence, meter, pace);
   const work = { kv, client: options.client, tokens: sequence, check: () => pace.check() };
@@ -108,7 +111,7 @@ async function* run(
     meter.pause();
     if (piece) yield piece;
     meter.resume();
-    if (decode.ended) return;
+    if (decode.ended) break;
     await pace.yield();
     await decode.prepare(pace);
     if (decode.hasRow) piece = decode.sampleNext();
@@ -117,6 +120,17 @@ async function* run(
       await engine.scheduler.run({ ...work, guesses: decode.next(), from: sequence.length - 1, take });
     }
   }
+  if (!receipts || !prompt) return;
+  let bytes = new Uint8Array();
+  await engine.scheduler.run({
+    ...work,
+    tokens: [...prompt, ...record.tokens],
+    from: prompt.length + record.tokens.length - 1,
+    take: ({ address }) => {
+      bytes = engine.core.bytes(address, 4 * engine.info.vocabulary).slice();
+    },
+  });
+  record.receipt = await receipts.makeReceipt(engine, prompt, record as GenerationRecord, options, bytes);
 }
 
 /** Prepares what it takes to decode, the mask of the first token among it. */

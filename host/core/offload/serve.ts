@@ -107,19 +107,19 @@ function modelHandlers(model: LoadedModel, link: Link): Record<string, Handler> 
 /** Pieces, and what `record` says of them. */
 async function* steps(
   pieces: AsyncIterable<ChatPiece>,
-  record: Pick<Completion, "tokens" | "endToken" | "usage" | "timings"> & {
+  record: Pick<Completion, "tokens" | "endToken" | "usage" | "timings" | "receipt"> & {
     finishReason: ChatFinishReason | undefined;
     refusedTools?: readonly RefusedTool[];
   },
 ): AsyncGenerator<CompletionStep> {
   let sent = 0;
   const step = (): CompletionStep => {
-    const { tokens, endToken, finishReason, usage, timings, refusedTools = [] } = record;
+    const { tokens, endToken, finishReason, usage, timings, receipt, refusedTools = [] } = record;
     const newTokens = tokens.slice(sent);
     sent = tokens.length;
     return {
       newTokens,
-      state: { endToken, finishReason, usage, timings },
+      state: { endToken, finishReason, usage, timings, receipt },
       refusedTools: refusedTools.map(({ name, error }) => ({ name, error: packError(error) })),
     };
   };

@@ -19,6 +19,7 @@ import { serveCommand } from "./commands/serve.js";
 import { splitCommand } from "./commands/split.js";
 import { tokenizeCommand } from "./commands/tokenize.js";
 import { trimCommand } from "./commands/trim.js";
+import { verifyCommand } from "./commands/verify.js";
 import { styled } from "./shared/colour.js";
 import { interrupted, watchStandardOutput } from "./shared/output.js";
 import { useProxy } from "./shared/proxy.js";
@@ -48,6 +49,7 @@ const commands = [
   chatCommand,
   tokenizeCommand,
   logitsCommand,
+  verifyCommand,
   perplexityCommand,
   evalCommand,
   benchCommand,

@@ -1,6 +1,6 @@
 // POST /v1/chat/completions
 
-import type { ChatCompletion, ChatOptions, ChatPiece, ToolCall } from "../../api/api.js";
+import type { ChatCompletion, ChatOptions, ChatPiece, Receipt, ToolCall } from "../../api/api.js";
 import { addDelta } from "../../stream/calls.js";
 import { type ApiFinishReason, type ApiUsage, chatDeltas, envelope, finishReason } from "../../stream/openai.js";
 import { badRequest } from "../http/errors.js";
@@ -25,7 +25,7 @@ export type ContentLogprob = OpenAiLogprob & { top_logprobs: OpenAiLogprob[] };
 type ChatChoiceEvent =
   | { index: number; piece: ChatPiece; logprobs: ContentLogprob[] }
   /** `isCut`: it ended before a stop string, or where a grammar has its end. */
-  | { index: number; reason: ApiFinishReason; isCut: boolean };
+  | { index: number; reason: ApiFinishReason; isCut: boolean; receipt: Receipt | undefined };
 type ChatEvent = ChatChoiceEvent | { refused: RefusedTools } | { index: number; progress: PromptProgress };
 
 /** Tools that were not offered to the model; an extension. */
@@ -64,6 +64,7 @@ export async function* chatChunks(job: RequestJob<ChatBody>): AsyncGenerator<obj
     delta: object,
     finish_reason: ApiFinishReason | null,
     logprobs: ContentLogprob[] = [],
+    receipt?: Receipt,
   ) =>
     chunk([
       {
@@ -71,6 +72,7 @@ export async function* chatChunks(job: RequestJob<ChatBody>): AsyncGenerator<obj
         delta,
         logprobs: wanted && logprobs.length > 0 ? { content: logprobs, refusal: null } : null,
         finish_reason,
+        receipt,
       },
     ]);
   const begun = new Set<number>();
@@ -87,7 +89,7 @@ export async function* chatChunks(job: RequestJob<ChatBody>): AsyncGenerator<obj
     }
     if (!begun.has(index)) yield choice(index, { role: "assistant", content: "" }, null);
     begun.add(index);
-    if ("reason" in event) yield choice(index, {}, event.reason);
+    if ("reason" in event) yield choice(index, {}, event.reason, [], event.receipt);
     else {
       const [first, ...more] = chatDeltas(event.piece);
       if (first || event.logprobs.length > 0) yield choice(index, first ?? {}, null, event.logprobs);
@@ -148,7 +150,7 @@ async function* choiceOf(
     usage.add(completion, index, watch);
   }
   const isCut = completion.finishReason === "stop" && completion.endToken === undefined;
-  yield { index, reason: finishReason(completion.finishReason), isCut };
+  yield { index, reason: finishReason(completion.finishReason), isCut, receipt: completion.receipt };
 }
 
 /** A prompt that is too long is the messages' fault: a request for a chat has no other. */
@@ -199,6 +201,8 @@ class ChatChoice {
   readonly #calls: ToolCall[] = [];
   #text = "";
   #reason: ApiFinishReason | null = null;
+  /** Where the request wants it; an extension. */
+  #receipt: Receipt | undefined;
 
   constructor(index: number, logprobs: boolean) {
     this.#index = index;
@@ -208,6 +212,7 @@ class ChatChoice {
   add(event: ChatChoiceEvent): void {
     if ("reason" in event) {
       this.#reason = event.reason;
+      this.#receipt = event.receipt;
       return;
     }
     this.#text += event.piece.text;
@@ -224,6 +229,6 @@ class ChatChoice {
       ...(calls && { tool_calls: this.#calls }),
     };
     const logprobs = this.#logprobs ? { content: this.#logprobs, refusal: null } : null;
-    return { index: this.#index, message, logprobs, finish_reason: this.#reason };
+    return { index: this.#index, message, logprobs, finish_reason: this.#reason, receipt: this.#receipt };
   }
 }

@@ -1,6 +1,6 @@
 // POST /v1/completions
 
-import type { Completion, GenerateOptions } from "../../api/api.js";
+import type { Completion, GenerateOptions, Receipt } from "../../api/api.js";
 import { type ApiFinishReason, type ApiUsage, envelope, finishReason } from "../../stream/openai.js";
 import { badRequest } from "../http/errors.js";
 import { admitted, generateOptions, type RequestJob, UsageSum } from "./generation.js";
@@ -17,7 +17,7 @@ const MAX_LOGPROBS = 2 ** 20;
 /** What is new of a choice, or its end. */
 type CompletionEvent =
   | { index: number; text: string; scored: NamedToken[] }
-  | { index: number; reason: ApiFinishReason }
+  | { index: number; reason: ApiFinishReason; receipt?: Receipt | undefined }
   | { index: number; progress: PromptProgress };
 
 /** A choice of an answer, put together from its events. */
@@ -26,6 +26,8 @@ interface CompletionChoice {
   index: number;
   logprobs: LegacyLogprobs | null;
   finish_reason: ApiFinishReason | null;
+  /** Where the request wants it; an extension. */
+  receipt?: Receipt | undefined;
 }
 
 /** The whole answer. */
@@ -37,7 +39,7 @@ export async function textCompletion(job: RequestJob<CompletionBody>): Promise<o
     const { index } = event;
     choices[index] ??= { text: "", index, logprobs: newLogprobs(job), finish_reason: null };
     const choice = choices[index];
-    if ("reason" in event) choice.finish_reason = event.reason;
+    if ("reason" in event) Object.assign(choice, { finish_reason: event.reason, receipt: event.receipt });
     else {
       choice.logprobs?.add(event.scored);
       choice.text += event.text;
@@ -65,7 +67,7 @@ export async function* textChunks(job: RequestJob<CompletionBody>): AsyncGenerat
       continue;
     }
     if ("reason" in event) {
-      yield chunk([{ text: "", index, logprobs: null, finish_reason: event.reason }]);
+      yield chunk([{ text: "", index, logprobs: null, finish_reason: event.reason, receipt: event.receipt }]);
       continue;
     }
     const logprobs = newLogprobs(job, offsets.get(index));
@@ -123,7 +125,7 @@ function checkLogprobs(
 
 type CompletionChoiceEvent =
   | { text: string; scored: NamedToken[] }
-  | { reason: ApiFinishReason }
+  | { reason: ApiFinishReason; receipt?: Receipt | undefined }
   | { progress: PromptProgress };
 
 async function* complete(
@@ -161,7 +163,7 @@ async function* complete(
   // Clients that score texts count on an entry for every token that they asked for.
   const { endToken } = completion;
   if (logprobs !== undefined && endToken && !ended) yield { text: "", scored: await nameTokens(served, [endToken]) };
-  yield { reason: finishReason(reason) };
+  yield { reason: finishReason(reason), receipt: completion.receipt };
 }
 
 /** The prompt as the beginning of the text. */

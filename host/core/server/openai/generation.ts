@@ -73,6 +73,7 @@ export function generateOptions(
     // Negative ones come from clients that draw 64 bits.
     seed: seed === undefined ? undefined : BigInt.asUintN(64, BigInt(seed) + BigInt(choice)),
     responseFormat: responseFormat(request),
+    receipt: request.receipt,
     client: call.client,
     cacheSalt,
     signal: call.signal,

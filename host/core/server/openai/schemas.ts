@@ -1,6 +1,6 @@
 // Bodies of requests, as OpenAI's API reference has them (https://platform.openai.com/docs/api-reference). Fields that are not named
 // here are ignored, null is a field that is not there. Extensions: top_k, min_p, repetition_penalty, dry_…, grammar, json_schema, format,
-// guided_json, loop_stop, cache_salt, return_progress.
+// guided_json, loop_stop, cache_salt, return_progress, receipt.
 
 import * as z from "zod";
 import { MAX_MESSAGES, MAX_TOOLS } from "../../chat/check.js";
@@ -45,6 +45,7 @@ export const shared = {
     ),
   ),
   loop_stop: optional(z.boolean()),
+  receipt: optional(z.boolean()),
   cache_salt: optional(z.string().min(1).max(MAX_SALT)),
   grammar: optional(z.string().max(MAX_STRUCTURE)),
   response_format: optional(

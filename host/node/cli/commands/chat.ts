@@ -27,10 +27,11 @@ import { type FormatFlags, responseFormat, withFormat } from "../shared/format.j
 import { loadModel, type ModelFlags, withCacheBudget, withModel } from "../shared/model.js";
 import { printJson, shown } from "../shared/output.js";
 import { prefillBar } from "../shared/progress.js";
+import { addReceipt, beginReceipts, type ReceiptFlags, withReceipt } from "../shared/receipt.js";
 import { type SamplingFlags, samplingOptions, withSampling } from "../shared/sampling.js";
 import { builtInTools } from "../tools/built_in.js";
 
-interface ChatFlags extends ModelFlags, SamplingFlags, FormatFlags {
+interface ChatFlags extends ModelFlags, SamplingFlags, FormatFlags, ReceiptFlags {
   verbose?: boolean;
   system?: string;
   tools?: string;
@@ -65,7 +66,9 @@ export function chatCommand(): Command {
       "when the context is full, keep the first n tokens and drop old ones (default: stop)",
       integer(0),
     );
-  return withFormat(withSampling(command, { temp: PRESET, penalty: PRESET, ngram: PRESET, loopStop: PRESET }))
+  return withReceipt(
+    withFormat(withSampling(command, { temp: PRESET, penalty: PRESET, ngram: PRESET, loopStop: PRESET })),
+  )
     .option("--verbose", "show timings and reused tokens after every reply")
     .addHelpText("after", EXAMPLES)
     .action(run);
@@ -90,6 +93,7 @@ async function run(flags: ChatFlags, command: Command): Promise<void> {
   }
   const template = await readTemplate(flags.template);
   const format = await responseFormat(flags);
+  await beginReceipts(flags);
   const chosen = flags.model ?? (await pickModel(command));
   if (chosen === undefined) return;
   const { model, signal } = await loadModel({ ...flags, model: chosen });
@@ -97,6 +101,7 @@ async function run(flags: ChatFlags, command: Command): Promise<void> {
     ...samplingOptions(flags),
     template,
     responseFormat: format,
+    receipt: flags.receipt !== undefined,
     toolChoice: toolChoice(flags.toolChoice),
     overflow: flags.keep === undefined ? undefined : { keep: flags.keep },
   };
@@ -208,7 +213,7 @@ async function turn(line: string, terminal: Terminal, conversation: Conversation
   } finally {
     screen.endTurn();
   }
-  screen.figures(conversation);
+  await screen.turnEnded(conversation);
   return true;
 }
 
@@ -236,7 +241,8 @@ class Screen implements Partner, Watcher {
     this.#bar ??= prefillBar();
     this.#bar.onPrefill?.(progress);
   }
-  figures(conversation: Conversation): void {
+  async turnEnded(conversation: Conversation): Promise<void> {
+    await addReceipt(this.#flags, conversation.last?.receipt);
     if (!this.#flags.verbose || !conversation.last) return;
     const { contextUsed, last } = conversation;
     this.notice(`${figures(last)}; context ${contextUsed} of ${this.#context}`);

@@ -9,9 +9,10 @@ import { hasStandardInput, readInput } from "../shared/input.js";
 import { loadModel, type ModelFlags, withModel } from "../shared/model.js";
 import { notice, printJson, write } from "../shared/output.js";
 import { prefillBar } from "../shared/progress.js";
+import { addReceipt, beginReceipts, type ReceiptFlags, withReceipt } from "../shared/receipt.js";
 import { type SamplingFlags, samplingOptions, withSampling } from "../shared/sampling.js";
 
-interface CompleteFlags extends ModelFlags, SamplingFlags, FormatFlags {
+interface CompleteFlags extends ModelFlags, SamplingFlags, FormatFlags, ReceiptFlags {
   file?: string;
   verbose?: boolean;
   logprobs?: number;
@@ -22,7 +23,7 @@ export function completeCommand(): Command {
   const command = withModel(new Command("complete"))
     .description("continue a text")
     .argument("[prompt]", "text to continue (default: standard input)");
-  return withFormat(withSampling(command))
+  return withReceipt(withFormat(withSampling(command)))
     .option("-f, --file <file>", "read the prompt from a file, - for standard input")
     .option("--verbose", "show timings and reused tokens on standard error")
     .option("--logprobs <k>", "with --json: log-probabilities and k alternatives of every token", integer(0))
@@ -41,6 +42,7 @@ async function run(argument: string | undefined, flags: CompleteFlags, command: 
   if (argument !== undefined && flags.file !== undefined) command.error("error: give PROMPT or --file, not both");
   const prompt = argument ?? (await promptFromInput(flags.file, command));
   const format = await responseFormat(flags);
+  await beginReceipts(flags);
   const { model, loadMs, signal } = await loadModel(flags);
   const bar = prefillBar();
   const options: GenerateOptions = {
@@ -48,6 +50,7 @@ async function run(argument: string | undefined, flags: CompleteFlags, command: 
     logprobs: flags.logprobs,
     promptLookup: flags.promptLookup,
     responseFormat: format,
+    receipt: flags.receipt !== undefined,
     onPrefill: bar.onPrefill,
     signal,
   };
@@ -63,6 +66,7 @@ async function run(argument: string | undefined, flags: CompleteFlags, command: 
     }
   }
   if (!flags.json) await write("\n");
+  await addReceipt(flags, completion.receipt);
   if (flags.verbose) notice(figures(completion));
   if (!flags.json) return;
   const { tokens, finishReason, seed, usage, timings } = completion;

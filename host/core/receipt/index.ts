@@ -1,0 +1,4 @@
+// zagreus-edge/receipts
+
+export type { Receipt } from "../api/api.js";
+export { parseReceipt, type Verdict, verify } from "./verify.js";
