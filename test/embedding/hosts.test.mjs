@@ -166,6 +166,20 @@ describe.skipIf(!has("go", "version", "examples/go"))("Go", () => {
   });
 });
 
+// No registry has the sources of a WAMR that knows SIMD: examples/c/README.md says how to build it, WAMR_ROOT_DIR where it is.
+const wamr = process.env.WAMR_ROOT_DIR;
+if (!wamr) console.warn("skipped: examples/c needs WAMR_ROOT_DIR, the folder of a WAMR that was built");
+describe.skipIf(!wamr)("C, on WAMR", () => {
+  const zagreus = join(work, "zagreus-c");
+  beforeAll(() => {
+    const flags = ["-O2", "-Wall", "-Wextra", "-Werror", "-Ihost/wasi/contract", `-I${wamr}/core/iwasm/include`];
+    const libraries = [`${wamr}/build/libiwasm.a`, "-lm", "-lpthread", "-ldl"];
+    run("cc", [...flags, "-o", zagreus, "examples/c/main.c", ...libraries]);
+  });
+
+  test.each(MODELS)("%s", (path) => compare((...args) => run(zagreus, [MODULES.simd, ...args]), path));
+});
+
 describe.skipIf(!has("cargo", "--version", "examples/rust"))("Rust", () => {
   const target = process.env.CARGO_TARGET_DIR ?? join(ROOT, "test/.cache/rust");
   beforeAll(() => {
