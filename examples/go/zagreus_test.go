@@ -114,3 +114,40 @@ func TestWhatIsRefused(t *testing.T) {
 		t.Error("that is no model")
 	}
 }
+
+// Tokens a second: go test -bench .
+func BenchmarkModel(b *testing.B) {
+	wasm, _ := os.ReadFile(os.Getenv("ZAGREUS_WASM"))
+	file, err := os.Open(os.Getenv("ZAGREUS_MODEL"))
+	if err != nil {
+		b.Fatal("ZAGREUS_MODEL: ", err)
+	}
+	defer file.Close()
+	model, err := Load(b.Context(), wasm, file, Config{Context: 512})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer model.Close(context.Background())
+	tokens := make([]uint32, 33)
+	run := func(b *testing.B, count int) {
+		for n := range b.N {
+			session, err := model.Session(b.Context())
+			if err != nil {
+				b.Fatal(err)
+			}
+			for i := range tokens[:count] {
+				tokens[i] = uint32((31*i + n) % int(model.Info.Vocabulary))
+			}
+			if err := session.AppendTokens(b.Context(), tokens[:count]); err != nil {
+				b.Fatal(err)
+			}
+			if _, err := session.Logits(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+			session.Close(b.Context())
+		}
+		b.ReportMetric(float64(count*b.N)/b.Elapsed().Seconds(), "tokens/s")
+	}
+	b.Run("prefill", func(b *testing.B) { run(b, 33) })
+	b.Run("decode", func(b *testing.B) { run(b, 1) })
+}

@@ -30,7 +30,7 @@ const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
 const python = join(work, "venv/bin/python");
 function installPython() {
   run("python3", ["-m", "venv", join(work, "venv")]);
-  run(python, ["-m", "pip", "install", "-q", "--disable-pip-version-check", "./examples/python"]);
+  run(python, ["-m", "pip", "install", "-q", "--disable-pip-version-check", "./examples/python[documents]"]);
 }
 
 const models = {};
@@ -127,6 +127,18 @@ test("the program of examples/python's README", async () => {
   const text = await models[MODELS[0]].complete(FIRST, { maxTokens: 64, temperature: 0.7, seed: 1 }).text();
   writeFileSync(join(work, "program.py"), program.replace("model.gguf", fileURLToPath(bundledModel)));
   expect(String(run(python, [join(work, "program.py")])).split("\n")[0]).toBe(text.split("\n")[0]);
+});
+
+test("many documents on a cluster: what one process says of them", async () => {
+  const documents = ["C'era una volta", "Roma è", "Once upon a time", "Il mare", "La luna", "Un giorno"];
+  writeFileSync(join(work, "documents.txt"), documents.join("\n"));
+  const lines = String(run(python, ["examples/python/documents.py", MODELS[0], join(work, "documents.txt")])).trim();
+  const alone = [];
+  for (const document of documents) {
+    const { text: answer, finish } = await said(models[MODELS[0]].complete(document, { maxTokens: 24, seed: 1 }));
+    alone.push({ document, answer, finish });
+  }
+  expect(lines.split("\n").map((line) => JSON.parse(line))).toEqual(alone);
 });
 
 test("random calls: statuses only, for 20 s", () => {
