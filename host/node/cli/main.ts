@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 
 import { printable } from "../../core/api/printable.js";
 import { ZagreusError } from "../index.js";
+import { batchCommand } from "./commands/batch.js";
 import { benchCommand } from "./commands/bench.js";
 import { chatCommand } from "./commands/chat.js";
 import { completeCommand } from "./commands/complete.js";
@@ -52,6 +53,7 @@ const commands = [
   verifyCommand,
   perplexityCommand,
   evalCommand,
+  batchCommand,
   benchCommand,
   serveCommand,
   inspectCommand,

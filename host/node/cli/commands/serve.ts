@@ -6,27 +6,20 @@ import type { AddressInfo } from "node:net";
 import { hostname } from "node:os";
 import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
-import { Command, Option, type OptionValues } from "commander";
-import { MAX_SEQUENCES } from "../../../../assembly/layout/abi.js";
+import { Command, type OptionValues } from "commander";
 import { printable } from "../../../core/api/printable.js";
 import type { Server } from "../../../core/server/index.js";
-import { type OffloadedModel, ZagreusError } from "../../index.js";
 import { readTemplate, withTemplate } from "../chat/template.js";
 import { type Bridge, openBridge } from "../mcp/bridge.js";
 import { mcpTargets, type Target } from "../mcp/target.js";
-import { lazyModels, memoryOf, type NamedModel, nameOf, parseNamed } from "../serve/models.js";
 import { chatPage } from "../serve/page.js";
 import { LOG_FORMATS, type LogFormat, requestLog } from "../serve/request_log.js";
+import { modelsOf, type ServedFlags, withServedModels } from "../serve/served_models.js";
 import { warnOfNoTemplate, warnOfOpenDoors } from "../serve/warnings.js";
 import { choice, integer, list } from "../shared/arguments.js";
-import { loadOffloaded, type ModelFlags, withCacheBudget, withModels } from "../shared/model.js";
-import { interruptSignal, notice, printJson } from "../shared/output.js";
+import { notice, printJson } from "../shared/output.js";
 
-interface ServeFlags extends Omit<ModelFlags, "model">, OptionValues {
-  model?: string[];
-  memory?: number;
-  name?: string;
-  alias?: string;
+interface ServeFlags extends ServedFlags, OptionValues {
   port: number;
   host: string;
   apiKey?: string[];
@@ -53,15 +46,8 @@ const HTTP = {
 const LINGER_MS = 2_000;
 
 export function serveCommand(): Command {
-  return withTemplate(withCacheBudget(withModels(new Command("serve"))))
+  return withTemplate(withServedModels(new Command("serve")))
     .description("serve models with OpenAI's API")
-    .option(
-      "--memory <mib>",
-      "memory for models: of several the one used longest ago gives way (default: half of the machine's)",
-      integer(1),
-    )
-    .option("--name <name>", "what requests call the model (default: its own name, or if that has spaces its file's)")
-    .addOption(new Option("--alias <name>", "the same, as llama.cpp calls it").conflicts("name"))
     .option("--port <n>", "port, 0 for any that is free", integer(0, 65_535), 8080)
     .option("--host <address>", "address to listen at", "127.0.0.1")
     .option("--api-key <key>", "key that requests must have; may be repeated (default: ZAGREUS_API_KEY, or none)", list)
@@ -75,7 +61,6 @@ export function serveCommand(): Command {
       "--share-cache",
       "let clients find each other's prompts in the cache: faster, and tells what others have asked",
     )
-    .option("--sequences <n>", "requests that run at once, 1 to 16 (default: 16)", integer(1, MAX_SEQUENCES))
     .option("--max-queue <n>", "requests that wait at most (default: 64)", integer(0))
     .option("--max-tokens <n>", "tokens that a request may ask for at most (default: the context)", integer(1))
     .option("--max-body <bytes>", "size of a request at most (default: 1 MiB)", integer(1))
@@ -100,7 +85,7 @@ Examples:
 
 async function run(flags: ServeFlags): Promise<void> {
   const template = await readTemplate(flags.template);
-  const models = await modelsOf(flags, template);
+  const models = await modelsOf(flags, (name, model) => warnOfNoTemplate(name, model, template));
   const mcp = await openBridge(flags.mcp ?? [], models.signal, notice);
   try {
     await serve(flags, template, models, mcp);
@@ -150,29 +135,6 @@ async function serve(
   close();
 }
 
-/** One model is loaded now, several are when they are wanted. */
-async function modelsOf(
-  { model: given = [], name: asked, alias, memory, ...flags }: ServeFlags,
-  template: string | undefined,
-) {
-  const [only, ...others] = given.map(parseNamed);
-  const name = asked ?? alias;
-  const warn = (name: string, model: OffloadedModel) => warnOfNoTemplate(name, model, template);
-  if (only && others.length > 0) {
-    if (name !== undefined) {
-      throw new ZagreusError("INVALID_OPTION", "--name is for one model; give each its own as -m NAME=MODEL");
-    }
-    const models = await lazyModels([only, ...others], flags, warn);
-    const names = Object.keys(models);
-    return { names, models, memory: memoryOf(memory), signal: interruptSignal(), close() {} };
-  }
-  const budget = memory === undefined ? undefined : memoryOf(memory);
-  const { model, signal } = await loadOffloaded({ ...flags, model: only?.model }, budget);
-  const called = name ?? only?.name ?? typedName(model.info.name, only);
-  await warn(called, model);
-  return { names: [called], models: { [called]: model }, memory: undefined, signal, close: () => model.close() };
-}
-
 /** Closes what is idle, until what has been said is on its way; then all. */
 async function disconnect(http: HttpServer): Promise<void> {
   const end = performance.now() + LINGER_MS;
@@ -193,12 +155,6 @@ async function listenTo(server: Server): Promise<HttpServer> {
     overrideGlobalObjects: false,
     serverOptions: HTTP,
   }) as HttpServer;
-}
-
-/** A name that people can type: the model's own, or if that has spaces its file's or repository's. */
-function typedName(own: string | undefined, given: NamedModel | undefined): string {
-  if (own && /^\S+$/.test(own)) return own;
-  return given ? nameOf(given).replace(/\s+/g, "-") : "default";
 }
 
 function keysFromEnvironment(): string[] {

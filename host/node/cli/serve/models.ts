@@ -22,7 +22,7 @@ export interface NamedModel {
 }
 
 /** Told of each model that was loaded, before anybody has it. */
-type OnLoad = (name: string, model: OffloadedModel) => Promise<void>;
+export type OnLoad = (name: string, model: OffloadedModel) => Promise<void>;
 
 /** NAME=MODEL, or a model alone. Names have no slash and no colon, since addresses and paths may have "=". */
 export function parseNamed(text: string): NamedModel {

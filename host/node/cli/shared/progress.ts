@@ -80,25 +80,28 @@ export interface CountBar {
   stop(): void;
 }
 
-/** Lines at most where there is no terminal. */
+/** Lines at most where there is no terminal, or things from one to the next where their number is not known. */
 const LINES = 100;
 
 /**
  * A bar on standard error over things that are measured, such as the windows of a text; where that is no terminal a line for each, or
  * for every hundredth of many, unless it is to be quiet.
  * @param what one of them is called
+ * @param total undefined where it is not known
  */
-export function countBar(what: string, total: number, quiet: boolean): CountBar {
+export function countBar(what: string, total: number | undefined, quiet: boolean): CountBar {
+  const of = total === undefined ? "" : `/${total}`;
   if (!process.stderr.isTTY) {
-    const step = Math.ceil(total / LINES);
+    const step = total === undefined ? LINES : Math.ceil(total / LINES);
     const update = (done: number, estimate: string) => {
       if (done % step === 0 || done === total)
-        process.stderr.write(`${printable(`${what} ${done}/${total}: ${estimate}`)}\n`);
+        process.stderr.write(`${printable(`${what} ${done}${of}: ${estimate}`)}\n`);
     };
     return { update: quiet ? () => {} : update, stop() {} };
   }
-  const bar = barOf(`${what} {value}/{total} {bar} {estimate}, {eta_formatted} left`);
-  bar.start(total, 0, { estimate: "" });
+  const rest = total === undefined ? " {estimate}" : "{bar} {estimate}, {eta_formatted} left";
+  const bar = barOf(`${what} {value}${of} ${rest}`);
+  bar.start(total ?? 0, 0, { estimate: "" });
   return { update: (done, estimate) => bar.update(done, { estimate }), stop: () => bar.stop() };
 }
 
