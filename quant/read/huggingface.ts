@@ -11,6 +11,7 @@ import {
 } from "../../assembly/layout/gguf.js";
 import { ZagreusError } from "../../host/core/api/errors.js";
 import { badValue, type Fields } from "../../host/core/api/json.js";
+import { duplicateTensor, readSafetensors, type StoredTensor, weightType } from "../../host/core/gguf/safetensors.js";
 import { checkObject } from "../checkpoint/arguments.js";
 import type { Checkpoint, Directory, RandomAccess, SourceTensor } from "../checkpoint/checkpoint.js";
 import { readFields } from "./json_file.js";
@@ -25,7 +26,6 @@ import {
   type TensorShape,
   type YarnScaling,
 } from "./llama.js";
-import { duplicateTensor, readSafetensors, type StoredTensor, weightType } from "./safetensors.js";
 import { readTokenizer, type SpecialIds } from "./tokenizer_json.js";
 
 const CONFIG = "config.json";

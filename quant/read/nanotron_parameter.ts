@@ -13,9 +13,14 @@
 
 import { ZagreusError } from "../../host/core/api/errors.js";
 import { badValue } from "../../host/core/api/json.js";
+import {
+  readSafetensors,
+  readSafetensorsMetadata,
+  type StoredTensor,
+  weightType,
+} from "../../host/core/gguf/safetensors.js";
 import type { Directory } from "../checkpoint/checkpoint.js";
 import type { ReadRows } from "./llama.js";
-import { readSafetensors, readSafetensorsMetadata, type StoredTensor, weightType } from "./safetensors.js";
 
 export const WEIGHTS = "model/model/";
 const DATA = "data";

@@ -3,8 +3,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ZagreusError } from "../../host/core/api/errors";
+import { readSafetensors } from "../../host/core/gguf/safetensors";
 import type { RandomAccess } from "../../quant/checkpoint/checkpoint";
-import { readSafetensors } from "../../quant/read/safetensors";
 import { failure, memoryFile } from "./support";
 
 interface Entry {

@@ -1,9 +1,9 @@
 // The hub's primitives over the origin private file system, for workers: only they can write to it everywhere.
 
+import { Sha256 } from "../../core/api/sha256.js";
 import { hex } from "../../core/hub/listing.js";
 import type { HubFiles, PartialFile } from "../../core/hub/platform.js";
 import { type SyncAccessHandle, writeAll } from "../files/access_handle.js";
-import { Sha256 } from "./sha256.js";
 
 /** lib.dom.d.ts lacks both methods. */
 type OpfsFile = FileSystemFileHandle & {

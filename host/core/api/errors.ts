@@ -25,6 +25,8 @@ export type HostErrorCode =
   | "BAD_SNAPSHOT" // damaged, or no snapshot at all
   | "FOREIGN_SNAPSHOT" // intact, but of another model or KV cache
   | "BAD_RECEIPT" // no receipt, or of a model that was loaded otherwise
+  | "BAD_ADAPTER" // damaged, or of a kind that is not supported; `field` is the key or tensor
+  | "FOREIGN_ADAPTER" // intact, but of another model
   | "BAD_JSON" // a checkpoint's file or header, or a manifest, is not the JSON it must be; `field` names it
   | "BAD_SCHEMA" // a JSON Schema that is malformed, too large, or says what cannot be guaranteed; `field` is the path
   | "BAD_GRAMMAR" // a grammar with a mistake; `value` says where

@@ -5,11 +5,10 @@
 //
 // Offsets count from the first byte of data; the tensors fill it without gaps or overlaps. All little-endian.
 
-import { TYPE_BF16, TYPE_F16, TYPE_F32 } from "../../assembly/layout/blocks.js";
-import { MAX_TENSORS } from "../../assembly/layout/gguf.js";
-import { ZagreusError } from "../../host/core/api/errors.js";
-import { badValue, decode, isObject, parseObject } from "../../host/core/api/json.js";
-import type { RandomAccess } from "../checkpoint/checkpoint.js";
+import { TYPE_BF16, TYPE_F16, TYPE_F32 } from "../../../assembly/layout/blocks.js";
+import { MAX_TENSORS } from "../../../assembly/layout/gguf.js";
+import { ZagreusError } from "../api/errors.js";
+import { badValue, decode, isObject, parseObject } from "../api/json.js";
 
 /** The reference implementation's limit. */
 const MAX_HEADER_BYTES = 100_000_000;
@@ -37,6 +36,16 @@ const ELEMENT_BYTES: Record<string, number> = {
 /** Types of weights, as ggml numbers them. */
 const WEIGHT_TYPES: Record<string, number> = { F32: TYPE_F32, F16: TYPE_F16, BF16: TYPE_BF16 };
 
+/** A file to read from. */
+export interface StoredFile {
+  /** What messages call it. */
+  readonly name: string;
+  /** Size in bytes. */
+  readonly byteLength: number;
+  /** Exactly `length` bytes from `offset` on. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+}
+
 export interface StoredTensor {
   name: string;
   dtype: string;
@@ -44,7 +53,7 @@ export interface StoredTensor {
   /** In the file. */
   offset: number;
   byteLength: number;
-  file: RandomAccess;
+  file: StoredFile;
 }
 
 /**
@@ -52,7 +61,7 @@ export interface StoredTensor {
  * @throws ZagreusError TRUNCATED, TRAILING_BYTES, HEADER_TOO_LARGE, BAD_JSON, BAD_COUNT, BAD_VALUE, UNSUPPORTED_TENSOR_TYPE,
  * BAD_OFFSET, DUPLICATE_TENSOR
  */
-export async function readSafetensors(file: RandomAccess): Promise<Map<string, StoredTensor>> {
+export async function readSafetensors(file: StoredFile): Promise<Map<string, StoredTensor>> {
   const { header, dataStart } = await readHeader(file);
   const source = file.name;
   const entries = Object.entries(header).filter(([name]) => name !== METADATA);
@@ -69,7 +78,7 @@ export async function readSafetensors(file: RandomAccess): Promise<Map<string, S
 }
 
 /** What the file's makers say about it: "__metadata__", texts by key. @throws ZagreusError as readSafetensors() */
-export async function readSafetensorsMetadata(file: RandomAccess): Promise<Map<string, string>> {
+export async function readSafetensorsMetadata(file: StoredFile): Promise<Map<string, string>> {
   const { header } = await readHeader(file);
   const metadata = header[METADATA] ?? {};
   if (!isObject(metadata) || Object.values(metadata).some((value) => typeof value !== "string")) {
@@ -78,7 +87,7 @@ export async function readSafetensorsMetadata(file: RandomAccess): Promise<Map<s
   return new Map(Object.entries(metadata as Record<string, string>));
 }
 
-async function readHeader(file: RandomAccess): Promise<{ header: Record<string, unknown>; dataStart: number }> {
+async function readHeader(file: StoredFile): Promise<{ header: Record<string, unknown>; dataStart: number }> {
   const { name: source, byteLength } = file;
   if (byteLength < LENGTH_BYTES) throw truncated(source, "header length", byteLength, LENGTH_BYTES);
   const lengthBytes = await file.read(0, LENGTH_BYTES);
@@ -110,7 +119,7 @@ export function duplicateTensor(source: string, name: string): ZagreusError {
   return new ZagreusError("DUPLICATE_TENSOR", `${source}: tensor "${name}" is there twice`, { field: name });
 }
 
-function storedTensor(file: RandomAccess, dataStart: number, name: string, entry: unknown): StoredTensor {
+function storedTensor(file: StoredFile, dataStart: number, name: string, entry: unknown): StoredTensor {
   const source = file.name;
   if (!isObject(entry)) throw badValue(source, name, entry, "an object");
   const { dtype, shape, data_offsets: offsets } = entry;
@@ -133,7 +142,7 @@ const isSizes = (value: unknown): value is number[] =>
   Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
 
 /** The tensors lie side by side and end where the file does. */
-function checkRanges(file: RandomAccess, dataStart: number, tensors: readonly StoredTensor[]): void {
+function checkRanges(file: StoredFile, dataStart: number, tensors: readonly StoredTensor[]): void {
   let expected = dataStart;
   let last = "header";
   for (const { name, offset, byteLength } of [...tensors].sort(

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { Sha256 } from "../../../host/browser/hub/sha256";
+import { Sha256 } from "../../../host/core/api/sha256";
 
 test("any bytes in any pieces have the hash that Node gives", () => {
   const pieces = fc.array(fc.uint8Array({ maxLength: 200 }), { maxLength: 8 });
