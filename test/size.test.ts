@@ -13,7 +13,7 @@ const BUDGETS: [file: string, kib: number][] = [
   ["index.js", 30],
   ["deno.js", 29],
   ["browser.js", 29],
-  ["browser-worker.js", 131], // one file: with grammar, chat, and many at once
+  ["browser-worker.js", 132], // one file: with grammar, chat, and many at once
   ["browser-service-worker.js", 136], // one file: with all that others load later
   ["browser-hub.js", 31],
   ["browser-thread.js", 1],
@@ -30,7 +30,7 @@ const BUDGETS: [file: string, kib: number][] = [
   ["quantize.js", 57], // with SentencePiece's vocabularies
   ["hub.js", 22],
   ["cli.js", 1],
-  ["main.js", 357], // with a calculator of exact decimals, what talks with MCP servers, and what chooses tokens
+  ["main.js", 372], // with receipts, batches, adapters, with a calculator of exact decimals, what talks with MCP servers, and what chooses tokens
   ["bundled-model.js", 1],
   ["edge-light.js", 10],
   ["zagreus-simd.wasm", 34], // 1 KiB is int4 with minimums, 1 a sampler that passes over most tokens

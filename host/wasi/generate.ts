@@ -70,7 +70,9 @@ export function coreHeader(exports: Export[]): string {
 /** layout.h: the constants of assembly/layout, and the ranges of generation options. */
 export function layoutHeader(commands: readonly Command[]): string {
   const numbers = ([, value]: [string, unknown]) => typeof value === "number";
-  const constants = [abi, gguf, kv, status].flatMap((module) => Object.entries<number | string>(module)).filter(numbers);
+  const constants = [abi, gguf, kv, status]
+    .flatMap((module) => Object.entries<number | string>(module))
+    .filter(numbers);
   const ranges = Object.entries<object>(GENERATE).flatMap(([field, check]) => {
     if (!("range" in check) || NODE_ONLY.includes(`--${snake(field).replaceAll("_", "-")}`)) return [];
     const { min, max, default: initial, isInteger } = check.range as Range;

@@ -1,16 +1,16 @@
 // One generation: its place in the queue, the prompt, then a token at a time.
 
-import type { ChatFinishReason, FinishReason, Piece, Timings, Usage } from "../api/api.js";
+import type { ChatFinishReason, FinishReason, Piece } from "../api/api.js";
 import { part } from "../api/errors.js";
 import type { Generation } from "../api/options.js";
 import type { KvSequence } from "../kv/kv_sequence.js";
 import type { Origin } from "../kv/page_tree.js";
-import type { Speculation } from "../speculation/speculation.js";
-import type { Rows } from "./batch/work.js";
+import type { Rows, Work } from "./batch/work.js";
 import type { GenerationRecord } from "./completion.js";
 import { checkRoom, constrain } from "./constrain.js";
 import { Decode } from "./decode.js";
 import type { Engine } from "./engine.js";
+import { Meter } from "./meter.js";
 import { slide } from "./overflow.js";
 import type { Pace } from "./pace.js";
 import type { Release } from "./queue.js";
@@ -121,16 +121,22 @@ async function* run(
     }
   }
   if (!receipts || !prompt) return;
+  const tokens = [...prompt, ...record.tokens];
+  const bytes = await logitsBehind(engine, { ...work, tokens });
+  record.receipt = await receipts.makeReceipt(engine, prompt, record as GenerationRecord, options, bytes);
+}
+
+/** The logits behind the last of the tokens. */
+async function logitsBehind(engine: Engine, work: Omit<Work, "from" | "take">): Promise<Uint8Array> {
   let bytes = new Uint8Array();
   await engine.scheduler.run({
     ...work,
-    tokens: [...prompt, ...record.tokens],
-    from: prompt.length + record.tokens.length - 1,
-    take: ({ address }) => {
+    from: work.tokens.length - 1,
+    take({ address }) {
       bytes = engine.core.bytes(address, 4 * engine.info.vocabulary).slice();
     },
   });
-  record.receipt = await receipts.makeReceipt(engine, prompt, record as GenerationRecord, options, bytes);
+  return bytes;
 }
 
 /** Prepares what it takes to decode, the mask of the first token among it. */
@@ -175,48 +181,4 @@ async function penaltiesOf(engine: Engine, sequence: number, options: Generation
   if (!frequencyPenalty && !presencePenalty && !dry) return undefined;
   const { Penalties } = await part(import("./penalties/penalties.js"));
   return new Penalties(engine.core, sequence, options);
-}
-
-/** Counts tokens and time, without the time that the reader of a generation is away. */
-class Meter {
-  prefilledTokens = 0;
-  readonly #promptTokens: number;
-  #since = performance.now();
-  #prefillMs = 0;
-  #decodeMs = 0;
-
-  constructor(promptTokens: number) {
-    this.#promptTokens = promptTokens;
-  }
-
-  startDecode(): void {
-    this.#prefillMs = performance.now() - this.#since;
-    this.resume();
-  }
-  pause(): void {
-    this.#decodeMs += performance.now() - this.#since;
-  }
-  resume(): void {
-    this.#since = performance.now();
-  }
-
-  report(completionTokens: number, speculation: Speculation | undefined): { usage: Usage; timings: Timings } {
-    this.pause();
-    const [promptTokens, prefilledTokens] = [this.#promptTokens, this.prefilledTokens];
-    return {
-      usage: { promptTokens, reusedTokens: promptTokens - prefilledTokens, prefilledTokens, completionTokens },
-      timings: {
-        prefillMs: this.#prefillMs,
-        decodeMs: this.#decodeMs,
-        prefillTokensPerSecond: rate(prefilledTokens, this.#prefillMs),
-        decodeTokensPerSecond: rate(Math.max(completionTokens - 1, 0), this.#decodeMs),
-        proposedTokens: speculation?.proposedTokens ?? 0,
-        acceptedTokens: speculation?.acceptedTokens ?? 0,
-      },
-    };
-  }
-}
-
-function rate(count: number, milliseconds: number): number {
-  return milliseconds > 0 ? (count * 1000) / milliseconds : 0;
 }

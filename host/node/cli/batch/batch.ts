@@ -2,6 +2,7 @@
 
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
+import { MAX_SEQUENCES } from "../../../../assembly/layout/abi.js";
 import { createServer } from "../../../core/server/index.js";
 import { ZagreusError } from "../../index.js";
 import { readTemplate } from "../chat/template.js";
@@ -17,7 +18,7 @@ export interface BatchFlags extends ServedFlags {
   input: string;
   out: string;
   overwrite?: boolean;
-  parallel: number;
+  parallel?: number;
   maxLine: number;
   template?: string;
 }
@@ -43,7 +44,7 @@ async function runOn(
   input: string,
   answers: Answers,
   total: number | undefined,
-  { parallel, maxLine, template, ...flags }: ModelBatchFlags,
+  { maxLine, template, parallel = MAX_SEQUENCES, ...flags }: ModelBatchFlags,
 ): Promise<void> {
   const chatTemplate = await readTemplate(template);
   const { models, memory, signal, close } = await modelsOf(flags);

@@ -18,7 +18,7 @@ export function batchCommand(): Command {
       "where the answers go, in the order of the input; one that is there is gone on with",
     )
     .option("--overwrite", "begin --out anew")
-    .option("--parallel <n>", "requests at work at a time", integer(1, 1024), 1)
+    .option("--parallel <n>", "requests at work at a time (default: what --sequences allows)", integer(1, 1024))
     .option("--max-line <mib>", "size of a line at most", integer(1, 1024), 16)
     .addHelpText(
       "after",

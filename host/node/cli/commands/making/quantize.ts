@@ -1,13 +1,13 @@
 // `zagreus quantize`: makes a GGUF file of a checkpoint.
 
 import { Command } from "commander";
-import { QUANTIZED_TYPES, TENSOR_TYPES, type TensorType } from "../../../../quant/checkpoint/types.js";
-import { type QuantizedType, quantize } from "../../quantize.js";
-import { choice } from "../shared/arguments.js";
-import { readInput } from "../shared/input.js";
-import { type KeepFlags, keepOptions, keptLines, withKeep } from "../shared/keep.js";
-import { interruptSignal, notice, print, printJson } from "../shared/output.js";
-import { phaseBar } from "../shared/progress.js";
+import { QUANTIZED_TYPES, TENSOR_TYPES, type TensorType } from "../../../../../quant/checkpoint/types.js";
+import { type QuantizedType, quantize } from "../../../quantize.js";
+import { choice } from "../../shared/arguments.js";
+import { readInput } from "../../shared/input.js";
+import { interruptSignal, notice, print, printJson } from "../../shared/output.js";
+import { phaseBar } from "../../shared/progress.js";
+import { type KeepFlags, keepOptions, keptLines, withKeep } from "./keep.js";
 
 interface QuantizeFlags extends KeepFlags {
   type: QuantizedType;

@@ -1,9 +1,9 @@
 // --keep, --corpus, --tokens and --no-code: which tokens of a vocabulary stay.
 
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { Inflation, KeepOptions, KeepReport, Language } from "../../quantize.js";
-import { LANGUAGES } from "../../trim/frequencies.js";
-import { integer, names } from "./arguments.js";
+import type { Inflation, KeepOptions, KeepReport, Language } from "../../../quantize.js";
+import { LANGUAGES } from "../../../trim/frequencies.js";
+import { integer, names } from "../../shared/arguments.js";
 
 export interface KeepFlags {
   keep?: Language[];

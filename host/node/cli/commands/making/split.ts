@@ -2,10 +2,10 @@
 
 import { basename, join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
-import { bundledModel } from "../../index.js";
-import { split } from "../../split.js";
-import { interruptSignal, print, printJson } from "../shared/output.js";
-import { progressBar } from "../shared/progress.js";
+import { bundledModel } from "../../../index.js";
+import { split } from "../../../split.js";
+import { interruptSignal, print, printJson } from "../../shared/output.js";
+import { progressBar } from "../../shared/progress.js";
 
 interface SplitFlags {
   out: string;

@@ -1,14 +1,14 @@
 // `zagreus trim`: a model with a smaller vocabulary.
 
 import { Command } from "commander";
-import { QUANTIZED_TYPES } from "../../../../quant/checkpoint/types.js";
-import { type Source, ZagreusError } from "../../index.js";
-import { type QuantizedType, trim } from "../../quantize.js";
-import { choice } from "../shared/arguments.js";
-import { type KeepFlags, keepOptions, keptLines, withKeep } from "../shared/keep.js";
-import { openModel } from "../shared/model.js";
-import { interruptSignal, notice, print, printJson } from "../shared/output.js";
-import { phaseBar } from "../shared/progress.js";
+import { QUANTIZED_TYPES } from "../../../../../quant/checkpoint/types.js";
+import { type Source, ZagreusError } from "../../../index.js";
+import { type QuantizedType, trim } from "../../../quantize.js";
+import { choice } from "../../shared/arguments.js";
+import { openModel } from "../../shared/model.js";
+import { interruptSignal, notice, print, printJson } from "../../shared/output.js";
+import { phaseBar } from "../../shared/progress.js";
+import { type KeepFlags, keepOptions, keptLines, withKeep } from "./keep.js";
 
 interface TrimFlags extends KeepFlags {
   out: string;
