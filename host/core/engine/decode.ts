@@ -14,12 +14,12 @@ import type { Rows } from "./batch/work.js";
 import type { GenerationRecord } from "./completion.js";
 import { NextMask } from "./constrain.js";
 import type { Engine } from "./engine.js";
-import { slide } from "./overflow.js";
 import type { Pace } from "./pace.js";
 import type { Penalties } from "./penalties/penalties.js";
 import { configureSampler, sample } from "./sampling.js";
 import { GeneratedText } from "./stop.js";
 import type { LoopStop } from "./text/loop_stop.js";
+import { slide } from "./text/overflow.js";
 
 export interface Decoding {
   options: Generation;

@@ -11,9 +11,9 @@ import { checkRoom, constrain } from "./constrain.js";
 import { Decode } from "./decode.js";
 import type { Engine } from "./engine.js";
 import { Meter } from "./meter.js";
-import { slide } from "./overflow.js";
 import type { Pace } from "./pace.js";
 import type { Release } from "./queue.js";
+import { slide } from "./text/overflow.js";
 
 export interface GenerationJob {
   options: Generation;

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { ChatMessage, GenerateOptions, Model } from "zagreus-edge";
-import { slide } from "../../../host/core/engine/overflow";
+import { slide } from "../../../host/core/engine/text/overflow";
 import { caught, GREEDY, loadNano, PROMPT } from "../../support/nano";
 
 const CONTEXT = 64;

@@ -1,6 +1,6 @@
 // What to do with more tokens than the context holds.
 
-import type { Overflow } from "../api/options.js";
+import type { Overflow } from "../../api/options.js";
 
 /**
  * Drops the older half of what follows the first `keep` tokens, as often as it takes to have a position free. Where a text is cut
