@@ -24,6 +24,7 @@ import { NAME_KEYS } from "../core/chat/templates.js";
 import { completeCommand } from "../node/cli/commands/complete.js";
 import { logitsCommand } from "../node/cli/commands/logits.js";
 import { tokenizeCommand } from "../node/cli/commands/tokenize.js";
+import { verifyCommand } from "../node/cli/commands/verify.js";
 import { optionIds } from "./contract/contract.js";
 
 export { contractHeader, FUNCTIONS } from "./contract/contract.js";
@@ -47,7 +48,7 @@ const C_TYPES: Record<string, string> = { i32: "int32_t", i64: "uint64_t", f64: 
 
 /** The commands that zagreus.wasm has, with its own options. */
 export function wasiCommands(): Command[] {
-  return [completeCommand(), tokenizeCommand(), logitsCommand()].map((command) => {
+  return [completeCommand(), tokenizeCommand(), logitsCommand(), verifyCommand()].map((command) => {
     const options = command.options.filter(({ long }) => !NODE_ONLY.includes(long!));
     const model = options.find(({ long }) => long === "--model")!.makeOptionMandatory();
     model.description = "path of a GGUF file, - for standard input";

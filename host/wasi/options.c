@@ -50,7 +50,7 @@ static double parse_integer(const char *text) {
 }
 
 /** [+-] digits [. digits] [e [+-] digits], exact up to 15 digits and 22 places; NAN when it is none. */
-static double parse_decimal(const char *text) {
+double parse_decimal(const char *text) {
   const char *p = text + (*text == '-' || *text == '+');
   int count = (int)strspn(p, "0123456789"), exponent = 0;
   double n = digits(&p);

@@ -111,6 +111,8 @@ struct options {
 };
 /** The command line; help and wrong usage end the program. */
 const struct options *read_options(void);
+/** [+-] digits [. digits] [e [+-] digits]; NAN when it is none. */
+double parse_decimal(const char *text);
 /** The next id of "1,2,3" as a number, which may be any; false at the end. */
 bool next_token(const char **list, double *id);
 
@@ -227,5 +229,16 @@ double now(void);
 // commands/
 
 void complete_command(const struct options *);
+/** What a completion says, `end_token` is -1 where none ended it. */
+struct said {
+  const uint32_t *tokens;
+  size_t count;
+  double end_token;
+  const char *finish_reason;
+};
+/** A completion of tokens that were taken last; behind them are those that it says. Nothing is shown. */
+struct said complete_again(const struct options *, const struct tokens *prompt);
+/** Whether all receipts of a file are true. */
+bool verify_command(const struct options *);
 void tokenize_command(const struct options *);
 void logits_command(const struct options *);

@@ -1,13 +1,14 @@
 // The commands say what the Node command says, in Node's WASI and in Wasmtime.
 
 import { spawn } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { load } from "zagreus-edge";
 import { json, MODEL, MODELS, node, ROOT, temporary, wasi, wasmtime } from "./harness";
 
+const RECEIPT = "test/.cache/wasi-receipt.json"; // where the guest sees it
 const PROMPT = "C'era una volta un re che aveva";
 const TOKENS = Array.from({ length: 200 }, (_, i) => (i === 0 ? 8176 : (i * i * 31 + i * 7) % 8000)).join();
 const HOSTS = { "node:wasi": wasi, Wasmtime: wasmtime };
@@ -128,6 +129,58 @@ test("standard input: the prompt without its newline, or the model", () => {
   expect(said(json(wasi(file)))).toEqual(said(json(node(file))));
   const input = readFileSync(join(ROOT, MODEL));
   expect(said(json(wasi([...args, PROMPT, ...model("-")], { input })))).toEqual(expected);
+});
+
+test("verify says what the Node command says of a receipt, of one that was changed, and of several", () => {
+  const file = temporary("receipt.json");
+  const options = [
+    "-n",
+    "12",
+    "--stop",
+    'zz\n"é',
+    "--logit-bias",
+    "44=-inf",
+    "--seed",
+    "18446744073709551610",
+    "--kv",
+    "f32",
+  ];
+  node(["complete", PROMPT, "-m", MODEL, ...options, "--context", "64", "--receipt", file]);
+  const receipt = JSON.parse(readFileSync(file, "utf8"));
+  const changes = [
+    {},
+    { tokens: [...receipt.tokens.slice(0, 5), 9, ...receipt.tokens.slice(6)] },
+    { tokens: receipt.tokens.slice(1) },
+    { tokens: [...receipt.tokens, 3] },
+    { logits: "0".repeat(64) },
+    { endToken: 7 },
+    { finishReason: "stop" },
+  ];
+  mkdirSync(join(ROOT, "test/.cache"), { recursive: true });
+  const compare = (text: string, ...more: string[]) => {
+    writeFileSync(join(ROOT, RECEIPT), text);
+    const [here, there] = [wasi, node].map((run) => run(["verify", RECEIPT, "-m", MODEL, ...more]));
+    expect({ ...here, stderr: "" }).toEqual({ ...there, stderr: "" });
+    return here!;
+  };
+  for (const change of changes) {
+    const { code } = compare(JSON.stringify({ ...receipt, ...change }, null, 1));
+    expect(code).toBe(Object.keys(change).length > 0 ? 1 : 0);
+  }
+  const several = changes.slice(0, 3).map((change) => JSON.stringify({ ...receipt, ...change }));
+  compare(several.join("\n"));
+  const whole = JSON.stringify(receipt);
+  for (let cut = 1; cut < whole.length; cut += 61) {
+    writeFileSync(join(ROOT, RECEIPT), whole.slice(0, cut));
+    expect(wasi(["verify", RECEIPT, "-m", MODEL]), whole.slice(0, cut)).toMatchObject({ code: 1, stdout: "" });
+  }
+  for (const text of ["", "{}", "[", '{"version":1', JSON.stringify({ ...receipt, options: { dry: {} } })]) {
+    writeFileSync(join(ROOT, RECEIPT), text);
+    expect(wasi(["verify", RECEIPT, "-m", MODEL])).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^zagreus: .*\n$/),
+    });
+  }
 });
 
 test("tokenize", () => {

@@ -13,7 +13,7 @@ struct scored {
   double logprob;
 };
 
-static struct {
+static struct run {
   const struct options *options;
   uint32_t *ids; // the prompt's tokens, then the generated ones
   size_t prompt, count;
@@ -24,6 +24,8 @@ static struct {
   struct scored *scores;
   size_t score_count;
   double waited; // milliseconds spent on writing
+  bool silent;   // nothing is shown
+  double end_token; // that ended the text, or -1
 } run;
 
 // Options
@@ -122,7 +124,7 @@ static void add_text(const char *bytes, size_t length) {
 }
 
 static void show_text(size_t length) {
-  if (!run.options->json) {
+  if (!run.options->json && !run.silent) {
     double begun = now();
     write_text(&out, run.text.bytes + run.shown, length);
     flush(&out);
@@ -184,6 +186,7 @@ static const char *generate(const float *logits) {
     size_t scored = run.score_count, shown = run.shown;
     uint32_t token = sample(logits);
     if (is_end(token)) {
+      run.end_token = token;
       end_text();
       if (run.shown == shown) run.score_count = scored; // it has no piece of text that its score would belong to
       return "stop";
@@ -240,6 +243,30 @@ static void print_result(const char *finish_reason, double load_ms, double prefi
   print(&out, "}\n");
 }
 
+/** Room for what is going to be said behind the prompt, whose tokens were taken last. */
+static void start_run(const struct options *options, const struct tokens *prompt) {
+  check_length(prompt->count);
+  run = (struct run){.options = options, .silent = run.silent, .ids = prompt->ids, .prompt = prompt->count, .count = prompt->count};
+  size_t room = (size_t)fmin(options->max_tokens, model.context - (double)prompt->count);
+  extend(room * sizeof *prompt->ids);
+  if (options->logprobs != NO_LOGPROBS) {
+    run.logits = take((size_t)model.vocabulary * sizeof *run.logits);
+    run.scores = take((room + 1) * (1 + (size_t)options->logprobs) * sizeof *run.scores);
+  }
+  run.text.bytes = take(0);
+  run.end_token = -1;
+}
+
+struct said complete_again(const struct options *options, const struct tokens *prompt) {
+  check_options(options);
+  run.silent = true;
+  start_run(options, prompt);
+  const float *logits = prefill(run.ids, run.count);
+  configure_sampler(options, read_seed(options->seed));
+  const char *finish_reason = generate(logits);
+  return (struct said){run.ids + run.prompt, run.count - run.prompt, run.end_token, finish_reason};
+}
+
 void complete_command(const struct options *options) {
   run.options = options;
   if (options->text && options->file) misused("give PROMPT or --file, not both");
@@ -253,18 +280,8 @@ void complete_command(const struct options *options) {
   if (model.bos >= 0) add_token(&tokens, (uint32_t)model.bos);
   encode_text(&tokens, prompt, false);
   if (tokens.count == 0) bad_option("\"prompt\" is \"\", must be at least one token");
-  check_length(tokens.count);
 
-  size_t room = (size_t)fmin(options->max_tokens, model.context - (double)tokens.count);
-  extend(room * sizeof *tokens.ids);
-  run.ids = tokens.ids;
-  run.prompt = run.count = tokens.count;
-  if (options->logprobs != NO_LOGPROBS) {
-    run.logits = take((size_t)model.vocabulary * sizeof *run.logits);
-    run.scores = take((room + 1) * (1 + (size_t)options->logprobs) * sizeof *run.scores);
-  }
-  run.text.bytes = take(0);
-
+  start_run(options, &tokens);
   double begun = now();
   const float *logits = prefill(run.ids, run.count);
   double prefilled = now();

@@ -1,4 +1,4 @@
-// zagreus.wasm: the commands complete, tokenize and logits for machines without a JavaScript engine.
+// zagreus.wasm: the commands complete, tokenize, logits and verify for machines without a JavaScript engine.
 
 #include "zagreus.h"
 
@@ -12,6 +12,10 @@ int main(void) {
     case COMMAND_TOKENIZE:
       tokenize_command(options);
       break;
+    case COMMAND_VERIFY:
+      if (verify_command(options)) break;
+      flush(&out);
+      return FAILURE;
     case COMMAND_LOGITS:
       logits_command(options);
       break;
