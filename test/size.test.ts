@@ -25,7 +25,7 @@ const BUDGETS: [file: string, kib: number][] = [
   ["prompt-api-browser.js", 85],
   ["prompt-api-core.js", 82],
   ["prompt-api-deno.js", 83],
-  ["server.js", 67], // what /v1/responses is made with is loaded when it is asked for, zod's part of it is not
+  ["server.js", 68], // what /v1/responses is made with is loaded when it is asked for, zod's part of it is not
   ["receipts.js", 5],
   ["quantize.js", 57], // with SentencePiece's vocabularies
   ["hub.js", 22],

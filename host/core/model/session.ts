@@ -7,6 +7,7 @@ import { checkGenerateOptions, checkPrompt, type Generation } from "../api/optio
 import { ModelCompletion } from "../engine/completion.js";
 import type { Engine } from "../engine/engine.js";
 import type { GenerationJob } from "../engine/generate.js";
+import { Queue } from "../engine/queue.js";
 import { promptTokens } from "../engine/tokenizer.js";
 import { HERE, type Origin } from "../kv/page_tree.js";
 import { generate } from "./computed.js";
@@ -15,6 +16,8 @@ export class ModelSession implements Session {
   readonly #engine: Engine;
   #tokens: readonly number[];
   readonly #origin: Origin;
+  /** Each call goes on from where the one before has ended. */
+  readonly #turns = new Queue();
   #closed = false;
 
   constructor(engine: Engine, tokens: readonly number[] = [], origin = HERE) {
@@ -36,16 +39,31 @@ export class ModelSession implements Session {
 
   /** complete() with arguments that have been checked. @internal */
   run(prompt: Prompt, options: Generation): ModelCompletion {
+    const engine = this.#engine;
     const job: GenerationJob = {
       options,
-      sequence: () => promptTokens(this.#engine, prompt, this.#tokens),
+      sequence: () => promptTokens(engine, prompt, this.#tokens),
       started: (sequence) => {
         this.#tokens = sequence;
       },
       check: () => this.#check(),
       origin: this.#origin,
     };
-    return new ModelCompletion(options.seed, (...reader) => generate(this.#engine, job, ...reader), job.options);
+    const turns = this.#turns;
+    return new ModelCompletion(
+      options.seed,
+      async function* (record, signal) {
+        const release = await turns.enter(signal);
+        signal?.addEventListener("abort", release, { once: true }); // also while its reader is away
+        try {
+          yield* generate(engine, job, record, signal);
+        } finally {
+          signal?.removeEventListener("abort", release);
+          release();
+        }
+      },
+      job.options,
+    );
   }
 
   async save(): Promise<Uint8Array> {
@@ -59,6 +77,7 @@ export class ModelSession implements Session {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#turns.refuseAll(closed("session"));
     this.#engine.forget(this.#tokens, this.#origin);
     this.#tokens = [];
   }

@@ -132,9 +132,13 @@ async function askMcp(service: Service, c: Ctx): Promise<Response> {
 }
 
 function health(service: Service, c: Ctx): Response {
-  for (const { status } of service.served.values()) {
+  for (const { status, pulse } of service.served.values()) {
     if (status === "failed")
       throw new ApiError(503, "the model is closed or has failed", { code: "model_unavailable" });
+    if (pulse.silence > service.options.stallTimeout) {
+      const seconds = Math.round(pulse.silence / 1000);
+      throw new ApiError(503, `the model has not given a token for ${seconds} s`, { code: "model_stalled" });
+    }
   }
   return c.json({ status: "ok" });
 }

@@ -36,6 +36,23 @@ test("clients take turns", async () => {
   expect(prompts(talks)).toEqual([1, 4, 2, 5, 6, 3]);
 });
 
+test("a model that gives nothing is not healthy, until it does", async () => {
+  const { server, talks } = puppet({ stallTimeout: 40 });
+  const health = () => server.fetch(request("/health"));
+  expect((await health()).status).toBe(200);
+  const { answer } = visit(server, "a", { streams: false });
+  await until(() => talks.length > 0);
+  expect((await health()).status).toBe(200);
+  await until(async () => (await health()).status === 503);
+  expect((await (await health()).json()).error).toMatchObject({ code: "model_stalled" });
+  talks[0]!.say("x");
+  await until(async () => (await health()).status === 200);
+  talks[0]!.end();
+  await answer;
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  expect((await health()).status).toBe(200);
+});
+
 test("a batch is many turns", async () => {
   const { server, talks } = puppet();
   const batch = server.fetch(request(PATH, { prompt: ["1", "22", "333"] }), { client: "a" });

@@ -30,7 +30,7 @@ function vectors({ served, request, call, cacheSalt }: RequestJob<EmbeddingBody>
   if (texts.includes("")) throw badRequest("input: a text is empty", "input");
   const run = async function* (text: string, index: number) {
     const tokens = await served.model.tokenize(text);
-    const vector = await served.model.embed(tokens, { client, cacheSalt, signal });
+    const vector = await served.pulse.during(served.model.embed(tokens, { client, cacheSalt, signal }));
     yield { index, tokens: tokens.length, vector };
   };
   return sideBySide(texts.map((text, index) => () => run(text, index)));

@@ -124,8 +124,8 @@ export class UsageSum {
 
   /** What watches the next generation. */
   watch(): Watch {
-    const { call, request } = this.#job;
-    return new Watch(call.figures, request.stream === true && request.return_progress === true);
+    const { call, request, served } = this.#job;
+    return new Watch(call.figures, served.pulse, request.stream === true && request.return_progress === true);
   }
 
   /** @param choice of the same prompt */

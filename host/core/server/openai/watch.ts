@@ -2,6 +2,7 @@
 
 import type { PrefillProgress } from "../../api/api.js";
 import type { Figures } from "../http/figures.js";
+import type { Pulse } from "../served/pulse.js";
 
 /** How far a prompt is read, as llama-server's streams say it. */
 export interface PromptProgress {
@@ -22,6 +23,7 @@ const NEWS = Symbol("news");
 
 export class Watch {
   readonly #figures: Figures;
+  readonly #pulse: Pulse;
   readonly #tells: boolean;
   #begun = 0;
   #last: PrefillProgress | undefined;
@@ -29,8 +31,9 @@ export class Watch {
   #wake = () => {};
 
   /** @param tells whether read() says how far the prompt is read */
-  constructor(figures: Figures, tells: boolean) {
+  constructor(figures: Figures, pulse: Pulse, tells: boolean) {
     this.#figures = figures;
+    this.#pulse = pulse;
     this.#tells = tells;
   }
 
@@ -43,6 +46,7 @@ export class Watch {
   readonly onPrefill = (progress: PrefillProgress): void => {
     if (this.#last === undefined) this.#begun = performance.now();
     this.#last = progress;
+    this.#pulse.beat();
     this.#figures.reads();
     if (!this.#tells) return;
     const { total, reused: cache, done: processed } = progress;
@@ -54,12 +58,12 @@ export class Watch {
   async *steps<P>(pieces: AsyncIterable<P>): AsyncGenerator<Step<P>> {
     const iterator = pieces[Symbol.asyncIterator]();
     try {
-      let next = iterator.next();
+      let next = this.#pulse.during(iterator.next());
       if (this.#tells) yield* this.#news(next);
       for (let step = await next; !step.done; step = await next) {
         this.#figures.writes();
         yield { piece: step.value };
-        next = iterator.next();
+        next = this.#pulse.during(iterator.next());
       }
     } finally {
       await iterator.return?.();

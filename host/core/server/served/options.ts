@@ -49,6 +49,10 @@ export interface ServerOptions {
   bodyTimeout?: number | undefined;
   /** Milliseconds that the client of a stream may read nothing while others wait. Default 5,000. */
   readTimeout?: number | undefined;
+  /**
+   * Milliseconds without a token, or a step of a prompt, that somebody waits for, after which /health answers 503. Default 120,000.
+   */
+  stallTimeout?: number | undefined;
   /** Milliseconds that close() gives to what runs. Default 10,000. */
   grace?: number | undefined;
   /**
@@ -94,6 +98,7 @@ const SERVER = {
   heartbeat: integer(1, MAX_TIMER, 10_000),
   bodyTimeout: integer(1, MAX_TIMER, 30_000),
   readTimeout: integer(1, MAX_TIMER, 5_000),
+  stallTimeout: integer(1, MAX_TIMER, 120_000),
   grace: integer(0, MAX_TIMER, 10_000),
   page: withDefault(optional(isPage, "files by their names, each a Blob"), {}),
   mcp: withDefault(optional(isMcp, "functions by their names"), {}),

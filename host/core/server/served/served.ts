@@ -6,6 +6,7 @@ import { ApiError } from "../http/errors.js";
 import { Admission } from "./admission.js";
 import { type CheckedServerOptions, isModel, type LazyModel, type ServedModel } from "./options.js";
 import { type Pool, Slot } from "./pool.js";
+import { Pulse } from "./pulse.js";
 
 /** Texts of tokens that are remembered at most. */
 const MAX_TEXTS = 16_384;
@@ -20,6 +21,7 @@ export interface TokenText {
 export class Served {
   readonly name: string;
   readonly admission: Admission;
+  readonly pulse = new Pulse();
   readonly created = Math.floor(Date.now() / 1000);
   readonly #maxTokens: number | undefined;
   readonly #texts = new Map<number, Promise<TokenText>>();
