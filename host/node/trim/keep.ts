@@ -135,6 +135,7 @@ async function count(whole: Tokenizer, size: number, keep: KeepWith) {
 async function countCorpus(whole: Tokenizer, size: number, { corpus = [], signal, onProgress }: KeepWith) {
   const own = new Float64Array(size);
   const totalBytes = await corpusBytes(corpus);
+  if (totalBytes === 0) throw invalidOption("corpus", corpus, "files with text in them: these are empty");
   const decoder = new TextDecoder();
   let held = "";
   for await (const { bytes, heldOut, doneBytes } of readCorpus(corpus, signal)) {

@@ -258,6 +258,15 @@ describe("other files", () => {
       { corpus: [join(root, "none.txt")] },
       { code: "SOURCE_FAILED", field: "corpus" },
     ],
+    [
+      "an empty corpus",
+      () => {
+        writeFileSync(join(root, "empty.txt"), "");
+        return bundledModel.pathname;
+      },
+      { corpus: [join(root, "empty.txt")] },
+      { code: "INVALID_OPTION", field: "corpus" },
+    ],
     ["a folder as corpus", () => bundledModel.pathname, { corpus: [root] }, { code: "SOURCE_FAILED", field: "corpus" }],
     ["no GGUF file", () => corpus, { languages: ["it"] }, { code: "BAD_MAGIC" }],
     ["no file", () => join(root, "none.gguf"), { languages: ["it"] }, { code: "SOURCE_FAILED" }],
