@@ -197,7 +197,7 @@ describe.skipIf(!has("cargo", "--version", "examples/rust"))("Rust", () => {
   beforeAll(() => {
     const env = { ...process.env, CARGO_TARGET_DIR: target };
     run("cargo", ["build", "--quiet", "--locked"], { cwd: join(ROOT, "examples/rust"), env });
-  }, 1_200_000);
+  }, 2_400_000); // the compiler of Wasmtime is compiled first
 
   test.each(Object.entries(MODULES).flatMap(([build, module]) => MODELS.map((path) => [build, path, module])))(
     "%s: %s",
