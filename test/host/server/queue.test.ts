@@ -37,7 +37,7 @@ test("clients take turns", async () => {
 });
 
 test("a model that gives nothing is not healthy, until it does", async () => {
-  const { server, talks } = puppet({ stallTimeout: 40 });
+  const { server, talks } = puppet({ stallTimeout: 500 });
   const health = () => server.fetch(request("/health"));
   expect((await health()).status).toBe(200);
   const { answer } = visit(server, "a", { streams: false });
@@ -49,7 +49,7 @@ test("a model that gives nothing is not healthy, until it does", async () => {
   await until(async () => (await health()).status === 200);
   talks[0]!.end();
   await answer;
-  await new Promise((resolve) => setTimeout(resolve, 60));
+  await new Promise((resolve) => setTimeout(resolve, 600));
   expect((await health()).status).toBe(200);
 });
 
