@@ -27,7 +27,7 @@ export function embed(count: i32): void {
  * have been run.
  */
 export function runStep(step: i32, index: i32, count: i32, position: i32): void {
-  if (step == STEP_FEED_FORWARD) return feedForward(layer(index), count);
+  if (step == STEP_FEED_FORWARD) return feedForward(layer(index), index, count);
   oneRun(count, position);
   placeRows(1);
   prepareTurns(count);

@@ -4,13 +4,16 @@
 import { metadataCount as entries, metadataRecord } from "./gguf/metadata";
 import { tensorCount as tensors, tensorRecord } from "./gguf/tensors";
 import { setKernels as chooseKernels } from "./kernels/choice";
-import { LOGIT_ROWS, MAX_TOP } from "./layout/abi";
+import { IO_BYTES, LOGIT_ROWS, MAX_TOP } from "./layout/abi";
+import { MAX_ADAPTER_RANK, MAX_ADAPTERS, SITES } from "./layout/adapters";
 import { BLOCK } from "./layout/kv";
-import { BAD_OPTION, BAD_TOKEN, OK, WRONG_STATE } from "./layout/status";
-import { tokenBuffer } from "./load/arena";
+import { BAD_OPTION, BAD_TOKEN, NON_FINITE_WEIGHT, OK, WRONG_STATE } from "./layout/status";
+import { reserveSlots, tokenBuffer } from "./load/arena";
+import { packFactor } from "./load/factors";
 import { planInfo } from "./load/info";
 import { beginLoad, endLoad, feedLoad, hasRecords, hasVocabulary, isPlanning, isReady, planLoad } from "./load/load";
 import { hashModel } from "./load/model_hash";
+import { adapters, closeSlot, factorColumns, factorRows, openSlot, prepareSite, siteOf } from "./model/adapters";
 import { config } from "./model/config";
 import { copyPageTo, pageAt } from "./model/kv_cache";
 import { enterBatch, leaveBatch, oneRun, rowsStatus, setSequenceLength } from "./model/batch";
@@ -40,6 +43,17 @@ export function buffer(): usize {
 /** Before begin(): 64 random bits that make the hashes of a file's vocabulary unpredictable to its maker. They last. */
 export function seedHashes(low: u32, high: u32): void {
   seedTables(((<u64>high) << 32) | low);
+}
+
+/**
+ * Before begin(): the plans that follow have `slots` slots for adapters of up to `rank`; 0 and 0 take it back. They last.
+ * OK | BAD_OPTION
+ */
+export function reserveAdapters(slots: i32, rank: i32): i32 {
+  if (slots < 0 || slots > MAX_ADAPTERS) return failAt(BAD_OPTION, "slots", slots, MAX_ADAPTERS);
+  if (rank < min(slots, 1) || rank > MAX_ADAPTER_RANK) return failAt(BAD_OPTION, "rank", rank, MAX_ADAPTER_RANK);
+  reserveSlots(slots, rank);
+  return OK;
 }
 
 /**
@@ -305,6 +319,56 @@ export function top(row: i32, k: i32): usize {
 /** log(sum(e^logit)) of a row of the last logits; NaN when there is no such. */
 export function logSumExp(row: i32): f64 {
   return isReady("logSumExp") && hasRow(row) ? rowLogSumExp(logitRow(row)) : NaN;
+}
+
+// Adapters (LoRA), in slots that were reserved
+
+/** Takes a slot, empty; adapters that are used together add up in the order of these calls. OK | BAD_OPTION */
+export function openAdapter(slot: i32): i32 {
+  if (!hasSlot(slot, "openAdapter")) return BAD_OPTION;
+  openSlot(slot);
+  return OK;
+}
+/** Gives a slot back. OK | BAD_OPTION */
+export function closeAdapter(slot: i32): i32 {
+  if (!hasSlot(slot, "closeAdapter")) return BAD_OPTION;
+  closeSlot(slot);
+  return OK;
+}
+/** Says that the adapter changes a matrix, SITE_*, of a layer: W x + scale * B (A x), both zeros until their rows come. OK | BAD_OPTION */
+export function adapterSite(slot: i32, layer: i32, site: i32, rank: i32, scale: f64): i32 {
+  if (!hasSlot(slot, "adapterSite") || <u32>layer >= <u32>config.layers || <u32>site >= <u32>SITES) return BAD_OPTION;
+  if (rank < 1 || rank > adapters.rank) return failAt(BAD_OPTION, "rank", rank, adapters.rank);
+  prepareSite(slot, layer, site, rank, <f32>scale);
+  return OK;
+}
+/**
+ * Takes `count` rows of a factor, FACTOR_*, from row `first` on, f32 in the I/O buffer.
+ * OK | BAD_OPTION | NON_FINITE_WEIGHT
+ */
+export function adapterRows(slot: i32, layer: i32, site: i32, factor: i32, first: i32, count: i32): i32 {
+  if (!hasSlot(slot, "adapterRows") || <u32>layer >= <u32>config.layers || <u32>site >= <u32>SITES) return BAD_OPTION;
+  const target = siteOf(slot, layer, site);
+  const rows = factorRows(target, factor);
+  const rowBytes = 4 * factorColumns(target, factor);
+  if (first < 0 || count < 0 || first > rows - count || <u64>count * rowBytes > <u64>IO_BYTES) {
+    return failAt(BAD_OPTION, "rows", <f64>first + <f64>count, rows);
+  }
+  for (let i = 0; i < count; i++) {
+    if (!packFactor(target, factor, first + i, io() + i * rowBytes)) {
+      return failAt(NON_FINITE_WEIGHT, "adapter", first + i, 0);
+    }
+  }
+  return OK;
+}
+/** Of a sequence: by slot what the adapter is multiplied with, f32[MAX_ADAPTERS]; 0: not at all. 0 when there is no such sequence. */
+export function adapterScales(sequence: i32): usize {
+  return isReady("adapterScales") && hasSequence(sequence) ? sequenceAt(sequence).scales : 0;
+}
+function hasSlot(slot: i32, call: string): bool {
+  if (isReady(call) && <u32>slot < <u32>adapters.slots) return true;
+  failAt(BAD_OPTION, "slot", slot, adapters.slots);
+  return false;
 }
 
 // Sequences and the KV cache's pages

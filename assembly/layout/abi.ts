@@ -75,7 +75,8 @@ export const SECTION_TOKENIZER = 2; // tables, and what encode() writes
 export const SECTION_KV_CACHE = 3;
 export const SECTION_ACTIVATIONS = 4; // and sequences
 export const SECTION_SAMPLER = 5; // logits and sampler scratch
-export const SECTIONS = 6;
+export const SECTION_ADAPTERS = 6; // slots that were reserved
+export const SECTIONS = 7;
 
 // Sampler parameters, at sampler():
 //

@@ -16,6 +16,11 @@ export type CoreExports = {
   /** Before begin(): 64 random bits that make the hashes of a file's vocabulary unpredictable to its maker. They last. */
   seedHashes(low: number, high: number): void;
   /**
+   * Before begin(): the plans that follow have `slots` slots for adapters of up to `rank`; 0 and 0 take it back. They last.
+   * OK | BAD_OPTION
+   */
+  reserveAdapters(slots: number, rank: number): number;
+  /**
    * Starts a load; whatever was loaded before is gone.
    * @param contextLength positions of the KV cache, 0: the model's own, at most DEFAULT_CONTEXT
    * @param kvType KV_INT8 | KV_F16 | KV_F32
@@ -123,6 +128,19 @@ export type CoreExports = {
   top(row: number, k: number): number;
   /** log(sum(e^logit)) of a row of the last logits; NaN when there is no such. */
   logSumExp(row: number): number;
+  /** Takes a slot, empty; adapters that are used together add up in the order of these calls. OK | BAD_OPTION */
+  openAdapter(slot: number): number;
+  /** Gives a slot back. OK | BAD_OPTION */
+  closeAdapter(slot: number): number;
+  /** Says that the adapter changes a matrix, SITE_*, of a layer: W x + scale * B (A x), both zeros until their rows come. OK | BAD_OPTION */
+  adapterSite(slot: number, layer: number, site: number, rank: number, scale: number): number;
+  /**
+   * Takes `count` rows of a factor, FACTOR_*, from row `first` on, f32 in the I/O buffer.
+   * OK | BAD_OPTION | NON_FINITE_WEIGHT
+   */
+  adapterRows(slot: number, layer: number, site: number, factor: number, first: number, count: number): number;
+  /** Of a sequence: by slot what the adapter is multiplied with, f32[MAX_ADAPTERS]; 0: not at all. 0 when there is no such sequence. */
+  adapterScales(sequence: number): number;
   /** Tokens of a sequence, u32[context]; 0 when there is no such. */
   history(sequence: number): number;
   /** The pages of a sequence, u32[ceil(context / BLOCK)]: the host says which they are. 0 when there is no such. */

@@ -1,6 +1,6 @@
 // The arena: every section computed before the first weight arrives, carved once, never grown (SECTION_* in layout/abi.ts).
 //
-//     | weights | tensor records, structs | tokens, tokenizer | KV cache | activations | logits, sampler |
+//     | weights | tensor records, structs | tokens, tokenizer | KV cache | activations | logits, sampler | adapters |
 //     ^ arenaBase()
 //
 // The file's header is staged where the weights will lie. So the sections behind the weights start after the staged bytes too,
@@ -9,6 +9,7 @@
 import { headerEnd, moveRecords, tensorCount } from "../gguf/tensors";
 import {
   SECTION_ACTIVATIONS,
+  SECTION_ADAPTERS,
   SECTION_KV_CACHE,
   SECTION_SAMPLER,
   SECTION_TENSORS,
@@ -19,6 +20,7 @@ import {
   TEXT_BYTES,
 } from "../layout/abi";
 import { OK, OUT_OF_MEMORY, OVER_BUDGET } from "../layout/status";
+import { carveAdapters } from "../model/adapters";
 import { config, readConfig } from "../model/config";
 import { carveKvCache, pageBytes } from "../model/kv_cache";
 import { carveRows } from "../model/row";
@@ -33,8 +35,16 @@ import { buildTokenizer } from "../tokenizer/index";
 import { beginVocabulary, carveVocabularySection, readVocabularyMetadata } from "./vocabulary_metadata";
 
 let structsAt: usize = 0; // of the weights
+let wantedSlots: i32 = 0; // for adapters
+let wantedRank: i32 = 0;
 
 const MAX_MEMORY: u64 = 0xffff0000; // bytes that a 32-bit memory can have
+
+/** Slots for adapters, which the plans that follow have. */
+export function reserveSlots(slots: i32, rank: i32): void {
+  wantedSlots = slots;
+  wantedRank = rank;
+}
 
 /**
  * Computes the plan and begins to carry it out: grows memory once, moves the tensor records to their place. Then continuePlan().
@@ -85,6 +95,8 @@ function carveRest(pages: u32): void {
   carveSequences();
   startSection(SECTION_SAMPLER);
   carveSampler();
+  startSection(SECTION_ADAPTERS);
+  carveAdapters(wantedSlots, wantedRank);
   startSection(SECTIONS);
   carveFrom(at);
 }

@@ -1,8 +1,9 @@
 // A token sequence: what is in its pages of the KV cache (kv_cache.ts), and what else goes on from one token to the next.
 //
-//     Sequence[config.sequences] | of each: history u32[context] | table u32[pages of the context] | parameters, SAMPLER_*
+//     Sequence[config.sequences] | of each: history u32[context] | table u32[pages of the context] | parameters, SAMPLER_* | scales
 
 import { SAMPLER_BYTES } from "../layout/abi";
+import { MAX_ADAPTERS } from "../layout/adapters";
 import { BLOCK } from "../layout/kv";
 import { carve } from "../runtime/carve";
 import { align64 } from "../runtime/memory";
@@ -16,6 +17,7 @@ export class Sequence {
   history: usize; // their tokens: u32[context]
   table: usize; // the page of every BLOCK positions: u32[contextPages()]
   parameters: usize; // SAMPLER_*
+  scales: usize; // of adapters, by slot: f32[MAX_ADAPTERS]; 0: without that one
   heldBytes: u32; // what detokenizer.ts holds back: Held
   heldCount: u32;
   heldBlank: bool;
@@ -29,7 +31,7 @@ export function contextPages(): i32 {
 }
 
 function bytesEach(): u64 {
-  return align64(4 * config.context) + align64(4 * contextPages()) + align64(SAMPLER_BYTES);
+  return align64(4 * config.context) + align64(4 * contextPages()) + align64(SAMPLER_BYTES) + align64(4 * MAX_ADAPTERS);
 }
 
 /** Sequence `index`. */
@@ -53,6 +55,8 @@ export function prepareSequences(): void {
     s.history = at;
     s.table = s.history + <usize>align64(4 * config.context);
     s.parameters = s.table + <usize>align64(4 * contextPages());
+    s.scales = s.parameters + <usize>align64(SAMPLER_BYTES);
+    memory.fill(s.scales, 0, 4 * MAX_ADAPTERS);
     at += <usize>bytesEach();
   }
   const first = sequenceAt(0);

@@ -7,6 +7,8 @@ import { add, swiglu } from "../kernels/elementwise";
 import { dequantizeRow } from "../kernels/matmul/matmul";
 import { rmsNorm } from "../kernels/norm";
 import { rope, ropeTurns } from "../kernels/rope";
+import { SITE_DOWN, SITE_GATE, SITE_OUTPUT, SITE_QUERY } from "../layout/adapters";
+import { adapt, adapt2, adapt3 } from "./adapters";
 import { attend } from "./attend";
 import { config, kvWidth, queryWidth } from "./config";
 import { storeKeyValue } from "./kv_cache";
@@ -25,7 +27,7 @@ export function enter(count: i32): void {
 export function runLayers(from: i32, end: i32, count: i32): void {
   for (let l = from; l < end; l++) {
     attention(layer(l), l, count);
-    feedForward(layer(l), count);
+    feedForward(layer(l), l, count);
   }
 }
 
@@ -50,6 +52,7 @@ export function attention(w: Layer, l: i32, count: i32): void {
   quantizeInput(run.normed, w.query, count);
   // [heads * headSize, hidden] n, [kvHeads * headSize, hidden] n, [kvHeads * headSize, hidden] n
   linear3(run.query, w.query, run.key, w.key, run.value, w.value, count);
+  adapt3(l, SITE_QUERY, run.query, run.key, run.value, count);
   for (let t = 0; t < count; t++) {
     const query = row(run.query, t, queryWidth());
     const key = row(run.key, t, kvWidth());
@@ -61,17 +64,20 @@ export function attention(w: Layer, l: i32, count: i32): void {
   attend(l, count);
   quantizeInput(run.attended, w.output, count);
   linear(run.normed, w.output, count); // [hidden, heads * headSize] attended
+  adapt(l, SITE_OUTPUT, run.normed, count);
   add(run.x, run.normed, count * config.hidden);
 }
 
 /** x += Wdown (silu(Wgate n) * (Wup n)), where n = norm(x). */
-export function feedForward(w: Layer, count: i32): void {
+export function feedForward(w: Layer, l: i32, count: i32): void {
   norm(0, w.feedForwardNorm, count);
   quantizeInput(run.normed, w.gate, count);
   linear2(run.gate, w.gate, run.up, w.up, count); // [intermediate, hidden] n, both
+  adapt2(l, SITE_GATE, run.gate, run.up, count);
   swiglu(run.gate, run.up, count * config.intermediate);
   quantizeInput(run.gate, w.down, count);
   linear(run.normed, w.down, count); // [hidden, intermediate] gate
+  adapt(l, SITE_DOWN, run.normed, count);
   add(run.x, run.normed, count * config.hidden);
 }
 

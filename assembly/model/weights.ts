@@ -11,6 +11,7 @@ import {
   TENSOR_ROLE,
   TENSOR_TYPE,
 } from "../layout/abi";
+import { SITE_GATE } from "../layout/adapters";
 import { GROUP, TYPE_F32, TYPE_Q4_0, TYPE_Q4_1, TYPE_Q4_K } from "../layout/blocks";
 import {
   BAD_DIMENSION,
@@ -125,6 +126,23 @@ function roleName(role: i32): string {
 /** Whether the weights of a role are a vector; the others are matrices. */
 export function isVector(role: i32): bool {
   return role == OUTPUT_NORM || role == ROPE_FACTORS || role == ATTENTION_NORM || role == FEED_FORWARD_NORM;
+}
+
+/** The role of a matrix that adapters can change, SITE_*: the norm of the feed-forward block stands between them. */
+function roleOfSite(site: i32): i32 {
+  return site < SITE_GATE ? QUERY + site : GATE + (site - SITE_GATE);
+}
+/** The matrix at a site of layer `index`. */
+export function siteMatrix(index: i32, site: i32): Matrix {
+  return changetype<Matrix>(load<usize>(slot(roleOfSite(site), index)));
+}
+/** Rows of the matrices at a site. */
+export function siteRows(site: i32): i32 {
+  return rowsOf(roleOfSite(site));
+}
+/** Their columns. */
+export function siteColumns(site: i32): i32 {
+  return columnsOf(roleOfSite(site));
 }
 
 function rowsOf(role: i32): i32 {

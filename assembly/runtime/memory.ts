@@ -21,7 +21,8 @@ const HEADER: usize = CONFIG + STRUCT_BYTES;
 const WEIGHTS: usize = HEADER + STRUCT_BYTES;
 const RUN_STATE: usize = WEIGHTS + STRUCT_BYTES;
 const SAMPLER: usize = RUN_STATE + STRUCT_BYTES;
-const POOL: usize = SAMPLER + STRUCT_BYTES;
+const ADAPTERS: usize = SAMPLER + STRUCT_BYTES;
+const POOL: usize = ADAPTERS + STRUCT_BYTES;
 const UNFINISHED: usize = POOL + 320;
 const DECODED: usize = UNFINISHED + ((MAX_BLOCK_BYTES + 63) & ~63);
 const INFO: usize = DECODED + 4 * SUPERBLOCK;
@@ -70,6 +71,12 @@ export function runStateAddress(): usize {
 @inline
 export function samplerAddress(): usize {
   return failureText() + SAMPLER;
+}
+/** Where model/adapters.ts keeps where adapters are. */
+// @ts-ignore: decorator
+@inline
+export function adaptersAddress(): usize {
+  return failureText() + ADAPTERS;
 }
 /** Where threads.ts keeps what the threads share. */
 // @ts-ignore: decorator

@@ -7,7 +7,7 @@ import type { Inspect, Load } from "../core/host/api.js";
 import { createHost } from "../core/host/create_host.js";
 import type { NodeLoadOptions } from "../node/options.js";
 import { prepareWith } from "../node/prepare.js";
-import { openSource, type Source } from "../node/source.js";
+import { adapterFolder, openSource, type Source } from "../node/source.js";
 import { workerComputeThreads, workerModelThread } from "../node/threads/worker_threads.js";
 import { cores } from "./cores.js";
 
@@ -36,6 +36,7 @@ const host = createHost<Source, NodeLoadOptions>({
   threads: threadsOf(),
   prepare: prepareWith(threadsOf),
   open: openSource,
+  adapterFolder,
   modelThread: { start: workerModelThread(() => new Worker(new URL("./model_thread.js", import.meta.url))) },
 });
 

@@ -32,6 +32,7 @@ import {
   listModel,
   type PartialFile,
   type Pulled,
+  pullAdapter,
   pullCheckpoint,
   pullGguf,
   pullModel,
@@ -89,6 +90,11 @@ export async function hubCheckpoint(id: string, options?: HubOptions): Promise<{
 /** Downloads and checks what an id means. @throws as pullModel() */
 export async function hubPull(id: string, options?: HubOptions): Promise<Pulled> {
   return pullModel(await platform(), id, options);
+}
+
+/** The paths of an adapter's files, see pullAdapter(). @throws as it */
+export async function hubAdapter(id: string, options?: HubOptions) {
+  return pullAdapter(await platform(), id, options);
 }
 
 /** The files of a repository. @throws as listModel() */

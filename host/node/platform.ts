@@ -7,7 +7,7 @@ import type { Primitives } from "../core/host/create_host.js";
 import { fileAt, packageFile, readPackageFile, writtenUrlsAreFiles } from "./files/package_files.js";
 import type { NodeLoadOptions } from "./options.js";
 import { prepareWith } from "./prepare.js";
-import { openSource, type Source } from "./source.js";
+import { adapterFolder, openSource, type Source } from "./source.js";
 import { nodeComputeThreads, threadsOf } from "./threads/threads.js";
 import { workerModelThread } from "./threads/worker_threads.js";
 
@@ -25,6 +25,7 @@ export const node: Primitives<Source, NodeLoadOptions> = {
   threads: nodeComputeThreads,
   prepare: prepareWith(threadsOf),
   open: openSource,
+  adapterFolder,
   modelThread: { start: workerModelThread(startModelThread) },
 };
 

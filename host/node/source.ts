@@ -27,6 +27,9 @@ export async function openSource(source: Source, { signal, onProgress, quantize 
   return typeof location === "string" ? openParts(location, open, signal) : openUrlParts(location, open, signal);
 }
 
+/** An adapter's folder, see adapters.ts. */
+export const adapterFolder = async (source: string | URL) => (await import("./adapters.js")).adapterFolder(source);
+
 /** @throws ZagreusError SOURCE_FAILED, ABORTED */
 async function openPlace(place: string | URL, signal: AbortSignal | undefined): Promise<ByteSource> {
   const reading = <T>(result: Promise<T>) => orUnreadable(place, result, signal);

@@ -34,7 +34,16 @@ const NODE_ONLY = [
   ...["--build", "--threads", "--type", "--calibrate", "--keep-safetensors"],
   ...["--frequency-penalty", "--presence-penalty", "--dry-multiplier", "--dry-base", "--dry-allowed-length"],
   ...["--dry-penalty-last-n", "--dry-sequence-breaker"],
-  ...["--prompt-lookup", "--json-schema", "--grammar", "--verbose", "--loop-stop", "--no-loop-stop", "--receipt"],
+  ...[
+    "--prompt-lookup",
+    "--json-schema",
+    "--grammar",
+    "--verbose",
+    "--loop-stop",
+    "--no-loop-stop",
+    "--receipt",
+    "--lora",
+  ],
 ];
 
 /** A WebAssembly function type: "i32", "i64" or "f64" for each parameter and result. */

@@ -34,6 +34,11 @@ export const PROGRAMS = {
   "docs/assistant.md: Tools": { in: "Node", before: MODEL },
   "docs/assistant.md: Guaranteed structure": { in: "Node", before: MODEL },
   "docs/assistant.md: Sessions and memory": { in: "Node", before: 'import { load } from "zagreus-edge";' },
+  "docs/assistant.md: Adapters": {
+    in: "Node",
+    before: 'import { load } from "zagreus-edge";',
+    elsewhere: "needs an adapter of the model: test/host/model/adapters.test.ts",
+  },
   "docs/hosts.md: Bundlers, CDNs, single files": {
     in: "page",
     before: `import { load } from "zagreus-edge";

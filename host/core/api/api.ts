@@ -63,6 +63,8 @@ export interface LoadOptions {
    * ends. Default 64 MiB, on small hosts less.
    */
   cacheBudget?: number | undefined;
+  /** Room for adapters (LoRA) beside the model: how many at a time (1 to 16), and their rank at most (default 16). Default: none. */
+  adapters?: { slots: number; rank?: number | undefined } | undefined;
   /** How a model of the hub becomes a GGUF file in its cache if its makers publish safetensors only. */
   quantize?: QuantizeOnLoad | undefined;
   /** Stops loading: load() rejects with ABORTED. */
@@ -85,7 +87,9 @@ export interface Plan {
   sampler: number;
   /** Bytes of the list of tensors. */
   tensorRecords: number;
-  /** Bytes of the arena: weights, kvCache, activations, tokenizer, sampler and tensorRecords together. */
+  /** Bytes of the room for adapters. */
+  adapters: number;
+  /** Bytes of the arena: weights, kvCache, activations, tokenizer, sampler, tensorRecords and adapters together. */
   arena: number;
   /** Bytes of linear memory: the arena and what the core has beside it. */
   memory: number;
@@ -257,6 +261,8 @@ export interface GenerateOptions {
   overflow?: "stop" | { keep: number } | undefined;
   /** Makes Completion.receipt, at the cost of one more token. Not with overflow. Default: false. */
   receipt?: boolean | undefined;
+  /** Adapters that the text goes through, see Model.adapter(); several add up. In a session those of the session. Default: none. */
+  adapters?: readonly AdapterUse[] | undefined;
   /** Told how far the prompt is read: before the first batch of its tokens, and after each. */
   onPrefill?: ((progress: PrefillProgress) => void) | undefined;
   /** Who is asking: clients take turns, so that one with many requests delays another no more than one with few. Default: all are one. */
@@ -585,6 +591,8 @@ export interface ToolRun {
 
 /** Options of embed(). */
 export interface EmbedOptions {
+  /** Adapters that the text goes through, see Model.adapter(); several add up. Default: none. */
+  adapters?: readonly AdapterUse[] | undefined;
   /** Who is asking: clients take turns. Default: all are one. */
   client?: string | undefined;
   /** Keeps KV caches apart: prompts find what others with the same salt have run, and nobody else's. Default: that of all who give none. */
@@ -619,6 +627,8 @@ export interface LogprobsOptions {
   top?: number | undefined;
   /** Index of the first token to score. Default 0. */
   from?: number | undefined;
+  /** Adapters that the text goes through, see Model.adapter(); several add up. Default: none. */
+  adapters?: readonly AdapterUse[] | undefined;
   /** Who is asking: clients take turns. Default: all are one. */
   client?: string | undefined;
   /** Keeps KV caches apart: prompts find what others with the same salt have run, and nobody else's. Default: that of all who give none. */
@@ -641,8 +651,55 @@ export interface ScoredToken {
 export interface LogitsOptions {
   /** Whether logits come after every token instead of the last one only. Default: false. */
   all?: boolean | undefined;
+  /** Adapters that the text goes through, see Model.adapter(); several add up. Default: none. */
+  adapters?: readonly AdapterUse[] | undefined;
   /** Ends the call within a batch of tokens: it rejects with ABORTED. */
   signal?: AbortSignal | undefined;
+}
+
+/**
+ * Where an adapter comes from: a path, URL or id of the hub as for load(), which may name a folder that PEFT has saved; the bytes of a GGUF
+ * file; or those of PEFT's two files.
+ */
+export type AdapterSource = string | URL | AdapterBytes | { config: AdapterBytes; weights: AdapterBytes };
+/** A file in any of the web's forms. */
+export type AdapterBytes =
+  | Response
+  | Blob
+  | ReadableStream<Uint8Array>
+  | AsyncIterable<Uint8Array>
+  | Uint8Array
+  | ArrayBuffer;
+
+/** An adapter (LoRA) that a model has beside its weights. `using` closes it. */
+export interface LoadedAdapter extends Disposable {
+  /** Names it among all that were ever loaded. */
+  readonly id: string;
+  /** What its file says, or where it came from. */
+  readonly name: string;
+  /** The largest of its ranks. */
+  readonly rank: number;
+  /** Bytes of its factors, as they are kept. */
+  readonly bytes: number;
+  /** SHA-256 of what it changes, the same for the same values in another format. */
+  readonly hash: string;
+  /** Whether close() was called. */
+  readonly closed: boolean;
+  /** Frees its room for another one. What runs goes on with it; all that comes later is refused. */
+  close(): void;
+}
+
+/** An adapter, and how much of it. */
+export interface AdapterUse {
+  adapter: Pick<LoadedAdapter, "id">;
+  /** Multiplies what it changes, -10,000 to 10,000; 0: as if it were not there. Default: 1. */
+  scale?: number | undefined;
+}
+
+/** Options of session() and restore(). */
+export interface SessionOptions {
+  /** Adapters that all its texts go through. Default: none. */
+  adapters?: readonly AdapterUse[] | undefined;
 }
 
 /** A text that grows. Its KV cache stays, so every call runs only what is new. */
@@ -689,9 +746,18 @@ export interface Model extends Disposable {
   /** Logits after every token, one f32[vocabulary] at a time. */
   logits(tokens: ArrayLike<number>, options: LogitsOptions & { all: true }): AsyncIterable<Float32Array>;
   /** An empty session. */
-  session(): Session;
-  /** The session that Session.save() wrote. @throws ZagreusError BAD_SNAPSHOT | FOREIGN_SNAPSHOT | CONTEXT_OVERFLOW */
-  restore(snapshot: Uint8Array): Promise<Session>;
+  session(options?: SessionOptions): Session;
+  /**
+   * The session that Session.save() wrote, with the same adapters.
+   * @throws ZagreusError BAD_SNAPSHOT | FOREIGN_SNAPSHOT | CONTEXT_OVERFLOW
+   */
+  restore(snapshot: Uint8Array, options?: SessionOptions): Promise<Session>;
+  /**
+   * Loads an adapter (LoRA), of llama.cpp's converter (GGUF) or PEFT, into room that load() was asked for with `adapters`.
+   * @throws ZagreusError BAD_ADAPTER for what is damaged or cannot be done (DoRA, modules_to_save, ...), FOREIGN_ADAPTER for another model's,
+   * INVALID_OPTION where there is no room
+   */
+  adapter(source: AdapterSource, options?: { signal?: AbortSignal | undefined }): Promise<LoadedAdapter>;
   /** Ends everything that runs and frees the memory; all later calls throw CLOSED. */
   close(): void;
 }

@@ -100,6 +100,11 @@ export function closed(what: string): ZagreusError {
   return new ZagreusError("CLOSED", `the ${what} is closed`);
 }
 
+/** INVALID_OPTION for adapters that are given to a text of a session. */
+export function adaptersOfSession(value: unknown): ZagreusError {
+  return invalidOption("adapters", value, "given to session() and restore(), for all of its texts");
+}
+
 function show(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
   if (typeof value === "bigint") return `${value}n`;

@@ -1,6 +1,7 @@
 // Checks what callers pass in, before anything runs.
 
 import { LOGIT_ROWS, MAX_LOGIT_BIAS, MAX_SEQUENCES, MAX_THREADS, MAX_TOP } from "../../../assembly/layout/abi.js";
+import { MAX_ADAPTER_RANK, MAX_ADAPTERS } from "../../../assembly/layout/adapters.js";
 import { MAX_CONTEXT } from "../../../assembly/layout/gguf.js";
 import type { GenerateOptions, LoadProgress, PrefillProgress, Prompt, ResponseFormat } from "./api.js";
 import {
@@ -11,6 +12,7 @@ import {
   flag,
   integer,
   type Limits,
+  list,
   nested,
   number,
   type Output,
@@ -52,6 +54,20 @@ const LOOKUP = {
 /** `promptLookup` of GenerateOptions, with defaults filled in. */
 export type Lookup = Output<typeof LOOKUP>;
 
+const isAdapter = (value: unknown): value is { id: string } =>
+  typeof value === "object" && value !== null && typeof (value as { id?: unknown }).id === "string";
+const checkUse = table({
+  adapter(value: unknown, path: string) {
+    if (isAdapter(value)) return { id: value.id };
+    throw invalidOption(path, value, "what model.adapter() gave");
+  },
+  scale: number(-1e4, 1e4, 1),
+});
+const adapters = (...[value, path, limits]: Parameters<Field>) =>
+  value === undefined ? undefined : list(value, path, 256).map((use, i) => checkUse(use, limits, `${path}[${i}]`));
+/** `adapters` of all that have it, with every default filled in. */
+export type AdapterList = ReturnType<typeof adapters>;
+
 /** Options of a generation. host/wasi makes its own checks of the ranges. */
 export const GENERATE = {
   maxTokens: integer(0, MAX_CONTEXT, 256),
@@ -72,6 +88,7 @@ export const GENERATE = {
   promptLookup: switchable(LOOKUP),
   responseFormat,
   overflow,
+  adapters,
   receipt: flag,
   onPrefill: callback<(progress: PrefillProgress) => void>(),
   client: string,
@@ -90,6 +107,7 @@ export interface Overflow {
 const SCORE = {
   top: withDefault(alternatives, 0),
   from: integer(0, MAX_CONTEXT, 0),
+  adapters,
   client: string,
   cacheSalt: string,
   signal: abortSignal,
@@ -97,7 +115,7 @@ const SCORE = {
 /** Options of logprobs() with every default filled in. */
 export type Scoring = Output<typeof SCORE>;
 
-const EMBED = { client: string, cacheSalt: string, signal: abortSignal };
+const EMBED = { adapters, client: string, cacheSalt: string, signal: abortSignal };
 export type Embedding = Output<typeof EMBED>;
 
 const LOAD = {
@@ -108,6 +126,7 @@ const LOAD = {
   threads: integer(1, MAX_THREADS),
   cacheBudget: integer(0, Number.MAX_SAFE_INTEGER),
   sequences: integer(1, MAX_SEQUENCES),
+  adapters: nested({ slots: integer(1, MAX_ADAPTERS, 1), rank: integer(1, MAX_ADAPTER_RANK, 16) }),
   quantize: nested({ type: oneOf("q4_0", "q8_0"), calibrate: flag, keepSource: flag }),
   signal: abortSignal,
   onProgress: callback<(progress: LoadProgress) => void>(),
@@ -136,7 +155,9 @@ export const checkTokenizeOptions = table({ special: flag, bos: flag, continues:
 export const checkDetokenizeOptions = table({ special: flag, continues: flag });
 export const checkLogprobsOptions = (options: unknown, vocabulary: number) =>
   checkScore(options, { vocabulary, contextLength: MAX_CONTEXT });
-export const checkLogitsOptions = table({ all: flag, signal: abortSignal });
+export const checkLogitsOptions = table({ all: flag, adapters, signal: abortSignal });
+export const checkSessionOptions = table({ adapters });
+export const checkAdapterOptions = table({ signal: abortSignal });
 export const checkEmbedOptions = table(EMBED);
 
 /** Takes `offload` out of the options. @throws ZagreusError INVALID_OPTION */

@@ -1,8 +1,11 @@
 // A loaded core and what shares it: the queue, the KV cache, the scheduler, the event loop.
 
-import type { ModelInfo, Prompt } from "../api/api.js";
-import { closed } from "../api/errors.js";
-import type { KvCache } from "../kv/kv_cache.js";
+import type { AdapterSlots } from "../adapters/slots.js";
+import type { LoadOptions, ModelInfo, Prompt } from "../api/api.js";
+import { closed, invalidOption } from "../api/errors.js";
+import type { AdapterList } from "../api/options.js";
+import type { CacheUse, KvCache } from "../kv/kv_cache.js";
+import type { KvSequence } from "../kv/kv_sequence.js";
 import type { KvSequences } from "../kv/kv_sequences.js";
 import { HERE, type Origin } from "../kv/page_tree.js";
 import { BatchCosts } from "../speculation/batch_costs.js";
@@ -29,6 +32,10 @@ export class Engine {
   readonly batchCosts = new BatchCosts();
   /** Chosen over the first passes, from the end of the load on. */
   kernels: KernelChoice | undefined;
+  /** What the plan has reserved for adapters. */
+  readonly adapterRoom: { slots: number; rank: number } | undefined;
+  /** From the first one on. */
+  adapters: AdapterSlots | undefined;
   /** Milliseconds that a token of a prompt takes, as last measured. */
   tokenMs = 0;
   readonly #macrotask: Macrotask;
@@ -40,8 +47,10 @@ export class Engine {
   #core: Core | undefined;
   #work: Work | undefined;
 
-  constructor(core: Core, info: ModelInfo, threads: ComputeThreads, macrotask: Macrotask) {
+  /** @param options checked */
+  constructor(core: Core, info: ModelInfo, threads: ComputeThreads, macrotask: Macrotask, { adapters }: LoadOptions) {
     this.info = info;
+    this.adapterRoom = adapters && { slots: adapters.slots, rank: adapters.rank! };
     this.queue = new Queue(info.sequences);
     this.#core = core;
     this.#threads = threads;
@@ -82,12 +91,36 @@ export class Engine {
     }
   }
 
-  /** Whose KV a prompt with this cacheSalt may use. */
-  origin(cacheSalt: string | undefined): Origin {
-    if (cacheSalt === undefined) return HERE;
-    const origin = this.#origins.get(cacheSalt) ?? {};
-    this.#origins.delete(cacheSalt);
-    this.#origins.set(cacheSalt, origin); // the one used last comes last
+  /**
+   * A sequence of the core for tokens that go through these adapters, until it is closed.
+   * @throws ZagreusError INVALID_OPTION for an adapter that is not here
+   */
+  begin(use: CacheUse, list: AdapterList): KvSequence {
+    if (!this.adapters && list?.length) throw invalidOption("adapters", list, "adapters of this model");
+    const held = this.adapters?.hold(list);
+    try {
+      const kv = this.sequences.begin(use, held?.release);
+      held?.apply(kv.index);
+      return kv;
+    } catch (error) {
+      held?.release();
+      throw error;
+    }
+  }
+
+  /** Names the adapters of a list by their contents; "" for none. */
+  adaptersKey(list: AdapterList): string {
+    return (list?.length && this.adapters?.key(list)) || "";
+  }
+
+  /** Whose KV a prompt with this cacheSalt and these adapters may use. */
+  origin(cacheSalt: string | undefined, list?: AdapterList): Origin {
+    const adapters = this.adaptersKey(list);
+    if (cacheSalt === undefined && adapters === "") return HERE;
+    const key = JSON.stringify([adapters, cacheSalt]);
+    const origin = this.#origins.get(key) ?? {};
+    this.#origins.delete(key);
+    this.#origins.set(key, origin); // the one used last comes last
     for (const oldest of this.#origins.keys()) {
       if (this.#origins.size <= MAX_SALTS) break;
       this.#origins.delete(oldest);

@@ -45,11 +45,9 @@ export async function* generate(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Piece> {
   record.model = engine.info.name;
-  const { client, cacheSalt } = job.options;
+  const { client } = job.options;
   const release = job.turn ?? (await engine.queue.enter(signal, client));
-  engine.assertOpen();
-  const use = { origin: job.origin ?? engine.origin(cacheSalt), shares: job.shares ?? true };
-  const place: Place = { kv: engine.sequences.begin(use), sequence: [] };
+  const place = placeFor(engine, job, release);
   // Aborted while its reader is away, a generation must not keep others waiting; on return it finds the signal first.
   const leave = () => place.kv.close(place.sequence, release);
   signal?.addEventListener("abort", leave, { once: true });
@@ -58,6 +56,19 @@ export async function* generate(
   } finally {
     signal?.removeEventListener("abort", leave);
     leave();
+  }
+}
+
+/** @throws ZagreusError CLOSED, INVALID_OPTION */
+function placeFor(engine: Engine, job: GenerationJob, release: Release): Place {
+  const { cacheSalt, adapters } = job.options;
+  try {
+    engine.assertOpen();
+    const use = { origin: job.origin ?? engine.origin(cacheSalt, adapters), shares: job.shares ?? true };
+    return { kv: engine.begin(use, adapters), sequence: [] };
+  } catch (error) {
+    release();
+    throw error;
   }
 }
 

@@ -14,12 +14,12 @@ export class RowReader {
   readonly #client: string | undefined;
   readonly #release: Release;
 
-  private constructor(engine: Engine, { client, cacheSalt, signal }: Embedding, release: Release) {
+  private constructor(engine: Engine, { adapters, client, cacheSalt, signal }: Embedding, release: Release) {
     this.#engine = engine;
     this.#client = client;
     this.#release = release;
     this.#pace = engine.pace(signal);
-    this.#kv = engine.sequences.begin({ origin: engine.origin(cacheSalt), shares: false });
+    this.#kv = engine.begin({ origin: engine.origin(cacheSalt, adapters), shares: false }, adapters);
   }
 
   /** Waits for a place to run tokens in, which it has until it is closed. @throws ZagreusError ABORTED, CLOSED */

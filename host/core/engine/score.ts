@@ -3,7 +3,7 @@
 import { LOGIT_ROWS } from "../../../assembly/layout/abi.js";
 import type { ScoredToken, TokenLogprob } from "../api/api.js";
 import { failure } from "../api/messages.js";
-import type { Scoring } from "../api/options.js";
+import type { Embedding, Scoring } from "../api/options.js";
 import type { Core } from "../wasm/core.js";
 import type { Engine } from "./engine.js";
 import { RowReader } from "./row_reader.js";
@@ -16,11 +16,11 @@ export async function* logitsFrom(
   engine: Engine,
   tokens: readonly number[],
   from: number,
-  signal: AbortSignal | undefined,
+  given: Pick<Embedding, "adapters" | "signal">,
 ): AsyncGenerator<Float32Array> {
   const { vocabulary, contextLength } = engine.info;
   if (tokens.length > contextLength) throw failure("CONTEXT_OVERFLOW", tokens.length, contextLength, "prompt");
-  const reader = await RowReader.open(engine, { client: undefined, cacheSalt: undefined, signal });
+  const reader = await RowReader.open(engine, { client: undefined, cacheSalt: undefined, ...given });
   try {
     for (let at = from; at < tokens.length; at += COPIED_ROWS) {
       const copies: Float32Array[] = [];

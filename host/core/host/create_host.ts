@@ -4,8 +4,9 @@ import type { Build, LoadOptions } from "../api/api.js";
 import { object } from "../api/check.js";
 import { part, ZagreusError } from "../api/errors.js";
 import { checkLoadOptions, splitOffload } from "../api/options.js";
+import type { AdapterOpener } from "../load/adapter_source.js";
 import type { ByteSource } from "../load/source.js";
-import { inspectModel, loadModel, type Platform } from "../model/model.js";
+import { inspectModel, loadModel, type OpenAdapter, type Platform } from "../model/model.js";
 import type { OffloadOptions } from "../offload/api.js";
 import type { StartModelThread } from "../offload/load.js";
 import { requireSimd } from "../wasm/capabilities.js";
@@ -32,6 +33,8 @@ export interface Primitives<Source, Options extends OffloadOptions, Opened = Sou
    * @throws ZagreusError INVALID_OPTION, SOURCE_FAILED
    */
   prepare?(source: Source, options: Options): Promise<Prepared<Opened>>;
+  /** The files of a folder with an adapter of PEFT; undefined for what is none. Absent where there are no folders. */
+  adapterFolder?: AdapterOpener["folder"];
   /** What the caller left open and this host knows better than the defaults. */
   defaults?(options: LoadOptions): LoadOptions;
   /** Where a model may live in a thread of its own. */
@@ -47,7 +50,12 @@ export interface Primitives<Source, Options extends OffloadOptions, Opened = Sou
 export function createHost<Source, Options extends OffloadOptions, Opened = Source>(
   primitives: Primitives<Source, Options, Opened>,
 ): { load: Load<Source, Options>; inspect: Inspect<Source, Options> } {
-  const platform: Platform = { ...primitives, module: compiledOnce(primitives.module) };
+  const adapterFiles: OpenAdapter = async (source, signal) => {
+    const open = (place: string | URL) => primitives.open(place as unknown as Opened, { signal });
+    const opener = { open, folder: primitives.adapterFolder };
+    return (await part(import("../load/adapter_source.js"))).adapterFiles(source, opener, signal);
+  };
+  const platform: Platform = { ...primitives, module: compiledOnce(primitives.module), adapterFiles };
   const { modelThread, defaults = (options: LoadOptions) => options } = primitives;
 
   const prepare = async (source: Source, given: Options) => {
@@ -66,7 +74,7 @@ export function createHost<Source, Options extends OffloadOptions, Opened = Sour
     const sent = modelThread!.opens?.(source)
       ? { passed: source }
       : { open: (checked: LoadOptions) => primitives.open(source, checked) };
-    return loadOffloaded({ start, module, builds }, sent, options);
+    return loadOffloaded({ start, module, builds, adapterFiles }, sent, options);
   };
 
   return {

@@ -7,5 +7,5 @@ export { type GgufMaker, type MadeFrom, megabytes, millions } from "./made.js";
 export type { HubOptions, HubProgress, PulledFile, QuantizeSettings } from "./model.js";
 export { isHubId, SHORT_NAMES } from "./names.js";
 export type { HubFiles, HubPlatform, HubSettings, PartialFile } from "./platform.js";
-export { type HubListing, listModel, type Pulled, pullCheckpoint, pullGguf, pullModel } from "./pull.js";
+export { type HubListing, listModel, type Pulled, pullAdapter, pullCheckpoint, pullGguf, pullModel } from "./pull.js";
 export { hubPaths, hubSettings } from "./settings.js";

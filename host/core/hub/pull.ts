@@ -103,6 +103,28 @@ export function pullModel(platform: HubPlatform, id: string, options: HubOptions
   });
 }
 
+const ADAPTER_FILES = ["adapter_config.json", "adapter_model.safetensors"] as const;
+
+/**
+ * The paths of PEFT's two files at the repository's top, or in the folder that the id names; undefined where they are not.
+ * @throws as pullGguf
+ */
+export function pullAdapter(
+  platform: HubPlatform,
+  id: string,
+  options: HubOptions = {},
+): Promise<{ config: string; weights: string } | undefined> {
+  return blamingCache(platform, async () => {
+    const model = new HubModel(platform, id, options);
+    const { file } = model.id;
+    const { entries } = await model.open();
+    const [config, weights] = ADAPTER_FILES.map((name) => (file === undefined ? name : `${file}/${name}`));
+    if (![config, weights].every((path) => entries.some((entry) => entry.path === path))) return undefined;
+    await model.obtain([config!, weights!]);
+    return { config: model.path(config!), weights: model.path(weights!) };
+  });
+}
+
 /** The files of a repository, and which one is taken when the id names none. @throws as pullGguf */
 export function listModel(platform: HubPlatform, id: string, options: HubOptions = {}): Promise<HubListing> {
   return blamingCache(platform, async () => {

@@ -21,13 +21,14 @@ export class KvSequences {
     return this.#open;
   }
 
-  /** A sequence, until it is closed. There are as many as the core has. */
-  begin(use: CacheUse): KvSequence {
+  /** A sequence, until it is closed. There are as many as the core has. @param left called when it is over */
+  begin(use: CacheUse, left = () => {}): KvSequence {
     const index = this.#free.pop();
     if (index === undefined) throw new RangeError("all sequences of the core are taken");
     const sequence = new KvSequence(this.cache, index, use, () => {
       this.#open.delete(sequence);
       this.#free.push(index);
+      left();
     });
     this.#open.add(sequence);
     return sequence;

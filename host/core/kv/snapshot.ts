@@ -1,6 +1,6 @@
 // A session as bytes, all little-endian:
 //
-//       0 "ZGSS" | 4 version u32 | 8 model hash u64
+//       0 "ZGSS" | 4 version u32 | 8 model hash u64, with adapters that of it and them
 //      16 layers u32 | 20 KV heads u32 | 24 head size u32 | 28 KV type u32
 //      32 positions of a page u32 | 36 bytes of a page u32 | 40 tokens u32 (T) | 44 KV positions u32 (P <= T)
 //      48 token ids u32[T]
@@ -32,15 +32,18 @@ export interface Snapshot {
   kv: KvBytes;
 }
 
-/** A session's tokens and KV cache as bytes: see the drawing above. */
-export function writeSnapshot(model: Loaded, tokens: readonly number[], kv: KvBytes): Uint8Array {
+/**
+ * A session's tokens and KV cache as bytes: see the drawing above.
+ * @param adapters what the KV depends on beside the model; "" for nothing
+ */
+export function writeSnapshot(model: Loaded, tokens: readonly number[], kv: KvBytes, adapters: string): Uint8Array {
   const kvAt = HEADER_BYTES + 4 * tokens.length;
   const hashAt = kvAt + kv.bytes.length;
   const bytes = new Uint8Array(hashAt + HASH_BYTES);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, MAGIC, true);
   view.setUint32(4, VERSION, true);
-  view.setBigUint64(8, modelHash(model.core), true);
+  view.setBigUint64(8, modelHash(model.core, adapters), true);
   layout(model).forEach(([, value], i) => {
     view.setUint32(16 + 4 * i, value, true);
   });
@@ -59,7 +62,7 @@ export function writeSnapshot(model: Loaded, tokens: readonly number[], kv: KvBy
  * @throws ZagreusError BAD_SNAPSHOT when it is damaged, FOREIGN_SNAPSHOT when it belongs to another model, KV type or
  * version, CONTEXT_OVERFLOW when this model's context is too short for it
  */
-export function readSnapshot(model: Loaded, bytes: Uint8Array): Snapshot {
+export function readSnapshot(model: Loaded, bytes: Uint8Array, adapters: string): Snapshot {
   const { contextLength, vocabulary } = model.info;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < HEADER_BYTES + HASH_BYTES) throw bad("length", bytes.length, HEADER_BYTES + HASH_BYTES);
@@ -73,8 +76,9 @@ export function readSnapshot(model: Loaded, bytes: Uint8Array): Snapshot {
     const value = view.getUint32(16 + 4 * i, true);
     if (value !== expected) throw foreign(field, value, expected);
   });
-  const hash = modelHash(model.core);
-  if (view.getBigUint64(8, true) !== hash) throw foreign("model hash", view.getBigUint64(8, true), hash);
+  const hash = modelHash(model.core, adapters);
+  if (view.getBigUint64(8, true) !== hash)
+    throw foreign(adapters ? "hash of model and adapters" : "model hash", view.getBigUint64(8, true), hash);
 
   const count = view.getUint32(40, true);
   const length = view.getUint32(44, true);
@@ -100,8 +104,12 @@ function layout({ core, info, cache }: Loaded): [field: string, value: number][]
   ];
 }
 
-function modelHash(core: Core): bigint {
-  return BigInt.asUintN(64, core.exports.modelHash());
+/** Of the model alone, or of its hash and the adapters. */
+function modelHash(core: Core, adapters: string): bigint {
+  const hash = BigInt.asUintN(64, core.exports.modelHash());
+  if (adapters === "") return hash;
+  core.write(new TextEncoder().encode(adapters));
+  return BigInt.asUintN(64, core.exports.hash(adapters.length, hash));
 }
 
 function checksum(core: Core, bytes: Uint8Array): bigint {

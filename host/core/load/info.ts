@@ -64,6 +64,7 @@ function readPlan(core: Core): Plan {
     tokenizer: section(abi.SECTION_TOKENIZER),
     sampler: section(abi.SECTION_SAMPLER),
     tensorRecords: section(abi.SECTION_TENSORS),
+    adapters: section(abi.SECTION_ADAPTERS),
     arena: core.exports.info(abi.INFO_ARENA_BYTES),
     memory: core.exports.info(abi.INFO_MEMORY_BYTES),
   };

@@ -45,9 +45,10 @@ async function feed(
   headerOnly: boolean,
 ): Promise<ModelInfo> {
   const { exports } = core;
-  const { contextLength = 0, kvType = "int8", memoryBudget = 0, signal, onProgress } = options;
+  const { contextLength = 0, kvType = "int8", memoryBudget = 0, adapters, signal, onProgress } = options;
   const { sequences = SEQUENCES, cacheBudget = CACHE_BUDGET } = options;
   seedHashes(core);
+  if (adapters) core.check(exports.reserveAdapters(adapters.slots, adapters.rank!));
   core.check(exports.begin(contextLength, KV_TYPES[kvType], memoryBudget, sequences, cacheBudget));
   let metadata: ModelMetadata | undefined;
   let loadedBytes = 0;

@@ -1,6 +1,8 @@
 // The model that load() returns, and how it comes about.
 
+import type { AdapterFiles } from "../adapters/read.js";
 import type {
+  AdapterSource,
   ChatCompletion,
   ChatMessage,
   ChatOptions,
@@ -8,6 +10,7 @@ import type {
   DetokenizeOptions,
   EmbedOptions,
   GenerateOptions,
+  LoadedAdapter,
   LoadOptions,
   LogitsOptions,
   LogprobsOptions,
@@ -15,17 +18,20 @@ import type {
   ModelInfo,
   Prompt,
   ScoredToken,
+  SessionOptions,
   TokenizeOptions,
 } from "../api/api.js";
 import { DISPOSE } from "../api/dispose.js";
 import { invalidOption, part } from "../api/errors.js";
 import {
+  checkAdapterOptions,
   checkDetokenizeOptions,
   checkEmbedOptions,
   checkGenerateOptions,
   checkLogitsOptions,
   checkLogprobsOptions,
   checkPrompt,
+  checkSessionOptions,
   checkTokenizeOptions,
   checkTokens,
   type Generation,
@@ -49,14 +55,21 @@ export interface Platform extends CorePlatform {
   macrotask: Macrotask;
   /** Where the engine compiles no bytes. */
   probes?: Probes;
+  /** Opens an adapter; absent where its bytes come from another thread. */
+  adapterFiles?: OpenAdapter;
 }
+
+export type OpenAdapter = (
+  source: AdapterSource,
+  signal: AbortSignal | undefined,
+) => Promise<{ name: string; files: AdapterFiles }>;
 
 type OpenSource = (options: LoadOptions) => ByteSource | Promise<ByteSource>;
 
 /** Loads a model with options that were checked; `open` is called when there is a core to feed. */
 export async function loadModel(open: OpenSource, options: LoadOptions, platform: Platform): Promise<LoadedModel> {
   const { core, info, threads } = await start(open, options, platform, false);
-  const engine = new Engine(core, info, threads, platform.macrotask);
+  const engine = new Engine(core, info, threads, platform.macrotask, options);
   try {
     await threads.ready();
     await (await part(import("../engine/warm_up.js"))).warmUp(engine, options.signal);
@@ -64,7 +77,7 @@ export async function loadModel(open: OpenSource, options: LoadOptions, platform
     engine.close();
     throw error;
   }
-  return new LoadedModel(engine);
+  return new LoadedModel(engine, platform.adapterFiles);
 }
 
 /** Reads a model's header and makes its plan, without the weights. */
@@ -96,11 +109,13 @@ async function start(open: OpenSource, options: LoadOptions, platform: Platform,
 export class LoadedModel implements Model {
   readonly info: ModelInfo;
   readonly #engine: Engine;
+  readonly #adapterFiles: OpenAdapter | undefined;
   /** Answers a chat whose arguments have been checked. @internal */
   readonly answer: ReturnType<typeof answerBy>;
 
-  constructor(engine: Engine) {
+  constructor(engine: Engine, adapterFiles?: OpenAdapter) {
     this.#engine = engine;
+    this.#adapterFiles = adapterFiles;
     this.info = engine.info;
     this.answer = answerBy({
       info: engine.info,
@@ -167,18 +182,32 @@ export class LoadedModel implements Model {
     return options?.all ? this.#allLogits(tokens, options) : this.#lastLogits(tokens, options);
   }
 
-  session(): ModelSession {
-    return new ModelSession(this.#open());
+  session(options: SessionOptions = {}): ModelSession {
+    return new ModelSession(this.#open(), checkSessionOptions(options).adapters);
   }
 
-  async restore(snapshot: Uint8Array): Promise<ModelSession> {
+  async restore(snapshot: Uint8Array, options: SessionOptions = {}): Promise<ModelSession> {
     if (!(snapshot instanceof Uint8Array)) throw invalidOption("snapshot", snapshot, "a Uint8Array");
+    const { adapters } = checkSessionOptions(options);
     const engine = this.#open();
     const { readSnapshot } = await part(import("../kv/snapshot.js"));
-    const { tokens, kv } = readSnapshot(engine, snapshot);
+    const { tokens, kv } = readSnapshot(engine, snapshot, engine.adaptersKey(adapters));
     const origin = {};
     engine.cache.restore(tokens, kv, origin);
-    return new ModelSession(engine, tokens, origin);
+    return new ModelSession(engine, adapters, tokens, origin);
+  }
+
+  async adapter(source: AdapterSource, options: { signal?: AbortSignal | undefined } = {}): Promise<LoadedAdapter> {
+    this.#open();
+    const { signal } = checkAdapterOptions(options);
+    const { name, files } = await this.#adapterFiles!(source, signal);
+    return this.adapterOf(name, files, signal);
+  }
+
+  /** adapter() of bytes. @internal */
+  async adapterOf(name: string, files: AdapterFiles, signal?: AbortSignal): Promise<LoadedAdapter> {
+    const { openAdapter } = await part(import("./open_adapter.js"));
+    return openAdapter(this.#open(), name, files, signal);
   }
 
   close(): void {
@@ -203,15 +232,14 @@ export class LoadedModel implements Model {
   }
 
   async *#allLogits(tokens: ArrayLike<number>, options: LogitsOptions): AsyncGenerator<Float32Array> {
-    const { signal } = checkLogitsOptions(options);
-    yield* logitsFrom(this.#engine, this.#checkTokens(tokens), 0, signal);
+    yield* logitsFrom(this.#engine, this.#checkTokens(tokens), 0, checkLogitsOptions(options));
   }
 
   async #lastLogits(tokens: ArrayLike<number>, options: LogitsOptions): Promise<Float32Array> {
-    const { signal } = checkLogitsOptions(options);
+    const given = checkLogitsOptions(options);
     const checked = this.#checkTokens(tokens);
     let last: Float32Array = new Float32Array();
-    for await (const row of logitsFrom(this.#engine, checked, checked.length - 1, signal)) last = row;
+    for await (const row of logitsFrom(this.#engine, checked, checked.length - 1, given)) last = row;
     return last;
   }
 }

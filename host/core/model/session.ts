@@ -2,14 +2,14 @@
 
 import type { Completion, GenerateOptions, Prompt, Session } from "../api/api.js";
 import { DISPOSE } from "../api/dispose.js";
-import { closed, part } from "../api/errors.js";
-import { checkGenerateOptions, checkPrompt, type Generation } from "../api/options.js";
+import { adaptersOfSession, closed, part } from "../api/errors.js";
+import { type AdapterList, checkGenerateOptions, checkPrompt, type Generation } from "../api/options.js";
 import { ModelCompletion } from "../engine/completion.js";
 import type { Engine } from "../engine/engine.js";
 import type { GenerationJob } from "../engine/generate.js";
 import { Queue } from "../engine/queue.js";
 import { promptTokens } from "../engine/tokenizer.js";
-import { HERE, type Origin } from "../kv/page_tree.js";
+import type { Origin } from "../kv/page_tree.js";
 import { generate } from "./computed.js";
 
 export class ModelSession implements Session {
@@ -18,10 +18,13 @@ export class ModelSession implements Session {
   readonly #origin: Origin;
   /** Each call goes on from where the one before has ended. */
   readonly #turns = new Queue();
+  readonly #adapters: AdapterList;
   #closed = false;
 
-  constructor(engine: Engine, tokens: readonly number[] = [], origin = HERE) {
-    this.#origin = origin;
+  /** @param origin of tokens that were not run here */
+  constructor(engine: Engine, adapters: AdapterList, tokens: readonly number[] = [], origin?: Origin) {
+    this.#origin = origin ?? engine.origin(undefined, adapters);
+    this.#adapters = adapters;
     this.#engine = engine;
     this.#tokens = tokens;
   }
@@ -34,6 +37,7 @@ export class ModelSession implements Session {
     this.#check();
     const { vocabulary, contextLength, sampling } = this.#engine.info;
     const checked = checkPrompt(prompt, vocabulary);
+    if (options?.adapters) throw adaptersOfSession(options.adapters);
     return this.run(checked, checkGenerateOptions(options, vocabulary, contextLength, sampling.text));
   }
 
@@ -41,7 +45,7 @@ export class ModelSession implements Session {
   run(prompt: Prompt, options: Generation): ModelCompletion {
     const engine = this.#engine;
     const job: GenerationJob = {
-      options,
+      options: { ...options, adapters: this.#adapters },
       sequence: () => promptTokens(engine, prompt, this.#tokens),
       started: (sequence) => {
         this.#tokens = sequence;
@@ -71,7 +75,8 @@ export class ModelSession implements Session {
     const { writeSnapshot } = await part(import("../kv/snapshot.js"));
     this.#check();
     const run = this.#tokens.slice(0, -1); // the last one is run again for its logits
-    return writeSnapshot(this.#engine, this.#tokens, this.#engine.cache.copy(run, this.#origin));
+    const kv = this.#engine.cache.copy(run, this.#origin);
+    return writeSnapshot(this.#engine, this.#tokens, kv, this.#engine.adaptersKey(this.#adapters));
   }
 
   close(): void {

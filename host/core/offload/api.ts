@@ -8,6 +8,7 @@ import type {
   Model,
   Prompt,
   Session,
+  SessionOptions,
   TokenizeOptions,
 } from "../api/api.js";
 
@@ -29,7 +30,10 @@ export interface OffloadedModel extends Omit<Model, "tokenize" | "detokenize"> {
   /** The text of tokens; bytes that are no UTF-8 become U+FFFD. */
   detokenize(tokens: ArrayLike<number>, options?: DetokenizeOptions): Promise<string>;
   /** An empty session. */
-  session(): OffloadedSession;
-  /** The session that Session.save() wrote. @throws ZagreusError BAD_SNAPSHOT | FOREIGN_SNAPSHOT | CONTEXT_OVERFLOW */
-  restore(snapshot: Uint8Array): Promise<OffloadedSession>;
+  session(options?: SessionOptions): OffloadedSession;
+  /**
+   * The session that Session.save() wrote, with the same adapters.
+   * @throws ZagreusError BAD_SNAPSHOT | FOREIGN_SNAPSHOT | CONTEXT_OVERFLOW
+   */
+  restore(snapshot: Uint8Array, options?: SessionOptions): Promise<OffloadedSession>;
 }

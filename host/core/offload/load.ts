@@ -5,7 +5,10 @@
 // and its thread ends; a session that nobody holds is closed in the thread.
 
 import { IO_BYTES } from "../../../assembly/layout/abi.js";
+import { AdapterHandle } from "../adapters/handle.js";
+import type { AdapterFacts } from "../adapters/slots.js";
 import type {
+  AdapterSource,
   Build,
   ChatCompletion,
   ChatFinishReason,
@@ -15,6 +18,7 @@ import type {
   DetokenizeOptions,
   EmbedOptions,
   GenerateOptions,
+  LoadedAdapter,
   LoadOptions,
   LoadProgress,
   LogitsOptions,
@@ -26,24 +30,28 @@ import type {
   RefusedTool,
   ScoredToken,
   Session,
+  SessionOptions,
   TokenizeOptions,
 } from "../api/api.js";
 import { DISPOSE } from "../api/dispose.js";
-import { closed, invalidOption, ZagreusError } from "../api/errors.js";
+import { adaptersOfSession, closed, invalidOption, ZagreusError } from "../api/errors.js";
 import { inspectable } from "../api/inspectable.js";
 import {
+  checkAdapterOptions,
   checkDetokenizeOptions,
   checkEmbedOptions,
   checkGenerateOptions,
   checkLogitsOptions,
   checkLogprobsOptions,
   checkPrompt,
+  checkSessionOptions,
   checkTokenizeOptions,
   checkTokens,
 } from "../api/options.js";
 import { type GenerationRecord, ModelCompletion } from "../engine/completion.js";
 import type { ByteSource } from "../load/source.js";
 import { startChat } from "../model/chat_completion.js";
+import type { OpenAdapter } from "../model/model.js";
 import type { OffloadedModel } from "./api.js";
 import { type Channel, type Handler, Link } from "./link.js";
 import { unpackError } from "./packed_error.js";
@@ -69,6 +77,7 @@ export interface OffloadPlatform {
   start: StartModelThread;
   module(build: Build): Promise<WebAssembly.Module>;
   builds?: readonly Build[] | undefined;
+  adapterFiles?: OpenAdapter | undefined;
 }
 
 /** What the thread is to open, which must be copyable, or what is opened here and sent to it. */
@@ -80,7 +89,7 @@ export type OffloadedSource = { passed: unknown } | { open(options: LoadOptions)
  * @throws ZagreusError as loadModel() does, and THREAD_FAILED
  */
 export async function loadOffloaded(
-  { start, module, builds }: OffloadPlatform,
+  { start, module, builds, adapterFiles }: OffloadPlatform,
   source: OffloadedSource,
   options: LoadOptions,
 ): Promise<OffloadedModel> {
@@ -107,7 +116,7 @@ export async function loadOffloaded(
   try {
     const sent = "passed" in source ? { passed: source.passed } : {};
     const info = await thread.link.call<ModelInfo>("load", [sent, wanted, builds], signal);
-    const model = new RemoteModel(thread, info);
+    const model = new RemoteModel(thread, info, adapterFiles);
     abandoned.register(model, () => thread.stop(closed("model")));
     return model;
   } catch (error) {
@@ -149,11 +158,13 @@ function startModelThread(start: StartModelThread, handlers: Readonly<Record<str
 class RemoteModel implements OffloadedModel {
   readonly info: ModelInfo;
   readonly #thread: Thread;
+  readonly #adapterFiles: OpenAdapter | undefined;
   #sessions = 0;
   #watches = 0;
 
-  constructor(thread: Thread, info: ModelInfo) {
+  constructor(thread: Thread, info: ModelInfo, adapterFiles: OpenAdapter | undefined) {
     this.#thread = thread;
+    this.#adapterFiles = adapterFiles;
     this.info = inspectable(info);
   }
 
@@ -251,20 +262,29 @@ class RemoteModel implements OffloadedModel {
     return options?.all ? this.#allLogits(tokens, options) : this.#lastLogits(tokens, options);
   }
 
-  session(): Session {
+  session(options: SessionOptions = {}): Session {
     const { link } = this.#thread;
     link.assertOpen();
     const id = ++this.#sessions;
-    link.call("openSession", [id]).catch(() => {}); // whatever ends the link also ends the next call
+    link.call("openSession", [id, checkSessionOptions(options)]).catch(() => {}); // whatever ends the link also ends the next call
     return new RemoteSession(this, link, id, []);
   }
 
-  async restore(snapshot: Uint8Array): Promise<Session> {
+  async restore(snapshot: Uint8Array, options: SessionOptions = {}): Promise<Session> {
     if (!(snapshot instanceof Uint8Array)) throw invalidOption("snapshot", snapshot, "a Uint8Array");
     const { link } = this.#thread;
     const id = ++this.#sessions;
-    const tokens = await this.#call<number[]>("restore", [id, copyOf(snapshot)]);
+    const tokens = await this.#call<number[]>("restore", [id, copyOf(snapshot), checkSessionOptions(options)]);
     return new RemoteSession(this, link, id, tokens);
+  }
+
+  async adapter(source: AdapterSource, options: { signal?: AbortSignal | undefined } = {}): Promise<LoadedAdapter> {
+    const { link } = this.#thread;
+    link.assertOpen();
+    const { signal } = checkAdapterOptions(options);
+    const { name, files } = await this.#adapterFiles!(source, signal);
+    const facts = await this.#call<AdapterFacts>("openAdapter", [name, files], signal);
+    return new AdapterHandle(facts, () => void link.call("closeAdapter", [facts.id]).catch(() => {})); // or the model is
   }
 
   close(): void {
@@ -285,13 +305,13 @@ class RemoteModel implements OffloadedModel {
   }
 
   async *#allLogits(tokens: ArrayLike<number>, options: LogitsOptions): AsyncGenerator<Float32Array> {
-    const { signal } = checkLogitsOptions(options);
-    yield* this.#thread.link.iterate<Float32Array>("allLogits", [this.#checkTokens(tokens)], signal, this);
+    const { signal, adapters } = checkLogitsOptions(options);
+    yield* this.#thread.link.iterate<Float32Array>("allLogits", [this.#checkTokens(tokens), adapters], signal, this);
   }
 
   async #lastLogits(tokens: ArrayLike<number>, options: LogitsOptions): Promise<Float32Array> {
-    const { signal } = checkLogitsOptions(options);
-    return this.#call("lastLogits", [this.#checkTokens(tokens)], signal);
+    const { signal, adapters } = checkLogitsOptions(options);
+    return this.#call("lastLogits", [this.#checkTokens(tokens), adapters], signal);
   }
 }
 
@@ -316,6 +336,7 @@ class RemoteSession implements Session {
 
   complete(prompt: Prompt, options: GenerateOptions = {}): Completion {
     this.#check();
+    if (options?.adapters) throw adaptersOfSession(options.adapters);
     return this.#model.completeIn(this.#id, prompt, options, () => this.#ended());
   }
 

@@ -1,15 +1,19 @@
 // The model thread: it has the model, and answers what RemoteModel asks.
 
+import type { AdapterFiles } from "../adapters/read.js";
+import type { AdapterFacts } from "../adapters/slots.js";
 import type {
   Build,
   ChatFinishReason,
   ChatPiece,
   Completion,
+  LoadedAdapter,
   LoadOptions,
   Piece,
   PrefillProgress,
   Prompt,
   RefusedTool,
+  SessionOptions,
 } from "../api/api.js";
 import { closed } from "../api/errors.js";
 import type { Generation } from "../api/options.js";
@@ -58,12 +62,7 @@ export function serveModel(channel: Channel, platform: ThreadPlatform): (message
 
 /** What is asked of a loaded model. Options of generations and chats have been checked on the other side. */
 function modelHandlers(model: LoadedModel, link: Link): Record<string, Handler> {
-  const sessions = new Map<number, ModelSession>();
-  const session = (id: number): ModelSession => {
-    const found = sessions.get(id);
-    if (!found) throw closed("session");
-    return found;
-  };
+  const { session, handlers: sessionHandlers } = sessionsOf(model);
   /** Tells who watches how far a prompt is read. */
   const onPrefill = (watch: number | undefined) =>
     watch === undefined
@@ -85,23 +84,62 @@ function modelHandlers(model: LoadedModel, link: Link): Record<string, Handler> 
     tokenize: (_, text, options) => model.tokenize(text, options),
     detokenize: (_, tokens, options) => model.detokenize(tokens, options),
     logprobs: (signal, tokens, options) => model.logprobs(tokens, { ...options, signal }),
-    lastLogits: (signal, tokens) => model.logits(tokens, { signal }),
-    allLogits: (signal, tokens) => model.logits(tokens, { all: true, signal }),
-    openSession(_, id: number) {
-      sessions.set(id, model.session());
+    lastLogits: (signal, tokens, adapters) => model.logits(tokens, { signal, adapters }),
+    allLogits: (signal, tokens, adapters) => model.logits(tokens, { all: true, signal, adapters }),
+    ...adapterHandlers(model),
+    ...sessionHandlers,
+  };
+}
+
+/** Adapters by their ids. */
+function adapterHandlers(model: LoadedModel): Record<string, Handler> {
+  const adapters = new Map<string, LoadedAdapter>();
+  return {
+    async openAdapter(signal, name: string, files: AdapterFiles): Promise<AdapterFacts> {
+      const adapter = await model.adapterOf(name, files, signal);
+      const { id, rank, bytes, hash } = adapter;
+      adapters.set(id, adapter);
+      return { id, name: adapter.name, rank, bytes, hash };
     },
-    async restore(_, id: number, snapshot) {
-      const restored = await model.restore(snapshot);
+    closeAdapter(_, id: string) {
+      adapters.get(id)?.close();
+      adapters.delete(id);
+    },
+  };
+}
+
+/** Sessions by numbers that the other side gives them. */
+function sessionsOf(model: LoadedModel): { session(id: number): ModelSession; handlers: Record<string, Handler> } {
+  const sessions = new Map<number, ModelSession>();
+  /** Why sessions could not be opened. */
+  const refused = new Map<number, unknown>();
+  const session = (id: number): ModelSession => {
+    const found = sessions.get(id);
+    if (found) return found;
+    throw refused.get(id) ?? closed("session");
+  };
+  const handlers: Record<string, Handler> = {
+    openSession(_, id: number, options: SessionOptions) {
+      try {
+        sessions.set(id, model.session(options));
+      } catch (error) {
+        refused.set(id, error);
+      }
+    },
+    async restore(_, id: number, snapshot, options: SessionOptions) {
+      const restored = await model.restore(snapshot, options);
       sessions.set(id, restored);
       return restored.tokens;
     },
     save: (_, id: number) => session(id).save(),
     sessionTokens: (_, id: number) => session(id).tokens,
     closeSession(_, id: number) {
-      session(id).close();
+      sessions.get(id)?.close();
+      refused.delete(id);
       sessions.delete(id);
     },
   };
+  return { session, handlers };
 }
 
 /** Pieces, and what `record` says of them. */

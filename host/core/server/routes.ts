@@ -12,8 +12,7 @@ import { embeddings } from "./openai/embeddings.js";
 import type { RequestJob } from "./openai/generation.js";
 import { parseChat, parseCompletion, parseDetokenize, parseEmbedding, parseTokenize } from "./openai/schemas.js";
 import { detokenize, tokenize } from "./openai/tokens.js";
-import type { Served } from "./served/served.js";
-import type { Service } from "./service.js";
+import type { Found, Service } from "./service.js";
 import { welcome } from "./welcome.js";
 
 export type Env = { Bindings: { call: Call } };
@@ -60,12 +59,12 @@ export const ROUTES: readonly Route[] = [
   {
     method: "GET",
     path: "/v1/models",
-    answer: (service, c) => c.json({ object: "list", data: [...service.served.values()].map(describeModel) }),
+    answer: (service, c) => c.json({ object: "list", data: Array.from(service.models(), describeModel) }),
   },
   {
     method: "GET",
     path: "/v1/models/:id",
-    answer: (service, c) => c.json(describeModel(service.model(c.req.param("id")))),
+    answer: (service, c) => c.json(describeModel(service.find(c.req.param("id")))),
   },
   {
     method: "GET",
@@ -143,8 +142,12 @@ function health(service: Service, c: Ctx): Response {
   return c.json({ status: "ok" });
 }
 
-/** As OpenAI has it, with what llama-server says of a model's state. */
-function describeModel({ name, created, contextLength, status }: Served): object {
-  const known = contextLength === undefined ? {} : { context_length: contextLength };
+/** As OpenAI has it, with what llama-server says of a model's state, and vLLM of the one that adapters belong to. */
+function describeModel({ name, served, adapters }: Found): object {
+  const { created, contextLength, status } = served;
+  const known = {
+    ...(contextLength !== undefined && { context_length: contextLength }),
+    ...(adapters && { parent: served.name }),
+  };
   return { id: name, object: "model", created, owned_by: "zagreus-edge", ...known, status: { value: status } };
 }

@@ -1,5 +1,7 @@
 // What the routes of a server share: models, keys, limits, metrics, requests that are open.
 
+import type { AdapterUse } from "../api/api.js";
+import { invalidOption } from "../api/errors.js";
 import { Keys } from "./http/auth.js";
 import { BodyReader } from "./http/body.js";
 import { Call, Calls } from "./http/call.js";
@@ -18,6 +20,15 @@ interface ModelRequest {
   cache_salt?: string | undefined;
 }
 
+/** A model, alone or with adapters. */
+export interface Found {
+  name: string;
+  served: Served;
+  adapters: readonly AdapterUse[] | undefined;
+}
+
+const isOpen = ({ adapter }: AdapterUse) => !("closed" in adapter && adapter.closed);
+
 export class Service {
   readonly options: CheckedServerOptions;
   /** By the names that requests call them. */
@@ -27,12 +38,19 @@ export class Service {
   readonly #calls = new Calls();
   readonly #bodies: BodyReader;
   readonly #pool: Pool;
+  /** Models with adapters, by the names that requests call them. */
+  readonly #adapted = new Map<string, Found>();
 
   constructor(models: Record<string, ServedModel | LazyModel> | ServedModel, options: CheckedServerOptions) {
     this.options = options;
     this.#pool = new Pool(options.memory);
     const served = ([name, model]: [string, ServedModel | LazyModel]) => new Served(name, model, options, this.#pool);
     this.served = new Map(checkModels(models).map((entry) => [entry[0], served(entry)]));
+    for (const [name, adapters] of Object.entries(options.adapters)) {
+      const served = this.served.get(name.slice(0, name.lastIndexOf(":")));
+      if (!served || this.served.has(name)) throw invalidOption(`adapters["${name}"]`, adapters, "called MODEL:NAME");
+      this.#adapted.set(name, { name, served, adapters });
+    }
     this.#keys = new Keys(options.apiKeys);
     this.#bodies = new BodyReader(options);
   }
@@ -75,10 +93,12 @@ export class Service {
   /** @throws ApiError 404; 400, 408, 413, 415 or 429 for the body */
   async job<T extends ModelRequest>(request: Request, call: Call, parse: (body: unknown) => T): Promise<RequestJob<T>> {
     const body = parse(await this.body(request, call));
-    const served = this.model(body.model);
-    call.figures.model = served.name;
+    const { name, served, adapters } = this.find(body.model);
+    call.figures.model = name;
     return {
       served,
+      model: name,
+      adapters,
       request: body,
       call,
       metrics: this.#metrics,
@@ -87,11 +107,16 @@ export class Service {
     };
   }
 
-  /** The model that a request calls so, or the first. @throws ApiError 404 */
-  model(name: string | undefined): Served {
-    const found = name === undefined ? [...this.served.values()][0] : this.served.get(name);
-    if (found) return found;
-    const known = [...this.served.keys()].map((name) => JSON.stringify(name)).join(", ");
+  /** All that requests can ask for. */
+  *models(): Generator<Found> {
+    for (const [name, served] of this.served) yield { name, served, adapters: undefined };
+    for (const found of this.#adapted.values()) if (found.adapters!.every(isOpen)) yield found;
+  }
+
+  /** What a request calls so, or the first model. @throws ApiError 404 */
+  find(name: string | undefined): Found {
+    for (const found of this.models()) if (name === undefined || found.name === name) return found;
+    const known = Array.from(this.models(), ({ name }) => JSON.stringify(name)).join(", ");
     const message = `there is no model ${JSON.stringify(name)}, only ${known}`;
     throw new ApiError(404, message, { code: "model_not_found", param: "model" });
   }

@@ -32,7 +32,7 @@ type Ctx = Context<{ Bindings: { call: Call } }>;
 /** Answers POST /v1/messages, also with its errors. */
 export function message(service: Service, c: Ctx): Promise<Response> {
   return withErrors(service, c, async (job) => {
-    const writer = new MessageWriter(job.served.name);
+    const writer = new MessageWriter(job.model);
     // Progress is told in streams only; what is not streamed is read here.
     const request: ChatBody = { ...chatRequest(job.request), stream: true };
     const events = eventsOf({ ...job, request }, writer, job.request.stop_sequences ?? []);

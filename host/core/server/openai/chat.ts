@@ -45,7 +45,7 @@ export async function chatCompletion(job: RequestJob<ChatBody>): Promise<object>
     choices[event.index] ??= new ChatChoice(event.index, job.request.logprobs === true);
     choices[event.index]!.add(event);
   }
-  return { ...envelope("chatcmpl", "chat.completion", job.served.name), choices, usage, ...refused };
+  return { ...envelope("chatcmpl", "chat.completion", job.model), choices, usage, ...refused };
 }
 
 /** The answer in chunks. */
@@ -53,7 +53,7 @@ export async function* chatChunks(job: RequestJob<ChatBody>): AsyncGenerator<obj
   const usage = new UsageSum(job);
   const { logprobs: wanted, stream_options } = job.request;
   const withUsage = stream_options?.include_usage === true;
-  const start = envelope("chatcmpl", "chat.completion.chunk", job.served.name);
+  const start = envelope("chatcmpl", "chat.completion.chunk", job.model);
   const chunk = (choices: object[], usage: ApiUsage | null = null) => ({
     ...start,
     choices,

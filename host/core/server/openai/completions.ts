@@ -45,14 +45,14 @@ export async function textCompletion(job: RequestJob<CompletionBody>): Promise<o
       choice.text += event.text;
     }
   }
-  return { ...envelope("cmpl", "text_completion", job.served.name), choices, usage };
+  return { ...envelope("cmpl", "text_completion", job.model), choices, usage };
 }
 
 /** The answer in chunks. */
 export async function* textChunks(job: RequestJob<CompletionBody>): AsyncGenerator<object> {
   const usage = new UsageSum(job);
   const withUsage = job.request.stream_options?.include_usage === true;
-  const start = envelope("cmpl", "text_completion", job.served.name);
+  const start = envelope("cmpl", "text_completion", job.model);
   const chunk = (choices: CompletionChoice[], usage: ApiUsage | null = null) => ({
     ...start,
     choices,
@@ -173,6 +173,12 @@ async function echoOf(job: RequestJob<CompletionBody>, prompt: string | number[]
   if (request.logprobs === undefined) return { text, scored: [] };
   const tokens = typeof prompt === "string" ? await served.model.tokenize(prompt) : prompt;
   const { client, signal } = call;
-  const scored = await served.model.logprobs(tokens, { top: request.logprobs, client, cacheSalt, signal });
+  const scored = await served.model.logprobs(tokens, {
+    top: request.logprobs,
+    adapters: job.adapters,
+    client,
+    cacheSalt,
+    signal,
+  });
   return { text, scored: await nameTokens(served, scored) };
 }

@@ -21,16 +21,16 @@ export async function embeddings(job: RequestJob<EmbeddingBody>): Promise<object
   metrics.tokens(served.name, counts);
   call.figures.count(counts);
   const usage = { prompt_tokens: promptTokens, total_tokens: promptTokens };
-  return { object: "list", data, model: served.name, usage };
+  return { object: "list", data, model: job.model, usage };
 }
 
-function vectors({ served, request, call, cacheSalt }: RequestJob<EmbeddingBody>) {
+function vectors({ served, adapters, request, call, cacheSalt }: RequestJob<EmbeddingBody>) {
   const { client, signal } = call;
   const texts = [request.input].flat() as string[];
   if (texts.includes("")) throw badRequest("input: a text is empty", "input");
   const run = async function* (text: string, index: number) {
     const tokens = await served.model.tokenize(text);
-    const vector = await served.pulse.during(served.model.embed(tokens, { client, cacheSalt, signal }));
+    const vector = await served.pulse.during(served.model.embed(tokens, { adapters, client, cacheSalt, signal }));
     yield { index, tokens: tokens.length, vector };
   };
   return sideBySide(texts.map((text, index) => () => run(text, index)));

@@ -1,6 +1,6 @@
 // What chat and text completions have in common.
 
-import type { GenerateOptions, JsonSchema, ResponseFormat } from "../../api/api.js";
+import type { AdapterUse, GenerateOptions, JsonSchema, ResponseFormat } from "../../api/api.js";
 import { type ApiUsage, apiUsage } from "../../stream/openai.js";
 import type { Call } from "../http/call.js";
 import { badRequest } from "../http/errors.js";
@@ -14,6 +14,9 @@ import { Watch } from "./watch.js";
 /** A request on its way through a model. */
 export interface RequestJob<Request> {
   served: Served;
+  /** What the request calls it, with its adapters. */
+  model: string;
+  adapters: readonly AdapterUse[] | undefined;
   request: Request;
   call: Call;
   metrics: Metrics;
@@ -54,7 +57,7 @@ export async function once<T>(job: RequestJob<unknown>, work: () => Promise<T>):
 
 /** A temperature of 0 means the best token and nothing else, as everywhere in OpenAI's API. @throws ApiError 400 */
 export function generateOptions(
-  { served, request, call, cacheSalt }: RequestJob<TextBody>,
+  { served, adapters, request, call, cacheSalt }: RequestJob<TextBody>,
   choice: number,
 ): GenerateOptions {
   const { temperature, top_p, top_k, min_p, repetition_penalty, logit_bias, stop, loop_stop, seed } = request;
@@ -74,6 +77,7 @@ export function generateOptions(
     seed: seed === undefined ? undefined : BigInt.asUintN(64, BigInt(seed) + BigInt(choice)),
     responseFormat: responseFormat(request),
     receipt: request.receipt,
+    adapters,
     client: call.client,
     cacheSalt,
     signal: call.signal,

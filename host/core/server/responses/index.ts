@@ -45,10 +45,10 @@ const ownerOf = ({ key, network }: Call) => (key ? key : `network ${network}`);
 export async function respond(service: Service, c: Ctx): Promise<Response> {
   const { call } = c.env;
   const job = await service.job(c.req.raw, call, parseResponses);
-  const { request: body, served } = job;
+  const { request: body, model } = job;
   const shelf = new Shelf(storeOf(service), ownerOf(call));
   const { request, input } = askedFor(body, shelf);
-  const writer = new ResponseWriter(emptyResponse(body, served.name));
+  const writer = new ResponseWriter(emptyResponse(body, model));
   const keep = () => {
     if (body.store !== false) shelf.keep(writer.response, input);
   };

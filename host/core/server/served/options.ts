@@ -1,6 +1,6 @@
 // What createServer() takes.
 
-import type { Model } from "../../api/api.js";
+import type { AdapterUse, Model } from "../../api/api.js";
 import { callback, flag, integer, type Output, optional, string, table, withDefault } from "../../api/check.js";
 import { invalidOption } from "../../api/errors.js";
 import type { OffloadedModel } from "../../offload/api.js";
@@ -39,6 +39,11 @@ export interface ServerOptions {
   maxBody?: number | undefined;
   /** What requests may ask for as max_tokens at most. Default: the model's context. */
   maxTokens?: number | undefined;
+  /**
+   * What requests call a model with adapters, "MODEL:NAME", and these: `{ "nesso:recipes": [{ adapter }] }`. Each is a model of its own in
+   * /v1/models; when one of its adapters is closed it is none any more. Default: none.
+   */
+  adapters?: Readonly<Record<string, readonly AdapterUse[]>> | undefined;
   /** Bytes of models that are loaded when they are wanted: the one used longest ago gives way. Default: no limit. */
   memory?: number | undefined;
   /** A chat template instead of the model's own, see ChatOptions. */
@@ -84,6 +89,8 @@ const isPage = (value: unknown): value is Readonly<Record<string, Blob>> =>
 
 const isMcp = (value: unknown): value is Readonly<Record<string, McpServer>> =>
   typeof value === "object" && value !== null && Object.values(value).every((server) => typeof server === "function");
+const isAdapters = (value: unknown): value is Readonly<Record<string, readonly AdapterUse[]>> =>
+  typeof value === "object" && value !== null && Object.values(value).every(Array.isArray);
 
 const SERVER = {
   apiKeys: withDefault(strings, []),
@@ -93,6 +100,7 @@ const SERVER = {
   maxQueue: integer(0, MAX_TIMER, 64),
   maxBody: integer(1, MAX_TIMER, 1024 * 1024),
   maxTokens: integer(1, MAX_TIMER),
+  adapters: withDefault(optional(isAdapters, "lists of adapters by names as MODEL:NAME"), {}),
   memory: integer(1, Number.MAX_SAFE_INTEGER),
   template: string,
   heartbeat: integer(1, MAX_TIMER, 10_000),

@@ -47,10 +47,11 @@ async function runOn(
   { maxLine, template, parallel = MAX_SEQUENCES, ...flags }: ModelBatchFlags,
 ): Promise<void> {
   const chatTemplate = await readTemplate(template);
-  const { models, memory, signal, close } = await modelsOf(flags);
+  const { models, adapters, memory, signal, close } = await modelsOf(flags);
   const figures = new Figures();
   const longest = maxLine * MIB;
   const server = createServer(models, {
+    adapters,
     memory,
     template: chatTemplate,
     maxBody: longest,

@@ -20,6 +20,7 @@ import { loadTools } from "../chat/tool_file.js";
 import { loadSdk } from "../mcp/sdk.js";
 import { McpServers, type Watcher } from "../mcp/servers.js";
 import { mcpTargets, type Target } from "../mcp/target.js";
+import { withAdapters, withoutName } from "../shared/adapters/lora.js";
 import { integer, names } from "../shared/arguments.js";
 import { styled } from "../shared/colour.js";
 import { figures } from "../shared/figures.js";
@@ -48,7 +49,7 @@ interface ChatFlags extends ModelFlags, SamplingFlags, FormatFlags, ReceiptFlags
 const PRESET = "the model's preset";
 
 export function chatCommand(): Command {
-  const command = withTemplate(withCacheBudget(withModel(new Command("chat"))))
+  const command = withTemplate(withAdapters(withCacheBudget(withModel(new Command("chat")))))
     .description("talk with a model; each line of standard input is a message, or a command such as /help")
     .option("--system <text>", "system message")
     .option(
@@ -96,12 +97,13 @@ async function run(flags: ChatFlags, command: Command): Promise<void> {
   await beginReceipts(flags);
   const chosen = flags.model ?? (await pickModel(command));
   if (chosen === undefined) return;
-  const { model, signal } = await loadModel({ ...flags, model: chosen });
+  const { model, adapters, signal } = await loadModel({ ...flags, model: chosen });
   const options = {
     ...samplingOptions(flags),
     template,
     responseFormat: format,
     receipt: flags.receipt !== undefined,
+    adapters: adapters?.map(withoutName),
     toolChoice: toolChoice(flags.toolChoice),
     overflow: flags.keep === undefined ? undefined : { keep: flags.keep },
   };

@@ -2,6 +2,7 @@
 
 import { Command } from "commander";
 import type { GenerateOptions } from "../../index.js";
+import { withAdapters, withoutName } from "../shared/adapters/lora.js";
 import { integer } from "../shared/arguments.js";
 import { figures } from "../shared/figures.js";
 import { type FormatFlags, responseFormat, withFormat } from "../shared/format.js";
@@ -20,7 +21,7 @@ interface CompleteFlags extends ModelFlags, SamplingFlags, FormatFlags, ReceiptF
 }
 
 export function completeCommand(): Command {
-  const command = withModel(new Command("complete"))
+  const command = withAdapters(withModel(new Command("complete")))
     .description("continue a text")
     .argument("[prompt]", "text to continue (default: standard input)");
   return withReceipt(withFormat(withSampling(command)))
@@ -43,7 +44,7 @@ async function run(argument: string | undefined, flags: CompleteFlags, command: 
   const prompt = argument ?? (await promptFromInput(flags.file, command));
   const format = await responseFormat(flags);
   await beginReceipts(flags);
-  const { model, loadMs, signal } = await loadModel(flags);
+  const { model, adapters, loadMs, signal } = await loadModel(flags);
   const bar = prefillBar();
   const options: GenerateOptions = {
     ...samplingOptions(flags),
@@ -51,6 +52,7 @@ async function run(argument: string | undefined, flags: CompleteFlags, command: 
     promptLookup: flags.promptLookup,
     responseFormat: format,
     receipt: flags.receipt !== undefined,
+    adapters: adapters?.map(withoutName),
     onPrefill: bar.onPrefill,
     signal,
   };

@@ -4,7 +4,8 @@ import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import { Command } from "commander";
 import { printableJson } from "../../../core/api/printable.js";
-import type { Model } from "../../index.js";
+import type { LogitsOptions, Model } from "../../index.js";
+import { withAdapters, withoutName } from "../shared/adapters/lora.js";
 import { integer, tokenList } from "../shared/arguments.js";
 import { loadModel, type ModelFlags, withModel } from "../shared/model.js";
 import { print, printJson } from "../shared/output.js";
@@ -17,7 +18,7 @@ interface LogitsFlags extends ModelFlags {
 }
 
 export function logitsCommand(): Command {
-  return withModel(new Command("logits"))
+  return withAdapters(withModel(new Command("logits")))
     .description("show the logits after a list of tokens")
     .requiredOption("--tokens <ids>", "token ids: 1,2,3", tokenList)
     .option("--top <k>", "how many of the largest to show", integer(0), 20)
@@ -29,10 +30,11 @@ export function logitsCommand(): Command {
 
 async function run(flags: LogitsFlags, command: Command): Promise<void> {
   if (flags.all !== (flags.out !== undefined || undefined)) command.error("error: --all and --out belong together");
-  const { model, signal } = await loadModel(flags);
+  const { model, adapters, signal } = await loadModel(flags);
+  const options = { adapters: adapters?.map(withoutName), signal };
   const last = flags.out
-    ? await writeAll(model, flags.tokens, flags.out, signal)
-    : await model.logits(flags.tokens, { signal });
+    ? await writeAll(model, flags.tokens, flags.out, options)
+    : await model.logits(flags.tokens, options);
   const top = largest(last, flags.top);
   const sha256 = createHash("sha256").update(littleEndian(last)).digest("hex");
   if (flags.json) return printJson({ top, sha256 });
@@ -42,11 +44,16 @@ async function run(flags: LogitsFlags, command: Command): Promise<void> {
 }
 
 /** Writes a row for every token as it is computed; returns the last one. */
-async function writeAll(model: Model, tokens: number[], path: string, signal: AbortSignal): Promise<Float32Array> {
+async function writeAll(
+  model: Model,
+  tokens: number[],
+  path: string,
+  options: Omit<LogitsOptions, "all">,
+): Promise<Float32Array> {
   let file: FileHandle | undefined;
   let last = new Float32Array();
   try {
-    for await (const row of model.logits(tokens, { all: true, signal })) {
+    for await (const row of model.logits(tokens, { ...options, all: true })) {
       file ??= await open(path, "w");
       await file.writeFile(littleEndian(row));
       last = row as Float32Array<ArrayBuffer>;

@@ -1,6 +1,7 @@
 // `zagreus perplexity`: how well a model predicts a text, over the windows of llama-perplexity.
 
 import { Command } from "commander";
+import { withAdapters, withoutName } from "../shared/adapters/lora.js";
 import { integer } from "../shared/arguments.js";
 import { readInput } from "../shared/input.js";
 import { loadModel, type ModelFlags, withModel } from "../shared/model.js";
@@ -17,7 +18,7 @@ const DEFAULT_WINDOW = 512;
 const NEWLINE = 10;
 
 export function perplexityCommand(): Command {
-  return withModel(new Command("perplexity"))
+  return withAdapters(withModel(new Command("perplexity")))
     .description(`measure how well the model predicts a text, over llama.cpp's windows (--context, ${DEFAULT_WINDOW})`)
     .requiredOption("-f, --file <file>", "the text, - for standard input")
     .option("--windows <n>", "only the first n windows", integer(1))
@@ -31,7 +32,9 @@ export function perplexityCommand(): Command {
 async function run(flags: PerplexityFlags): Promise<void> {
   const file = await readInput(flags.file);
   const text = file.at(-1) === NEWLINE ? file.subarray(0, -1) : file;
-  const { model, signal } = await loadModel({ ...flags, context: flags.context ?? DEFAULT_WINDOW });
+  const loaded = await loadModel({ ...flags, context: flags.context ?? DEFAULT_WINDOW });
+  const { model, signal } = loaded;
+  const adapters = loaded.adapters?.map(withoutName);
   const { contextLength: context, tokenizer } = model.info;
   const tokens = model.tokenize(text);
   const windows = Math.min(Math.floor(tokens.length / context), flags.windows ?? Number.POSITIVE_INFINITY);
@@ -47,7 +50,7 @@ async function run(flags: PerplexityFlags): Promise<void> {
       const window = tokens.slice(i * context, (i + 1) * context);
       if (tokenizer.addBos && tokenizer.bos !== undefined) window[0] = tokenizer.bos;
       // Positions context / 2 .. context - 2 predict the tokens after them.
-      for (const { logprob } of await model.logprobs(window, { from: Math.floor(context / 2) + 1, signal })) {
+      for (const { logprob } of await model.logprobs(window, { from: Math.floor(context / 2) + 1, adapters, signal })) {
         score.add(-(logprob ?? 0));
       }
       bar.update(i + 1, `${format(score.perplexity)} +/- ${format(score.error)}`);

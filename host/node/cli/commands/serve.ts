@@ -98,7 +98,7 @@ async function run(flags: ServeFlags): Promise<void> {
 async function serve(
   flags: ServeFlags,
   template: string | undefined,
-  { names, models, memory, signal, close }: Awaited<ReturnType<typeof modelsOf>>,
+  { names, models, adapters, memory, signal, close }: Awaited<ReturnType<typeof modelsOf>>,
   mcp: Bridge,
 ): Promise<void> {
   const apiKeys = flags.apiKey ?? keysFromEnvironment();
@@ -111,6 +111,7 @@ async function serve(
     maxQueue: flags.maxQueue,
     maxTokens: flags.maxTokens,
     maxBody: flags.maxBody,
+    adapters,
     memory,
     grace: flags.grace === undefined ? undefined : flags.grace * 1000,
     template,

@@ -3,6 +3,7 @@
 import { type Command, Option } from "commander";
 import { MAX_SEQUENCES } from "../../../../assembly/layout/abi.js";
 import { ZagreusError } from "../../index.js";
+import { withNamedAdapters, withoutName } from "../shared/adapters/lora.js";
 import { integer } from "../shared/arguments.js";
 import { loadOffloaded, type ModelFlags, withCacheBudget, withModels } from "../shared/model.js";
 import { interruptSignal } from "../shared/output.js";
@@ -17,7 +18,7 @@ export interface ServedFlags extends Omit<ModelFlags, "model"> {
 
 /** Adds -m, which may be repeated, what comes with it, and what requests call the models. */
 export function withServedModels(command: Command): Command {
-  return withCacheBudget(withModels(command))
+  return withNamedAdapters(withCacheBudget(withModels(command)))
     .option(
       "--memory <mib>",
       "memory for models: of several the one used longest ago gives way (default: half of the machine's)",
@@ -39,15 +40,26 @@ export async function modelsOf(
     if (name !== undefined) {
       throw new ZagreusError("INVALID_OPTION", "--name is for one model; give each its own as -m NAME=MODEL");
     }
+    if (flags.lora) throw new ZagreusError("INVALID_OPTION", "--lora is for one model");
     const models = await lazyModels([only, ...others], flags, onLoad);
     const names = Object.keys(models);
-    return { names, models, memory: memoryOf(memory), signal: interruptSignal(), close() {} };
+    return { names, models, adapters: {}, memory: memoryOf(memory), signal: interruptSignal(), close() {} };
   }
   const budget = memory === undefined ? undefined : memoryOf(memory);
-  const { model, signal } = await loadOffloaded({ ...flags, model: only?.model }, budget);
+  const { model, adapters, signal } = await loadOffloaded({ ...flags, model: only?.model }, budget);
   const called = name ?? only?.name ?? typedName(model.info.name, only);
   await onLoad(called, model);
-  return { names: [called], models: { [called]: model }, memory: undefined, signal, close: () => model.close() };
+  const lists = adapters?.map((use) => [`${called}:${use.name}`, [withoutName(use)]] as const) ?? [];
+  const names = [called, ...lists.map(([name]) => name)];
+  const close = () => model.close();
+  return {
+    names,
+    models: { [called]: model },
+    adapters: Object.fromEntries(lists),
+    memory: undefined,
+    signal,
+    close,
+  };
 }
 
 /** A name that people can type: the model's own, or if that has spaces its file's or repository's. */

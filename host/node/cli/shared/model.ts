@@ -3,6 +3,7 @@
 import { type Command, Option } from "commander";
 import { hubGguf, isHubId } from "../../hub.js";
 import {
+  type AdapterUse,
   type Build,
   bundledModel,
   type KvType,
@@ -13,6 +14,7 @@ import {
   type QuantizeOnLoad,
   type Source,
 } from "../../index.js";
+import { type LoraFlag, loadAdapters, roomFor } from "./adapters/lora.js";
 import { choice, integer, list, once } from "./arguments.js";
 import { BUNDLED } from "./family.js";
 import { interruptSignal, notice } from "./output.js";
@@ -31,6 +33,8 @@ export interface ModelFlags {
   cacheBudget?: number;
   sequences?: number;
   json?: boolean;
+  /** Of commands that have --lora. */
+  lora?: LoraFlag[];
 }
 
 const MODEL_HELP =
@@ -70,6 +74,8 @@ export function withCacheBudget(command: Command): Command {
 
 export interface CommandModel<T = Model> {
   model: T;
+  /** Those of --lora, by their names; undefined for none. */
+  adapters: ({ name: string } & AdapterUse)[] | undefined;
   loadMs: number;
   /** Fires on Ctrl-C. */
   signal: AbortSignal;
@@ -103,7 +109,7 @@ export async function openModel(
   return hubGguf(model, { ...options, quantize, onNotice: notice });
 }
 
-async function withProgress<T>(
+async function withProgress<T extends Model | OffloadedModel>(
   flags: ModelFlags,
   loadWith: (source: Source, options: LoadOptions) => Promise<T>,
 ): Promise<CommandModel<T>> {
@@ -112,8 +118,10 @@ async function withProgress<T>(
   try {
     const source = await openModel(flags, { signal, onProgress: bar.update });
     const begun = performance.now();
-    const model = await loadWith(source, { ...loadOptions(flags), signal, onProgress: bar.update });
-    return { model, loadMs: performance.now() - begun, signal };
+    const room = await roomFor(flags.lora, signal);
+    const model = await loadWith(source, { ...loadOptions(flags), ...room, signal, onProgress: bar.update });
+    const adapters = flags.lora && (await loadAdapters(model, flags.lora, signal));
+    return { model, adapters, loadMs: performance.now() - begun, signal };
   } finally {
     bar.stop();
   }
