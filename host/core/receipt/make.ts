@@ -12,7 +12,8 @@ export const VERSION = 1;
 const SELDOM = ["frequencyPenalty", "presencePenalty", "dry", "loopStop", "responseFormat"] as const;
 
 /** @throws ZagreusError INVALID_OPTION where the beginning of the tokens may slide away */
-export function checkReceipt({ overflow }: Generation): void {
+export function checkReceipt({ overflow, adapters }: Generation): void {
+  if (adapters?.length) throw invalidOption("receipt", true, "used without adapters, which it does not name");
   if (overflow) throw invalidOption("receipt", true, 'used with overflow: "stop" only');
 }
 
