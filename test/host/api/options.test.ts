@@ -111,7 +111,7 @@ const WRONG: [options: object, field: string, message: string][] = [
   [
     { temprature: 1 },
     "temprature",
-    'unknown option "temprature", must be one of maxTokens, temperature, topK, topP, minP, repetitionPenalty, frequencyPenalty, presencePenalty, dry, noRepeatNgram, logitBias, seed, stop, loopStop, logprobs, promptLookup, responseFormat, overflow, receipt, onPrefill, client, cacheSalt, signal',
+    'unknown option "temprature", must be one of maxTokens, temperature, topK, topP, minP, repetitionPenalty, frequencyPenalty, presencePenalty, dry, noRepeatNgram, logitBias, seed, stop, loopStop, logprobs, promptLookup, responseFormat, overflow, adapters, receipt, onPrefill, client, cacheSalt, signal',
   ],
 ];
 test.each(WRONG)("%j", (options, field, message) => {
