@@ -15,7 +15,7 @@ import { beginLoad, endLoad, feedLoad, hasRecords, hasVocabulary, isPlanning, is
 import { hashModel } from "./load/model_hash";
 import { adapters, closeSlot, factorColumns, factorRows, openSlot, prepareSite, siteOf } from "./model/adapters";
 import { config } from "./model/config";
-import { copyPageTo, pageAt } from "./model/kv_cache";
+import { copyPageTo, pageParts, partAt, partBytes } from "./model/kv_cache";
 import { enterBatch, leaveBatch, oneRun, rowsStatus, setSequenceLength } from "./model/batch";
 import { rowAt } from "./model/row";
 import { run } from "./model/run_state";
@@ -391,9 +391,18 @@ export function setLength(sequence: i32, length: i32): i32 {
   if (!isReady("setLength")) return WRONG_STATE;
   return hasSequence(sequence) ? setSequenceLength(sequenceAt(sequence), length) : BAD_OPTION;
 }
-/** Address of a page's first part; 0 when there is no such. It has INFO_PAGE_PARTS, INFO_PART_STRIDE behind each other. */
-export function page(index: i32): usize {
-  return isReady("page") && hasPage(index) ? pageAt(index) : 0;
+/** Address of a part of a page, of which there are INFO_PAGE_PARTS; 0 when there is no such. */
+export function pagePart(page: i32, part: i32): usize {
+  return isReady("pagePart") && hasPage(page) && hasPart(part) ? partAt(page, part) : 0;
+}
+/** Bytes of it. */
+export function pagePartBytes(part: i32): usize {
+  return isReady("pagePartBytes") && hasPart(part) ? partBytes(part) : 0;
+}
+function hasPart(part: i32): bool {
+  if (<u32>part < <u32>pageParts()) return true;
+  failAt(BAD_OPTION, "part", part, pageParts() - 1);
+  return false;
 }
 /** Copies the first `length` (0..BLOCK) positions of a page; what is behind them becomes 0. OK | WRONG_STATE | BAD_OPTION */
 export function copyPage(source: i32, target: i32, length: i32): i32 {

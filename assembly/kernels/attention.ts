@@ -25,9 +25,12 @@ export class Heads {
   positions: i32; // 0..positions - 1 are attended to
   add: bool; // by the dot that adds, in one instruction (KERNEL_ADD)
   capacity: usize; // positions that there is room for, whole blocks
-  // The key-value head, in the cache (model/kv_cache.ts): what it has of the page table[i] lies at pages + table[i] * partBytes
-  pages: usize;
-  partBytes: usize;
+  // The key-value head, in the cache (model/kv_cache.ts): what it has of the page table[i] lies at keys + table[i] * keyBytes and at
+  // values + table[i] * valueBytes
+  keys: usize;
+  keyBytes: usize;
+  values: usize;
+  valueBytes: usize;
   table: usize; // u32[capacity / BLOCK]
   // The query heads
   queries: usize; // u8[3][headSize]
@@ -37,7 +40,7 @@ export class Heads {
   blockScales: usize; // f32[3][capacity / BLOCK]
 }
 
-// From the keys that a head has in a page: biases i32[BLOCK], key scales f32[BLOCK], values i8[BLOCK][headSize], value scales f32[BLOCK]
+// From the keys that a head has in a page: biases i32[BLOCK], key scales f32[BLOCK], value scales f32[BLOCK]
 // @ts-ignore: decorator
 @inline
 export function biasesAt(headSize: i32): usize {
@@ -50,20 +53,21 @@ export function keyScalesAt(headSize: i32): usize {
 }
 // @ts-ignore: decorator
 @inline
-export function valuesAt(headSize: i32): usize {
+export function valueScalesAt(headSize: i32): usize {
   return biasesAt(headSize) + 8 * BLOCK;
 }
-// @ts-ignore: decorator
-@inline
-export function valueScalesAt(headSize: i32): usize {
-  return valuesAt(headSize) + <usize>headSize * BLOCK;
-}
 
-/** What the head has of the page that stands at `entry` of its table. */
+/** The keys that the head has in the page that stands at `entry` of its table. */
 // @ts-ignore: decorator
 @inline
-export function pageOf(h: Heads, entry: usize): usize {
-  return h.pages + <usize>load<u32>(entry) * h.partBytes;
+export function keysIn(h: Heads, entry: usize): usize {
+  return h.keys + <usize>load<u32>(entry) * h.keyBytes;
+}
+/** The values. */
+// @ts-ignore: decorator
+@inline
+export function valuesIn(h: Heads, entry: usize): usize {
+  return h.values + <usize>load<u32>(entry) * h.valueBytes;
 }
 
 /** `count` rounded up to whole blocks. */
@@ -125,7 +129,7 @@ function scoreHeads(add: bool, h: Heads, three: bool): void {
   const end = query + row;
   for (const last = scores + 4 * <usize>h.positions; scores < last; scores += 32) {
     if (left == 0) {
-      keys = pageOf(h, entry);
+      keys = keysIn(h, entry);
       biases = keys + biasesAt(h.headSize);
       scales = keys + keyScalesAt(h.headSize);
       entry += 4;
@@ -221,7 +225,7 @@ export function attentionWeights(h: Heads, head: usize): f32 {
   for (let block = scores; block < end; ) {
     let blockMax = f32x4.splat(0);
     let at = block;
-    let scales = pageOf(h, entry) + valueScalesAt(h.headSize);
+    let scales = keysIn(h, entry) + valueScalesAt(h.headSize);
     entry += 4;
     block += 4 * BLOCK;
     for (; at < block; at += 16) {
@@ -289,7 +293,7 @@ function sumHeads(add: bool, h: Heads, three: bool, target: usize): void {
   memory.fill(target, 0, (three ? 12 : 4) * row);
   for (let block = 0; block < h.positions; block += BLOCK) {
     const end = weights + <usize>min(BLOCK, (h.positions - block + 7) & ~7);
-    const values = pageOf(h, entry) + valuesAt(h.headSize);
+    const values = valuesIn(h, entry);
     for (let i: usize = 0; i < row; i += 8) {
       let a0 = i32x4.splat(0);
       let a1 = a0;

@@ -1,7 +1,7 @@
 // Attention over keys and values that are f32, or f16 (T = u16), one query head at a time (https://arxiv.org/abs/1706.03762): scores, softmax, weighted sum.
 
 import { BLOCK } from "../layout/kv";
-import { Heads, pageOf } from "./attention";
+import { Heads, keysIn, valuesIn } from "./attention";
 import { exp4 } from "./math";
 import { loadHalves } from "./half";
 import { f32x4Max, f32x4Sum } from "./reduce";
@@ -19,7 +19,7 @@ export function scoreFloat<T>(h: Heads, query: usize, scale: f32): void {
   let scores = h.scores;
   let keys: usize = 0;
   for (let j = 0; j < h.positions; j++) {
-    if (j % BLOCK == 0) keys = pageOf(h, h.table + 4 * <usize>(j / BLOCK));
+    if (j % BLOCK == 0) keys = keysIn(h, h.table + 4 * <usize>(j / BLOCK));
     let sum = f32x4.splat(0);
     for (let i: usize = 0; i < <usize>headSize * 4; i += 16) {
       sum = f32x4.add(sum, f32x4.mul(v128.load(query + i), loadFour<T>(keys)));
@@ -45,8 +45,8 @@ export function softmax(scores: usize, count: i32): f32 {
   return f32x4Sum(sum);
 }
 
-/** target = scale * sum over j of h.scores[j] * value j, values T[headSize], `valuesAt` behind the keys of their page. */
-export function weightedValuesFloat<T>(h: Heads, target: usize, scale: f32, valuesAt: usize): void {
+/** target = scale * sum over j of h.scores[j] * value j, values T[headSize]. */
+export function weightedValuesFloat<T>(h: Heads, target: usize, scale: f32): void {
   const row = <usize>h.headSize * sizeof<T>();
   const factor = f32x4.splat(scale);
   for (let i: usize = 0; i < row; i += 4 * sizeof<T>()) {
@@ -54,7 +54,7 @@ export function weightedValuesFloat<T>(h: Heads, target: usize, scale: f32, valu
     let weight = h.scores;
     let value: usize = 0;
     for (let j = 0; j < h.positions; j++) {
-      if (j % BLOCK == 0) value = pageOf(h, h.table + 4 * <usize>(j / BLOCK)) + valuesAt + i;
+      if (j % BLOCK == 0) value = valuesIn(h, h.table + 4 * <usize>(j / BLOCK)) + i;
       sum = f32x4.add(sum, f32x4.mul(v128.load32_splat(weight), loadFour<T>(value)));
       weight += 4;
       value += row;

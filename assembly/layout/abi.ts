@@ -63,10 +63,9 @@ export const INFO_BLANK_FIRST = 21; // 1 when the tokenizer puts a blank before 
 export const INFO_SEQUENCES = 22; // that can be run at once
 export const INFO_PAGES = 23; // of the KV cache
 export const INFO_PAGE_BYTES = 24;
-export const INFO_PAGE_PARTS = 25; // of equal size
-export const INFO_PART_STRIDE = 26; // bytes from one to the next
+export const INFO_PAGE_PARTS = 25;
 // INFO_SECTION + SECTION_*: bytes of a section of the arena
-export const INFO_SECTION = 27;
+export const INFO_SECTION = 26;
 
 // Sections of the arena, in the order in which they lie
 export const SECTION_WEIGHTS = 0; // packed

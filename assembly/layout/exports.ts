@@ -149,8 +149,10 @@ export type CoreExports = {
   sequenceLength(sequence: number): number;
   /** Cuts a sequence, or declares that its history is in the pages of its table. OK | BAD_OPTION | CONTEXT_OVERFLOW | BAD_TOKEN */
   setLength(sequence: number, length: number): number;
-  /** Address of a page's first part; 0 when there is no such. It has INFO_PAGE_PARTS, INFO_PART_STRIDE behind each other. */
-  page(index: number): number;
+  /** Address of a part of a page, of which there are INFO_PAGE_PARTS; 0 when there is no such. */
+  pagePart(page: number, part: number): number;
+  /** Bytes of it. */
+  pagePartBytes(part: number): number;
   /** Copies the first `length` (0..BLOCK) positions of a page; what is behind them becomes 0. OK | WRONG_STATE | BAD_OPTION */
   copyPage(source: number, target: number, length: number): number;
   /** XXH64 that names the model: its weights as packed, its shape and its vocabulary. */

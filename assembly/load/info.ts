@@ -24,7 +24,6 @@ import {
   INFO_PAGE_PARTS,
   INFO_PAGES,
   INFO_PARAMETERS,
-  INFO_PART_STRIDE,
   INFO_ROPE_THETA,
   INFO_SECTION,
   INFO_SEQUENCES,
@@ -36,7 +35,7 @@ import {
   TENSOR_OFFSET,
 } from "../layout/abi";
 import { config } from "../model/config";
-import { pageBytes, parts, partStride } from "../model/kv_cache";
+import { pageBytes, pageParts } from "../model/kv_cache";
 import { infoTable } from "../runtime/memory";
 import { startsWithBlank } from "../tokenizer/index";
 import { arenaBytes, memoryBytes, sectionBytes } from "./arena";
@@ -79,8 +78,7 @@ export function fillInfo(): void {
   set(INFO_SEQUENCES, config.sequences);
   set(INFO_PAGES, config.pages);
   set(INFO_PAGE_BYTES, <f64>pageBytes());
-  set(INFO_PAGE_PARTS, parts());
-  set(INFO_PART_STRIDE, <f64>partStride());
+  set(INFO_PAGE_PARTS, pageParts());
   set(INFO_PARAMETERS, parameterCount());
   set(INFO_DATA_OFFSET, <f64>header.dataOffset);
   set(INFO_FILE_BYTES, fileBytes());

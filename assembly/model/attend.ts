@@ -9,7 +9,7 @@ import { KERNEL_ADD, KV_F16, KV_INT8 } from "../layout/abi";
 import { BLOCK } from "../layout/kv";
 import { parallelFor, parameter, setParameter } from "../runtime/threads";
 import { config } from "./config";
-import { floatValuesAt, headPages, partBytes } from "./kv_cache";
+import { headKeys, headValues, keyBytes, valueBytes } from "./kv_cache";
 import { rowAt } from "./row";
 import { recordOverflow, run } from "./run_state";
 import { scratchOf } from "./scratch";
@@ -30,8 +30,10 @@ function attendShared(chunk: i32, thread: i32): void {
   h.row = token;
   h.positions = rowAt(token).position + 1;
   h.add = parameter(1) != 0;
-  h.pages = headPages(layer, kv);
-  h.partBytes = partBytes();
+  h.keys = headKeys(layer, kv);
+  h.keyBytes = keyBytes();
+  h.values = headValues(layer, kv);
+  h.valueBytes = valueBytes();
   h.table = rowAt(token).sequence.table;
   for (let done = 0; done < sharing; ) {
     const heads = config.kvType == KV_INT8 && sharing - done >= 3 ? 3 : 1;
@@ -80,5 +82,5 @@ function attendFloat<T>(h: Heads, query: usize, target: usize): void {
   scoreFloat<T>(h, query, 1 / sqrt<f32>(<f32>size));
   const sum = softmax(h.scores, h.positions);
   if (!(sum > 0)) recordOverflow(h.row, Infinity);
-  weightedValuesFloat<T>(h, target, 1 / sum, floatValuesAt());
+  weightedValuesFloat<T>(h, target, 1 / sum);
 }

@@ -1,11 +1,12 @@
 // Keys and values of every position, in pages of BLOCK positions; a sequence's table (sequence.ts) says which page has which. Several
-// sequences may read one page. What one head of one layer has of a page lies together, its part; the parts of neighbouring pages follow each
-// other, because attention reads all pages of a head (pages whose parts lie together cost 16 % of decoding behind 2,048 positions):
+// sequences may read one page. What a head of a layer has of a page lies in two parts, its keys and its values, and the parts of
+// neighbouring pages follow each other, because attention reads all keys of a head and then all values, and memory is fast in streams (pages
+// that lie together as a whole cost 16 % of decoding behind 2,048 positions, keys and values of a page together 19 %):
 //
-//     parts                u8[layers][kvHeads][config.pages][partBytes]
-//     f32, f16             | keys [BLOCK][headSize] | values [BLOCK][headSize] |
-//     int8                 | keys i8[BLOCK / 4][headSize / 4][4][4] | biases i32[BLOCK] | key scales f32[BLOCK]
-//                          | values i8[headSize / 8][8][2][4][4]   | value scales f32[BLOCK] |
+//     pages                [layers][kvHeads]{ [config.pages] keys' part | [config.pages] values' part }
+//     f32, f16             keys [BLOCK][headSize]                                          | values [BLOCK][headSize]
+//     int8                 keys i8[BLOCK / 4][headSize / 4][4][4], biases i32[BLOCK],      | values i8[headSize / 8][8][2][4][4]
+//                          key scales f32[BLOCK], value scales f32[BLOCK]                  |
 //
 // int8 is stored after a rotation (kernels/hadamard.ts), because a large number among 64 would cost all the others their precision; value =
 // scale * q. A bias is -64 times the sum of a key's q: what a query's bias has to lose (kernels/attention.ts).
@@ -19,7 +20,7 @@
 // Both lie in the order in which they are read: a tile of keys, four positions, column by column; of values eight columns of all tiles
 // and then the next eight. Behind the last position that was stored, a vector is 0; what stands in a page's other tiles is stale.
 
-import { biasesAt, keyScalesAt, valuesAt, valueScalesAt } from "../kernels/attention";
+import { biasesAt, keyScalesAt, valueScalesAt } from "../kernels/attention";
 import { rotate } from "../kernels/hadamard";
 import { HALF_LIMIT, toHalves } from "../kernels/half";
 import { nearestInt, TINY } from "../kernels/math";
@@ -37,23 +38,42 @@ import { recordOverflow, run } from "./run_state";
 function kvRowBytes(): usize {
   return (<usize>config.headSize) << (config.kvType == KV_INT8 ? 0 : config.kvType == KV_F16 ? 1 : 2);
 }
-/** Bytes of what one head of one layer has of a page. */
+/** Bytes of a page's values of a head. */
 // @ts-ignore: decorator
 @inline
-export function partBytes(): usize {
-  return config.kvType == KV_INT8 ? valueScalesAt(config.headSize) + 4 * BLOCK : kvRowBytes() * 2 * BLOCK;
+export function valueBytes(): usize {
+  return kvRowBytes() * BLOCK;
 }
-/** Parts of a page. */
-export function parts(): i32 {
-  return config.layers * config.kvHeads;
+/** Bytes of its keys, and of what lies with them. */
+// @ts-ignore: decorator
+@inline
+export function keyBytes(): usize {
+  return config.kvType == KV_INT8 ? valueScalesAt(config.headSize) + 4 * BLOCK : valueBytes();
 }
-/** From a part of a page to the next. */
-export function partStride(): usize {
-  return <usize>config.pages * partBytes();
+/** Parts of a page: keys, then values, of every head of every layer. */
+export function pageParts(): i32 {
+  return 2 * config.layers * config.kvHeads;
+}
+/** Bytes of a part. */
+export function partBytes(part: i32): usize {
+  return part & 1 ? valueBytes() : keyBytes();
+}
+/** Address of a part of a page. */
+export function partAt(page: i32, part: i32): usize {
+  const head = run.pages + <usize>(part >> 1) * headBytes();
+  return part & 1
+    ? head + <usize>config.pages * keyBytes() + <usize>page * valueBytes()
+    : head + <usize>page * keyBytes();
 }
 /** Bytes of a page. */
 export function pageBytes(): usize {
-  return <usize>parts() * partBytes();
+  return (<usize>pageParts() >> 1) * (keyBytes() + valueBytes());
+}
+/** Bytes of a head, in all pages. */
+// @ts-ignore: decorator
+@inline
+function headBytes(): usize {
+  return <usize>config.pages * (keyBytes() + valueBytes());
 }
 
 /** Carves all pages. */
@@ -61,21 +81,17 @@ export function carveKvCache(): void {
   run.pages = carve(<u64>config.pages * pageBytes());
 }
 
-/** Address of a page's first part. */
-export function pageAt(page: i32): usize {
-  return run.pages + <usize>page * partBytes();
-}
-/** What a head of a layer has of the first page; partBytes() further is the next one's. */
+/** The keys that a head of a layer has of the first page; keyBytes() further are the next one's. */
 // @ts-ignore: decorator
 @inline
-export function headPages(layer: i32, head: i32): usize {
-  return run.pages + <usize>(layer * config.kvHeads + head) * partStride();
+export function headKeys(layer: i32, head: i32): usize {
+  return run.pages + <usize>(layer * config.kvHeads + head) * headBytes();
 }
-/** From a head's keys in a page to its values, where these are floats. */
+/** The values; valueBytes() further are the next one's. */
 // @ts-ignore: decorator
 @inline
-export function floatValuesAt(): usize {
-  return kvRowBytes() * BLOCK;
+export function headValues(layer: i32, head: i32): usize {
+  return headKeys(layer, head) + <usize>config.pages * keyBytes();
 }
 
 /** Writes the key and the value of row `t`, each f32[kvHeads][headSize]. */
@@ -83,23 +99,25 @@ export function storeKeyValue(layer: i32, t: i32, key: usize, value: usize): voi
   const bytes = <usize>config.headSize * 4;
   const position = rowAt(t).position;
   const page = load<u32>(rowAt(t).sequence.table + 4 * <usize>(position / BLOCK));
-  let at = headPages(layer, 0) + <usize>page * partBytes();
+  let keys = headKeys(layer, 0) + <usize>page * keyBytes();
+  let values = headValues(layer, 0) + <usize>page * valueBytes();
   const own = position % BLOCK;
   for (let head = 0; head < config.kvHeads; head++) {
     if (config.kvType == KV_INT8) {
       rotate(key, config.headSize);
       rotate(value, config.headSize);
-      const bias = storeHead(true, at, at + keyScalesAt(config.headSize), own, key);
-      store<i32>(at + biasesAt(config.headSize) + 4 * <usize>own, bias);
-      storeHead(false, at + valuesAt(config.headSize), at + valueScalesAt(config.headSize), own, value);
+      const bias = storeHead(true, keys, keys + keyScalesAt(config.headSize), own, key);
+      store<i32>(keys + biasesAt(config.headSize) + 4 * <usize>own, bias);
+      storeHead(false, values, keys + valueScalesAt(config.headSize), own, value);
     } else if (config.kvType == KV_F16) {
-      storeHalves(t, at + <usize>own * kvRowBytes(), key);
-      storeHalves(t, at + floatValuesAt() + <usize>own * kvRowBytes(), value);
+      storeHalves(t, keys + <usize>own * kvRowBytes(), key);
+      storeHalves(t, values + <usize>own * kvRowBytes(), value);
     } else {
-      memory.copy(at + <usize>own * bytes, key, bytes);
-      memory.copy(at + floatValuesAt() + <usize>own * bytes, value, bytes);
+      memory.copy(keys + <usize>own * bytes, key, bytes);
+      memory.copy(values + <usize>own * bytes, value, bytes);
     }
-    at += partStride();
+    keys += headBytes();
+    values += headBytes();
     key += bytes;
     value += bytes;
   }
@@ -169,33 +187,30 @@ function storeHead(areKeys: bool, vectors: usize, scales: usize, position: i32, 
 
 /** Makes `target` hold the first `length` positions of `source`, and behind them nothing: what is there is another sequence's. */
 export function copyPageTo(source: i32, target: i32, length: i32): void {
-  let at = pageAt(target);
-  const distance = pageAt(source) - at;
-  for (let part = 0; part < parts(); part++, at += partStride()) {
-    memory.copy(at, at + distance, partBytes());
-    clearPart(at, length);
+  for (let part = 0; part < pageParts(); part++) {
+    const at = partAt(target, part);
+    memory.copy(at, partAt(source, part), partBytes(part));
+    if (config.kvType != KV_INT8)
+      memory.fill(at + <usize>length * kvRowBytes(), 0, <usize>(BLOCK - length) * kvRowBytes());
+    else if (part & 1) clearValues(at, length);
+    else clearKeys(at, length);
   }
 }
-function clearPart(at: usize, from: i32): void {
-  if (config.kvType == KV_INT8) clearInt8(at, from);
-  else {
-    const bytes = <usize>(BLOCK - from) * kvRowBytes();
-    memory.fill(at + <usize>from * kvRowBytes(), 0, bytes);
-    memory.fill(at + floatValuesAt() + <usize>from * kvRowBytes(), 0, bytes);
-  }
-}
-function clearInt8(at: usize, from: i32): void {
+function clearKeys(at: usize, from: i32): void {
   const size = config.headSize;
   const rest = <usize>(BLOCK - from) * 4;
   memory.fill(at + biasesAt(size) + 4 * <usize>from, 0, rest);
   memory.fill(at + keyScalesAt(size) + 4 * <usize>from, 0, rest);
   memory.fill(at + valueScalesAt(size) + 4 * <usize>from, 0, rest);
   for (let position = from & ~(TILE_POSITIONS - 1); position < BLOCK; position += TILE_POSITIONS) {
-    const lane = max(from - position, 0);
-    maskLanes(at + keyTile(position), <usize>TILE_POSITIONS * size, lanesBefore(true, lane));
-    const mask = lanesBefore(false, lane);
-    let tile = at + valuesAt(size) + valueTile(position);
-    for (const end = tile + <usize>BLOCK * size; tile < end; tile += 8 * BLOCK) maskLanes(tile, 32, mask);
+    maskLanes(at + keyTile(position), <usize>TILE_POSITIONS * size, lanesBefore(true, max(from - position, 0)));
+  }
+}
+function clearValues(at: usize, from: i32): void {
+  for (let position = from & ~(TILE_POSITIONS - 1); position < BLOCK; position += TILE_POSITIONS) {
+    const mask = lanesBefore(false, max(from - position, 0));
+    let tile = at + valueTile(position);
+    for (const end = tile + valueBytes(); tile < end; tile += 8 * BLOCK) maskLanes(tile, 32, mask);
   }
 }
 function maskLanes(at: usize, bytes: usize, lanes: v128): void {

@@ -6,7 +6,6 @@ import {
   INFO_PAGE_BYTES,
   INFO_PAGE_PARTS,
   INFO_PAGES,
-  INFO_PART_STRIDE,
   INFO_SEQUENCES,
   KV_F16,
   KV_F32,
@@ -34,10 +33,9 @@ function setPages(core: Core, sequence: number, pages: readonly number[]): void 
 }
 /** What the heads have of a page. */
 function partsOf(core: Core, page: number): Uint8Array[] {
-  const count = core.info(INFO_PAGE_PARTS);
-  const size = core.info(INFO_PAGE_BYTES) / count;
-  const first = core.exports.page(page);
-  return Array.from({ length: count }, (_, i) => core.bytes(first + i * core.info(INFO_PART_STRIDE), size));
+  return Array.from({ length: core.info(INFO_PAGE_PARTS) }, (_, part) =>
+    core.bytes(core.exports.pagePart(page, part), core.exports.pagePartBytes(part)),
+  );
 }
 function run(core: Core, ...runs: Parameters<Core["beginRuns"]>): void {
   expect(statusName(core.beginRuns(...runs)), JSON.stringify(core.failure())).toBe(statusName(OK));
@@ -229,9 +227,11 @@ describe.each(VARIANTS)("sequences: $name", (variant) => {
       expect(statusName(e.seed(sequence, 1n))).toBe("BAD_OPTION");
     }
     for (const page of [-1, 32]) {
-      expect(e.page(page)).toBe(0);
+      expect(e.pagePart(page, 0)).toBe(0);
       expect([e.copyPage(page, 0, 0), e.copyPage(0, page, 0)].map(statusName)).toEqual(["BAD_OPTION", "BAD_OPTION"]);
     }
+    for (const part of [-1, core.info(INFO_PAGE_PARTS)])
+      expect([e.pagePart(0, part), e.pagePartBytes(part)]).toEqual([0, 0]);
     for (const length of [-1, 33]) expect(statusName(e.copyPage(0, 1, length))).toBe("BAD_OPTION");
   });
 });

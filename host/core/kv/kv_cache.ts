@@ -3,7 +3,7 @@
 // page of which only the beginning agrees, a sequence gets a copy. Since results depend on nothing but a sequence's own tokens, neither
 // this nor what was lost ever changes an answer. What came from a snapshot stays apart.
 
-import { INFO_PAGE_BYTES, INFO_PAGE_PARTS, INFO_PAGES, INFO_PART_STRIDE } from "../../../assembly/layout/abi.js";
+import { INFO_PAGE_BYTES, INFO_PAGE_PARTS, INFO_PAGES } from "../../../assembly/layout/abi.js";
 import type { Core } from "../wasm/core.js";
 import { type Found, type Node, type Origin, PAGE_TOKENS, PageTree } from "./page_tree.js";
 
@@ -200,10 +200,12 @@ export class KvCache {
   /** The parts of a page, and where they come in its bytes. */
   #eachPart(page: number, visit: (part: Uint8Array, at: number) => void): void {
     const { exports } = this.core;
-    const count = exports.info(INFO_PAGE_PARTS);
-    const stride = exports.info(INFO_PART_STRIDE);
-    const size = this.pageBytes / count;
-    const first = exports.page(page) >>> 0;
-    for (let i = 0; i < count; i++) visit(this.core.bytes(first + i * stride, size), i * size);
+    const parts = exports.info(INFO_PAGE_PARTS);
+    let at = 0;
+    for (let part = 0; part < parts; part++) {
+      const size = exports.pagePartBytes(part);
+      visit(this.core.bytes(exports.pagePart(page, part), size), at);
+      at += size;
+    }
   }
 }

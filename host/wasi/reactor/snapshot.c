@@ -56,11 +56,16 @@ static char *part_at(size_t offset, size_t *length) {
     return (char *)now_at.session->ids + (offset - begin);
   }
   begin += bytes;
-  size_t page = now_at.header.page_bytes, part = page / (size_t)core_info(INFO_PAGE_PARTS);
-  size_t in_page = (offset - begin) % page, in_part = in_page % part;
-  *length = part - in_part;
-  char *first = at(core_page((int32_t)((offset - begin) / page)));
-  return first + in_page / part * (size_t)core_info(INFO_PART_STRIDE) + in_part;
+  int32_t page = (int32_t)((offset - begin) / now_at.header.page_bytes);
+  size_t rest = (offset - begin) % now_at.header.page_bytes;
+  for (int32_t part = 0;; part++) {
+    size_t size = (size_t)core_pagePartBytes(part);
+    if (rest < size) {
+      *length = size - rest;
+      return (char *)at(core_pagePart(page, part)) + rest;
+    }
+    rest -= size;
+  }
 }
 
 /** Copies between the buffer and the snapshot's next `length` bytes. */

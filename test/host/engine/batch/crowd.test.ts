@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
 import type { GenerateOptions, LoadOptions, Model } from "zagreus-edge";
-import { INFO_PAGE_PARTS, INFO_PART_STRIDE } from "../../../../assembly/layout/abi";
+import { INFO_PAGE_PARTS } from "../../../../assembly/layout/abi";
 import { Scheduler } from "../../../../host/core/engine/batch/scheduler";
 import { Engine } from "../../../../host/core/engine/engine";
 import { createHost } from "../../../../host/core/host/create_host";
@@ -126,9 +126,10 @@ const { acquire } = KvCache.prototype;
 KvCache.prototype.acquire = function () {
   const page = acquire.call(this);
   if (page === undefined) return undefined;
-  const { core, pageBytes } = this;
-  const [parts, stride] = [INFO_PAGE_PARTS, INFO_PART_STRIDE].map((id) => core.exports.info(id)) as [number, number];
-  for (let i = 0; i < parts; i++) core.bytes(core.exports.page(page) + i * stride, pageBytes / parts).fill(0xff);
+  const { exports } = this.core;
+  for (let part = 0; part < exports.info(INFO_PAGE_PARTS); part++) {
+    this.core.bytes(exports.pagePart(page, part), exports.pagePartBytes(part)).fill(0xff);
+  }
   return page;
 };
 function audit(): void {
