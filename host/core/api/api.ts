@@ -717,15 +717,33 @@ export interface Session extends Disposable {
   close(): void;
 }
 
+/** What a model is doing, for whoever watches it. */
+export interface ModelStats {
+  /** Calls that are at work. */
+  running: number;
+  /** Calls that wait for others to end. */
+  waiting: number;
+  /** Positions of the KV cache: those that calls at work have pages for, those that are kept of others, and the rest. */
+  cache: { used: number; kept: number; free: number };
+  /** Passes over the weights. */
+  passes: number;
+  /** How often a call had to give up its pages. */
+  preemptions: number;
+  /** Tokens that were run again for that. */
+  recomputedTokens: number;
+}
+
 /**
- * A loaded model. It does one thing at a time: generations and scorings that come meanwhile wait their turn.
- * All methods throw ZagreusError. `using` closes it.
+ * A loaded model. Calls run together, up to info.sequences of them; those that come meanwhile wait for others to end. What one says does
+ * not depend on the others. All methods throw ZagreusError. `using` closes it.
  */
 export interface Model extends Disposable {
   /** What is known of the model. */
   readonly info: ModelInfo;
   /** Whether it answers no more: close() was called, or one of its threads has failed. */
   readonly closed: boolean;
+  /** What it is doing, and has done since it was loaded. */
+  stats(): ModelStats;
   /** Continues a prompt. */
   complete(prompt: Prompt, options?: GenerateOptions): Completion;
   /**

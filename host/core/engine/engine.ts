@@ -1,7 +1,7 @@
 // A loaded core and what shares it: the queue, the KV cache, the scheduler, the event loop.
 
 import type { AdapterSlots } from "../adapters/slots.js";
-import type { LoadOptions, ModelInfo, Prompt } from "../api/api.js";
+import type { LoadOptions, ModelInfo, ModelStats, Prompt } from "../api/api.js";
 import { closed, invalidOption } from "../api/errors.js";
 import type { AdapterList } from "../api/options.js";
 import type { CacheUse, KvCache } from "../kv/kv_cache.js";
@@ -79,6 +79,12 @@ export class Engine {
   /** What runs sequences, which is loaded with the first of them, at the end of the load. */
   set work(work: Work) {
     this.#work = work;
+  }
+
+  get stats(): ModelStats {
+    const { passes, preemptions, recomputedTokens } = this.scheduler;
+    const cache = this.cache.figures;
+    return { running: this.queue.taken, waiting: this.queue.length, cache, passes, preemptions, recomputedTokens };
   }
 
   /** Whether it is of no more use: closed, or with a thread that has failed. */

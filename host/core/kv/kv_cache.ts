@@ -46,11 +46,11 @@ export class KvCache {
     this.#free = Array.from({ length: this.pages }, (_, i) => this.pages - 1 - i);
   }
 
-  /** Pages that are nobody's, that only the tree has, and that sequences read. */
-  get figures(): { free: number; kept: number; used: number } {
-    const free = this.#free.length;
-    const used = this.#readers.reduce((sum, readers) => sum + Number(readers > 0), 0);
-    return { free, kept: this.pages - free - used, used };
+  /** Positions of pages that sequences read, that only the tree has, and that are nobody's. */
+  get figures(): { used: number; kept: number; free: number } {
+    const free = this.#free.length * PAGE_TOKENS;
+    const used = this.#readers.reduce((sum, readers) => sum + (readers > 0 ? PAGE_TOKENS : 0), 0);
+    return { used, kept: this.pages * PAGE_TOKENS - free - used, free };
   }
 
   /**

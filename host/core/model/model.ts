@@ -16,6 +16,7 @@ import type {
   LogprobsOptions,
   Model,
   ModelInfo,
+  ModelStats,
   Prompt,
   ScoredToken,
   SessionOptions,
@@ -127,6 +128,10 @@ export class LoadedModel implements Model {
 
   get closed(): boolean {
     return this.#engine.closed;
+  }
+
+  stats(): ModelStats {
+    return this.#open().stats;
   }
 
   complete(prompt: Prompt, options: GenerateOptions = {}): Completion {

@@ -6,6 +6,7 @@ import type {
   GenerateOptions,
   LoadOptions,
   Model,
+  ModelStats,
   Prompt,
   Session,
   SessionOptions,
@@ -22,7 +23,9 @@ export interface OffloadOptions extends LoadOptions {
 export type OffloadedSession = Session;
 
 /** A Model in another thread: what it does not know by itself comes as a promise. close() ends the thread. */
-export interface OffloadedModel extends Omit<Model, "tokenize" | "detokenize"> {
+export interface OffloadedModel extends Omit<Model, "tokenize" | "detokenize" | "stats"> {
+  /** What it is doing, and has done since it was loaded. */
+  stats(): Promise<ModelStats>;
   /** Continues a prompt, as Model.complete() does. */
   complete(prompt: Prompt, options?: GenerateOptions): Completion;
   /** Token ids of a text, or of its UTF-8 bytes. */

@@ -24,6 +24,7 @@ import type {
   LogitsOptions,
   LogprobsOptions,
   ModelInfo,
+  ModelStats,
   Piece,
   PrefillProgress,
   Prompt,
@@ -170,6 +171,10 @@ class RemoteModel implements OffloadedModel {
 
   get closed(): boolean {
     return this.#thread.link.closed;
+  }
+
+  stats(): Promise<ModelStats> {
+    return this.#thread.link.call("stats", []);
   }
 
   complete(prompt: Prompt, options: GenerateOptions = {}): Completion {

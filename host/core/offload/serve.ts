@@ -132,6 +132,7 @@ function sessionsOf(model: LoadedModel): { session(id: number): ModelSession; ha
       return restored.tokens;
     },
     save: (_, id: number) => session(id).save(),
+    stats: () => model.stats(),
     sessionTokens: (_, id: number) => session(id).tokens,
     closeSession(_, id: number) {
       sessions.get(id)?.close();

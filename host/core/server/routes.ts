@@ -69,8 +69,8 @@ export const ROUTES: readonly Route[] = [
   {
     method: "GET",
     path: "/metrics",
-    answer: (service, c) =>
-      c.body(service.metricsText(), 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }),
+    answer: async (service, c) =>
+      c.body(await service.metricsText(), 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }),
   },
 ];
 

@@ -127,8 +127,11 @@ export class Service {
     return { call, heartbeat, readTimeout, othersWait, describe: (error) => this.describe(error, call) };
   }
 
-  metricsText(): string {
-    return this.#metrics.text(this.served.values(), this.#calls.open);
+  async metricsText(): Promise<string> {
+    const stats = await Promise.all(
+      [...this.served.values()].map(async (served) => [served, await served.stats()] as const),
+    );
+    return this.#metrics.text(new Map(stats), this.#calls.open);
   }
 
   /** The answer to a request that failed; onError is told of what no request is to blame for. */

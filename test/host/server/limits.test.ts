@@ -178,6 +178,9 @@ test("metrics", async () => {
   expect(await metric(fresh, "zagreus_queue_waiting")).toBe(0);
   expect(await metric(fresh, "zagreus_requests_running")).toBe(0);
   expect(await metric(fresh, "zagreus_requests_open")).toBe(1); // the one that asks
+  expect(await metric(fresh, 'zagreus_kv_cache_positions{model="zagreus-nano",state="used"}')).toBe(0);
+  expect(await metric(fresh, 'zagreus_kv_cache_positions{model="zagreus-nano",state="kept"}')).toBeGreaterThan(0);
+  expect(await metric(fresh, "zagreus_passes_total")).toBeGreaterThan(0);
   expect(await metric(fresh, 'zagreus_request_seconds_bucket{route="/v1/completions",le="+Inf"}')).toBe(3);
   for (const line of text.trimEnd().split("\n"))
     expect(line).toMatch(/^(# (HELP|TYPE) zagreus_\w+ .+|zagreus_\w+(\{.+\})? \d[\d.e+-]*)$/);

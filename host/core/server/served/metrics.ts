@@ -1,6 +1,7 @@
 // Numbers for Prometheus, in its text format (https://prometheus.io/docs/instrumenting/exposition_formats/). What vLLM or llama-server
 // have too is called as it is there, behind our own prefix.
 
+import type { ModelStats } from "../../api/api.js";
 import type { Figures, TokenCounts } from "../http/figures.js";
 import type { Served } from "./served.js";
 
@@ -97,11 +98,13 @@ export class Metrics {
   }
 
   /** @param open requests that have no answer yet */
-  text(models: Iterable<Served>, open: number): string {
-    const served = [...models];
+  text(models: ReadonlyMap<Served, ModelStats | undefined>, open: number): string {
+    const served = [...models.keys()];
     const each = (value: (served: Served) => number): Sample[] =>
       served.map((one) => [write({ model: one.name }), value(one)]);
     const tokens = (which: keyof TokenCounts): Sample[] => [...this.#tokens].map(([key, sum]) => [key, sum[which]]);
+    const told = (value: (stats: ModelStats) => number, labels: Labels = {}): Sample[] =>
+      [...models].flatMap(([{ name: model }, stats]) => (stats ? [[write({ model, ...labels }), value(stats)]] : []));
     return [
       counter("zagreus_requests_total", "Requests that were answered.", [...this.#requests]),
       counter("zagreus_model_requests_total", "Of these, requests for a model.", [...this.#modelRequests]),
@@ -125,6 +128,26 @@ export class Metrics {
         "zagreus_model_loads_total",
         "How often the model was loaded because it was wanted.",
         each(({ slot }) => slot?.loads ?? 0),
+      ),
+      gauge("zagreus_kv_cache_positions", "Positions of the KV cache: read by requests, kept of others, free.", [
+        ...told(({ cache }) => cache.used, { state: "used" }),
+        ...told(({ cache }) => cache.kept, { state: "kept" }),
+        ...told(({ cache }) => cache.free, { state: "free" }),
+      ]),
+      counter(
+        "zagreus_passes_total",
+        "Passes over the weights.",
+        told(({ passes }) => passes),
+      ),
+      counter(
+        "zagreus_preemptions_total",
+        "How often a request had to give up its part of the KV cache.",
+        told(({ preemptions }) => preemptions),
+      ),
+      counter(
+        "zagreus_recomputed_tokens_total",
+        "Tokens that were run again for that.",
+        told(({ recomputedTokens }) => recomputedTokens),
       ),
       counter("zagreus_prompt_tokens_total", "Tokens of prompts.", tokens("promptTokens")),
       counter("zagreus_reused_tokens_total", "Of these, tokens that were in the cache.", tokens("reusedTokens")),

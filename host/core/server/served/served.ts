@@ -1,6 +1,6 @@
 // A model with what the server knows of it.
 
-import type { ModelInfo } from "../../api/api.js";
+import type { ModelInfo, ModelStats } from "../../api/api.js";
 import type { Release } from "../../engine/queue.js";
 import { ApiError } from "../http/errors.js";
 import { Admission } from "./admission.js";
@@ -56,6 +56,15 @@ export class Served {
     const model = this.#model ?? this.slot?.model;
     if (!model) throw new ApiError(503, "the model is not loaded", { code: "model_unavailable" });
     return model;
+  }
+
+  /** What the model is doing; undefined where it is not loaded, or does not say. */
+  async stats(): Promise<ModelStats | undefined> {
+    try {
+      return await this.model.stats();
+    } catch {
+      return undefined;
+    }
   }
 
   /** Of whoever uses it. */

@@ -228,6 +228,26 @@ test("what fails for one does not for others", async () => {
   expect(tooLong).toMatchObject({ code: "CONTEXT_OVERFLOW", value: 600 });
 });
 
+test("what it is doing can be told", async () => {
+  const model = await nano({ contextLength: 256, cacheBudget: 0, sequences: 2 });
+  expect(model.stats()).toMatchObject({ running: 0, waiting: 0, cache: { used: 0 }, preemptions: 0 });
+  const pieces = [0, 1, 2].map((i) => model.complete(`${i} ${PROMPT}`, GREEDY)[Symbol.asyncIterator]());
+  await Promise.all(pieces.slice(0, 2).map((each) => each.next()));
+  const third = pieces[2]!.next();
+  const { passes, ...stats } = model.stats();
+  expect(stats).toEqual({
+    ...{ running: 2, waiting: 1, preemptions: 0, recomputedTokens: 0 },
+    cache: { used: 64, kept: 0, free: model.info.cacheLength - 64 },
+  });
+  expect(passes).toBeGreaterThan(1);
+  await Promise.all(pieces.slice(0, 2).map((each) => each.return!()));
+  await third;
+  await pieces[2]!.return!();
+  const { running, cache } = model.stats();
+  expect([running, cache.used]).toEqual([0, 0]);
+  expect(cache.kept).toBeGreaterThan(0);
+});
+
 test("more at once than there are sequences: all come to their turn", async () => {
   const model = await nano({ sequences: 2 });
   const texts = await Promise.all(
