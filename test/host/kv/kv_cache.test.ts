@@ -273,7 +273,7 @@ test("whatever went before, every answer is a cold model's", async () => {
     }),
     { numRuns: 30 },
   );
-  expect(reused).toBeGreaterThan(100);
+  expect(reused).toBeGreaterThan(20);
 });
 
 test("cacheBudget is checked", async () => {
