@@ -60,7 +60,7 @@ async function inServer() {
   const child = zagreus("serve", "-m", file, "--port", "0", "--context", String(TOKENS + 1), "--json");
   const [line] = await once(child.stdout, "data");
   const { url } = JSON.parse(line);
-  const isBusy = async () => /^zagreus_model_busy.* 1$/m.test(await (await fetch(`${url}/metrics`)).text());
+  const isBusy = async () => /^zagreus_requests_running.* 1$/m.test(await (await fetch(`${url}/metrics`)).text());
   const waits = [];
   for (let i = 0; i < TIMES; i++) {
     const controller = new AbortController();

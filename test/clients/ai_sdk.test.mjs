@@ -171,6 +171,6 @@ test("an abort frees the slot", async () => {
   });
   const before = await fixture.server.metric("zagreus_completion_tokens_total");
   for await (const part of result.stream) if (part.type === "text-delta") controller.abort();
-  await until(async () => (await fixture.server.metric("zagreus_model_busy")) === 0, "the model is free");
+  await until(async () => (await fixture.server.metric("zagreus_requests_running")) === 0, "the model is free");
   expect((await fixture.server.metric("zagreus_completion_tokens_total")) - before).toBeLessThan(300);
 });

@@ -153,7 +153,7 @@ describe("many at once", () => {
     const body = JSON.stringify({ prompt: PROMPT, max_tokens: 200, stream: true, logit_bias: endless(fixture.alone) });
     const connections = await Promise.all(Array.from({ length: 20 }, () => open(post(COMPLETIONS, body))));
     for (const { socket } of connections) socket.pause();
-    await until(async () => (await fixture.server.metric("zagreus_model_busy")) > 0, "the first one runs");
+    await until(async () => (await fixture.server.metric("zagreus_requests_running")) > 0, "the first one runs");
     for (const { socket } of connections) socket.destroy();
     await expectIdle();
     await expectService();
@@ -161,7 +161,7 @@ describe("many at once", () => {
 
   async function expectIdle() {
     await until(async () => (await fixture.server.metric("zagreus_requests_open")) === 1, "no request is open");
-    expect(await fixture.server.metric("zagreus_model_busy")).toBe(0);
+    expect(await fixture.server.metric("zagreus_requests_running")).toBe(0);
   }
 });
 

@@ -38,7 +38,7 @@ async function metric(wanted) {
 async function expectToStop(run) {
   const before = (await metric("zagreus_completion_tokens_total")) || 0;
   await run();
-  await until(async () => (await metric("zagreus_model_busy")) === 0, "the model is free");
+  await until(async () => (await metric("zagreus_requests_running")) === 0, "the model is free");
   expect((await metric("zagreus_completion_tokens_total")) - before).toBeLessThan(300);
 }
 

@@ -134,6 +134,6 @@ test("an abort frees the slot", async () => {
     for await (const _ of await model.stream(conversation, { signal: controller.signal })) controller.abort();
   };
   await failure(read());
-  await until(async () => (await fixture.server.metric("zagreus_model_busy")) === 0, "the model is free");
+  await until(async () => (await fixture.server.metric("zagreus_requests_running")) === 0, "the model is free");
   expect((await fixture.server.metric("zagreus_completion_tokens_total")) - before).toBeLessThan(300);
 });

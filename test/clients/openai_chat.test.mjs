@@ -123,7 +123,7 @@ test("aborted requests free their slots at once, and the prefix stays", async ()
   await until(async () => (await server.metric("zagreus_queue_waiting")) === 2, "two requests wait");
   controller.abort();
   for (const error of await Promise.all(waiting)) expect(error).toBeInstanceOf(OpenAI.APIUserAbortError);
-  await until(async () => (await server.metric("zagreus_model_busy")) === 0, "the model is free");
+  await until(async () => (await server.metric("zagreus_requests_running")) === 0, "the model is free");
   expect(await server.metric("zagreus_queue_waiting")).toBe(0);
   expect((await tokens()) - before).toBeLessThan(400);
   const reply = await chat({ max_tokens: 1 });

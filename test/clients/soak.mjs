@@ -191,7 +191,7 @@ const client = async () => {
 await Promise.all(Array.from({ length: CLIENTS }, client));
 
 const idle = async () => {
-  const [busy, waiting] = await Promise.all(["zagreus_model_busy", "zagreus_queue_waiting"].map(server.metric));
+  const [busy, waiting] = await Promise.all(["zagreus_requests_running", "zagreus_queue_waiting"].map(server.metric));
   return busy + waiting === 0;
 };
 await until(idle, "nothing is in use").catch((error) => report.wrong.push({ error: error.message }));

@@ -113,9 +113,9 @@ test("who hangs up frees the model, who sends nonsense gets 400", async () => {
     const body = { prompt: "a", max_tokens: 500, stream, logit_bias: { 8177: -100 } };
     const answer = complete(url, body, { signal: controller.signal });
     answer.catch(() => {});
-    while ((await metric(url, "zagreus_model_busy")) === 0);
+    while ((await metric(url, "zagreus_requests_running")) === 0);
     controller.abort();
-    while ((await metric(url, "zagreus_model_busy")) === 1);
+    while ((await metric(url, "zagreus_requests_running")) === 1);
     await expect(answer.then((response) => response.text())).rejects.toThrow();
   }
   expect(await metric(url, 'zagreus_requests_total{route="/v1/completions",status="499"}')).toBe(2);
