@@ -98,7 +98,7 @@ export function coreCommands(platform, { threads, build, context, prompt }) {
     position = 0;
     next(0);
     for (let i = 0; i < WARM_UP_SAMPLINGS; i++) core.sample(0);
-    check(core.kvSetLength(0));
+    check(core.setLength(0, 0));
   }
 
   return {

@@ -31,7 +31,7 @@ for (const [model, path] of Object.entries(MODELS)) {
   const core = open(read(path));
   hashes[model] = Object.fromEntries(
     Object.entries(CHOICES).map(([name, kernels]) => {
-      core.kvSetLength(0);
+      core.setLength(0, 0);
       return [name, sha256(core, kernels)];
     }),
   );
