@@ -58,7 +58,7 @@ export function coreCommands(platform, { threads, build, context, prompt }) {
     }
     if (check(core.end()) !== LOADED) throw new Error("the file is incomplete");
     batch = new Uint32Array(core.memory.buffer, core.batch(), MAX_BATCH);
-    new Uint8Array(core.memory.buffer, core.sampler(), SAMPLER_BYTES).fill(0);
+    new Uint8Array(core.memory.buffer, core.sampler(0), SAMPLER_BYTES).fill(0);
   }
 
   function forward(tokens) {
