@@ -33,7 +33,7 @@ async function running(client) {
 
 describe("a full queue", () => {
   test("429 says when to come again", async () => {
-    const client = await start(["--max-queue", "0"]);
+    const client = await start(["--max-queue", "0", "--sequences", "1"]);
     const { rest } = await running(client);
     const error = await failure(long(client));
     expect(error).toBeInstanceOf(OpenAI.RateLimitError);
@@ -43,7 +43,7 @@ describe("a full queue", () => {
   });
 
   test("the client that tries again gets its answer", async () => {
-    const client = await start(["--max-queue", "0"]);
+    const client = await start(["--max-queue", "0", "--sequences", "1"]);
     await running(client);
     const patient = client.withOptions({ maxRetries: 5 });
     expect((await all(await long(patient))).length).toBeGreaterThan(300);
@@ -51,7 +51,7 @@ describe("a full queue", () => {
 });
 
 test("a client with many requests does not keep another one waiting", async () => {
-  const client = await start(["--api-key", "busy", "--api-key", "another"]);
+  const client = await start(["--api-key", "busy", "--api-key", "another", "--sequences", "1"]);
   const [busy, other] = ["busy", "another"].map((apiKey) => client.withOptions({ apiKey }));
   const options = () => ({ model: server.name, prompt: PROMPT, max_tokens: 60, logit_bias });
   let done = 0;

@@ -56,6 +56,7 @@ export class Scheduler {
     return new Promise((resolve, reject) => {
       const { length } = work.tokens;
       if (length > contextLength) throw failure("CONTEXT_OVERFLOW", length, contextLength, "prompt");
+      if (work.from >= length) return resolve(); // no row is wanted
       const age = this.#ages.get(work.kv) ?? this.#clock++;
       this.#ages.set(work.kv, age);
       const job = new Job(work, age, resolve, reject);

@@ -234,6 +234,7 @@ test("what it is doing can be told", async () => {
   const pieces = [0, 1, 2].map((i) => model.complete(`${i} ${PROMPT}`, GREEDY)[Symbol.asyncIterator]());
   await Promise.all(pieces.slice(0, 2).map((each) => each.next()));
   const third = pieces[2]!.next();
+  while (model.stats().waiting === 0) await turn();
   const { passes, ...stats } = model.stats();
   expect(stats).toEqual({
     ...{ running: 2, waiting: 1, preemptions: 0, recomputedTokens: 0 },
