@@ -15,9 +15,10 @@ export { assets, type Bucket, type Fetcher, type LazySource, r2, type Source } f
 
 /** Of the 128 MB that an isolate has; JavaScript and machine code take 7 MB after a load, and need room for snapshots. */
 const MEMORY_BUDGET = 112e6;
-/** Of it, for several texts at once, and what they leave. */
+/** Of it, for what texts leave. */
 const CACHE_BUDGET = 4e6;
-const SEQUENCES = 4;
+/** Requests that share a pass would wait on each other's timers, which end with their requests: they take turns. */
+const SEQUENCES = 1;
 
 const host = createHost<Source, LoadOptions>({
   module: async (build) => (build === "relaxed" ? relaxed : simd),
@@ -34,7 +35,7 @@ const host = createHost<Source, LoadOptions>({
 
 /**
  * Loads a GGUF model, in a request: a Worker's global scope may neither wait nor read. A model that would take more memory than an
- * isolate has is refused, unless `memoryBudget` says otherwise; `cacheBudget` is 4 MB by default, `sequences` 4.
+ * isolate has is refused, unless `memoryBudget` says otherwise; `cacheBudget` is 4 MB by default, `sequences` 1: requests take turns.
  * @throws ZagreusError INVALID_OPTION, SOURCE_FAILED, BAD_CHECKSUM, ABORTED, OVER_BUDGET, or what is wrong with the file
  */
 export const load: (source: Source, options?: LoadOptions) => Promise<Model> = host.load;

@@ -33,7 +33,7 @@ test("a client that leaves a stream holds up nobody for good", async () => {
   await response.body.getReader().read();
   controller.abort();
   const metrics = async () => (await fetch(`${origin}metrics`)).text();
-  await expect.poll(metrics, { timeout: 10_000 }).toMatch(/_busy\{.*\} 0\n/);
+  await expect.poll(metrics, { timeout: 10_000 }).toMatch(/requests_running\{.*\} 0\n/);
   const next = await fetch(`${origin}v1/completions`, {
     method: "POST",
     headers,

@@ -13,8 +13,10 @@ export class Job implements Waiting {
   readonly length: number;
   /** Of these, those that are no guesses. */
   readonly sure: number;
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
+  /** Resolves, or rejects, when it has ended. */
+  readonly end: Promise<void>;
+  resolve!: () => void;
+  reject!: (error: unknown) => void;
   /** The position whose row is taken next. */
   next: number;
   /** Rows that were run of it. */
@@ -23,7 +25,7 @@ export class Job implements Waiting {
   aligned = false;
   #begun = false;
 
-  constructor(work: Work, age: number, resolve: () => void, reject: (error: unknown) => void) {
+  constructor(work: Work, age: number) {
     this.work = work;
     this.client = work.client ?? "";
     this.age = age;
@@ -31,8 +33,11 @@ export class Job implements Waiting {
     this.length = this.tokens.length;
     this.sure = work.tokens.length;
     this.next = work.from;
-    this.resolve = resolve;
-    this.reject = reject;
+    this.end = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+    this.end.catch(() => {}); // run() tells of it
   }
 
   get kv(): KvSequence {

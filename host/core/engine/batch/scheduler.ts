@@ -34,7 +34,8 @@ export class Scheduler {
   /** Sequences that had to give up their pages, and have not got any since. */
   readonly #preempted = new Set<KvSequence>();
   #clock = 0;
-  #running = false;
+  /** Resolves when nobody drives passes any more; undefined while nobody does. */
+  #driven: Promise<void> | undefined;
 
   constructor(machine: Machine) {
     this.#machine = machine;
@@ -51,19 +52,22 @@ export class Scheduler {
   }
 
   /** @throws ZagreusError CONTEXT_OVERFLOW before anything runs, ACTIVATION_OVERFLOW, and what the work's functions throw */
-  run(work: Work): Promise<void> {
+  async run(work: Work): Promise<void> {
     const { contextLength } = this.#machine.info;
-    return new Promise((resolve, reject) => {
-      const { length } = work.tokens;
-      if (length > contextLength) throw failure("CONTEXT_OVERFLOW", length, contextLength, "prompt");
-      if (work.from >= length) return resolve(); // no row is wanted
-      const age = this.#ages.get(work.kv) ?? this.#clock++;
-      this.#ages.set(work.kv, age);
-      const job = new Job(work, age, resolve, reject);
-      this.#jobs.add(job);
-      this.#fairness.enter(job.client);
-      if (!this.#running) void this.#loop();
-    });
+    const { length } = work.tokens;
+    if (length > contextLength) throw failure("CONTEXT_OVERFLOW", length, contextLength, "prompt");
+    if (work.from >= length) return; // no row is wanted
+    const age = this.#ages.get(work.kv) ?? this.#clock++;
+    this.#ages.set(work.kv, age);
+    const job = new Job(work, age);
+    this.#jobs.add(job);
+    this.#fairness.enter(job.client);
+    // Passes are driven by whoever waits for one of them, as long as he does: on Cloudflare nobody's timers may outlive his request.
+    while (this.#jobs.has(job)) {
+      if (this.#driven) await Promise.race([job.end, this.#driven]);
+      else await this.#drive(job);
+    }
+    await job.end;
   }
 
   /** Ends all works. */
@@ -71,20 +75,25 @@ export class Scheduler {
     for (const job of this.#jobs) this.#end(job, error);
   }
 
-  async #loop(): Promise<void> {
-    this.#running = true;
+  /** Runs passes until a job has ended. */
+  async #drive(job: Job): Promise<void> {
+    let leave = () => {};
+    this.#driven = new Promise((resolve) => {
+      leave = resolve;
+    });
     try {
-      while (this.#jobs.size > 0) {
+      while (this.#jobs.has(job)) {
         // Whoever has just got a token comes back for the next one before the event loop comes round.
         if (this.#machine.sequences.open.size > this.#jobs.size) await this.#machine.turn();
         else await this.#machine.rest();
-        this.#endThose((job) => job.work.check());
+        this.#endThose((each) => each.work.check());
         await this.#pass(this.#plan());
       }
     } catch (error) {
       this.stop(error); // of the core, which is of no more use
     } finally {
-      this.#running = false;
+      this.#driven = undefined;
+      leave();
     }
   }
 
