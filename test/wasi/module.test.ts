@@ -46,7 +46,7 @@ test("SIMD, but no relaxed SIMD, threads, or second table or memory", () => {
 
 test.each([
   ["zagreus.wasm", 64],
-  ["zagreus-relaxed.wasm", 67], // its core is 3 KiB larger
+  ["zagreus-relaxed.wasm", 68], // its core is 3 KiB larger
 ])("%s is at most %i KiB gzipped", (name, kib) => {
   const bytes = gzipSync(readFileSync(join(ROOT, "dist/wasi", name)), { level: 9 }).length;
   console.log(`${name}: ${bytes.toLocaleString("en")} of ${(kib * KIB).toLocaleString("en")} bytes gzipped`);
