@@ -113,6 +113,10 @@ export const COMMANDS = {
     elsewhere: "needs a broker: test/raspberry-pi/iot.test.ts runs it",
   },
   "examples/iot/README.md: As a service": { elsewhere: "installs a systemd service" },
+  "examples/c/README.md: In C": { elsewhere: "needs WAMR: test/embedding/hosts.test.mjs runs it where that is" },
+  "examples/go/README.md: In Go": { elsewhere: "test/embedding/hosts.test.mjs runs it" },
+  "examples/python/README.md: In Python": { elsewhere: "test/embedding/hosts.test.mjs installs and runs it" },
+  "examples/rust/README.md: In Rust": { elsewhere: "test/embedding/hosts.test.mjs runs it" },
   "examples/wasi/README.md: Without a JavaScript engine": { elsewhere: "test/wasi/example.test.ts runs it" },
   "examples/web/README.md: The chat page on a web server of yours": { elsewhere: "test/chat/page.test.mjs runs it" },
 };

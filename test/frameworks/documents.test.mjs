@@ -96,7 +96,7 @@ afterAll(async () => {
 
 test("every block is of a known kind and has a row, and every row a block", () => {
   for (const document of DOCUMENTS) expect(readFileSync(document, "utf8"), document).not.toMatch(/^( +```|~~~)/m);
-  const known = ["ts", "js", "sh", "html", "json", ""];
+  const known = ["ts", "js", "sh", "html", "json", "python", ""]; // Python: test/embedding runs its README
   expect(blocks.filter(({ language }) => !known.includes(language))).toEqual([]);
   const all = [...programs, ...commands, ...pages, ...printed];
   expect(all.filter(({ row }) => !row).map(({ section }) => section)).toEqual([]);
