@@ -2,7 +2,7 @@
 
 import { open, readFile } from "node:fs/promises";
 import { ZagreusError } from "../../core/api/errors.js";
-import { outputPath, writeAtomically } from "./output_file.js";
+import { outputPath, unwritten, writeAtomically } from "./output_file.js";
 
 export interface LineOutput {
   /** Lines that an earlier run has left. */
@@ -45,13 +45,8 @@ async function appending<T>(path: string, work: (output: LineOutput) => Promise<
     return await work({
       known,
       async write(line) {
-        await file.appendFile(encoded(line)).catch((cause: NodeJS.ErrnoException) => {
-          const code = cause.code === "ENOSPC" ? "DISK_FULL" : "WRITE_FAILED";
-          throw new ZagreusError(code, `cannot write "${path}": ${cause.message}`, {
-            field: "out",
-            value: path,
-            cause,
-          });
+        await file.appendFile(encoded(line)).catch((cause) => {
+          throw unwritten(path, cause);
         });
       },
     });

@@ -17,6 +17,13 @@ export async function outputPath(path: string): Promise<string> {
   return realpath(path);
 }
 
+/** The error for a file that could not be written: WRITE_FAILED, or DISK_FULL. */
+export function unwritten(path: string, cause: unknown): ZagreusError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  const code = (cause as NodeJS.ErrnoException).code === "ENOSPC" ? "DISK_FULL" : "WRITE_FAILED";
+  return new ZagreusError(code, `cannot write "${path}": ${reason}`, { field: "out", value: path, cause });
+}
+
 /**
  * Writes a new file beside `path` and moves it there when `write` is done; whatever fails, `path` is as before and the new file gone,
  * or after a kill found by the next call.
@@ -32,9 +39,7 @@ export async function writeAtomically<T>(
     try {
       return await action();
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      const code = (cause as NodeJS.ErrnoException).code === "ENOSPC" ? "DISK_FULL" : "WRITE_FAILED";
-      throw new ZagreusError(code, `cannot write "${path}": ${reason}`, { field: "out", value: path, cause });
+      throw unwritten(path, cause);
     }
   };
 

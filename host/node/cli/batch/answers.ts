@@ -2,7 +2,7 @@
 // beginning of the whole.
 
 import { type FileHandle, open } from "node:fs/promises";
-import { outputPath } from "../../files/output_file.js";
+import { outputPath, unwritten } from "../../files/output_file.js";
 import { ZagreusError } from "../../index.js";
 import { inputLines } from "./input_lines.js";
 
@@ -84,9 +84,4 @@ function idOf(path: string, number: number, bytes: Uint8Array): string | null {
   const id = (line as { custom_id?: unknown } | null)?.custom_id;
   if (typeof id !== "string" && id !== null) throw fail();
   return id;
-}
-
-function unwritten(path: string, cause: NodeJS.ErrnoException): ZagreusError {
-  const code = cause.code === "ENOSPC" ? "DISK_FULL" : "WRITE_FAILED";
-  return new ZagreusError(code, `cannot write "${path}": ${cause.message}`, { field: "out", value: path, cause });
 }
