@@ -1,10 +1,10 @@
 // What load() takes in a browser: everything the web has, and URLs.
 
-import type { LoadOptions } from "../core/api/api.js";
+import type { LoadOptions, WebSource } from "../core/api/api.js";
 import { invalidOption, part } from "../core/api/errors.js";
 import { isHubId } from "../core/hub/names.js";
 import { openUrlParts } from "../core/load/open_parts.js";
-import { type ByteSource, byteSource, type WebSource } from "../core/load/source.js";
+import { type ByteSource, byteSource } from "../core/load/source.js";
 import type { HubAssets } from "./assets.js";
 import { absoluteUrl, request } from "./net/request.js";
 

@@ -1,9 +1,10 @@
 // What load() takes in a Worker: everything the web has, URLs, objects of R2, and static assets in pieces.
 
+import type { WebSource } from "../core/api/api.js";
 import { invalidOption, ZagreusError } from "../core/api/errors.js";
 import { openUrlParts } from "../core/load/open_parts.js";
 import { joinPieces, MANIFEST, parseManifest, type Sha256Stream } from "../core/load/pieces.js";
-import { type ByteSource, byteSource, type WebSource } from "../core/load/source.js";
+import { type ByteSource, byteSource } from "../core/load/source.js";
 import { fetchableUrl } from "../core/load/url.js";
 import { largeChunks } from "./stream.js";
 

@@ -1,11 +1,11 @@
 // What load() takes in Node: everything the web has, paths, URLs, and models of the hub.
 
-import type { LoadOptions } from "../core/api/api.js";
+import type { LoadOptions, WebSource } from "../core/api/api.js";
 import { ZagreusError } from "../core/api/errors.js";
 import { checkSignal } from "../core/engine/pace.js";
 import { isHubId } from "../core/hub/names.js";
 import { openParts, openUrlParts } from "../core/load/open_parts.js";
-import { type ByteSource, byteSource, type WebSource } from "../core/load/source.js";
+import { type ByteSource, byteSource } from "../core/load/source.js";
 import { fetchableUrl } from "../core/load/url.js";
 import { fileSource } from "./files/file.js";
 

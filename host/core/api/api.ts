@@ -661,9 +661,9 @@ export interface LogitsOptions {
  * Where an adapter comes from: a path, URL or id of the hub as for load(), which may name a folder that PEFT has saved; the bytes of a GGUF
  * file; or those of PEFT's two files.
  */
-export type AdapterSource = string | URL | AdapterBytes | { config: AdapterBytes; weights: AdapterBytes };
-/** A file in any of the web's forms. */
-export type AdapterBytes =
+export type AdapterSource = string | URL | WebSource | { config: WebSource; weights: WebSource };
+/** A file in any of the web's forms, which every runtime has. */
+export type WebSource =
   | Response
   | Blob
   | ReadableStream<Uint8Array>

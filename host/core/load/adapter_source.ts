@@ -1,11 +1,11 @@
 // Where an adapter's bytes come from.
 
 import type { AdapterFiles } from "../adapters/read.js";
-import type { AdapterSource } from "../api/api.js";
+import type { AdapterSource, WebSource } from "../api/api.js";
 import { aborted, ZagreusError } from "../api/errors.js";
 import { isObject } from "../api/is_object.js";
 import { concatenate } from "./concatenate.js";
-import { type ByteSource, byteSource, readSource, type WebSource } from "./source.js";
+import { type ByteSource, byteSource, readSource } from "./source.js";
 
 /** Bytes of one file at most: 0.4B has 35 MB in F32 at rank 16. */
 const MAX_BYTES = 2 ** 30;

@@ -1,5 +1,6 @@
 // Where a model's bytes come from. Everything becomes one shape, and nothing behind it asks what it was.
 
+import type { WebSource } from "../api/api.js";
 import { aborted, invalidOption, ZagreusError } from "../api/errors.js";
 
 export interface ByteSource {
@@ -10,15 +11,6 @@ export interface ByteSource {
   /** Told when the bytes are not a whole model, so that nobody keeps them. */
   refused?(): Promise<void>;
 }
-
-/** Sources that every runtime has. */
-export type WebSource =
-  | Response
-  | Blob
-  | ReadableStream<Uint8Array>
-  | AsyncIterable<Uint8Array>
-  | Uint8Array
-  | ArrayBuffer;
 
 /**
  * Adapts what a caller passed to load().

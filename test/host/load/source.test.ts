@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
+import type { WebSource } from "../../../host/core/api/api";
 import { ZagreusError } from "../../../host/core/api/errors";
-import { byteSource, readSource, type WebSource } from "../../../host/core/load/source";
+import { byteSource, readSource } from "../../../host/core/load/source";
 
 const BYTES = Uint8Array.from({ length: 1000 }, (_, i) => i);
 
