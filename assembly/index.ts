@@ -168,11 +168,14 @@ export function tokenType(id: i32): i32 {
 export function findToken(length: i32): i32 {
   return hasVocabulary("findToken") ? tokenizer.findToken(io(), length) : -1;
 }
-/** Whether there is a sequence of this number; otherwise the failure is recorded. */
-function hasSequence(index: i32): bool {
-  if (<u32>index < <u32>config.sequences) return true;
-  failAt(BAD_OPTION, "sequence", index, config.sequences - 1);
+/** Whether there is one of this number, of `count`; otherwise the failure is recorded. */
+function isOneOf(field: string, index: i32, count: i32): bool {
+  if (<u32>index < <u32>count) return true;
+  failAt(BAD_OPTION, field, index, count - 1);
   return false;
+}
+function hasSequence(index: i32): bool {
+  return isOneOf("sequence", index, config.sequences);
 }
 function held(sequence: i32): tokenizer.Held {
   return changetype<tokenizer.Held>(changetype<usize>(sequenceAt(sequence)) + offsetof<Sequence>("heldBytes"));
@@ -400,9 +403,7 @@ export function pagePartBytes(part: i32): usize {
   return isReady("pagePartBytes") && hasPart(part) ? partBytes(part) : 0;
 }
 function hasPart(part: i32): bool {
-  if (<u32>part < <u32>pageParts()) return true;
-  failAt(BAD_OPTION, "part", part, pageParts() - 1);
-  return false;
+  return isOneOf("part", part, pageParts());
 }
 /** Copies the first `length` (0..BLOCK) positions of a page; what is behind them becomes 0. OK | WRONG_STATE | BAD_OPTION */
 export function copyPage(source: i32, target: i32, length: i32): i32 {
@@ -413,9 +414,7 @@ export function copyPage(source: i32, target: i32, length: i32): i32 {
   return OK;
 }
 function hasPage(index: i32): bool {
-  if (<u32>index < <u32>config.pages) return true;
-  failAt(BAD_OPTION, "page", index, config.pages - 1);
-  return false;
+  return isOneOf("page", index, config.pages);
 }
 
 /** XXH64 that names the model: its weights as packed, its shape and its vocabulary. */

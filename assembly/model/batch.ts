@@ -8,7 +8,7 @@ import { failAt } from "../runtime/failure";
 import { config } from "./config";
 import { rowAt } from "./row";
 import { resetRunState, run } from "./run_state";
-import { contextPages, Sequence, sequenceAt } from "./sequence";
+import { Sequence, sequenceAt } from "./sequence";
 import { enter } from "./transformer";
 
 // @ts-ignore: decorator
@@ -34,10 +34,8 @@ export function enterBatch(runs: i32): i32 {
     if (status != OK) return status;
     count += load<i32>(runAt(i), RUN_COUNT);
   }
-  for (let t = 0; t < count; t++) {
-    const token = load<u32>(run.tokens + 4 * t);
-    if (token >= <u32>config.vocabulary) return failAt(BAD_TOKEN, "token", token, config.vocabulary);
-  }
+  const status = checkTokens("token", run.tokens, count);
+  if (status != OK) return status;
   resetRunState();
   placeRows(runs);
   run.entered = count;
@@ -66,8 +64,17 @@ function checkRun(index: i32, before: i32): i32 {
   return checkPages(s, end);
 }
 
+/** Whether the vocabulary has all of u32[count]. */
+function checkTokens(field: string, tokens: usize, count: i32): i32 {
+  for (let i = 0; i < count; i++) {
+    const token = load<u32>(tokens + 4 * <usize>i);
+    if (token >= <u32>config.vocabulary) return failAt(BAD_TOKEN, field, token, config.vocabulary);
+  }
+  return OK;
+}
+
 /** Whether the first `length` positions of a sequence have pages. */
-export function checkPages(s: Sequence, length: i32): i32 {
+function checkPages(s: Sequence, length: i32): i32 {
   for (let i = 0; i * BLOCK < length; i++) {
     const page = load<u32>(s.table + 4 * <usize>i);
     if (page >= <u32>config.pages) return failAt(BAD_OPTION, "page", page, config.pages - 1);
@@ -119,11 +126,8 @@ function overflowOf(first: i32, count: i32): f32 {
 /** Whether a sequence may have its first `length` positions: its history and its table say what they are. */
 export function setSequenceLength(s: Sequence, length: i32): i32 {
   if (length < 0 || length > config.context) return failAt(CONTEXT_OVERFLOW, "length", length, config.context);
-  for (let i = 0; i < length; i++) {
-    const token = load<u32>(s.history + 4 * <usize>i);
-    if (token >= <u32>config.vocabulary) return failAt(BAD_TOKEN, "history", token, config.vocabulary);
-  }
-  const status = checkPages(s, length);
+  let status = checkTokens("history", s.history, length);
+  if (status == OK) status = checkPages(s, length);
   if (status != OK) return status;
   s.length = length;
   resetRunState();

@@ -60,10 +60,8 @@ export function partBytes(part: i32): usize {
 }
 /** Address of a part of a page. */
 export function partAt(page: i32, part: i32): usize {
-  const head = run.pages + <usize>(part >> 1) * headBytes();
-  return part & 1
-    ? head + <usize>config.pages * keyBytes() + <usize>page * valueBytes()
-    : head + <usize>page * keyBytes();
+  const head = part >> 1;
+  return part & 1 ? valuesOf(head) + <usize>page * valueBytes() : keysOf(head) + <usize>page * keyBytes();
 }
 /** Bytes of a page. */
 export function pageBytes(): usize {
@@ -81,17 +79,29 @@ export function carveKvCache(): void {
   run.pages = carve(<u64>config.pages * pageBytes());
 }
 
-/** The keys that a head of a layer has of the first page; keyBytes() further are the next one's. */
+/** The keys that head `head`, counted over all layers, has of the first page; keyBytes() further are the next one's. */
 // @ts-ignore: decorator
 @inline
-export function headKeys(layer: i32, head: i32): usize {
-  return run.pages + <usize>(layer * config.kvHeads + head) * headBytes();
+function keysOf(head: i32): usize {
+  return run.pages + <usize>head * headBytes();
 }
 /** The values; valueBytes() further are the next one's. */
 // @ts-ignore: decorator
 @inline
+function valuesOf(head: i32): usize {
+  return keysOf(head) + <usize>config.pages * keyBytes();
+}
+/** keysOf() a head of a layer. */
+// @ts-ignore: decorator
+@inline
+export function headKeys(layer: i32, head: i32): usize {
+  return keysOf(layer * config.kvHeads + head);
+}
+/** valuesOf() a head of a layer. */
+// @ts-ignore: decorator
+@inline
 export function headValues(layer: i32, head: i32): usize {
-  return headKeys(layer, head) + <usize>config.pages * keyBytes();
+  return valuesOf(layer * config.kvHeads + head);
 }
 
 /** Writes the key and the value of row `t`, each f32[kvHeads][headSize]. */

@@ -160,25 +160,13 @@ describe.each(VARIANTS)("sequences: $name", (variant) => {
 
   it("takes as many pages as there is memory for, and says so", () => {
     const core = new Core(variant);
-    const load = (memoryBudget: number, pages: number) =>
-      core.load(NANO.Q4_0(), {
-        contextLength: CONTEXT,
-        kvType: KV_INT8,
-        sequences: 4,
-        cacheBudget: pages * PAGE_BYTES[KV_INT8]!,
-        memoryBudget,
-      });
+    const load = (into: Core, memoryBudget: number, pages: number) => {
+      const plan = { contextLength: CONTEXT, kvType: KV_INT8, sequences: 4, cacheBudget: pages * PAGE_BYTES[KV_INT8]! };
+      return into.load(NANO.Q4_0(), { ...plan, memoryBudget });
+    };
     const fresh = (memoryBudget: number, pages: number) => {
       const other = new Core(variant);
-      expect(
-        other.load(NANO.Q4_0(), {
-          contextLength: CONTEXT,
-          kvType: KV_INT8,
-          sequences: 4,
-          cacheBudget: pages * PAGE_BYTES[KV_INT8]!,
-          memoryBudget,
-        }),
-      ).toBe(LOADED);
+      expect(load(other, memoryBudget, pages)).toBe(LOADED);
       expect(other.info(INFO_SEQUENCES)).toBe(4);
       if (memoryBudget) expect(other.memoryBytes).toBeLessThanOrEqual(memoryBudget);
       return other.info(INFO_PAGES);
@@ -186,7 +174,7 @@ describe.each(VARIANTS)("sequences: $name", (variant) => {
     const least = CONTEXT / BLOCK;
     expect(fresh(0, 0)).toBe(least);
     expect(fresh(0, 100)).toBe(least + 100);
-    expect(load(0, 0)).toBe(LOADED);
+    expect(load(core, 0, 0)).toBe(LOADED);
     const bytes = core.memoryBytes;
     const each = core.info(INFO_PAGE_BYTES);
     for (const more of [0, 1, each - 1, each, 3 * each + 70_000]) {

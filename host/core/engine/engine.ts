@@ -19,8 +19,8 @@ import { Queue, type Release, type Turn } from "./queue.js";
 /** Salts whose KV is kept apart; that of the oldest is no longer found when there are more. */
 const MAX_SALTS = 4096;
 
-/** Who runs sequences. */
-export interface Work {
+/** What runs sequences. */
+export interface Runner {
   sequences: KvSequences;
   scheduler: Scheduler;
 }
@@ -45,7 +45,7 @@ export class Engine {
   readonly #turns = new WeakMap<object, Release>();
   readonly #origins = new Map<string, Origin>();
   #core: Core | undefined;
-  #work: Work | undefined;
+  #runner: Runner | undefined;
 
   /** @param options checked */
   constructor(core: Core, info: ModelInfo, threads: ComputeThreads, macrotask: Macrotask, { adapters }: LoadOptions) {
@@ -70,15 +70,15 @@ export class Engine {
   /** @throws ZagreusError CLOSED */
   get sequences(): KvSequences {
     this.#open();
-    return this.#work!.sequences;
+    return this.#runner!.sequences;
   }
   get scheduler(): Scheduler {
-    return this.#work!.scheduler;
+    return this.#runner!.scheduler;
   }
 
   /** What runs sequences, which is loaded with the first of them, at the end of the load. */
-  set work(work: Work) {
-    this.#work = work;
+  set runner(runner: Runner) {
+    this.#runner = runner;
   }
 
   get stats(): ModelStats {
@@ -171,7 +171,7 @@ export class Engine {
   /** Lets go of the core and sends away whoever waits for it. */
   close(): void {
     this.#core = undefined;
-    this.#work?.scheduler.stop(closed("model"));
+    this.#runner?.scheduler.stop(closed("model"));
     this.#threads.stop();
     this.queue.refuseAll(closed("model"));
   }

@@ -5,7 +5,7 @@
 
 import { INFO_PAGE_BYTES, INFO_PAGE_PARTS, INFO_PAGES } from "../../../assembly/layout/abi.js";
 import type { Core } from "../wasm/core.js";
-import { type Found, type Node, type Origin, PAGE_TOKENS, PageTree } from "./page_tree.js";
+import { type Node, type Origin, PAGE_TOKENS, PageTree } from "./page_tree.js";
 
 /** The first `length` positions of a sequence, in whole pages one after the other; behind the last position they are 0. */
 export interface KvBytes {
@@ -102,9 +102,11 @@ export class KvCache {
     return node;
   }
 
-  /** Copies the first `length` positions of a page. */
-  copyPage(from: number, to: number, length: number): void {
-    this.core.check(this.core.exports.copyPage(from, to, length));
+  /** A page with the first `length` positions of the last of these nodes, none of which gives way for it; undefined without one. */
+  copyOfLast(nodes: readonly Node[], length: number): number | undefined {
+    const copy = this.#acquireBeside(nodes);
+    if (copy !== undefined) this.core.check(this.core.exports.copyPage(nodes.at(-1)!.page, copy, length));
+    return copy;
   }
 
   /** Lets go of the KV of `tokens`, except for what is the beginning of others. */
@@ -123,7 +125,7 @@ export class KvCache {
     const found = this.tree.find(tokens, origin);
     const rest = found.length % PAGE_TOKENS;
     const whole = (found.length - rest) / PAGE_TOKENS;
-    const last = rest > 0 ? this.#scratchCopy(found, whole, rest) : undefined;
+    const last = rest > 0 ? this.copyOfLast(found.nodes, rest) : undefined;
     const pages = [...found.nodes.slice(0, whole).map((node) => node.page), ...(last === undefined ? [] : [last])];
     const bytes = new Uint8Array(pages.length * this.pageBytes);
     pages.forEach((page, i) => {
@@ -137,9 +139,7 @@ export class KvCache {
   restore(tokens: readonly number[], { length, bytes }: KvBytes, origin: Origin): void {
     const path: Node[] = [];
     for (let start = 0; start < length; start += PAGE_TOKENS) {
-      for (const node of path) this.share(node.page); // so that none of them gives way
-      const page = this.acquire();
-      for (const node of path) this.release(node.page);
+      const page = this.#acquireBeside(path);
       if (page === undefined) return;
       const own = (start / PAGE_TOKENS) * this.pageBytes;
       this.#eachPart(page, (part, at) => part.set(bytes.subarray(own + at, own + at + part.length)));
@@ -188,13 +188,12 @@ export class KvCache {
     if (this.#readers[page] === 0) this.#free.push(page);
   }
 
-  /** A copy of the last page found, with the first `rest` positions. */
-  #scratchCopy({ nodes }: Found, index: number, rest: number): number | undefined {
+  /** As acquire(), but none of these nodes gives way. */
+  #acquireBeside(nodes: readonly Node[]): number | undefined {
     for (const { page } of nodes) this.share(page);
-    const copy = this.acquire();
+    const acquired = this.acquire();
     for (const { page } of nodes) this.release(page);
-    if (copy !== undefined) this.copyPage(nodes[index]!.page, copy, rest);
-    return copy;
+    return acquired;
   }
 
   /** The parts of a page, and where they come in its bytes. */

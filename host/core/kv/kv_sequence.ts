@@ -67,7 +67,7 @@ export class KvSequence {
     while (this.table.length * PAGE_TOKENS < length) {
       const page = this.#cache.acquire();
       if (page === undefined) return false;
-      this.#append(page);
+      this.#setPage(this.table.length, page);
     }
     return true;
   }
@@ -134,7 +134,7 @@ export class KvSequence {
     const whole = Math.floor(length / PAGE_TOKENS);
     for (const node of found.nodes.slice(0, whole)) {
       this.#cache.share(node.page);
-      this.#append(node.page);
+      this.#setPage(this.table.length, node.page);
       this.#path.push(node);
     }
     const part = this.#copyPart(found.nodes[whole], length % PAGE_TOKENS);
@@ -146,20 +146,17 @@ export class KvSequence {
 
   /** Copies the first `length` positions of a node, if there is a page for them; returns how many. */
   #copyPart(node: Node | undefined, length: number): number {
-    if (!node || length === 0) return 0;
-    this.#cache.share(node.page);
-    const page = this.#cache.acquire();
-    this.#cache.release(node.page);
+    const page = node && length > 0 ? this.#cache.copyOfLast([node], length) : undefined;
     if (page === undefined) return 0;
-    this.#cache.copyPage(node.page, page, length);
-    this.#append(page);
+    this.#setPage(this.table.length, page);
     return length;
   }
 
-  #append(page: number): void {
+  /** Puts a page into its table, which may grow by it. */
+  #setPage(index: number, page: number): void {
     const { core } = this.#cache;
-    core.words(core.exports.pageTable(this.index), this.table.length + 1)[this.table.length] = page;
-    this.table.push(page);
+    core.words(core.exports.pageTable(this.index), index + 1)[index] = page;
+    this.table[index] = page;
   }
 
   /** Lets others read the full pages of the first `length` positions, or reads theirs instead of its own. */
@@ -168,18 +165,13 @@ export class KvSequence {
       const own = this.table[index]!;
       const tokens = this.#tokens.slice(index * PAGE_TOKENS, (index + 1) * PAGE_TOKENS);
       const node = this.#cache.publish(this.#path, tokens, own, this.#use.origin);
-      if (node.page !== own) this.#exchange(index, node.page);
+      if (node.page !== own) {
+        this.#cache.share(node.page);
+        this.#cache.release(own);
+        this.#setPage(index, node.page);
+      }
       this.#path.push(node);
     }
-  }
-
-  /** Has at `index` another page with the same contents. */
-  #exchange(index: number, page: number): void {
-    const { core } = this.#cache;
-    this.#cache.share(page);
-    this.#cache.release(this.table[index]!);
-    this.table[index] = page;
-    core.words(core.exports.pageTable(this.index), index + 1)[index] = page;
   }
 
   /** The same for the page that is not full. */

@@ -3,7 +3,7 @@
 import { LOGIT_ROWS, MAX_BATCH, RUN_BYTES } from "../../../../assembly/layout/abi.js";
 import type { Job } from "./job.js";
 import type { Machine } from "./machine.js";
-import { isShort } from "./plan.js";
+import { isShort, ROWS } from "./plan.js";
 
 /**
  * Milliseconds after which a pass lets the event loop come round, and an abort be seen, and that a prompt may take at most where one layer of
@@ -12,8 +12,6 @@ import { isShort } from "./plan.js";
  */
 const STEP_MS = 12;
 const MAX_LAYER_MS = 100;
-/** The fewest rows, of which others are multiples. */
-const ROWS = 8;
 
 /** Rows of a prompt to run together so that a layer takes no longer; a clock that stands still, as Cloudflare's, tells 0. */
 export function promptRows({ info, tokenMs }: Machine): number {
@@ -58,7 +56,7 @@ export async function runLayers(
     left = core.counted(core.exports.forwardLayers(step));
     spent += performance.now() - begun;
   }
-  if (rows >= LOGIT_ROWS) machine.tokenMs = spent / rows;
+  if (rows >= ROWS) machine.tokenMs = spent / rows;
   return true;
 }
 

@@ -2,8 +2,8 @@
 
 import { LOGIT_ROWS, MAX_BATCH } from "../../../../assembly/layout/abi.js";
 
-/** Of what the tiles of the kernels are multiples. */
-const ROWS = 8;
+/** Rows that the kernels' tiles make good use of: prompts run in multiples of it. */
+export const ROWS = 8;
 
 /** Somebody who wants rows. */
 export interface Waiting {

@@ -24,15 +24,13 @@ export class Scheduler {
   /** How often a sequence had to give up its pages, and tokens that were run again for it. */
   preemptions = 0;
   recomputedTokens = 0;
-  /** When a pass ended last, as performance.now() says. */
-  lastPass = 0;
   readonly #machine: Machine;
   readonly #jobs = new Set<Job>();
   readonly #fairness = new Fairness();
   /** Of sequences. */
   readonly #ages = new WeakMap<KvSequence, number>();
   /** Sequences that had to give up their pages, and have not got any since. */
-  readonly #preempted = new Set<KvSequence>();
+  readonly #preempted = new WeakSet<KvSequence>();
   #clock = 0;
   /** Resolves when nobody drives passes any more; undefined while nobody does. */
   #driven: Promise<void> | undefined;
@@ -178,8 +176,7 @@ export class Scheduler {
       if (!(await runLayers(this.#machine, segments, alive))) return;
       const sound = segments.filter((segment) => this.#count(segment));
       for (const group of wantedRows(sound)) this.#project(group);
-      this.lastPass = performance.now();
-      if (few) this.#learn(segments, this.lastPass - begun);
+      if (few) this.#learn(segments, performance.now() - begun);
       for (const { job } of sound) if (job.done) this.#end(job);
     } finally {
       for (const { job } of segments) job.kv.settle();

@@ -1,9 +1,8 @@
 // Several generations of one request at once: the model has them in one batch.
 
-/** How many of a request are begun at most before others have ended. */
-const MOST = 16;
+import { MAX_SEQUENCES } from "../../../../assembly/layout/abi.js";
 
-/** What all of them yield, as it comes. The first that throws ends the others. */
+/** What all of them yield, as it comes; no more are begun than a model runs at once. The first that throws ends the others. */
 export async function* sideBySide<Event>(starts: readonly (() => AsyncGenerator<Event>)[]): AsyncGenerator<Event> {
   const waiting = starts.values();
   const running = new Map<AsyncGenerator<Event>, Promise<readonly [AsyncGenerator<Event>, IteratorResult<Event>]>>();
@@ -17,7 +16,7 @@ export async function* sideBySide<Event>(starts: readonly (() => AsyncGenerator<
     const next = waiting.next();
     if (!next.done) ask(next.value());
   };
-  for (let i = 0; i < MOST; i++) begin();
+  for (let i = 0; i < MAX_SEQUENCES; i++) begin();
   try {
     while (running.size > 0) {
       const [events, step] = await Promise.race(running.values());

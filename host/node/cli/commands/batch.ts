@@ -18,7 +18,11 @@ export function batchCommand(): Command {
       "where the answers go, in the order of the input; one that is there is gone on with",
     )
     .option("--overwrite", "begin --out anew")
-    .option("--parallel <n>", "requests at work at a time (default: what --sequences allows)", integer(1, 1024))
+    .option(
+      "--parallel <n>",
+      "requests at work at a time (default: 16, as many as --sequences allows run at once)",
+      integer(1, 1024),
+    )
     .option("--max-line <mib>", "size of a line at most", integer(1, 1024), 16)
     .addHelpText(
       "after",
