@@ -61,10 +61,8 @@ export class AdapterSlots {
   async load(adapter: Adapter, file: string, rest: () => Promise<void>): Promise<AdapterFacts> {
     const { rank, hash, factors } = adapter;
     if (rank > this.#rank) throw noRoom("rank", rank, this.#rank, file);
-    const entry = { slot: await this.#freeSlot(file, rest), hash, users: 0, open: false };
     const id = `${hash}/${++this.#count}`;
-    this.#core.check(this.#core.exports.openAdapter(entry.slot));
-    this.#entries.set(id, entry);
+    const entry = await this.#takeSlot(id, hash, file, rest);
     try {
       for (const pair of factors) {
         await rest();
@@ -128,13 +126,18 @@ export class AdapterSlots {
     });
   }
 
-  /** Waits for what is closed, and still used. */
-  async #freeSlot(file: string, rest: () => Promise<void>): Promise<number> {
+  /** Opens a slot for an adapter; where there is none, waits for what is closed and still used. What is found free is taken at once. */
+  async #takeSlot(id: string, hash: string, file: string, rest: () => Promise<void>): Promise<Entry> {
     for (;;) {
       const entries = [...this.#entries.values()];
       const all = Array.from({ length: this.#slots }, (_, slot) => slot);
-      const free = all.find((index) => entries.every(({ slot }) => slot !== index));
-      if (free !== undefined) return free;
+      const slot = all.find((index) => entries.every(({ slot }) => slot !== index));
+      if (slot !== undefined) {
+        this.#core.check(this.#core.exports.openAdapter(slot));
+        const entry = { slot, hash, users: 0, open: false };
+        this.#entries.set(id, entry);
+        return entry;
+      }
       if (!entries.some(({ open, users }) => !open && users > 0)) {
         throw noRoom("slots", entries.length + 1, this.#slots, file);
       }

@@ -154,6 +154,21 @@ describe.each([
     expect(await say([{ adapter: recipe }])).not.toBe(alone);
   });
 
+  test("those that are loaded at once get a slot each, and one that finds none is refused", async () => {
+    const files = [bytesOf("upper-f16.gguf"), bytesOf("recipe-f16.gguf"), bytesOf("upper-f16.gguf")];
+    const alone: string[] = [];
+    for (const bytes of files.slice(0, 2)) {
+      using adapter = await model.adapter(bytes);
+      alone.push(await say([{ adapter }]));
+    }
+    const loads = files.map((bytes) => model.adapter(bytes).catch((error) => error));
+    const [first, second, third] = await Promise.all(loads);
+    expect(third).toMatchObject({ code: "INVALID_OPTION", field: "adapters.slots" });
+    expect(await Promise.all([first, second].map((adapter) => say([{ adapter }])))).toEqual(alone);
+    first.close();
+    second.close();
+  });
+
   test("several at once, each with its own list, have the bits that each has alone", async () => {
     using upper = await model.adapter(UPPER);
     using recipe = await model.adapter(RECIPE);
