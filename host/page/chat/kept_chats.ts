@@ -26,10 +26,10 @@ export const readChat = (id: string): Conversation => revived(kept(place(id)));
 
 /** Keeps a conversation, named by what was asked first unless it has a name. Returns whether there was room. */
 export function keepChat(id: string, conversation: Conversation): boolean {
-  const others = keptChats().filter((chat) => chat.id !== id);
-  const name = keptChats().find((chat) => chat.id === id)?.name || nameOf(conversation);
+  const all = keptChats();
+  const name = all.find((chat) => chat.id === id)?.name || nameOf(conversation);
   if (!keep(place(id), conversation)) return false;
-  return keep(LIST, [{ id, name, at: Date.now() }, ...others]);
+  return keep(LIST, [{ id, name, at: Date.now() }, ...all.filter((chat) => chat.id !== id)]);
 }
 
 /** Names a conversation; without a name it is named by what was asked first. */
