@@ -2,6 +2,7 @@
 
 import type { WebSource } from "../core/api/api.js";
 import { invalidOption, ZagreusError } from "../core/api/errors.js";
+import { hex } from "../core/api/hex.js";
 import { openUrlParts } from "../core/load/open_parts.js";
 import { joinPieces, MANIFEST, parseManifest, type Sha256Stream } from "../core/load/pieces.js";
 import { type ByteSource, byteSource } from "../core/load/source.js";
@@ -107,8 +108,7 @@ function sha256(): Sha256Stream {
     write: (bytes) => writer.write(bytes),
     async digest() {
       await writer.close();
-      const digest = new Uint8Array(await stream.digest);
-      return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+      return hex(new Uint8Array(await stream.digest));
     },
   };
 }

@@ -3,6 +3,7 @@
 
 import type { LoadOptions } from "../../core/api/api.js";
 import { aborted, ZagreusError } from "../../core/api/errors.js";
+import { hex } from "../../core/api/hex.js";
 import { byteSource, readSource } from "../../core/load/source.js";
 import { absoluteUrl, request } from "../net/request.js";
 import { privateFiles, type SyncAccessHandle, writeAll } from "./access_handle.js";
@@ -273,7 +274,7 @@ const lockOf = (name: string) => `${DIRECTORY} ${name}`;
 
 async function nameOf(url: string): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(url));
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex(new Uint8Array(digest));
 }
 
 /** Runs what may find no room. @throws ZagreusError DISK_FULL, WRITE_FAILED */

@@ -3,6 +3,7 @@
 
 import type { ModelInfo, Receipt, ScoredToken } from "../api/api.js";
 import { invalidOption } from "../api/errors.js";
+import { hex } from "../api/hex.js";
 import type { Generation } from "../api/options.js";
 import type { Core } from "../wasm/core.js";
 
@@ -52,5 +53,3 @@ export async function makeReceipt(
     logits: hex(new Uint8Array(await crypto.subtle.digest("SHA-256", logits.slice()))),
   };
 }
-
-const hex = (bytes: Uint8Array) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");

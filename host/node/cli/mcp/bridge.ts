@@ -1,10 +1,11 @@
 // The MCP servers of `serve`, by stdio or HTTP, as handlers of messages that pages and others send it. Each is one connection for all, and
 // there are no sessions: a message is answered and forgotten.
 
-import { Connection } from "../../../mcp/connection.js";
+import type { Connection } from "../../../mcp/connection.js";
 import { safeName } from "../../../mcp/names.js";
+import { closeAll, connectAll } from "./connect.js";
 import { loadServerSdk, type ServerSdk } from "./sdk.js";
-import { type Target, wayTo } from "./target.js";
+import type { Target } from "./target.js";
 
 declare const ZAGREUS_VERSION: string;
 
@@ -25,25 +26,14 @@ export async function openBridge(
   if (targets.length === 0) return { handlers: {}, async close() {} };
   const sdk = await loadServerSdk();
   const listener = { onEnd: notice, onChange() {} };
-  const opened = await Promise.allSettled(
-    targets.map((target) => Connection.open(sdk, wayTo(sdk, target), listener, signal)),
-  );
-  const connections = opened.flatMap((result) => (result.status === "fulfilled" ? result.value : []));
-  const close = async () => {
-    await Promise.all(connections.map((connection) => connection.close()));
-  };
-  for (const result of opened) {
-    if (result.status === "fulfilled") continue;
-    await close();
-    throw result.reason;
-  }
+  const connections = await connectAll(sdk, targets, listener, signal);
   const taken = new Set<string>();
   const handlers = connections.map((connection): [string, Handler] => {
     const name = safeName(connection.label, taken);
     taken.add(name);
     return [name, handlerOf(sdk, connection)];
   });
-  return { handlers: Object.fromEntries(handlers), close };
+  return { handlers: Object.fromEntries(handlers), close: () => closeAll(connections) };
 }
 
 function handlerOf(sdk: ServerSdk, connection: Connection): Handler {

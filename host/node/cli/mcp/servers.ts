@@ -1,13 +1,14 @@
 // The MCP servers of a conversation, and their tools as tools of the model.
 
 import { printable, printableJson } from "../../../core/api/printable.js";
-import { Connection } from "../../../mcp/connection.js";
+import type { Connection } from "../../../mcp/connection.js";
 import { type Offered, offer, type Permission, resultLimit } from "../../../mcp/offer.js";
 import { keepable } from "../../../mcp/schema.js";
 import type { ChatOptions, Model, RunnableTool } from "../../index.js";
+import { closeAll, connectAll } from "./connect.js";
 import { refusedBy } from "./refusals.js";
 import type { Sdk } from "./sdk.js";
-import { type Target, wayTo } from "./target.js";
+import type { Target } from "./target.js";
 
 /** Who sees what servers do. */
 export interface Watcher {
@@ -42,7 +43,7 @@ export class McpServers {
     return this.#changed;
   }
 
-  /** Connects with all at once. @throws Error for one that cannot be used; then none is left open after close() */
+  /** Connects with all at once. @throws Error for one that cannot be used; none is left open then */
   async open(sdk: Sdk, targets: readonly Target[], signal: AbortSignal): Promise<void> {
     const listener = {
       onEnd: (line: string) => this.#watcher.notice(line),
@@ -50,11 +51,7 @@ export class McpServers {
         this.#changed = true;
       },
     };
-    const opened = await Promise.allSettled(
-      targets.map((target) => Connection.open(sdk, wayTo(sdk, target), listener, signal)),
-    );
-    for (const result of opened) if (result.status === "fulfilled") this.#connections.push(result.value);
-    for (const result of opened) if (result.status === "rejected") throw result.reason;
+    this.#connections.push(...(await connectAll(sdk, targets, listener, signal)));
   }
 
   /**
@@ -90,7 +87,7 @@ export class McpServers {
 
   /** Ends all sessions, and the servers that were started here. */
   async close(): Promise<void> {
-    await Promise.all(this.#connections.map((connection) => connection.close()));
+    await closeAll(this.#connections);
   }
 
   #leaveOut(server: string, name: string, reason: string): void {
