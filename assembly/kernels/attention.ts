@@ -11,7 +11,7 @@
 
 import { BLOCK, QUERY_BIAS, TILE_POSITIONS } from "../layout/kv";
 import { nearestInt, TINY } from "./math";
-import { f32x4Max, f32x4Sum } from "./reduce";
+import { f32x4Max, f32x4Sum, largestMagnitude } from "./reduce";
 import { dotI8U7, dotI8U7Constant, RELAXED } from "./simd";
 
 const QUERY_LEVELS: f32 = 63;
@@ -31,13 +31,15 @@ export class Heads {
   keyBytes: usize;
   values: usize;
   valueBytes: usize;
+  valueScales: usize; // behind a page's keys: f32[BLOCK]
   table: usize; // u32[capacity / BLOCK]
   // The query heads
-  queries: usize; // u8[3][headSize]
+  queries: usize; // u8[3][headSize], over an int4 cache i8
   factors: usize; // f32[3]: what a head's scores are multiplied by
   scores: usize; // f32[3][capacity]
   weights: usize; // u8[3][capacity]
   blockScales: usize; // f32[3][capacity / BLOCK]
+  offsets: usize; // f32[3][2], attention_int4.ts
 }
 
 // From the keys that a head has in a page: biases i32[BLOCK], key scales f32[BLOCK], value scales f32[BLOCK]
@@ -77,17 +79,20 @@ export function blocks(count: i32): i32 {
   return (count + BLOCK - 1) & ~(BLOCK - 1);
 }
 
-/** Query f32[headSize] to u8[headSize] at `target`; returns its scale. */
-export function quantizeQuery(target: usize, query: usize, headSize: i32): f32 {
-  let largest = f32x4.splat(0);
-  for (let i: usize = 0; i < <usize>headSize * 4; i += 16)
-    largest = f32x4.pmax(largest, f32x4.abs(v128.load(query + i)));
-  const amax = f32x4Max(largest);
-  const inverse = f32x4.splat(amax > TINY ? QUERY_LEVELS / amax : 0);
+/** Query f32[headSize] to bytes at `target`, -levels..levels raised by `bias`; returns its scale. */
+// @ts-ignore: decorator
+@inline
+export function quantizeQuery(target: usize, query: usize, headSize: i32, levels: f32, bias: i8): f32 {
+  const amax = largestMagnitude(query, query + 4 * <usize>headSize);
+  const inverse = f32x4.splat(amax > TINY ? levels / amax : 0);
   for (let i: usize = 0; i < <usize>headSize; i += 16) {
-    v128.store(target + i, i8x16.add(sixteenBytes(query + 4 * i, inverse), i8x16.splat(<i8>QUERY_BIAS)));
+    v128.store(target + i, i8x16.add(sixteenBytes(query + 4 * i, inverse), i8x16.splat(bias)));
   }
-  return amax / QUERY_LEVELS;
+  return amax / levels;
+}
+/** For an int8 cache. */
+export function quantizeQueryInt8(target: usize, query: usize, headSize: i32): f32 {
+  return quantizeQuery(target, query, headSize, QUERY_LEVELS, <i8>QUERY_BIAS);
 }
 
 /** i8x16 of f32[16], times `factor`, rounded to the nearest. */
@@ -225,7 +230,7 @@ export function attentionWeights(h: Heads, head: usize): f32 {
   for (let block = scores; block < end; ) {
     let blockMax = f32x4.splat(0);
     let at = block;
-    let scales = keysIn(h, entry) + valueScalesAt(h.headSize);
+    let scales = keysIn(h, entry) + h.valueScales;
     entry += 4;
     block += 4 * BLOCK;
     for (; at < block; at += 16) {
@@ -343,9 +348,10 @@ function sumHeads(add: bool, h: Heads, three: bool, target: usize): void {
   }
 }
 
+/** target f32[8] += sums * block scale. */
 // @ts-ignore: decorator
 @inline
-function addBlock(target: usize, first: v128, second: v128, blockScale: usize): void {
+export function addBlock(target: usize, first: v128, second: v128, blockScale: usize): void {
   const scale = v128.load32_splat(blockScale);
   v128.store(target, f32x4.add(v128.load(target), f32x4.mul(f32x4.convert_i32x4_s(first), scale)));
   v128.store(target, f32x4.add(v128.load(target, 16), f32x4.mul(f32x4.convert_i32x4_s(second), scale)), 16);

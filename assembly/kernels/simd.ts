@@ -99,3 +99,15 @@ export function dotI8U7(add: bool, acc: v128, bytes: v128, seven: v128, constant
   const even = i32x4.dot_i16x8_s(i16x8.shr_s(i16x8.shl(bytes, 8), 8), v128.and(seven, constant));
   return i32x4.add(i32x4.add(acc, even), i32x4.dot_i16x8_s(i16x8.shr_s(bytes, 8), i16x8.shr_u(seven, 8)));
 }
+
+/** What i32Sums() makes i32x4 of: acc + signed bytes times nibbles, in relaxed builds i16x8 sums of two products. */
+// @ts-ignore: decorator
+@inline
+export function dotI8U4(add: bool, acc: v128, bytes: v128, nibbles: v128, constant: v128): v128 {
+  return RELAXED && !add ? dotNarrow(acc, bytes, nibbles) : dotI8U7(add, acc, bytes, nibbles, constant);
+}
+// @ts-ignore: decorator
+@inline
+export function i32Sums(add: bool, acc: v128, constant: v128): v128 {
+  return RELAXED && !add ? i32x4.dot_i16x8_s(acc, constant) : acc;
+}

@@ -23,6 +23,7 @@ export const DEFAULT_CONTEXT = 4096;
 export const KV_INT8 = 0;
 export const KV_F32 = 1;
 export const KV_F16 = 2;
+export const KV_INT4 = 3;
 
 // Kernels that may run, setKernels() takes their sum: the same bits, at another speed
 export const KERNEL_STREAMS_ONE = 1; // one token: four streams of weights instead of one

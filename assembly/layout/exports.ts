@@ -23,7 +23,7 @@ export type CoreExports = {
   /**
    * Starts a load; whatever was loaded before is gone.
    * @param contextLength positions of the KV cache, 0: the model's own, at most DEFAULT_CONTEXT
-   * @param kvType KV_INT8 | KV_F16 | KV_F32
+   * @param kvType KV_*
    * @param memoryBudget bytes that linear memory may have, 0: no limit
    * @param sequences that can be run at once, 1..MAX_SEQUENCES
    * @param cacheBudget bytes of the KV cache besides the pages of one context: fewer where memory ends

@@ -49,7 +49,7 @@ export function reserveSlots(slots: i32, rank: i32): void {
 /**
  * Computes the plan and begins to carry it out: grows memory once, moves the tensor records to their place. Then continuePlan().
  * @param contextLength positions of the KV cache, 0: the model's own, at most DEFAULT_CONTEXT
- * @param kvType KV_INT8 | KV_F16 | KV_F32
+ * @param kvType KV_*
  * @param budget bytes that linear memory may have, 0 for no limit
  * @param sequences that can be run at once, 1..MAX_SEQUENCES
  * @param cacheBudget bytes of the KV cache besides the pages of one context; as much of them as there is memory for

@@ -1,11 +1,24 @@
 // Attention of all tokens and heads of a batch, over the KV cache. What is shared between threads is one token's query heads over one
 // key-value head; each thread has scratch of its own.
 
-import { attentionScores, attentionWeights, Heads, quantizeQuery, weightedValues } from "../kernels/attention";
+import {
+  attentionScores,
+  attentionWeights,
+  Heads,
+  quantizeQueryInt8,
+  valueScalesAt,
+  weightedValues,
+} from "../kernels/attention";
+import {
+  attentionScoresInt4,
+  quantizeQueryInt4,
+  valueScalesAtInt4,
+  weightedValuesInt4,
+} from "../kernels/attention_int4";
 import { scoreFloat, softmax, weightedValuesFloat } from "../kernels/attention_float";
 import { kernels } from "../kernels/choice";
 import { rotate, rotated } from "../kernels/hadamard";
-import { KERNEL_ADD, KV_F16, KV_INT8 } from "../layout/abi";
+import { KERNEL_ADD, KV_F16, KV_INT4, KV_INT8 } from "../layout/abi";
 import { BLOCK } from "../layout/kv";
 import { parallelFor, parameter, setParameter } from "../runtime/threads";
 import { config } from "./config";
@@ -34,11 +47,13 @@ function attendShared(chunk: i32, thread: i32): void {
   h.keyBytes = keyBytes();
   h.values = headValues(layer, kv);
   h.valueBytes = valueBytes();
+  h.valueScales = config.kvType == KV_INT4 ? valueScalesAtInt4(h.headSize) : valueScalesAt(h.headSize);
   h.table = rowAt(token).sequence.table;
+  const integers = config.kvType == KV_INT8 || config.kvType == KV_INT4;
   for (let done = 0; done < sharing; ) {
-    const heads = config.kvType == KV_INT8 && sharing - done >= 3 ? 3 : 1;
+    const heads = integers && sharing - done >= 3 ? 3 : 1;
     const offset = <usize>((token * config.heads + kv * sharing + done) * config.headSize) * 4;
-    if (config.kvType == KV_INT8) attendInt8(h, heads, run.query + offset, run.attended + offset);
+    if (integers) attendIntegers(h, heads, run.query + offset, run.attended + offset);
     else if (config.kvType == KV_F16) attendFloat<u16>(h, run.query + offset, run.attended + offset);
     else attendFloat<f32>(h, run.query + offset, run.attended + offset);
     done += heads;
@@ -47,24 +62,29 @@ function attendShared(chunk: i32, thread: i32): void {
 
 const LOG2E: f32 = 1.44269504088896341;
 
-/** One query head, or three: target = attention of query, both f32[heads][headSize], over int8 keys and values. */
-function attendInt8(h: Heads, heads: usize, query: usize, target: usize): void {
+/** One query head, or three: target = attention of query, both f32[heads][headSize], over int8 or int4 keys and values. */
+function attendIntegers(h: Heads, heads: usize, query: usize, target: usize): void {
   const size = h.headSize;
   const bytes: usize = 4 * <usize>size;
+  const int4 = config.kvType == KV_INT4;
   // Scores are in powers of two: softmax(x) = 2^(x log2 e) / sum. The cache is rotated, so queries are, and results are rotated back.
   const scale: f32 = LOG2E / sqrt<f32>(<f32>size) / <f32>rotated(size);
   for (let i: usize = 0; i < heads; i++) {
     rotate(query + i * bytes, size);
-    const queryScale = quantizeQuery(h.queries + i * size, query + i * bytes, size);
+    const target = h.queries + i * size;
+    const from = query + i * bytes;
+    const queryScale = int4 ? quantizeQueryInt4(target, from, size) : quantizeQueryInt8(target, from, size);
     store<f32>(h.factors + 4 * i, queryScale * scale);
   }
-  attentionScores(h, heads == 3);
+  if (int4) attentionScoresInt4(h, heads == 3);
+  else attentionScores(h, heads == 3);
   for (let i: usize = 0; i < heads; i++) {
     const sum = attentionWeights(h, i);
     if (!(sum > 0)) recordOverflow(h.row, Infinity); // the largest score is not finite
     divideScales(h, i, sum * <f32>rotated(size));
   }
-  weightedValues(h, heads == 3, target);
+  if (int4) weightedValuesInt4(h, heads == 3, target);
+  else weightedValues(h, heads == 3, target);
   for (let i: usize = 0; i < heads; i++) rotate(target + i * bytes, size);
 }
 

@@ -13,7 +13,7 @@ import {
 } from "../gguf/metadata";
 import { log64 } from "../kernels/math";
 import { blocks } from "../kernels/attention";
-import { DEFAULT_CONTEXT, KV_F16, KV_F32, KV_INT8, MAX_SEQUENCES } from "../layout/abi";
+import { DEFAULT_CONTEXT, KV_INT4, MAX_SEQUENCES } from "../layout/abi";
 import { GROUP } from "../layout/blocks";
 import { MAX_CONTEXT, MAX_DIMENSION, MAX_HEAD_SIZE, MAX_HEADS, MAX_LAYERS } from "../layout/gguf";
 import {
@@ -41,7 +41,7 @@ export class Config {
   vocabulary: i32;
   trainedContext: i32; // positions the model was trained for
   context: i32; // positions the KV cache holds
-  kvType: i32; // KV_INT8 | KV_F16 | KV_F32
+  kvType: i32; // KV_*
   sequences: i32; // that can be run at once
   pages: i32; // of the KV cache, at least those of a whole context
   ropeTheta: f64;
@@ -120,7 +120,7 @@ export function readConfig(contextLength: u32, kvType: i32, sequences: i32): i32
   if (config.heads % config.kvHeads != 0)
     return failAt(BAD_VALUE, "llama.attention.head_count_kv", config.kvHeads, config.heads);
 
-  if (kvType != KV_INT8 && kvType != KV_F16 && kvType != KV_F32) return failAt(BAD_OPTION, "kvType", kvType, KV_F16);
+  if (kvType < 0 || kvType > KV_INT4) return failAt(BAD_OPTION, "kvType", kvType, KV_INT4);
   if (contextLength > <u32>config.trainedContext)
     return failAt(BAD_OPTION, "contextLength", contextLength, config.trainedContext);
   if (sequences < 1 || sequences > MAX_SEQUENCES) return failAt(BAD_OPTION, "sequences", sequences, MAX_SEQUENCES);

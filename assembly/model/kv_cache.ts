@@ -5,37 +5,25 @@
 //
 //     pages                [layers][kvHeads]{ [config.pages] keys' part | [config.pages] values' part }
 //     f32, f16             keys [BLOCK][headSize]                                          | values [BLOCK][headSize]
-//     int8                 keys i8[BLOCK / 4][headSize / 4][4][4], biases i32[BLOCK],      | values i8[headSize / 8][8][2][4][4]
-//                          key scales f32[BLOCK], value scales f32[BLOCK]                  |
-//
-// int8 is stored after a rotation (kernels/hadamard.ts), because a large number among 64 would cost all the others their precision; value =
-// scale * q. A bias is -64 times the sum of a key's q: what a query's bias has to lose (kernels/attention.ts).
-//
-// A vector of int8 holds four columns of four positions. Keys are summed over columns, values over positions:
-//
-//                    byte 0   1   2   3     4   5   6   7     8 ...            position p, column c
-//     keys           p0 c0  c1  c2  c3    p1 c0  c1  c2  c3   p2 c0
-//     values         c0 p0  p1  p2  p3    c1 p0  p1  p2  p3   c2 p0
-//
-// Both lie in the order in which they are read: a tile of keys, four positions, column by column; of values eight columns of all tiles
-// and then the next eight. Behind the last position that was stored, a vector is 0; what stands in a page's other tiles is stale.
+//     int8, int4           vectors of four positions, scales beside the keys (kv/int8.ts, kv/int4.ts)
 
-import { biasesAt, keyScalesAt, valueScalesAt } from "../kernels/attention";
 import { rotate } from "../kernels/hadamard";
 import { HALF_LIMIT, toHalves } from "../kernels/half";
-import { nearestInt, TINY } from "../kernels/math";
-import { f32x4Max, i32x4Sum } from "../kernels/reduce";
-import { KV_F16, KV_INT8 } from "../layout/abi";
-import { BLOCK, QUERY_BIAS, TILE_POSITIONS } from "../layout/kv";
+import { f32x4Max } from "../kernels/reduce";
+import { KV_F16, KV_INT4, KV_INT8 } from "../layout/abi";
+import { BLOCK } from "../layout/kv";
 import { carve } from "../runtime/carve";
 import { config } from "./config";
+import { clearKeysInt4, clearValuesInt4, keyBytesInt4, storeKeyInt4, storeValueInt4 } from "./kv/int4";
+import { clearKeysInt8, clearValuesInt8, keyBytesInt8, storeInt8 } from "./kv/int8";
 import { rowAt } from "./row";
 import { recordOverflow, run } from "./run_state";
 
-/** Bytes of one head at one position, of keys or values. */
+/** Bytes of one head at one position, of values, and of keys without what lies with them. */
 // @ts-ignore: decorator
 @inline
 function kvRowBytes(): usize {
+  if (config.kvType == KV_INT4) return <usize>config.headSize >> 1;
   return (<usize>config.headSize) << (config.kvType == KV_INT8 ? 0 : config.kvType == KV_F16 ? 1 : 2);
 }
 /** Bytes of a page's values of a head. */
@@ -48,7 +36,8 @@ export function valueBytes(): usize {
 // @ts-ignore: decorator
 @inline
 export function keyBytes(): usize {
-  return config.kvType == KV_INT8 ? valueScalesAt(config.headSize) + 4 * BLOCK : valueBytes();
+  if (config.kvType == KV_INT8) return keyBytesInt8(config.headSize);
+  return config.kvType == KV_INT4 ? keyBytesInt4(config.headSize) : valueBytes();
 }
 /** Parts of a page: keys, then values, of every head of every layer. */
 export function pageParts(): i32 {
@@ -104,21 +93,25 @@ export function headValues(layer: i32, head: i32): usize {
   return valuesOf(layer * config.kvHeads + head);
 }
 
-/** Writes the key and the value of row `t`, each f32[kvHeads][headSize]. */
+/** Writes the key and the value of row `t`, each f32[kvHeads][headSize]; what is rounded to integers is rotated in place. */
 export function storeKeyValue(layer: i32, t: i32, key: usize, value: usize): void {
   const bytes = <usize>config.headSize * 4;
   const position = rowAt(t).position;
-  const page = load<u32>(rowAt(t).sequence.table + 4 * <usize>(position / BLOCK));
-  let keys = headKeys(layer, 0) + <usize>page * keyBytes();
-  let values = headValues(layer, 0) + <usize>page * valueBytes();
+  const entry = rowAt(t).sequence.table + 4 * <usize>(position / BLOCK);
+  let keys = headKeys(layer, 0) + <usize>load<u32>(entry) * keyBytes();
+  let values = headValues(layer, 0) + <usize>load<u32>(entry) * valueBytes();
+  let before = position < BLOCK ? <usize>0 : headKeys(layer, 0) + <usize>load<u32>(entry - 4) * keyBytes();
   const own = position % BLOCK;
   for (let head = 0; head < config.kvHeads; head++) {
-    if (config.kvType == KV_INT8) {
+    if (config.kvType == KV_INT8 || config.kvType == KV_INT4) {
       rotate(key, config.headSize);
       rotate(value, config.headSize);
-      const bias = storeHead(true, keys, keys + keyScalesAt(config.headSize), own, key);
-      store<i32>(keys + biasesAt(config.headSize) + 4 * <usize>own, bias);
-      storeHead(false, values, keys + valueScalesAt(config.headSize), own, value);
+    }
+    if (config.kvType == KV_INT8) {
+      storeInt8(keys, values, own, key, value, config.headSize);
+    } else if (config.kvType == KV_INT4) {
+      storeKeyInt4(keys, before, own, key, config.headSize);
+      storeValueInt4(keys, values, own, value, config.headSize);
     } else if (config.kvType == KV_F16) {
       storeHalves(t, keys + <usize>own * kvRowBytes(), key);
       storeHalves(t, values + <usize>own * kvRowBytes(), value);
@@ -128,6 +121,7 @@ export function storeKeyValue(layer: i32, t: i32, key: usize, value: usize): voi
     }
     keys += headBytes();
     values += headBytes();
+    if (before) before += headBytes();
     key += bytes;
     value += bytes;
   }
@@ -146,83 +140,20 @@ function storeHalves(t: i32, target: usize, source: usize): void {
   if (f32x4Max(largest) >= HALF_LIMIT) recordOverflow(t, Infinity);
 }
 
-/** Where the first vector of the tile of a page's position lies, behind the page's first key, or value. */
-// @ts-ignore: decorator
-@inline
-function keyTile(position: i32): usize {
-  return <usize>(position / TILE_POSITIONS) * (<usize>TILE_POSITIONS * kvRowBytes());
-}
-// @ts-ignore: decorator
-@inline
-function valueTile(position: i32): usize {
-  return <usize>(position / TILE_POSITIONS) * 32;
-}
-
-// Of the four positions of a vector: those in front of the one to store stay, those behind it become 0.
-const LANES = memory.data<i32>([0, 1, 2, 3], 16);
-
-// @ts-ignore: decorator
-@inline
-function lanesBefore(areKeys: bool, lane: i32): v128 {
-  return areKeys ? i32x4.lt_s(v128.load(LANES), i32x4.splat(lane)) : i32x4.splat((1 << (8 * lane)) - 1);
-}
-
-/** Rounds f32[headSize] to int8 and puts it among the keys, or the values, of a head's page; returns the bias. */
-function storeHead(areKeys: bool, vectors: usize, scales: usize, position: i32, source: usize): i32 {
-  const end = source + <usize>config.headSize * 4;
-  let largest = f32x4.splat(0);
-  for (let at = source; at < end; at += 16) largest = f32x4.pmax(largest, f32x4.abs(v128.load(at)));
-  const amax = f32x4Max(largest);
-  const inverse = f32x4.splat(amax > TINY ? 127 / amax : 0);
-  store<f32>(scales + 4 * <usize>position, amax / 127);
-
-  const lane = position % TILE_POSITIONS;
-  const mask = lanesBefore(areKeys, lane);
-  const own = areKeys ? i32x4.eq(v128.load(LANES), i32x4.splat(lane)) : i32x4.splat(255 << (8 * lane));
-  let target = areKeys ? vectors + keyTile(position) : vectors + valueTile(position);
-  let sum = i32x4.splat(0);
-  for (; source < end; source += 32) {
-    for (let half: usize = 0; half < 32; half += 16) {
-      const q = nearestInt(f32x4.mul(v128.load(source + half), inverse));
-      sum = i32x4.add(sum, q);
-      const words = i16x8.narrow_i32x4_s(q, q);
-      const bytes = i8x16.narrow_i16x8_s(words, words); // columns 0 1 2 3 0 1 2 3 ...
-      const spread = areKeys ? bytes : i8x16.shuffle(bytes, bytes, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
-      v128.store(target + half, v128.or(v128.and(v128.load(target + half), mask), v128.and(spread, own)));
-    }
-    target += areKeys ? 32 : 8 * BLOCK;
-  }
-  return -QUERY_BIAS * i32x4Sum(sum);
-}
-
 /** Makes `target` hold the first `length` positions of `source`, and behind them nothing: what is there is another sequence's. */
 export function copyPageTo(source: i32, target: i32, length: i32): void {
+  const size = config.headSize;
   for (let part = 0; part < pageParts(); part++) {
     const at = partAt(target, part);
     memory.copy(at, partAt(source, part), partBytes(part));
-    if (config.kvType != KV_INT8)
+    if (config.kvType == KV_INT8) {
+      if (part & 1) clearValuesInt8(at, length, size);
+      else clearKeysInt8(at, length, size);
+    } else if (config.kvType == KV_INT4) {
+      if (part & 1) clearValuesInt4(at, length, size);
+      else clearKeysInt4(at, length, size);
+    } else {
       memory.fill(at + <usize>length * kvRowBytes(), 0, <usize>(BLOCK - length) * kvRowBytes());
-    else if (part & 1) clearValues(at, length);
-    else clearKeys(at, length);
+    }
   }
-}
-function clearKeys(at: usize, from: i32): void {
-  const size = config.headSize;
-  const rest = <usize>(BLOCK - from) * 4;
-  memory.fill(at + biasesAt(size) + 4 * <usize>from, 0, rest);
-  memory.fill(at + keyScalesAt(size) + 4 * <usize>from, 0, rest);
-  memory.fill(at + valueScalesAt(size) + 4 * <usize>from, 0, rest);
-  for (let position = from & ~(TILE_POSITIONS - 1); position < BLOCK; position += TILE_POSITIONS) {
-    maskLanes(at + keyTile(position), <usize>TILE_POSITIONS * size, lanesBefore(true, max(from - position, 0)));
-  }
-}
-function clearValues(at: usize, from: i32): void {
-  for (let position = from & ~(TILE_POSITIONS - 1); position < BLOCK; position += TILE_POSITIONS) {
-    const mask = lanesBefore(false, max(from - position, 0));
-    let tile = at + valueTile(position);
-    for (const end = tile + valueBytes(); tile < end; tile += 8 * BLOCK) maskLanes(tile, 32, mask);
-  }
-}
-function maskLanes(at: usize, bytes: usize, lanes: v128): void {
-  for (const end = at + bytes; at < end; at += 16) v128.store(at, v128.and(v128.load(at), lanes));
 }

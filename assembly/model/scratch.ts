@@ -1,7 +1,7 @@
 // What each thread needs while it attends:
 //
 //     Heads | scores f32[3][capacity] | weights u8[3][capacity] | block scales f32[3][capacity / BLOCK] | queries u8[3][headSize] |
-//     factors f32[3]
+//     factors f32[3] | offsets f32[3][2]
 
 import { Heads } from "../kernels/attention";
 import { BLOCK } from "../layout/kv";
@@ -17,7 +17,7 @@ const HEADS_BYTES: usize = (offsetof<Heads>() + 63) & ~63;
 @inline
 function scratchBytes(): usize {
   const capacity = kvCapacity();
-  return <usize>align64(HEADS_BYTES + 15 * capacity + (12 * capacity) / BLOCK + 3 * config.headSize + 12);
+  return <usize>align64(HEADS_BYTES + 15 * capacity + (12 * capacity) / BLOCK + 3 * config.headSize + 36);
 }
 
 /** The scratch of thread `thread`; `scratch` is run.scratch. */
@@ -44,5 +44,6 @@ export function prepareScratch(scratch: usize): void {
     heads.blockScales = heads.weights + 3 * capacity;
     heads.queries = heads.blockScales + (12 * capacity) / BLOCK;
     heads.factors = heads.queries + 3 * config.headSize;
+    heads.offsets = heads.factors + 12;
   }
 }

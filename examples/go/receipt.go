@@ -27,7 +27,7 @@ type receipt struct {
 }
 
 var (
-	kvTypes       = []string{"int8", "f32", "f16"}
+	kvTypes       = []string{"int8", "f32", "f16", "int4"}
 	finishReasons = []string{"", "stop", "length", "context"}
 )
 

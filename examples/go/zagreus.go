@@ -35,6 +35,7 @@ const (
 	Int8 = iota
 	F32
 	F16
+	Int4
 )
 
 // Config of a model; the zero value is the default.

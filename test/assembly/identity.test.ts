@@ -1,7 +1,7 @@
 // However a prompt is split into batches, and a file into chunks: the same bits.
 
 import { describe, expect, it } from "vitest";
-import { INFO_BOS, IO_BYTES, KV_F16, KV_F32, KV_INT8, MAX_BATCH } from "../../assembly/layout/abi";
+import { INFO_BOS, IO_BYTES, KV_F16, KV_F32, KV_INT4, KV_INT8, MAX_BATCH } from "../../assembly/layout/abi";
 import { TYPE_F32, TYPE_Q8_0 } from "../../assembly/layout/blocks";
 import { OK } from "../../assembly/layout/status";
 import { bits, Core, heldText, NANO, type NanoType } from "../support/core";
@@ -11,6 +11,7 @@ import { BASELINE, VARIANTS } from "../support/variants";
 const PROMPT = 333;
 const KV = [
   { kv: "int8", kvType: KV_INT8 },
+  { kv: "int4", kvType: KV_INT4 },
   { kv: "f16", kvType: KV_F16 },
   { kv: "f32", kvType: KV_F32 },
 ];

@@ -14,6 +14,7 @@ import {
   KERNEL_BYTES_UNSIGNED,
   KERNEL_STREAMS_FEW,
   KERNEL_STREAMS_ONE,
+  KV_INT4,
   KV_INT8,
   MAX_BATCH,
 } from "../../assembly/layout/abi";
@@ -75,10 +76,10 @@ const THREAD = `
   new WebAssembly.Instance(module, { env: { memory } }).exports.work(index);`;
 const workers: Worker[] = [];
 const cores = new Map<string, Core>();
-const reference = new Map<ModelName, string[]>();
+const reference = new Map<string, string[]>();
 
-function core({ name, module, threads }: Machine, model: ModelName): Core {
-  const key = `${name} ${model}`;
+function core({ name, module, threads }: Machine, model: ModelName, kvType: number): Core {
+  const key = `${name} ${model} ${kvType}`;
   const known = cores.get(key);
   if (known) return known;
   const shared = WebAssembly.Module.imports(module).length > 0;
@@ -88,7 +89,7 @@ function core({ name, module, threads }: Machine, model: ModelName): Core {
   for (let index = 1; index < threads; index++) {
     workers.push(new Worker(THREAD, { eval: true, workerData: { module, memory, index } }));
   }
-  cores.set(key, made.open(fileOf(model), { kvType: KV_INT8 }));
+  cores.set(key, made.open(fileOf(model), { kvType }));
   return made;
 }
 
@@ -105,17 +106,17 @@ const tokensOf = (vocabulary: number) => Array.from({ length: POSITIONS }, (_, i
 const hashes = (rows: Float32Array[]) =>
   rows.map((row) => createHash("sha256").update(new Uint8Array(row.buffer)).digest("hex"));
 
-async function expected(model: ModelName): Promise<string[]> {
-  const known = reference.get(model);
+async function expected(model: ModelName, kvType: number): Promise<string[]> {
+  const known = reference.get(`${model} ${kvType}`);
   if (known) return known;
-  const plain = new Core(BASELINE[0]!).open(fileOf(model), { kvType: KV_INT8 });
+  const plain = new Core(BASELINE[0]!).open(fileOf(model), { kvType });
   plain.exports.setKernels(0);
   const rows: string[] = [];
   for (const [position, token] of tokensOf(plain.info(INFO_VOCABULARY)).entries()) {
     rows.push(...hashes(plain.logits([token], 1, position)));
     if (position % 32 === 0) await turn();
   }
-  reference.set(model, rows);
+  reference.set(`${model} ${kvType}`, rows);
   return rows;
 }
 
@@ -126,13 +127,18 @@ afterAll(async () => {
 
 const batches = fc.array(fc.tuple(fc.integer({ min: 1, max: MAX_BATCH }), fc.nat()), { minLength: 1, maxLength: 5 });
 
-test.each(NAMES)("%s: the same bits whatever runs", { timeout: 300_000 }, async (model) => {
-  const rows = await expected(model);
+const CASES = NAMES.flatMap((model) => [
+  { model, kv: "int8", kvType: KV_INT8 },
+  { model, kv: "int4", kvType: KV_INT4 },
+]);
+
+test.each(CASES)("$model, $kv: the same bits whatever runs", { timeout: 300_000 }, async ({ model, kvType }) => {
+  const rows = await expected(model, kvType);
   expect(new Set(rows).size).toBe(POSITIONS);
   await fc.assert(
     fc.asyncProperty(fc.constantFrom(...machines), batches, async (machine, sizes) => {
       await turn();
-      const driven = core(machine, model);
+      const driven = core(machine, model, kvType);
       const tokens = tokensOf(driven.info(INFO_VOCABULARY));
       let at = 0;
       for (const [size, drawn] of sizes) {
@@ -155,8 +161,8 @@ test.each(machines.map((machine) => [machine.name, machine] as const))(
   "%s: every kernel, every size",
   async (_, machine) => {
     for (const model of ["q4_0", "q4_1", "q8_0"] as const) {
-      const rows = await expected(model);
-      const driven = core(machine, model);
+      const rows = await expected(model, KV_INT8);
+      const driven = core(machine, model, KV_INT8);
       const tokens = tokensOf(driven.info(INFO_VOCABULARY));
       for (const dot of machine.kernels) {
         for (const streams of STREAMS) {

@@ -10,6 +10,7 @@ import {
   IO_BYTES,
   KV_F16,
   KV_F32,
+  KV_INT4,
   KV_INT8,
   SECTION_ADAPTERS,
   SECTION_KV_CACHE,
@@ -36,7 +37,7 @@ describe.each(VARIANTS)("memory: $name", (variant) => {
   });
 
   it("does not grow during 2,000 generated tokens", () => {
-    for (const kvType of [KV_INT8, KV_F16, KV_F32]) {
+    for (const kvType of [KV_INT8, KV_INT4, KV_F16, KV_F32]) {
       const core = new Core(variant).open(NANO.Q8_0(), { kvType });
       const before = core.memoryBytes;
       expect(before).toBe(core.info(INFO_MEMORY_BYTES));
@@ -74,6 +75,9 @@ describe.each(VARIANTS)("memory: $name", (variant) => {
     const int8 = new Core(variant).open(NANO.Q4_0(), { kvType: KV_INT8 }).info(INFO_SECTION + SECTION_KV_CACHE);
     expect(int8).toBeGreaterThanOrEqual(elements);
     expect(int8).toBeLessThan(1.2 * elements);
+    const int4 = new Core(variant).open(NANO.Q4_0(), { kvType: KV_INT4 }).info(INFO_SECTION + SECTION_KV_CACHE);
+    expect(int4).toBeGreaterThanOrEqual(elements / 2);
+    expect(int4).toBeLessThan(0.6 * elements);
   });
 
   it("refuses a budget too small before the first weight, and takes one that is just enough", () => {

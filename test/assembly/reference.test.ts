@@ -1,7 +1,7 @@
 // Every shape a Llama file may have, against the plain double-precision forward pass of test/support/models/reference.ts.
 
 import { describe, expect, it } from "vitest";
-import { INFO_BOS, INFO_TIED, KV_F32, KV_INT8 } from "../../assembly/layout/abi";
+import { INFO_BOS, INFO_TIED, KV_F32, KV_INT4, KV_INT8 } from "../../assembly/layout/abi";
 import {
   TYPE_BF16,
   TYPE_F16,
@@ -159,7 +159,7 @@ function compare(core: Core, reference: (tokens: number[]) => Float64Array[], le
 
 describe.each(VARIANTS)("double-precision reference: $name", (variant) => {
   // With the core's own roundings in the reference nothing is left but f32 sums, and the rare activation that they round the
-  // other way; the int8 cache is not imitated, so it shows its whole error: on random weights, whose attention depends on the last
+  // other way; the caches of integers are not imitated, so they show their whole error: on random weights, whose attention depends on the last
   // bit of a score, some ten times that of a trained model (golden.test.ts).
   it.each(SHAPES)("%s", (name, options) => {
     const { bytes } = writeGguf(tinyModel(options));
@@ -174,6 +174,8 @@ describe.each(VARIANTS)("double-precision reference: $name", (variant) => {
     const deep = options.layers === 6;
     expect(int8.kl, `${name}, int8 KV: ${JSON.stringify(int8)}`).toBeLessThan(deep ? 4e-2 : 1.2e-2);
     expect(int8.cosine, `${name}, int8 KV: ${JSON.stringify(int8)}`).toBeGreaterThan(deep ? 0.99 : 0.997);
+    const int4 = compare(new Core(variant).open(bytes, { kvType: KV_INT4 }), reference, 70);
+    expect(int4.cosine, `${name}, int4 KV: ${JSON.stringify(int4)}`).toBeGreaterThan(0.8);
     expect(core.info(INFO_TIED)).toBe(options.tied === false ? 0 : 1);
   });
 

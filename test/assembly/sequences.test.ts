@@ -9,6 +9,7 @@ import {
   INFO_SEQUENCES,
   KV_F16,
   KV_F32,
+  KV_INT4,
   KV_INT8,
   MAX_BATCH,
   MAX_SEQUENCES,
@@ -20,9 +21,13 @@ import { VARIANTS } from "../support/variants";
 
 const CONTEXT = 128;
 /** Of zagreus-nano, by KV type: 8 layers, one head of 64. */
-const PAGE_BYTES = { [KV_INT8]: 35_840, [KV_F16]: 65_536, [KV_F32]: 131_072 } as Record<number, number>;
+const PAGE_BYTES = { [KV_INT8]: 35_840, [KV_INT4]: 19_072, [KV_F16]: 65_536, [KV_F32]: 131_072 } as Record<
+  number,
+  number
+>;
 const KV = [
   { kv: "int8", kvType: KV_INT8 },
+  { kv: "int4", kvType: KV_INT4 },
   { kv: "f16", kvType: KV_F16 },
   { kv: "f32", kvType: KV_F32 },
 ];

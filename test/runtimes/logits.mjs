@@ -45,7 +45,7 @@ const missing = {};
 for (const run of RUNS) {
   try {
     for (const [model, file] of Object.entries(MODELS)) {
-      for (const kvType of ["int8", "f16", "f32"])
+      for (const kvType of ["int8", "int4", "f16", "f32"])
         hashes.push({ ...run, model, kvType, hash: await measure(file, { ...run, kvType }) });
     }
   } catch (error) {

@@ -3,7 +3,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 /** Element type of the KV cache: 8-bit integers with a scale per head and position, 16-bit floats, or 32-bit floats. */
-export type KvType = "int8" | "f16" | "f32";
+export type KvType = "int8" | "int4" | "f16" | "f32";
 /** Builds of the core: plain or relaxed SIMD, with (-mt) or without threads. All give the same bits. */
 export type Build = "simd" | "relaxed" | "simd-mt" | "relaxed-mt";
 
@@ -40,7 +40,7 @@ export interface QuantizeOnLoad {
 export interface LoadOptions {
   /** Positions (tokens) of a text at most. Default: the model's own context, at most 4,096. */
   contextLength?: number | undefined;
-  /** Element type of the KV cache: "int8" (default) with a scale per head, "f16", or "f32". */
+  /** Element type of the KV cache: "int8" (default), "int4" (half of its bytes, less exact), "f16", or "f32". */
   kvType?: KvType | undefined;
   /** Bytes of linear memory that the model may take; more is refused before the first weight. Default: no limit. */
   memoryBudget?: number | undefined;

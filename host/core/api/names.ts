@@ -1,6 +1,6 @@
 // Names of GGUF's numbers, for people, of what ends a text, and of the core's builds.
 
-import { KV_F16, KV_F32, KV_INT8 } from "../../../assembly/layout/abi.js";
+import { KV_F16, KV_F32, KV_INT4, KV_INT8 } from "../../../assembly/layout/abi.js";
 import * as blocks from "../../../assembly/layout/blocks.js";
 import { END_TOKENS as END_NAMES } from "../../../assembly/layout/gguf.js";
 import type { Build, KvType } from "./api.js";
@@ -37,7 +37,7 @@ export const TENSOR_TYPES: Record<number, string> = Object.fromEntries(NAMED.map
 
 export const BUILDS: readonly Build[] = ["simd", "relaxed", "simd-mt", "relaxed-mt"];
 
-export const KV_TYPES: Record<KvType, number> = { int8: KV_INT8, f16: KV_F16, f32: KV_F32 };
+export const KV_TYPES: Record<KvType, number> = { int8: KV_INT8, int4: KV_INT4, f16: KV_F16, f32: KV_F32 };
 
 export const VALUE_TYPES = [
   "u8",

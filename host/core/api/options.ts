@@ -3,7 +3,7 @@
 import { LOGIT_ROWS, MAX_LOGIT_BIAS, MAX_SEQUENCES, MAX_THREADS, MAX_TOP } from "../../../assembly/layout/abi.js";
 import { MAX_ADAPTER_RANK, MAX_ADAPTERS } from "../../../assembly/layout/adapters.js";
 import { MAX_CONTEXT } from "../../../assembly/layout/gguf.js";
-import type { GenerateOptions, LoadProgress, PrefillProgress, Prompt, ResponseFormat } from "./api.js";
+import type { GenerateOptions, KvType, LoadProgress, PrefillProgress, Prompt, ResponseFormat } from "./api.js";
 import {
   abortSignal,
   callback,
@@ -25,7 +25,7 @@ import {
 } from "./check.js";
 import { invalidOption } from "./errors.js";
 import { failure } from "./messages.js";
-import { BUILDS } from "./names.js";
+import { BUILDS, KV_TYPES } from "./names.js";
 
 const U64_MAX = 0xffffffffffffffffn;
 const MAX_LOOKUP_NGRAM = 8;
@@ -120,7 +120,7 @@ export type Embedding = Output<typeof EMBED>;
 
 const LOAD = {
   contextLength: integer(1, MAX_CONTEXT),
-  kvType: oneOf("int8", "f16", "f32"),
+  kvType: oneOf(...(Object.keys(KV_TYPES) as KvType[])),
   memoryBudget: integer(1, Number.MAX_SAFE_INTEGER),
   build: oneOf(...BUILDS),
   threads: integer(1, MAX_THREADS),

@@ -190,6 +190,7 @@ export function contractHeader(): string {
       ["INT8", abi.KV_INT8],
       ["F32", abi.KV_F32],
       ["F16", abi.KV_F16],
+      ["INT4", abi.KV_INT4],
     ])}`,
     `// Flags of texts\n${constants("TEXT_", TEXT_FLAGS)}`,
     `// Types of tokens\n${constants("TOKEN_", tokenTypes())}`,

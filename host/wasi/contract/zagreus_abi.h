@@ -66,6 +66,7 @@
 #define ZAGREUS_KV_INT8 0
 #define ZAGREUS_KV_F32 1
 #define ZAGREUS_KV_F16 2
+#define ZAGREUS_KV_INT4 3
 
 // Flags of texts
 #define ZAGREUS_TEXT_SPECIAL 1 // control tokens in the text are tokens

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 from .chat import chat_tokens
 from .module import BUFFER_BYTES, Instance
 
-KV_TYPES = {"int8": 0, "f32": 1, "f16": 2}
+KV_TYPES = {"int8": 0, "f32": 1, "f16": 2, "int4": 3}
 OPTIONS = {
     "max_tokens": 1,
     "temperature": 2,

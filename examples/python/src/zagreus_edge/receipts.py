@@ -18,7 +18,7 @@ OPTIONS = {
     "repetitionPenalty": "repetition_penalty",
     "noRepeatNgram": "no_repeat_ngram",
 }
-KV_TYPES = ("int8", "f32", "f16")
+KV_TYPES = ("int8", "f32", "f16", "int4")
 
 
 def verify(model: Model, receipt: Mapping[str, Any]) -> str | None:

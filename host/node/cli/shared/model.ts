@@ -40,6 +40,7 @@ export interface ModelFlags {
 const MODEL_HELP =
   "path or URL of a GGUF file, hf:OWNER/REPO[@REVISION][/FILE] or a short name (default: the bundled zagreus-nano)";
 const BUILDS: Build[] = ["simd", "relaxed", "simd-mt", "relaxed-mt"];
+const KV_TYPES: KvType[] = ["int8", "int4", "f16", "f32"];
 
 /** Adds -m, --build, --threads, --context, --kv, --json, and how safetensors become a model. */
 export function withModel(command: Command): Command {
@@ -60,9 +61,7 @@ function withLoading(command: Command): Command {
     .addOption(new Option("--build <build>", "build of the core (default: the best that works here)").choices(BUILDS))
     .option("-t, --threads <n>", "threads (default: one for each core of the machine, at most 4)", integer(1))
     .option("--context <tokens>", "positions of the KV cache (default: the model's, at most 4096)", integer(1))
-    .addOption(
-      new Option("--kv <type>", "element type of the KV cache (default: int8)").choices(["int8", "f16", "f32"]),
-    )
+    .addOption(new Option("--kv <type>", "element type of the KV cache (default: int8)").choices(KV_TYPES))
     .option("--json", "print one JSON object");
 }
 
