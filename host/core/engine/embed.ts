@@ -2,6 +2,7 @@
 
 import type { Embedding } from "../api/options.js";
 import type { Engine } from "./engine.js";
+import type { Pace } from "./pace.js";
 import { RowReader } from "./row_reader.js";
 
 /**
@@ -10,14 +11,14 @@ import { RowReader } from "./row_reader.js";
  */
 export async function embed(
   engine: Engine,
-  sequence: () => readonly number[],
+  sequence: (pace: Pace) => Promise<readonly number[]>,
   options: Embedding,
 ): Promise<Float32Array> {
   const reader = await RowReader.open(engine, options);
   try {
     const { hidden } = engine.info;
     const sum = new Float64Array(hidden);
-    await reader.read(sequence(), 0, "states", ({ count, address }) => {
+    await reader.read(await sequence(reader.pace), 0, "states", ({ count, address }) => {
       const states = engine.core.floats(address, count * hidden);
       for (let i = 0; i < states.length; i++) sum[i % hidden]! += states[i]!;
     });

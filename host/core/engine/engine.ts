@@ -44,6 +44,8 @@ export class Engine {
   readonly #pace: Pace;
   readonly #turns = new WeakMap<object, Release>();
   readonly #origins = new Map<string, Origin>();
+  /** Resolves when those of turnInLine() have had their turns. */
+  #line: Promise<unknown> = Promise.resolve();
   #core: Core | undefined;
   #runner: Runner | undefined;
 
@@ -166,6 +168,13 @@ export class Engine {
   /** Lets the event loop come round. @throws ZagreusError CLOSED, THREAD_FAILED */
   turn(): Promise<void> {
     return this.#pace.turn();
+  }
+
+  /** The same for those who do a piece of long work each time: one of them after the other, so that all others wait for one piece. */
+  turnInLine(pace: Pace): Promise<void> {
+    const turn = this.#line.then(() => pace.turn());
+    this.#line = turn.catch(() => {}); // told to whoever waits
+    return turn;
   }
 
   /** Lets go of the core and sends away whoever waits for it. */

@@ -23,7 +23,7 @@ export interface GenerationJob {
    * The whole token sequence to continue, to which generated tokens are added. Called when the job has its place, so that what is costly
    * about a request waits as it does.
    */
-  sequence(): number[];
+  sequence(pace: Pace): number[] | Promise<number[]>;
   /** Told when the prompt has been run and `sequence` is going to grow. */
   started?(sequence: number[]): void;
   /** Throws when the job must not go on. */
@@ -88,7 +88,7 @@ async function* run(
   const { kv } = place;
   const pace = engine.pace(options.signal, job.check);
   await pace.yield();
-  const sequence = job.sequence();
+  const sequence = await job.sequence(pace);
   const receipts = options.receipt ? await part(import("../receipt/make.js")) : undefined;
   receipts?.checkReceipt(options);
   slide(sequence, options.overflow, engine.info.contextLength);

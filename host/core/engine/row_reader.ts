@@ -8,9 +8,9 @@ import type { Pace } from "./pace.js";
 import type { Release } from "./queue.js";
 
 export class RowReader {
+  readonly pace: Pace;
   readonly #engine: Engine;
   readonly #kv: KvSequence;
-  readonly #pace: Pace;
   readonly #client: string | undefined;
   readonly #release: Release;
 
@@ -18,7 +18,7 @@ export class RowReader {
     this.#engine = engine;
     this.#client = client;
     this.#release = release;
-    this.#pace = engine.pace(signal);
+    this.pace = engine.pace(signal);
     this.#kv = engine.begin({ origin: engine.origin(cacheSalt, adapters), shares: false }, adapters);
   }
 
@@ -43,7 +43,7 @@ export class RowReader {
     rows: "logits" | "states",
     take: (rows: Rows) => void,
   ): Promise<void> {
-    const pace = this.#pace;
+    const { pace } = this;
     await pace.yield();
     const check = () => pace.check();
     const states = rows === "states";

@@ -22,21 +22,48 @@ const PLAIN = { enumerable: true, writable: true, configurable: true };
 
 const encoder = new TextEncoder();
 
+type EncodeOptions = Omit<TokenizeOptions, "bos">;
+
 /**
  * Token ids of a text of any length; never adds bos. Lone surrogates and invalid UTF-8 become U+FFFD.
  * @throws ZagreusError INVALID_OPTION with `strict`, when bytes have no token and would be left out
  */
-export function encode(
+export function encode(core: Core, text: string | Uint8Array, options: EncodeOptions = {}): number[] {
+  const steps = encoding(core, text, options);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}
+
+/** The same; others get their turn before each piece of a long text. @throws also what `pace` throws */
+export async function encodeInSlices(
+  engine: Engine,
+  text: string | Uint8Array,
+  options: EncodeOptions,
+  pace: Pace,
+): Promise<number[]> {
+  const steps = encoding(engine.core, text, options);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+    await engine.turnInLine(pace);
+  }
+}
+
+/** Stops before each piece of a text of several. */
+function* encoding(
   core: Core,
   text: string | Uint8Array,
-  { special, continues, strict }: Omit<TokenizeOptions, "bos"> = {},
-): number[] {
+  { special, continues, strict }: EncodeOptions,
+): Generator<void, number[]> {
   const bytes = typeof text === "string" ? encoder.encode(text) : text;
   const tokens: number[] = [];
   let at = 0;
   let missing = 0;
   let goingOn = continues ? ENCODE_CONTINUED : 0;
   while (at < bytes.length) {
+    if (bytes.length > TEXT_BYTES) yield;
     const piece = bytes.subarray(at, at + TEXT_BYTES);
     const last = at + piece.length === bytes.length;
     core.write(piece);
@@ -110,14 +137,20 @@ export async function markers(
 
 /**
  * The sequence that a prompt makes after `before`. Text at the very start gets bos if the model wants it.
- * @throws ZagreusError INVALID_OPTION when nothing at all comes out
+ * @throws ZagreusError INVALID_OPTION when nothing at all comes out; what `pace` throws
  */
-export function promptTokens({ core, info }: Engine, prompt: Prompt, before: readonly number[] = []): number[] {
+export async function promptTokens(
+  engine: Engine,
+  prompt: Prompt,
+  pace: Pace,
+  before: readonly number[] = [],
+): Promise<number[]> {
   const sequence = [...before];
   if (typeof prompt === "string") {
-    const { addBos, bos } = info.tokenizer;
+    const { addBos, bos } = engine.info.tokenizer;
     if (sequence.length === 0 && addBos && bos !== undefined) sequence.push(bos);
-    for (const token of encode(core, prompt, { continues: endsInText(core, sequence) })) sequence.push(token);
+    const options = { continues: endsInText(engine.core, sequence) };
+    for (const token of await encodeInSlices(engine, prompt, options, pace)) sequence.push(token);
   } else {
     for (const token of Array.from(prompt)) sequence.push(token);
   }

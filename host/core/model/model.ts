@@ -41,7 +41,7 @@ import { ModelCompletion } from "../engine/completion.js";
 import { Engine } from "../engine/engine.js";
 import { checkSignal, type Macrotask, Pace } from "../engine/pace.js";
 import type { Release } from "../engine/queue.js";
-import { decode, encode, endTokens, markers, promptTokens } from "../engine/tokenizer.js";
+import { decode, encode, encodeInSlices, endTokens, markers, promptTokens } from "../engine/tokenizer.js";
 import { feedModel } from "../load/load.js";
 import type { ByteSource } from "../load/source.js";
 import { chooseBuild } from "../wasm/builds.js";
@@ -120,7 +120,7 @@ export class LoadedModel implements Model {
     this.info = engine.info;
     this.answer = answerBy({
       info: engine.info,
-      tokenize: (text, options) => this.tokenize(text, options),
+      tokenize: (text, options) => this.encode(text, options),
       complete: (prompt, options) => this.complete(prompt, options),
       takeTurn: (client, signal) => engine.takeTurn(client, signal),
     });
@@ -145,14 +145,14 @@ export class LoadedModel implements Model {
   /** complete() with arguments that have been checked. @internal */
   run(prompt: Prompt, options: Generation, turn?: Release): ModelCompletion {
     const engine = this.#engine;
-    const job = { options, turn, sequence: () => promptTokens(engine, prompt) };
+    const job = { options, turn, sequence: (pace: Pace) => promptTokens(engine, prompt, pace) };
     return new ModelCompletion(options.seed, (...reader) => generate(engine, job, ...reader), job.options);
   }
 
   async embed(prompt: Prompt, options: EmbedOptions = {}): Promise<Float32Array> {
     const engine = this.#open();
     const checked = checkPrompt(prompt, engine.info.vocabulary);
-    return embed(engine, () => promptTokens(engine, checked), checkEmbedOptions(options));
+    return embed(engine, (pace) => promptTokens(engine, checked, pace), checkEmbedOptions(options));
   }
 
   chat(messages: readonly ChatMessage[], options: ChatOptions = {}): ChatCompletion {
@@ -162,12 +162,17 @@ export class LoadedModel implements Model {
 
   tokenize(text: string | Uint8Array, options: TokenizeOptions = {}): number[] {
     const { core, info } = this.#engine;
-    const { special, bos = info.tokenizer.addBos, continues, strict } = checkTokenizeOptions(options);
-    if (typeof text !== "string" && !(text instanceof Uint8Array)) {
-      throw invalidOption("text", text, "a string or a Uint8Array");
-    }
-    const tokens = encode(core, text, { special, continues, strict });
-    return bos && info.tokenizer.bos !== undefined ? [info.tokenizer.bos, ...tokens] : tokens;
+    const checked = checkTokenizeOptions(options);
+    checkText(text);
+    return withBos(info, checked.bos, encode(core, text, checked));
+  }
+
+  /** tokenize() with options that have been checked, in slices. @internal */
+  async encode(text: string | Uint8Array, options: TokenizeOptions = {}): Promise<number[]> {
+    const engine = this.#engine;
+    checkText(text);
+    const tokens = await encodeInSlices(engine, text, options, engine.pace(undefined));
+    return withBos(engine.info, options.bos, tokens);
   }
 
   detokenize(tokens: ArrayLike<number>, options: DetokenizeOptions = {}): string {
@@ -247,4 +252,15 @@ export class LoadedModel implements Model {
     for await (const row of logitsFrom(this.#engine, checked, checked.length - 1, given)) last = row;
     return last;
   }
+}
+
+function checkText(text: unknown): void {
+  if (typeof text !== "string" && !(text instanceof Uint8Array)) {
+    throw invalidOption("text", text, "a string or a Uint8Array");
+  }
+}
+
+function withBos({ tokenizer }: ModelInfo, wanted = tokenizer.addBos, tokens: number[]): number[] {
+  if (wanted && tokenizer.bos !== undefined) tokens.unshift(tokenizer.bos);
+  return tokens;
 }

@@ -46,7 +46,7 @@ export class ModelSession implements Session {
     const engine = this.#engine;
     const job: GenerationJob = {
       options: { ...options, adapters: this.#adapters },
-      sequence: () => promptTokens(engine, prompt, this.#tokens),
+      sequence: (pace) => promptTokens(engine, prompt, pace, this.#tokens),
       started: (sequence) => {
         this.#tokens = sequence;
       },

@@ -81,7 +81,7 @@ function modelHandlers(model: LoadedModel, link: Link): Record<string, Handler> 
       return steps(model.answer({ ...request, generation: options }, record), record);
     },
     embed: (signal, prompt, options) => model.embed(prompt, { ...options, signal }),
-    tokenize: (_, text, options) => model.tokenize(text, options),
+    tokenize: (_, text, options) => model.encode(text, options),
     detokenize: (_, tokens, options) => model.detokenize(tokens, options),
     logprobs: (signal, tokens, options) => model.logprobs(tokens, { ...options, signal }),
     lastLogits: (signal, tokens, adapters) => model.logits(tokens, { signal, adapters }),

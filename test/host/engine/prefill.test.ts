@@ -2,7 +2,7 @@
 
 import { expect, test, vi } from "vitest";
 import { bundledModel, load, type PrefillProgress } from "zagreus-edge";
-import { loadNano } from "../../support/nano";
+import { caught, loadNano } from "../../support/nano";
 
 const long = (length: number, salt = 0) => Array.from({ length }, (_, i) => (3 + salt + i * 31) % 4096);
 
@@ -86,5 +86,34 @@ test("an abort is heard between layers, and leaves nothing of what was begun", a
     clock.mockRestore();
   }
   expect(await greedy()).toBe(text);
+  model.close();
+});
+
+test("while long texts are tokenized, others get their turn between any two pieces of them", async () => {
+  const model = await loadNano();
+  const pieces = 16;
+  const text = "riga\n".repeat((pieces * 65_536) / 5);
+  const tokens = model.tokenize(text, { bos: false }).length;
+  const ended = new Set<string>();
+  const overflow = async (name: string, run: Promise<unknown>) => {
+    expect(await caught(run)).toMatchObject({ code: "CONTEXT_OVERFLOW", expected: model.info.contextLength });
+    ended.add(name);
+  };
+  const logitBias = new Map(model.info.tokenizer.end.map((end) => [end, Number.NEGATIVE_INFINITY]));
+  const other = model.complete("Il re", { maxTokens: 400, logitBias });
+  const reader = other[Symbol.asyncIterator]();
+  await reader.next();
+  const all = Promise.all([
+    overflow("complete", model.complete(text).text()),
+    overflow("session", model.session().complete(text).text()),
+    overflow("embed", model.embed(text)),
+    overflow("chat", model.chat([{ role: "user", content: text }], { template: "chatml" }).text()),
+  ]);
+  let said = 0;
+  for (; ended.size < 4; said++) await reader.next();
+  await reader.return!();
+  await all;
+  expect(tokens).toBeGreaterThan(model.info.contextLength);
+  expect(said).toBeGreaterThan(2 * pieces);
   model.close();
 });
