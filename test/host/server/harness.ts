@@ -65,16 +65,29 @@ export interface Talk {
   prompt: string;
 }
 
+interface Asked {
+  signal: AbortSignal;
+  client: string;
+  onPrefill?(progress: object): void;
+}
+
 /** A model, which has clients take turns as all do, that says what a test tells it to: `talks` are its completions in the order in which they began. */
 export function puppet(options: ServerOptions = {}) {
   const talks: Talk[] = [];
   const turns = new Queue();
   const model = {
     closed: false,
-    info: { name: "puppet", contextLength: 100, vocabulary: 10, tokenizer: { end: [9] } },
+    info: { name: "puppet", contextLength: 1000, vocabulary: 10, tokenizer: { end: [9] } },
     tokenize: (text: string) => [...text].map(() => 1),
     detokenize: (tokens: number[]) => "x".repeat(tokens.length),
-    complete(prompt: string | number[], { signal, client }: { signal: AbortSignal; client: string }) {
+    chat(_: unknown, asked: Asked) {
+      return Object.assign(model.complete("chat", asked), { refusedTools: [] });
+    },
+    embed: async (_: number[], { signal, client }: Asked) => {
+      (await turns.enter(signal, client))();
+      return new Float32Array(2);
+    },
+    complete(prompt: string | number[], { signal, client, onPrefill }: Asked) {
       const tokens: number[] = [];
       const queue: (string | Error | undefined)[] = [];
       let wake = () => {};
@@ -112,6 +125,7 @@ export function puppet(options: ServerOptions = {}) {
           if (signal.aborted) abort();
           signal.addEventListener("abort", abort);
           talks.push(talk);
+          onPrefill?.({ done: 0, total: prompt.length, reused: 0 });
           for (;;) {
             while (queue.length === 0) {
               await new Promise<void>((resolve) => {

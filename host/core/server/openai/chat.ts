@@ -6,9 +6,10 @@ import { type ApiFinishReason, type ApiUsage, chatDeltas, envelope, finishReason
 import { badRequest } from "../http/errors.js";
 import type { Served } from "../served/served.js";
 import { admitted, generateOptions, type RequestJob, UsageSum } from "./generation.js";
+import { aboutChatTokens } from "./measure.js";
 import type { ChatBody } from "./schemas.js";
 import { sideBySide } from "./side_by_side.js";
-import type { PromptProgress } from "./watch.js";
+import type { PromptProgress, Watch } from "./watch.js";
 
 /** Tokens of a reply where the request sets no limit. */
 const DEFAULT_MAX_TOKENS = 1024;
@@ -108,17 +109,34 @@ export function chatEvents(
   usage: UsageSum,
   maxTokens = DEFAULT_MAX_TOKENS,
 ): AsyncGenerator<ChatEvent> {
-  return admitted(job, async function* () {
+  return admitted(job, () => {
+    const { served, request, call } = job;
     const base = chatOptions(job, maxTokens);
-    const choices = Array.from({ length: job.request.n ?? 1 }, (_, index) => () => choiceOf(job, base, index, usage));
-    let told = false;
-    for await (const event of sideBySide(choices)) {
-      if (!("refused" in event)) yield event;
-      else if (!told) {
-        told = true;
-        yield event;
-      }
-    }
+    const texts = request.n ?? 1;
+    const measure = async () => {
+      const { responseFormat } = generateOptions(job, 0);
+      const tokens = await aboutChatTokens(served, request.messages, { ...base, responseFormat }, call);
+      return Array<number>(texts).fill(tokens);
+    };
+    return {
+      demand: { texts, param: "messages", measure },
+      async *work({ begun }) {
+        let told = false;
+        const choice = (index: number) => () =>
+          choiceOf(
+            job,
+            base,
+            index,
+            usage.watch(() => begun(index)),
+            usage,
+          );
+        for await (const event of sideBySide(Array.from({ length: texts }, (_, index) => choice(index)))) {
+          if ("refused" in event && told) continue;
+          told ||= "refused" in event;
+          yield event;
+        }
+      },
+    };
   });
 }
 
@@ -126,10 +144,10 @@ async function* choiceOf(
   job: RequestJob<ChatBody>,
   base: ChatOptions,
   index: number,
+  watch: Watch,
   usage: UsageSum,
 ): AsyncGenerator<ChatEvent> {
   const { served, request } = job;
-  const watch = usage.watch();
   const options = { ...base, ...generateOptions(job, index), onPrefill: watch.onPrefill };
   const completion = served.model.chat(request.messages, options);
   let told = false;

@@ -3,8 +3,10 @@
 import type { Completion, GenerateOptions, Receipt } from "../../api/api.js";
 import { type ApiFinishReason, type ApiUsage, envelope, finishReason } from "../../stream/openai.js";
 import { badRequest } from "../http/errors.js";
+import type { Texts } from "../served/backlog.js";
 import { admitted, generateOptions, type RequestJob, UsageSum } from "./generation.js";
 import { LegacyLogprobs, type NamedToken, nameTokens } from "./legacy_logprobs.js";
+import { tokensOf } from "./measure.js";
 import { type CompletionBody, textsOf } from "./schemas.js";
 import { sideBySide } from "./side_by_side.js";
 import type { PromptProgress, Watch } from "./watch.js";
@@ -87,23 +89,26 @@ function newLogprobs({ request }: RequestJob<CompletionBody>, offset = 0): Legac
 /** Runs all prompts and choices side by side. */
 function events(job: RequestJob<CompletionBody>, usage: UsageSum): AsyncGenerator<CompletionEvent> {
   const { served, request } = job;
-  return admitted(job, async function* () {
+  return admitted(job, () => {
     const maxTokens = request.max_tokens ?? Math.min(DEFAULT_MAX_TOKENS, served.maxTokens);
     if (request.max_tokens !== undefined) served.checkMaxTokens(request.max_tokens, "max_tokens");
     const prompts = textsOf("prompt", request.prompt, served.info.vocabulary);
     checkLogprobs(request, prompts, maxTokens);
     const choices = request.n ?? 1;
-    const run = async function* (prompt: string | number[], choice: number, index: number) {
+    const texts = prompts.flatMap((prompt) => Array.from({ length: choices }, (_, choice) => ({ prompt, choice })));
+    const run = async function* (index: number, begun: Texts["begun"]) {
+      const { prompt, choice } = texts[index]!;
       const options = { ...generateOptions(job, choice), maxTokens, logprobs: request.logprobs };
-      const watch = usage.watch();
+      const watch = usage.watch(() => begun(index));
       const done = (completion: Completion) => usage.add(completion, choice, watch);
       for await (const event of complete(job, prompt, options, watch, done)) yield { ...event, index };
     };
-    yield* sideBySide(
-      prompts.flatMap((prompt, i) =>
-        Array.from({ length: choices }, (_, choice) => () => run(prompt, choice, i * choices + choice)),
-      ),
-    );
+    const measure = async () =>
+      (await tokensOf(served, prompts)).flatMap((tokens) => Array<number>(choices).fill(tokens));
+    return {
+      demand: { texts: texts.length, param: "prompt", measure },
+      work: ({ begun }) => sideBySide(texts.map((_, index) => () => run(index, begun))),
+    };
   });
 }
 
@@ -171,7 +176,7 @@ async function echoOf(job: RequestJob<CompletionBody>, prompt: string | number[]
   const { served, request, call, cacheSalt } = job;
   const text = typeof prompt === "string" ? prompt : await served.model.detokenize(prompt);
   if (request.logprobs === undefined) return { text, scored: [] };
-  const tokens = typeof prompt === "string" ? await served.model.tokenize(prompt) : prompt;
+  const tokens = typeof prompt === "string" ? await served.tokenize(prompt) : prompt;
   const { client, signal } = call;
   const scored = await served.model.logprobs(tokens, {
     top: request.logprobs,

@@ -1,7 +1,9 @@
 // POST /v1/embeddings
 
 import { badRequest } from "../http/errors.js";
+import type { Texts } from "../served/backlog.js";
 import { admitted, type RequestJob } from "./generation.js";
+import { tokensOf } from "./measure.js";
 import type { EmbeddingBody } from "./schemas.js";
 import { sideBySide } from "./side_by_side.js";
 
@@ -12,7 +14,7 @@ export async function embeddings(job: RequestJob<EmbeddingBody>): Promise<object
   const { served, request, metrics, call } = job;
   const data: object[] = [];
   let promptTokens = 0;
-  for await (const { index, tokens, vector } of admitted(job, () => vectors(job))) {
+  for await (const { index, tokens, vector } of admitted(job, () => plan(job))) {
     promptTokens += tokens;
     const embedding = encode(vector, request.encoding_format);
     data[index] = { object: "embedding", index, embedding };
@@ -24,16 +26,20 @@ export async function embeddings(job: RequestJob<EmbeddingBody>): Promise<object
   return { object: "list", data, model: job.model, usage };
 }
 
-function vectors({ served, adapters, request, call, cacheSalt }: RequestJob<EmbeddingBody>) {
+function plan({ served, adapters, request, call, cacheSalt }: RequestJob<EmbeddingBody>) {
   const { client, signal } = call;
   const texts = [request.input].flat() as string[];
   if (texts.includes("")) throw badRequest("input: a text is empty", "input");
-  const run = async function* (text: string, index: number) {
-    const tokens = await served.model.tokenize(text);
+  const run = async function* (text: string, index: number, begun: Texts["begun"]) {
+    const tokens = await served.tokenize(text);
     const vector = await served.pulse.during(served.model.embed(tokens, { adapters, client, cacheSalt, signal }));
+    begun(index); // it does not say earlier
     yield { index, tokens: tokens.length, vector };
   };
-  return sideBySide(texts.map((text, index) => () => run(text, index)));
+  return {
+    demand: { texts: texts.length, param: "input", measure: () => tokensOf(served, texts) },
+    work: ({ begun }: Texts) => sideBySide(texts.map((text, index) => () => run(text, index, begun))),
+  };
 }
 
 /** A list of numbers, or base64 of f32, little-endian. */

@@ -5,6 +5,7 @@ import { type ApiUsage, apiUsage } from "../../stream/openai.js";
 import type { Call } from "../http/call.js";
 import { badRequest } from "../http/errors.js";
 import type { Progress } from "../http/figures.js";
+import type { Demand, Texts } from "../served/backlog.js";
 import type { Metrics } from "../served/metrics.js";
 import type { Served } from "../served/served.js";
 import { penaltyOptions } from "./penalties.js";
@@ -26,16 +27,26 @@ export interface RequestJob<Request> {
   cacheSalt: string | undefined;
 }
 
-/** Does the work of a job, if its queue has room for it, with its model. @throws ApiError 429, or as Served.use() */
+/**
+ * Does the work of a job, if its queue has room for it, with its model.
+ * @param plan what it does, once there is the model
+ * @throws ApiError 400 and 429 as Admission and Backlog, or as Served.use()
+ */
 export async function* admitted<Event>(
-  job: RequestJob<unknown>,
-  work: () => AsyncGenerator<Event>,
+  { served, call }: RequestJob<unknown>,
+  plan: () => { demand?: Demand; work(texts: Texts): AsyncGenerator<Event> },
 ): AsyncGenerator<Event> {
-  const leave = job.served.admission.enter(job.call);
+  const leave = served.admission.enter(call);
   try {
-    const release = await job.served.use(job.call.signal);
+    const release = await served.use(call.signal);
     try {
-      yield* work();
+      const { demand = NONE, work } = plan();
+      const texts = await served.backlog.enter(call, demand, () => served.admission.retryAfter);
+      try {
+        yield* work(texts);
+      } finally {
+        texts.leave();
+      }
     } finally {
       release();
     }
@@ -43,15 +54,15 @@ export async function* admitted<Event>(
     leave();
   }
 }
+const NONE: Demand = { texts: 0, param: "", measure: async () => [] };
 
 /** Does what gives one result. @throws as admitted() */
 export async function once<T>(job: RequestJob<unknown>, work: () => Promise<T>): Promise<T> {
   const results: T[] = [];
-  for await (const result of admitted(job, async function* () {
+  const once = async function* () {
     yield await work();
-  })) {
-    results.push(result);
-  }
+  };
+  for await (const result of admitted(job, () => ({ work: once }))) results.push(result);
   return results[0]!;
 }
 
@@ -126,10 +137,10 @@ export class UsageSum {
     this.#job = job;
   }
 
-  /** What watches the next generation. */
-  watch(): Watch {
+  /** What watches the next generation. @param begun told when its prompt is being read */
+  watch(begun: () => void): Watch {
     const { call, request, served } = this.#job;
-    return new Watch(call.figures, served.pulse, request.stream === true && request.return_progress === true);
+    return new Watch(call.figures, served.pulse, request.stream === true && request.return_progress === true, begun);
   }
 
   /** @param choice of the same prompt */

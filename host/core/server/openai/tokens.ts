@@ -9,7 +9,7 @@ export async function tokenize(job: RequestJob<TokenizeBody>): Promise<object> {
   const { content, prompt, add_special = false, parse_special = true } = request;
   return once(job, async () => {
     const bos = add_special ? undefined : false; // where the model's file wants it
-    const tokens = await served.model.tokenize(content ?? prompt ?? "", { special: parse_special, bos });
+    const tokens = await served.tokenize(content ?? prompt ?? "", { special: parse_special, bos });
     if (!request.with_pieces) return { tokens };
     const pieces = await Promise.all(
       tokens.map(async (id) => {

@@ -25,16 +25,21 @@ export class Watch {
   readonly #figures: Figures;
   readonly #pulse: Pulse;
   readonly #tells: boolean;
+  readonly #told: () => void;
   #begun = 0;
   #last: PrefillProgress | undefined;
   #untold: PromptProgress[] = [];
   #wake = () => {};
 
-  /** @param tells whether read() says how far the prompt is read */
-  constructor(figures: Figures, pulse: Pulse, tells: boolean) {
+  /**
+   * @param tells whether steps() says how far the prompt is read
+   * @param begun told when it begins to be
+   */
+  constructor(figures: Figures, pulse: Pulse, tells: boolean, begun: () => void) {
     this.#figures = figures;
     this.#pulse = pulse;
     this.#tells = tells;
+    this.#told = begun;
   }
 
   /** How far the prompt is read, as last told. */
@@ -48,6 +53,7 @@ export class Watch {
     this.#last = progress;
     this.#pulse.beat();
     this.#figures.reads();
+    this.#told();
     if (!this.#tells) return;
     const { total, reused: cache, done: processed } = progress;
     this.#untold.push({ total, cache, processed, time_ms: Math.round(performance.now() - this.#begun) });

@@ -31,6 +31,11 @@ export class Admission {
     return Math.max(this.#open.size - this.#atOnce(), 0);
   }
 
+  /** Seconds until there is room for more. */
+  get retryAfter(): number {
+    return Math.min(Math.max(Math.ceil(this.#seconds * (this.waiting + 1)), 1), 60);
+  }
+
   /**
    * Lets a request in, which ends with a call of the function that is returned. When there are too many, the client that has most of them
    * loses its latest one.
@@ -54,8 +59,7 @@ export class Admission {
   }
 
   #full(): ApiError {
-    const { waiting } = this;
-    const seconds = Math.min(Math.max(Math.ceil(this.#seconds * (waiting + 1)), 1), 60);
+    const { waiting, retryAfter: seconds } = this;
     return new ApiError(429, `${waiting} requests are waiting already; try again in ${seconds} s`, {
       code: "queue_full",
       headers: { "retry-after": String(seconds) },

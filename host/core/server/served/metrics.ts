@@ -103,8 +103,6 @@ export class Metrics {
     const each = (value: (served: Served) => number): Sample[] =>
       served.map((one) => [write({ model: one.name }), value(one)]);
     const tokens = (which: keyof TokenCounts): Sample[] => [...this.#tokens].map(([key, sum]) => [key, sum[which]]);
-    const told = (value: (stats: ModelStats) => number, labels: Labels = {}): Sample[] =>
-      [...models].flatMap(([{ name: model }, stats]) => (stats ? [[write({ model, ...labels }), value(stats)]] : []));
     return [
       counter("zagreus_requests_total", "Requests that were answered.", [...this.#requests]),
       counter("zagreus_model_requests_total", "Of these, requests for a model.", [...this.#modelRequests]),
@@ -113,6 +111,11 @@ export class Metrics {
         "zagreus_queue_waiting",
         "Requests that wait.",
         each(({ admission }) => admission.waiting),
+      ),
+      gauge(
+        "zagreus_queue_prompt_tokens",
+        "Tokens of prompts that wait, as far as they had to be counted.",
+        each(({ backlog }) => backlog.tokens),
       ),
       gauge(
         "zagreus_requests_running",
@@ -129,32 +132,41 @@ export class Metrics {
         "How often the model was loaded because it was wanted.",
         each(({ slot }) => slot?.loads ?? 0),
       ),
-      gauge("zagreus_kv_cache_positions", "Positions of the KV cache: read by requests, kept of others, free.", [
-        ...told(({ cache }) => cache.used, { state: "used" }),
-        ...told(({ cache }) => cache.kept, { state: "kept" }),
-        ...told(({ cache }) => cache.free, { state: "free" }),
-      ]),
-      counter(
-        "zagreus_passes_total",
-        "Passes over the weights.",
-        told(({ passes }) => passes),
-      ),
-      counter(
-        "zagreus_preemptions_total",
-        "How often a request had to give up its part of the KV cache.",
-        told(({ preemptions }) => preemptions),
-      ),
-      counter(
-        "zagreus_recomputed_tokens_total",
-        "Tokens that were run again for that.",
-        told(({ recomputedTokens }) => recomputedTokens),
-      ),
+      ...ofModels(models),
       counter("zagreus_prompt_tokens_total", "Tokens of prompts.", tokens("promptTokens")),
       counter("zagreus_reused_tokens_total", "Of these, tokens that were in the cache.", tokens("reusedTokens")),
       counter("zagreus_completion_tokens_total", "Tokens generated.", tokens("completionTokens")),
       ...[this.#durations, this.#queue, this.#firstToken, this.#prefill, this.#decode].map((each) => each.text()),
     ].join("");
   }
+}
+
+/** What models say of themselves. */
+function ofModels(models: ReadonlyMap<Served, ModelStats | undefined>): string[] {
+  const told = (value: (stats: ModelStats) => number, labels: Labels = {}): Sample[] =>
+    [...models].flatMap(([{ name: model }, stats]) => (stats ? [[write({ model, ...labels }), value(stats)]] : []));
+  return [
+    gauge("zagreus_kv_cache_positions", "Positions of the KV cache: read by requests, kept of others, free.", [
+      ...told(({ cache }) => cache.used, { state: "used" }),
+      ...told(({ cache }) => cache.kept, { state: "kept" }),
+      ...told(({ cache }) => cache.free, { state: "free" }),
+    ]),
+    counter(
+      "zagreus_passes_total",
+      "Passes over the weights.",
+      told(({ passes }) => passes),
+    ),
+    counter(
+      "zagreus_preemptions_total",
+      "How often a request had to give up its part of the KV cache.",
+      told(({ preemptions }) => preemptions),
+    ),
+    counter(
+      "zagreus_recomputed_tokens_total",
+      "Tokens that were run again for that.",
+      told(({ recomputedTokens }) => recomputedTokens),
+    ),
+  ];
 }
 
 function count(counts: Map<string, number>, labels: Labels): void {

@@ -35,6 +35,11 @@ export interface ServerOptions {
    * Default 64.
    */
   maxQueue?: number | undefined;
+  /**
+   * Tokens of prompts that a client may have waiting for a model, each choice and each text of a batch counted; what would be more is
+   * refused with 429. Default 262,144, which is 64 prompts of 4,096 tokens, or about a body of 1 MiB.
+   */
+  maxQueueTokens?: number | undefined;
   /** Bytes of a request's body at most. Default 1 MiB. */
   maxBody?: number | undefined;
   /** What requests may ask for as max_tokens at most. Default: the model's context. */
@@ -98,6 +103,7 @@ const SERVER = {
   hosts: withDefault(stringsOrAll, "*"),
   shareCache: withDefault(flag, false),
   maxQueue: integer(0, MAX_TIMER, 64),
+  maxQueueTokens: integer(1, Number.MAX_SAFE_INTEGER, 262_144),
   maxBody: integer(1, MAX_TIMER, 1024 * 1024),
   maxTokens: integer(1, MAX_TIMER),
   adapters: withDefault(optional(isAdapters, "lists of adapters by names as MODEL:NAME"), {}),

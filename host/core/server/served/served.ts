@@ -1,9 +1,10 @@
 // A model with what the server knows of it.
 
-import type { ModelInfo, ModelStats } from "../../api/api.js";
-import type { Release } from "../../engine/queue.js";
+import type { ModelInfo, ModelStats, TokenizeOptions } from "../../api/api.js";
+import { Queue, type Release } from "../../engine/queue.js";
 import { ApiError } from "../http/errors.js";
 import { Admission } from "./admission.js";
+import { Backlog } from "./backlog.js";
 import { type CheckedServerOptions, isModel, type LazyModel, type ServedModel } from "./options.js";
 import { type Pool, Slot } from "./pool.js";
 import { Pulse } from "./pulse.js";
@@ -21,6 +22,9 @@ export interface TokenText {
 export class Served {
   readonly name: string;
   readonly admission: Admission;
+  readonly backlog: Backlog;
+  /** Of those who render a chat to measure its prompt. */
+  readonly measuring = new Queue();
   readonly pulse = new Pulse();
   readonly created = Math.floor(Date.now() / 1000);
   readonly #maxTokens: number | undefined;
@@ -31,10 +35,13 @@ export class Served {
   readonly #model: ServedModel | undefined;
   #info: ModelInfo | undefined;
 
-  constructor(name: string, model: ServedModel | LazyModel, { maxQueue, maxTokens }: CheckedServerOptions, pool: Pool) {
+  constructor(name: string, model: ServedModel | LazyModel, options: CheckedServerOptions, pool: Pool) {
     this.name = name;
-    this.#maxTokens = maxTokens;
-    this.admission = new Admission(maxQueue, () => (this.#model?.info ?? this.#info)?.sequences ?? 1);
+    this.#maxTokens = options.maxTokens;
+    const atOnce = () => (this.#model?.info ?? this.#info)?.sequences ?? 1;
+    this.admission = new Admission(options.maxQueue, atOnce);
+    const contextLength = () => this.info.contextLength;
+    this.backlog = new Backlog({ tokens: options.maxQueueTokens, atOnce, contextLength });
     this.#pool = pool;
     if (isModel(model)) this.#model = model;
     else {
@@ -65,6 +72,12 @@ export class Served {
     } catch {
       return undefined;
     }
+  }
+
+  /** Of whoever uses it; while a long text is tokenized in this thread, others get their turn. */
+  async tokenize(text: string, options?: TokenizeOptions): Promise<number[]> {
+    const model: ServedModel & { encode?(text: string, options?: TokenizeOptions): Promise<number[]> } = this.model;
+    return model.encode ? model.encode(text, options) : model.tokenize(text, options);
   }
 
   /** Of whoever uses it. */

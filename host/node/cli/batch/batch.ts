@@ -56,6 +56,7 @@ async function runOn(
     template: chatTemplate,
     maxBody: longest,
     maxQueue: parallel,
+    maxQueueTokens: Number.MAX_SAFE_INTEGER,
     grace: 0,
     onRequest: (report) => figures.request(report),
     onError: (error) => notice(String((error instanceof Error && error.stack) || error)),

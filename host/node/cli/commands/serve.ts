@@ -27,6 +27,7 @@ interface ServeFlags extends ServedFlags, OptionValues {
   cors?: string[];
   shareCache?: boolean;
   maxQueue?: number;
+  maxQueueTokens?: number;
   maxTokens?: number;
   maxBody?: number;
   template?: string;
@@ -62,6 +63,7 @@ export function serveCommand(): Command {
       "let clients find each other's prompts in the cache: faster, and tells what others have asked",
     )
     .option("--max-queue <n>", "requests that wait at most (default: 64)", integer(0))
+    .option("--max-queue-tokens <n>", "tokens of prompts that a client may have waiting (default: 262144)", integer(1))
     .option("--max-tokens <n>", "tokens that a request may ask for at most (default: the context)", integer(1))
     .option("--max-body <bytes>", "size of a request at most (default: 1 MiB)", integer(1))
     .option("--grace <seconds>", "time for what runs when the server is stopped (default: 10)", integer(0))
@@ -109,6 +111,7 @@ async function serve(
     shareCache: flags.shareCache,
     cors: flags.cors?.includes("*") ? "*" : flags.cors,
     maxQueue: flags.maxQueue,
+    maxQueueTokens: flags.maxQueueTokens,
     maxTokens: flags.maxTokens,
     maxBody: flags.maxBody,
     adapters,
