@@ -1,41 +1,25 @@
-// Many at once: every text is what it is alone, whatever runs beside it, comes, goes, fails, or has to give up its pages. The books of the
-// pages are looked through all the time, and free pages are full of what would show.
+// Many at once: every text is what it is alone, whatever runs beside it, comes, goes, fails, or has to give up its pages.
+//
+//     CROWD_STEPS=10000 CI_SEED=N npx vitest run test/host/engine/batch/crowd.test.ts      .ci/run does
 
-import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
-import type { GenerateOptions, LoadOptions, Model } from "zagreus-edge";
-import { INFO_PAGE_PARTS } from "../../../../assembly/layout/abi";
-import { Scheduler } from "../../../../host/core/engine/batch/scheduler";
-import { Engine } from "../../../../host/core/engine/engine";
-import { createHost } from "../../../../host/core/host/create_host";
-import { KvCache } from "../../../../host/core/kv/kv_cache";
-import { caught, GREEDY, nanoBytes, PROMPT } from "../../../support/nano";
+import type { AdapterUse, GenerateOptions, LoadOptions, Model } from "zagreus-edge";
+import { caught, GREEDY, PROMPT } from "../../../support/nano";
+import { assertIdle, type Crowd, crowd, PAGE_BYTES, SYSTEM, turn } from "./crowd";
 
-/** Of zagreus-nano with int8 KV. */
-const PAGE_BYTES = 35_840;
+/** Passes of the property below at least. */
+const STEPS = Number(process.env.CROWD_STEPS ?? 1500);
+const SEED = Number(process.env.CI_SEED ?? Math.floor(Math.random() * 2 ** 31));
 
-/** From sources, whose books can be looked into. */
-const { load } = createHost<Uint8Array, LoadOptions>({
-  module: async () =>
-    new WebAssembly.Module(readFileSync(new URL("../../../../dist/zagreus-simd.wasm", import.meta.url))),
-  macrotask: () => new Promise<void>((resolve) => setImmediate(resolve)),
-  open: (bytes) => ({
-    size: bytes.length,
-    chunks: (async function* () {
-      yield bytes;
-    })(),
-  }),
-});
-const file = nanoBytes();
-const models: Model[] = [];
+const open: Model[] = [];
 afterAll(() => {
-  for (const model of models) model.close();
+  for (const model of open) model.close();
 });
-async function nano(options: LoadOptions = {}): Promise<Model> {
-  const model = await load(file, { build: "simd", ...options });
-  models.push(model);
-  return model;
+async function nano(options?: LoadOptions): Promise<Crowd> {
+  const made = await crowd(options);
+  open.push(made.model);
+  return made;
 }
 
 const words = ["Il re ", "la regina ", "una volta ", "the fox ", "mare ", "luna, ", "sole. ", "e "];
@@ -48,54 +32,86 @@ const STRUCTURE: GenerateOptions["responseFormat"] = {
     required: ["nome", "eta"],
   },
 };
+/** Pairs of an adapter and its scale; no two lists are the same mixture. */
+const LISTS: [adapter: number, scale: number][][] = [
+  [[0, 1]],
+  [[1, 0.5]],
+  [
+    [0, -0.5],
+    [1, 1],
+  ],
+];
 const request = fc.record({
   kind: fc.constantFrom("complete", "complete", "complete", "chat", "score", "embed", "session"),
   text: prompt,
   shared: fc.boolean(),
   seed: fc.nat(1000),
   maxTokens: fc.integer({ min: 0, max: 40 }),
+  /** Of a session. */
+  turns: fc.integer({ min: 1, max: 3 }),
+  adapters: fc.option(fc.constantFrom(...LISTS)),
   /** Turns of the event loop before it comes. */
-  delay: fc.nat(12),
+  delay: fc.nat(40),
+  /** Turns of the event loop before each piece is asked for: who stays away may have to give up pages. */
+  pause: fc.constantFrom(0, 0, 1, 8),
   /** Pieces after which it leaves, or is aborted. */
-  leaves: fc.option(fc.nat(10), { freq: 4 }),
+  leaves: fc.oneof({ weight: 2, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: fc.nat(10) }),
   aborts: fc.boolean(),
   client: fc.constantFrom("a", "b", "c"),
   options: fc.record({
     temperature: fc.constantFrom(0, 0.8, 1.2),
     repetitionPenalty: fc.constantFrom(1, 1.2),
+    frequencyPenalty: fc.constantFrom(undefined, 0.5),
     promptLookup: fc.boolean(),
     logprobs: fc.constantFrom(undefined, 2),
     stop: fc.constantFrom([], ["re", "the"]),
     structured: fc.boolean(),
+    /** A text that goes round in its context, or a prompt that is cut. */
+    slides: fc.oneof({ weight: 9, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
   }),
 });
 type Request = typeof request extends fc.Arbitrary<infer T> ? T : never;
 
-const turn = () => new Promise((resolve) => setImmediate(resolve));
-const SYSTEM = "C'era una volta un re che aveva tre figlie, e ogni sera le chiamava accanto al fuoco per raccontare. ";
-
 function generation({ seed, maxTokens, options, client }: Request): GenerateOptions {
-  const { structured, ...rest } = options;
-  const wants = structured ? { responseFormat: STRUCTURE, maxTokens: 80, stop: [] } : { maxTokens };
-  return { ...rest, seed, client, ...wants };
+  const { structured, slides, ...rest } = options;
+  if (structured) return { ...rest, seed, client, responseFormat: STRUCTURE, maxTokens: 80, stop: [] };
+  return { ...rest, seed, client, ...(slides ? { overflow: { keep: 8 }, maxTokens: 230 } : { maxTokens }) };
 }
 
 /** What comes of a request; of one that leaves, what had come by then. */
-async function ask(model: Model, request: Request): Promise<unknown> {
-  const { kind, text, shared, leaves, aborts } = request;
+async function ask({ model, adapters: loaded }: Crowd, request: Request): Promise<unknown> {
+  const { kind, text, shared } = request;
+  const adapters = request.adapters?.map(([which, scale]): AdapterUse => ({ adapter: loaded[which]!, scale }));
   const prompt = (shared ? SYSTEM : "") + text;
-  if (kind === "embed") return [...(await model.embed(prompt))];
-  if (kind === "score") return model.logprobs(model.tokenize(prompt), { top: 1 });
+  if (kind === "embed") return [...(await model.embed(prompt, { adapters }))];
+  if (kind === "score") return model.logprobs(model.tokenize(prompt), { top: 1, adapters });
+  const messages = [{ role: "user", content: prompt }] as const;
+  if (kind === "chat") {
+    return read(request, (options) => model.chat(messages, { ...options, adapters, template: "chatml" }));
+  }
+  if (kind === "complete") return read(request, (options) => model.complete(prompt, { ...options, adapters }));
+  using session = model.session({ adapters });
+  const said: unknown[] = [];
+  for (let i = 0; i < request.turns; i++) {
+    const answer = await read(request, (options) => session.complete(i === 0 ? prompt : text.slice(0, 30), options));
+    said.push(answer);
+    if (!Array.isArray(answer[0])) break; // who has left does not come back
+  }
+  return said;
+}
+
+async function read(
+  request: Request,
+  start: (options: GenerateOptions) => ReturnType<Model["complete"]> | ReturnType<Model["chat"]>,
+): Promise<unknown[]> {
+  const { leaves, aborts, pause } = request;
   const controller = new AbortController();
-  const options = { ...generation(request), signal: controller.signal };
-  const completion =
-    kind === "chat"
-      ? model.chat([{ role: "user", content: prompt }], { ...options, template: "chatml" })
-      : (kind === "session" ? model.session() : model).complete(prompt, options);
+  const completion = start({ ...generation(request), signal: controller.signal });
   const pieces: unknown[] = [];
   try {
     for await (const piece of completion) {
       pieces.push(piece);
+      for (let i = 0; i < pause; i++) await turn();
       if (pieces.length !== leaves) continue;
       if (!aborts) break;
       controller.abort();
@@ -107,91 +123,73 @@ async function ask(model: Model, request: Request): Promise<unknown> {
   return left ? pieces : [pieces, completion.finishReason, completion.tokens];
 }
 
-/** Engines, whose books are kept private. */
-const engines = new Set<Engine>();
-const { run } = Scheduler.prototype;
-Scheduler.prototype.run = function (work) {
-  const check = () => {
-    audit();
-    work.check();
-  };
-  return run.call(this, { ...work, check });
-};
-const { pace } = Engine.prototype;
-Engine.prototype.pace = function (...asked) {
-  engines.add(this);
-  return pace.apply(this, asked);
-};
-const { acquire } = KvCache.prototype;
-KvCache.prototype.acquire = function () {
-  const page = acquire.call(this);
-  if (page === undefined) return undefined;
-  const { exports } = this.core;
-  for (let part = 0; part < exports.info(INFO_PAGE_PARTS); part++) {
-    this.core.bytes(exports.pagePart(page, part), exports.pagePartBytes(part)).fill(0xff);
-  }
-  return page;
-};
-function audit(): void {
-  for (const engine of engines) {
-    if (engine.closed) engines.delete(engine);
-    else engine.cache.audit(engine.sequences.open);
-  }
+const ROOM = { slots: 2, rank: 16 };
+/** A crowd on its own model; counts its passes. */
+async function runTogether(
+  requests: readonly Request[],
+  options: LoadOptions,
+  tokenMs: readonly number[],
+): Promise<{ answers: unknown[]; steps: number; preemptions: number }> {
+  const mine = await crowd({ contextLength: 224, adapters: ROOM, ...options });
+  const { engine } = mine;
+  let at = 0;
+  // How long a token seems to take says how many rows a pass has, and how often others get their turn within it.
+  Object.defineProperty(engine, "tokenMs", { get: () => tokenMs[at++ % tokenMs.length], set() {} });
+  const answers = await Promise.all(
+    requests.map(async (request) => {
+      for (let i = 0; i < request.delay; i++) await turn();
+      return ask(mine, request).catch((error) => String(error));
+    }),
+  );
+  assertIdle(engine);
+  const { passes: steps, preemptions } = engine.scheduler;
+  mine.model.close();
+  return { answers, steps, preemptions };
 }
 
-const RUNS = 40;
-let reference: Model;
-
-test("every text in a crowd is the text alone, on 16 sequences and on few pages", async () => {
-  reference = await nano({ sequences: 1, contextLength: 224, cacheBudget: 0 });
-  const alone = new Map<string, Promise<unknown>>();
-  const expected = (request: Request) => {
-    const { delay: _, client: __, ...what } = request;
+test(`every text in a crowd is the text alone, over ${STEPS} passes, on 16 sequences and on few pages`, async () => {
+  const reference = await nano({ sequences: 1, contextLength: 224, cacheBudget: 0, adapters: ROOM });
+  const known = new Map<string, Promise<unknown>>();
+  const alone = (request: Request) => {
+    const { delay: _, client: __, pause: ___, ...what } = request;
     const key = JSON.stringify(what);
-    const known = alone.get(key) ?? ask(reference, request).catch((error) => String(error));
-    alone.set(key, known);
-    return known;
+    const expected = known.get(key) ?? ask(reference, { ...request, pause: 0 }).catch((error) => String(error));
+    known.set(key, expected);
+    return expected;
   };
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(request, { minLength: 1, maxLength: 24 }),
-      fc.constantFrom(0, 1, 3, 1000),
-      fc.constantFrom(2, 5, 16),
-      async (requests, pages, sequences) => {
-        const model = await nano({ contextLength: 224, cacheBudget: pages * PAGE_BYTES, sequences });
-        const mine = [...engines].at(-1)!;
-        const answers = await Promise.all(
-          requests.map(async (request) => {
-            for (let i = 0; i < request.delay; i++) await turn();
-            return ask(model, request).catch((error) => String(error));
-          }),
-        );
-        for (const [i, request] of requests.entries()) expect(answers[i]).toEqual(await expected(request));
-        mine.cache.audit(mine.sequences.open);
-        expect(mine.sequences.open.size).toBe(0);
-        expect(mine.cache.figures.used).toBe(0);
-        expect([mine.queue.taken, mine.queue.length, mine.scheduler.works]).toEqual([0, 0, 0]);
-        model.close();
-      },
-    ),
-    { numRuns: RUNS },
+  const sum = { steps: 0, preemptions: 0 };
+  const property = fc.asyncProperty(
+    fc.array(request, { minLength: 1, maxLength: 24 }),
+    fc.constantFrom(0, 1, 3, 1000),
+    fc.constantFrom(2, 5, 16),
+    fc.array(fc.constantFrom(0.01, 10, 30, 100), { minLength: 1, maxLength: 5 }),
+    async (requests, pages, sequences, tokenMs) => {
+      const ran = await runTogether(requests, { cacheBudget: pages * PAGE_BYTES, sequences }, tokenMs);
+      sum.steps += ran.steps;
+      sum.preemptions += ran.preemptions;
+      for (const [i, request] of requests.entries()) expect(ran.answers[i]).toEqual(await alone(request));
+    },
   );
+  let runs = 0;
+  for (; sum.steps < STEPS; runs += 5) await fc.assert(property, { numRuns: 5, seed: SEED + runs });
+  console.log(`CI_SEED=${SEED}: ${sum.steps} passes of ${runs} crowds, ${sum.preemptions} preemptions`);
+  expect(sum.steps).toBeGreaterThanOrEqual(STEPS);
+  if (STEPS >= 5000) expect(sum.preemptions).toBeGreaterThan(0);
 });
 
 test("four long texts on the pages of one: all come to their end, and the oldest never waits", async () => {
   const options = { ...GREEDY, maxTokens: 150 };
-  const single = await nano({ sequences: 1, contextLength: 256 });
-  const model = await nano({ contextLength: 256, cacheBudget: 0 });
-  const { scheduler } = [...engines].at(-1)!;
+  const { model: single } = await nano({ sequences: 1, contextLength: 256 });
+  const { model, engine } = await nano({ contextLength: 256, cacheBudget: 0 });
   const prompts = [0, 1, 2, 3].map((i) => `${i} ${PROMPT}`);
   const texts = await Promise.all(prompts.map((prompt) => model.complete(prompt, options).text()));
   for (const [i, prompt] of prompts.entries()) expect(texts[i]).toBe(await single.complete(prompt, options).text());
-  expect(scheduler.preemptions).toBeGreaterThan(0);
-  expect(scheduler.recomputedTokens).toBeLessThan(4 * 160);
+  expect(engine.scheduler.preemptions).toBeGreaterThan(0);
+  expect(engine.scheduler.recomputedTokens).toBeLessThan(4 * 160);
 });
 
 test("prompts that begin alike and come together are run once", async () => {
-  const model = await nano();
+  const { model } = await nano();
   const prompts = Array.from({ length: 8 }, (_, i) => `${SYSTEM.repeat(3)} ${i}`);
   const completions = prompts.map((prompt) => model.complete(prompt, { ...GREEDY, maxTokens: 2 }));
   await Promise.all(completions.map((completion) => completion.text()));
@@ -201,7 +199,7 @@ test("prompts that begin alike and come together are run once", async () => {
 });
 
 test("a reader who stays away holds up nobody, and goes on where he was", async () => {
-  const model = await nano({ contextLength: 256, cacheBudget: 0 });
+  const { model } = await nano({ contextLength: 256, cacheBudget: 0 });
   const text = await model.complete(PROMPT, { ...GREEDY, maxTokens: 30 }).text();
   const idle = model.complete(PROMPT, { ...GREEDY, maxTokens: 30 })[Symbol.asyncIterator]();
   let said = (await idle.next()).value.text;
@@ -212,7 +210,7 @@ test("a reader who stays away holds up nobody, and goes on where he was", async 
 });
 
 test("what fails for one does not for others", async () => {
-  const model = await nano();
+  const { model } = await nano();
   const text = await model.complete(PROMPT, { ...GREEDY, maxTokens: 20 }).text();
   const onPrefill = () => {
     throw new Error("not today");
@@ -229,7 +227,7 @@ test("what fails for one does not for others", async () => {
 });
 
 test("what it is doing can be told", async () => {
-  const model = await nano({ contextLength: 256, cacheBudget: 0, sequences: 2 });
+  const { model } = await nano({ contextLength: 256, cacheBudget: 0, sequences: 2 });
   expect(model.stats()).toMatchObject({ running: 0, waiting: 0, cache: { used: 0 }, preemptions: 0 });
   const pieces = [0, 1, 2].map((i) => model.complete(`${i} ${PROMPT}`, GREEDY)[Symbol.asyncIterator]());
   await Promise.all(pieces.slice(0, 2).map((each) => each.next()));
@@ -250,7 +248,7 @@ test("what it is doing can be told", async () => {
 });
 
 test("more at once than there are sequences: all come to their turn", async () => {
-  const model = await nano({ sequences: 2 });
+  const { model } = await nano({ sequences: 2 });
   const texts = await Promise.all(
     Array.from({ length: 40 }, (_, seed) => model.complete(PROMPT, { seed, maxTokens: 3 }).text()),
   );
