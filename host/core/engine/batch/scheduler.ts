@@ -15,6 +15,14 @@ import { promptRows, runLayers, type Segment, wantedRows } from "./pass.js";
 import { isShort, planPass } from "./plan.js";
 import type { Work } from "./work.js";
 
+/**
+ * What is waited for readers who have just got a token: some turns of the event loop, then as long as this part of the last pass took, and a
+ * millisecond at least. In another thread they are not back at once, and whoever misses a pass waits for all of it.
+ */
+const PATIENT_TURNS = 4;
+const PATIENCE = 1 / 8;
+const PATIENCE_MS = 1;
+
 /** Rows of prompts in a pass that others wait for with every token: 3 % above what a row costs in the largest batches. */
 const CROWDED_ROWS = 32;
 
@@ -32,6 +40,10 @@ export class Scheduler {
   /** Sequences that had to give up their pages, and have not got any since. */
   readonly #preempted = new WeakSet<KvSequence>();
   #clock = 0;
+  /** Those who have got what they wanted of the last pass, and may come for more. */
+  readonly #expected = new Set<KvSequence>();
+  /** Milliseconds that the last pass took. */
+  #passMs = 0;
   /** Resolves when nobody drives passes any more; undefined while nobody does. */
   #driven: Promise<void> | undefined;
 
@@ -59,6 +71,7 @@ export class Scheduler {
     this.#ages.set(work.kv, age);
     const job = new Job(work, age);
     this.#jobs.add(job);
+    this.#expected.delete(work.kv);
     this.#fairness.enter(job.client);
     // Passes are driven by whoever waits for one of them, as long as he does: on Cloudflare nobody's timers may outlive his request.
     while (this.#jobs.has(job)) {
@@ -81,9 +94,7 @@ export class Scheduler {
     });
     try {
       while (this.#jobs.has(job)) {
-        // Whoever has just got a token comes back for the next one before the event loop comes round.
-        if (this.#machine.sequences.open.size > this.#jobs.size) await this.#machine.turn();
-        else await this.#machine.rest();
+        await this.#gather();
         this.#endThose((each) => each.work.check());
         await this.#pass(this.#plan());
       }
@@ -93,6 +104,22 @@ export class Scheduler {
       this.#driven = undefined;
       leave();
     }
+  }
+
+  /** Waits for those who have got a token and come back for the next one, but not for who reads slowly. */
+  async #gather(): Promise<void> {
+    const { open } = this.#machine.sequences;
+    if (open.size <= this.#jobs.size) await this.#machine.rest();
+    const begun = performance.now();
+    const patience = Math.max(PATIENCE * this.#passMs, PATIENCE_MS);
+    for (let turns = 0; open.size > this.#jobs.size; turns++) {
+      const waited = performance.now() - begun;
+      const isAnyOut = [...this.#expected].some((kv) => open.has(kv));
+      const isEnough = turns >= PATIENT_TURNS && (waited > patience || waited === 0); // Cloudflare's clock stands still
+      if (turns > 0 && (!isAnyOut || isEnough)) break;
+      await this.#machine.turn();
+    }
+    this.#expected.clear();
   }
 
   /** What is run next, of jobs that have the pages for it. */
@@ -174,10 +201,15 @@ export class Scheduler {
       const begun = performance.now();
       const few = segments.every(({ job }) => isShort(job));
       if (!(await runLayers(this.#machine, segments, alive))) return;
+      this.#passMs = performance.now() - begun;
       const sound = segments.filter((segment) => this.#count(segment));
       for (const group of wantedRows(sound)) this.#project(group);
       if (few) this.#learn(segments, performance.now() - begun);
-      for (const { job } of sound) if (job.done) this.#end(job);
+      for (const { job } of sound) {
+        if (!job.done) continue;
+        this.#expected.add(job.kv);
+        this.#end(job);
+      }
     } finally {
       for (const { job } of segments) job.kv.settle();
     }

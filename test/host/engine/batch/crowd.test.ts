@@ -3,7 +3,7 @@
 //     CROWD_STEPS=10000 CI_SEED=N npx vitest run test/host/engine/batch/crowd.test.ts      .ci/run does
 
 import fc from "fast-check";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, expect, test, vi } from "vitest";
 import type { AdapterUse, GenerateOptions, LoadOptions, Model } from "zagreus-edge";
 import { caught, GREEDY, PROMPT } from "../../../support/nano";
 import { assertIdle, type Crowd, crowd, PAGE_BYTES, SYSTEM, turn } from "./crowd";
@@ -186,6 +186,41 @@ test("four long texts on the pages of one: all come to their end, and the oldest
   for (const [i, prompt] of prompts.entries()) expect(texts[i]).toBe(await single.complete(prompt, options).text());
   expect(engine.scheduler.preemptions).toBeGreaterThan(0);
   expect(engine.scheduler.recomputedTokens).toBeLessThan(4 * 160);
+});
+
+test("where passes take their time, every text gets a token in each of them while a long prompt is read", async () => {
+  const { model, engine } = await nano({ contextLength: 512 });
+  const logitBias = new Map(model.info.tokenizer.end.map((end) => [end, Number.NEGATIVE_INFINITY]));
+  const texts = [0, 1, 2].map((i) => model.complete(`${i} ${PROMPT}`, { maxTokens: 400, logitBias }));
+  const readers = texts.map((text) => text[Symbol.asyncIterator]());
+  await Promise.all(readers.map((reader) => reader.next()));
+  let now = performance.now();
+  const clock = vi.spyOn(performance, "now").mockImplementation(() => now);
+  const { exports } = engine.core;
+  const forwardLayers: typeof exports.forwardLayers = (count) => {
+    now += 20; // the event loop is due after each step of a pass
+    return exports.forwardLayers(count);
+  };
+  Object.assign(engine.core, { exports: { ...exports, forwardLayers } });
+  const before = { passes: engine.scheduler.passes, tokens: texts.map(({ tokens }) => tokens.length) };
+  let read = false;
+  const prompt = Array.from({ length: 400 }, (_, i) => 100 + i);
+  const long = model.complete(prompt, { maxTokens: 1, client: "b" }).text();
+  void long.then(() => {
+    read = true;
+  });
+  await Promise.all(
+    readers.map(async (reader) => {
+      while (!read) await reader.next();
+    }),
+  );
+  clock.mockRestore();
+  const passes = engine.scheduler.passes - before.passes;
+  expect(passes).toBeGreaterThan(6);
+  for (const [i, { tokens }] of texts.entries()) {
+    expect(tokens.length - before.tokens[i]!).toBeGreaterThanOrEqual(passes - 3);
+  }
+  await Promise.all(readers.map((reader) => reader.return!()));
 });
 
 test("prompts that begin alike and come together are run once", async () => {
