@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { beforeAll, expect, test } from "vitest";
+import { CONTENTS, homes } from "../host/build/release/tarball.mjs";
 import { run } from "./support/child";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -87,8 +88,18 @@ test("it has what it needs and nothing else", () => {
       "host/models/zagreus-nano-Q8_0.gguf",
     ]),
   );
-  const expected = /^(dist\/|host\/models\/|LICENSE$|README\.md$|package\.json$)/;
-  expect(packed.filter((path) => !expected.test(path))).toEqual([]);
+  const unknown = packed.filter((path) => !CONTENTS.some(([pattern]) => pattern.test(path)));
+  expect(unknown).toEqual([]);
+  for (const [pattern] of CONTENTS.filter(([, reader]) => !reader.startsWith("Wasmtime")))
+    expect(
+      packed.some((path) => pattern.test(path)),
+      String(pattern),
+    ).toBe(true);
+});
+
+test("where the project lives stands in `repository`, of which the rest is made", () => {
+  const { homepage, bugs } = manifest;
+  expect({ homepage, bugs }).toEqual({ homepage: undefined, bugs: undefined, ...homes(manifest) });
 });
 
 test("it can be imported by its name", async () => {
