@@ -42,6 +42,7 @@ const SUITES = [
   suite("chat", 120 * SECOND, 300 * SECOND), // one builds the package
   suite("clients", 60 * SECOND),
   suite("cloudflare", 180 * SECOND),
+  suite("deploy", 120 * SECOND, 120 * SECOND), // as root; with hadolint on the PATH
   suite("embedding", 300 * SECOND, 300 * SECOND),
   suite("frameworks", 120 * SECOND),
   suite("raspberry-pi", 120 * SECOND),

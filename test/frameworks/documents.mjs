@@ -113,6 +113,12 @@ export const COMMANDS = {
     elsewhere: "needs a broker: test/raspberry-pi/iot.test.ts runs it",
   },
   "examples/iot/README.md: As a service": { elsewhere: "installs a systemd service" },
+  ...Object.fromEntries(
+    ["In a container, on a machine of yours, in a cluster", "Containers", "systemd", "Kubernetes"].map((name) => [
+      `examples/deploy/README.md: ${name}`,
+      { elsewhere: "needs Docker, systemd or a cluster: test/deploy does what can be done without" },
+    ]),
+  ),
   "examples/c/README.md: In C": { elsewhere: "needs WAMR: test/embedding/hosts.test.mjs runs it where that is" },
   "examples/go/README.md: In Go": { elsewhere: "test/embedding/hosts.test.mjs runs it" },
   "examples/python/README.md: In Python": { elsewhere: "test/embedding/hosts.test.mjs installs and runs it" },
