@@ -83,3 +83,12 @@ test.each(DOCUMENTS)("%s", (path) => {
   const own = existsSync(join(dirname(path), "package.json")) && dirname(path) !== ".";
   if (!own) expect(missingScripts(text)).toEqual([]);
 });
+
+test("the README sells in a screen, and no page is long without sections", () => {
+  const count = (text: string) => text.match(/\S+/g)?.length ?? 0;
+  expect(count(readFileSync("README.md", "utf8"))).toBeLessThan(900);
+  for (const path of DOCUMENTS) {
+    const sections = readFileSync(path, "utf8").split(/^## /m).map(count);
+    expect(Math.max(...sections), path).toBeLessThan(1800);
+  }
+});

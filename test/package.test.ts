@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { beforeAll, expect, test } from "vitest";
-import { CONTENTS, homes } from "../host/build/release/tarball.mjs";
+import { brokenLinks, CONTENTS, homes } from "../host/build/release/tarball.mjs";
 import { run } from "./support/child";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -95,6 +95,17 @@ test("it has what it needs and nothing else", () => {
       packed.some((path) => pattern.test(path)),
       String(pattern),
     ).toBe(true);
+});
+
+test("the README's links lead to files of the package, and so do those of its documents to each other", () => {
+  expect(brokenLinks("README.md", read("README.md"), packed)).toEqual([]);
+  for (const path of packed.filter((name) => name.startsWith("docs/") && name.endsWith(".md"))) {
+    // What lies in folders that are not published is in the repository: test/docs.test.ts
+    const broken = brokenLinks(path, read(path), packed).filter(
+      (link) => !/^\.\.\/(assembly|examples|host|test)\//.test(link),
+    );
+    expect(broken, path).toEqual([]);
+  }
 });
 
 test("where the project lives stands in `repository`, of which the rest is made", () => {

@@ -1,11 +1,11 @@
-// The README's program for pages.
+// The library page's program for pages.
 
 import { expect, test } from "vitest";
 import { blocksOf, withoutTypes } from "../frameworks/blocks.mjs";
 import { browser, serve } from "./harness.mjs";
 
-test("the README's program loads a model on a page, and its response streams there", async () => {
-  const { code } = blocksOf("README.md").find(({ heading }) => heading === "In a browser");
+test("the library page's program loads a model on a page, and its response streams there", async () => {
+  const { code } = blocksOf("docs/library.md").find(({ heading }) => heading === "In a browser");
   const chromium = await browser();
   const server = await serve({ isolated: true });
   const page = await chromium.open(server.url);

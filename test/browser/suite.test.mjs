@@ -1,4 +1,4 @@
-// The suite of all runtimes, on a page. Its report is what `npm run runtimes` makes rows of the README's table of.
+// The suite of all runtimes, on a page. Its report is what `npm run runtimes` makes rows of the table of.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";

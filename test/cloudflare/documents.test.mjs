@@ -1,4 +1,4 @@
-// The README's program for Workers.
+// The library page's program for Workers.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,8 +7,8 @@ import { expect, test } from "vitest";
 import { blocksOf, withoutTypes } from "../frameworks/blocks.mjs";
 import { workerd } from "./workerd.mjs";
 
-test("the README's program loads the model, and a Worker answers with its response", async () => {
-  const program = blocksOf("README.md").find(({ code }) => code.includes("zagreus-edge/cloudflare-workers"));
+test("the library page's program loads the model, and a Worker answers with its response", async () => {
+  const program = blocksOf("docs/library.md").find(({ code }) => code.includes("zagreus-edge/cloudflare-workers"));
   const [imports, ...rest] = withoutTypes(program.code).split("\n");
   const folder = mkdtempSync(join(tmpdir(), "zagreus-worker-"));
   const entry = join(folder, "worker.js");

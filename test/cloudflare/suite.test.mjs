@@ -1,4 +1,4 @@
-// The suite of all runtimes, in workerd. Its report is what `npm run runtimes` makes a row of the README's table of.
+// The suite of all runtimes, in workerd. Its report is what `npm run runtimes` makes a row of the table of.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";

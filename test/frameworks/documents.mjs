@@ -8,24 +8,19 @@ const MODEL = 'import { load } from "zagreus-edge";\nconst model = await load("n
  * run here.
  */
 export const PROGRAMS = {
-  "README.md: Use it": { in: "Node" },
-  "README.md: Chat, tools, and JSON that always parses": {
-    in: "Node",
-    before: `import { load, type Tool } from "zagreus-edge";
-      const tools: Tool[] = [{ type: "function", function: { name: "clock" } }];
-      const schema = { type: "object", properties: { people: { type: "integer" } } };`,
-  },
-  "README.md: Quantize": {
+  "README.md: zagreus-edge": { in: "Node" },
+  "docs/library.md: The library": { in: "Node" },
+  "docs/quantization.md: How to": {
     in: "Node",
     before: "const onProgress = () => {};\nconst { signal } = new AbortController();",
   },
-  "README.md: Where it runs": {
+  "docs/library.md: On Cloudflare Workers": {
     in: "Worker",
     before: `import type { Bucket, Fetcher } from "zagreus-edge/cloudflare-workers";
       declare const env: { MODELS: Bucket; ASSETS: Fetcher };`,
     elsewhere: "needs bindings: test/cloudflare/documents.test.mjs runs it in workerd",
   },
-  "README.md: In a browser": {
+  "docs/library.md: In a browser": {
     in: "page",
     before: 'import { load } from "zagreus-edge";\nconst onProgress = () => {};',
     elsewhere: "needs a page: test/browser/documents.test.mjs runs it in Chromium",
@@ -88,12 +83,12 @@ export const PRINTED = {
 
 /** Commands. `elsewhere`: why a block does not run here; `lines`: why lines of it, by how they begin, do not. */
 export const COMMANDS = {
-  "README.md: zagreus-edge": { elsewhere: "these are CI's own steps: .ci/run" },
-  "README.md: Chat, tools, and JSON that always parses": {
-    lines: { "zagreus chat   ": "needs a terminal: test/terminal" },
+  "README.md: zagreus-edge": {
+    lines: { "npm install ": "installs the published package: .ci/run installs the packed one" },
   },
-  "README.md: Models of the Hugging Face hub": {},
-  "README.md: Quantize": {},
+  "README.md: In a checkout": { elsewhere: "these are CI's own steps: .ci/run" },
+  "docs/models.md: The Hugging Face hub": {},
+  "docs/quantization.md: How to": {},
   "docs/assistant.md: In the terminal": {
     lines: { "zagreus chat -m nesso2-agentic --mcp ": "needs servers of others: test/clients/mcp runs one" },
   },

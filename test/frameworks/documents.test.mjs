@@ -176,8 +176,12 @@ describe("commands run", () => {
   );
   test.each(lines)("%s: %s", async (_, line) => {
     const port = await freePort();
-    const script = line.replace(SUITE, "agentic_eval_cases_100.json").replace("8080", String(port));
-    if (!line.startsWith("zagreus serve")) {
+    // npx finds the command of the package that is installed; here it is on the PATH
+    const script = line
+      .replace(/^npx /, "")
+      .replace(SUITE, "agentic_eval_cases_100.json")
+      .replace("8080", String(port));
+    if (!script.startsWith("zagreus serve")) {
       return void (await output("sh", ["-ec", `echo Ciao | ${script}`], folder.directory, { env: environment }));
     }
     const given = line.includes("--port")

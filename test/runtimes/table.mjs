@@ -1,12 +1,12 @@
 // The table of all runtimes: runs the suite in those that are here, adds the reports of the others, and fails when one differs.
-// `npm run runtimes` prints it; `npm run runtimes -- --write` also puts it into README.md.
+// `npm run runtimes` prints it; `npm run runtimes -- --write` also puts it into this folder's README.md.
 
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { installPackage, RUNTIMES, runSuiteIn } from "./installed.mjs";
 import { failures } from "./suite.mjs";
 
 const REPORTS = new URL("reports/", import.meta.url);
-const README = new URL("../../README.md", import.meta.url);
+const README = new URL("README.md", import.meta.url);
 const BEGIN = "<!-- npm run runtimes -- --write -->\n";
 const END = "<!-- end -->";
 

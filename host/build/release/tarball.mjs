@@ -18,7 +18,7 @@ export const CONTENTS = [
 ];
 
 /** More is a mistake: the bundled model is 5.3 MB of it. */
-const MAX_BYTES = 8_000_000;
+const MAX_BYTES = 9_000_000;
 
 /** What is wrong with a package: sentences. @param packed what `npm pack --json` says @param read the text of a file of it */
 export function tarballProblems({ files, size }, manifest, read) {
@@ -44,9 +44,10 @@ function wanted({ exports = {}, bin = {} }) {
 const matches = (paths, wanted) =>
   wanted.endsWith("*") ? paths.some((path) => path.startsWith(wanted.slice(0, -1))) : paths.includes(wanted);
 
-/** Links and pictures of a document that lead to no file of the package. */
+/** Links and pictures of a document, not of its fenced blocks, that lead to no file of the package. */
 export function brokenLinks(path, text, paths) {
-  const targets = [...text.matchAll(/\]\(([^)\s]+)\)|\b(?:src|href)="([^"]+)"/g)].map(
+  const prose = text.replace(/^```[\s\S]*?^```$/gm, "");
+  const targets = [...prose.matchAll(/\]\(([^)\s]+)\)|\b(?:src|href)="([^"]+)"/g)].map(
     ([, link, attribute]) => link ?? attribute,
   );
   return targets.filter((target) => {

@@ -77,14 +77,14 @@ test("what does not belong into the package is told", () => {
   };
   const files = ["dist/index.js", "dist/.inputs.json", "test/secret.key", "docs/server.md"].map((path) => ({ path }));
   const readme = '[a](docs/server.md#log) [b](docs/none.md) [c](https://example.org) <img src="docs/images/a.png">';
-  expect(tarballProblems({ files, size: 9e6 }, manifest, () => readme)).toEqual([
+  expect(tarballProblems({ files, size: 1e7 }, manifest, () => readme)).toEqual([
     "dist/.inputs.json is not in the list of what is published (host/build/release/tarball.mjs)",
     "test/secret.key is not in the list of what is published (host/build/release/tarball.mjs)",
     "package.json names dist/a.d.ts, which is not there",
     "package.json names dist/cli.js, which is not there",
     "README.md links to docs/none.md, which is not there",
     "README.md links to docs/images/a.png, which is not there",
-    "9000000 bytes are more than 8000000",
+    "10000000 bytes are more than 9000000",
   ]);
   expect(brokenLinks("docs/server.md", "[a](../README.md) [b](images/a.png)", ["README.md"])).toEqual(["images/a.png"]);
 });
