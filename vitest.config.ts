@@ -48,6 +48,7 @@ const SUITES = [
   suite("raspberry-pi", 120 * SECOND),
   suite("recipes", 300 * SECOND), // with the packages of browser and runtimes
   suite("runtimes", 300 * SECOND),
+  suite("site", 120 * SECOND), // of npm run docs; with the packages of chat
   suite("smollm2", 300 * SECOND), // with the packages of browser, chat, clients, cloudflare and runtimes
   suite("terminal", 60 * SECOND),
   suite("wasi", 120 * SECOND),
