@@ -12,11 +12,6 @@ import { io } from "./runtime/memory";
 
 export * from "./index";
 
-/** f32[MAX_BATCH][hidden], the residual stream that runStep() takes and leaves. */
-export function residual(): usize {
-  return run.x;
-}
-
 /** Fills residual() with the embeddings of the first `count` (1..MAX_BATCH) tokens of batch(), which must be valid. */
 export function embed(count: i32): void {
   embedTokens(count);

@@ -4,17 +4,27 @@
 import { metadataCount as entries, metadataRecord } from "./gguf/metadata";
 import { tensorCount as tensors, tensorRecord } from "./gguf/tensors";
 import { setKernels as chooseKernels } from "./kernels/choice";
-import { IO_BYTES, LOGIT_ROWS, MAX_TOP } from "./layout/abi";
+import { ALL_LAYERS, IO_BYTES, LOGIT_ROWS, MAX_TOP } from "./layout/abi";
 import { MAX_ADAPTER_RANK, MAX_ADAPTERS, SITES } from "./layout/adapters";
 import { BLOCK } from "./layout/kv";
 import { BAD_OPTION, BAD_TOKEN, NON_FINITE_WEIGHT, OK, WRONG_STATE } from "./layout/status";
 import { reserveSlots, tokenBuffer } from "./load/arena";
 import { packFactor } from "./load/factors";
 import { planInfo } from "./load/info";
-import { beginLoad, endLoad, feedLoad, hasRecords, hasVocabulary, isPlanning, isReady, planLoad } from "./load/load";
+import {
+  beginLoad,
+  endLoad,
+  feedLoad,
+  hasRecords,
+  hasVocabulary,
+  isEdge,
+  isPlanning,
+  isReady,
+  planLoad,
+} from "./load/load";
 import { hashModel } from "./load/model_hash";
 import { adapters, closeSlot, factorColumns, factorRows, openSlot, prepareSite, siteOf } from "./model/adapters";
-import { config } from "./model/config";
+import { config, wantPart } from "./model/config";
 import { copyPageTo, pageParts, partAt, partBytes } from "./model/kv_cache";
 import { enterBatch, leaveBatch, oneRun, rowsStatus, setSequenceLength } from "./model/batch";
 import { rowAt } from "./model/row";
@@ -53,6 +63,17 @@ export function reserveAdapters(slots: i32, rank: i32): i32 {
   if (slots < 0 || slots > MAX_ADAPTERS) return failAt(BAD_OPTION, "slots", slots, MAX_ADAPTERS);
   if (rank < min(slots, 1) || rank > MAX_ADAPTER_RANK) return failAt(BAD_OPTION, "rank", rank, MAX_ADAPTER_RANK);
   reserveSlots(slots, rank);
+  return OK;
+}
+
+/**
+ * Before begin(): the plans that follow have a part of the model: layers `first`..`end` - 1, and with `edge` the embedding, the last norm,
+ * the LM head, the tokenizer and the sampler; the rest of the file passes by. Default: 1, 0, ALL_LAYERS. OK | BAD_OPTION
+ */
+export function takePart(edge: i32, first: i32, end: i32): i32 {
+  const whole = first == 0 && end == ALL_LAYERS;
+  if (!whole && (first < 0 || end < first + i32(!edge))) return failAt(BAD_OPTION, "layers", end, first + 1);
+  wantPart(edge != 0, first, end);
   return OK;
 }
 
@@ -132,7 +153,7 @@ export function stopThreads(): void {
 
 /** Tokens of the text in the I/O buffer, written to tokens(); see tokenizer/encoder.ts. Count | -status */
 export function encode(length: i32, flags: i32): i32 {
-  if (!isReady("encode")) return -WRONG_STATE;
+  if (!isEdge("encode")) return -WRONG_STATE;
   return tokenizer.encode(io(), length, flags, tokenBuffer());
 }
 /** Bytes of the text that the last encode() used up. */
@@ -182,19 +203,19 @@ function held(sequence: i32): tokenizer.Held {
 }
 /** Starts a sequence's stream of text behind the token `before`, -1: behind nothing. OK | WRONG_STATE | BAD_OPTION */
 export function pieceReset(sequence: i32, before: i32): i32 {
-  if (!isReady("pieceReset")) return WRONG_STATE;
+  if (!isEdge("pieceReset")) return WRONG_STATE;
   if (!hasSequence(sequence)) return BAD_OPTION;
   tokenizer.pieceReset(held(sequence), before);
   return OK;
 }
 /** Adds a token to the stream and writes the characters that are complete now to the I/O buffer. Bytes | -status */
 export function pieceAppend(sequence: i32, token: i32): i32 {
-  if (!isReady("pieceAppend")) return -WRONG_STATE;
+  if (!isEdge("pieceAppend")) return -WRONG_STATE;
   return hasSequence(sequence) ? tokenizer.pieceAppend(held(sequence), token, io()) : -BAD_OPTION;
 }
 /** Ends the stream: writes what is held back of an incomplete character. Bytes */
 export function pieceFlush(sequence: i32): i32 {
-  return isReady("pieceFlush") && hasSequence(sequence) ? tokenizer.pieceFlush(held(sequence), io()) : 0;
+  return isEdge("pieceFlush") && hasSequence(sequence) ? tokenizer.pieceFlush(held(sequence), io()) : 0;
 }
 
 // Running
@@ -246,6 +267,17 @@ export function forwardLayers(layers: i32): i32 {
   if (end == config.layers) leaveBatch();
   return config.layers - end;
 }
+/**
+ * f32[MAX_BATCH][hidden], the residual stream of the rows: behind beginForward() what the first layer here gets, embeddings or what the host
+ * writes; behind the last layer what the next part of the model gets, or what logits() and hidden() read.
+ */
+export function residual(): usize {
+  return run.x;
+}
+/** f32[MAX_BATCH], by row its first activation that was too large, 0: none. It travels with residual(). */
+export function overflows(): usize {
+  return run.overflows;
+}
 /** Whether the activations of `count` rows of the last batch from `first` on have kept within bounds. OK | ACTIVATION_OVERFLOW */
 export function rowStatus(first: i32, count: i32): i32 {
   if (!isReady("rowStatus")) return WRONG_STATE;
@@ -262,7 +294,7 @@ function areRows(call: string, first: i32, count: i32): bool {
  * overflowed, of which rowStatus() tells, mean nothing.
  */
 export function logits(first: i32, count: i32): usize {
-  if (!isReady("logits") || !areRows("logits", first, count)) return 0;
+  if (!isEdge("logits") || !areRows("logits", first, count)) return 0;
   if (count > LOGIT_ROWS) {
     failAt(BAD_OPTION, "logits", count, LOGIT_ROWS);
     return 0;
@@ -275,7 +307,7 @@ export function logits(first: i32, count: i32): usize {
 
 /** States behind the last norm of `count` rows of the last batch from `first` on, f32[count][hidden]; 0 likewise. */
 export function hidden(first: i32, count: i32): usize {
-  return isReady("hidden") && areRows("hidden", first, count) ? finalNorm(first, count) : 0;
+  return isEdge("hidden") && areRows("hidden", first, count) ? finalNorm(first, count) : 0;
 }
 
 /** Whether the last logits() computed the row, and nothing has run since; otherwise the failure is recorded. */

@@ -16,6 +16,8 @@ export const MAX_TOP = 256;
 export const MAX_LOGIT_BIAS = 1024;
 /** Threads at most, the caller's among them. */
 export const MAX_THREADS = 64;
+/** takePart(): to the last layer. */
+export const ALL_LAYERS = -1;
 /** Used when the caller names no context length and the model allows more. */
 export const DEFAULT_CONTEXT = 4096;
 

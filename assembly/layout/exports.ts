@@ -21,6 +21,11 @@ export type CoreExports = {
    */
   reserveAdapters(slots: number, rank: number): number;
   /**
+   * Before begin(): the plans that follow have a part of the model: layers `first`..`end` - 1, and with `edge` the embedding, the last norm,
+   * the LM head, the tokenizer and the sampler; the rest of the file passes by. Default: 1, 0, ALL_LAYERS. OK | BAD_OPTION
+   */
+  takePart(edge: number, first: number, end: number): number;
+  /**
    * Starts a load; whatever was loaded before is gone.
    * @param contextLength positions of the KV cache, 0: the model's own, at most DEFAULT_CONTEXT
    * @param kvType KV_*
@@ -102,6 +107,13 @@ export type CoreExports = {
    * Layers left | -WRONG_STATE
    */
   forwardLayers(layers: number): number;
+  /**
+   * f32[MAX_BATCH][hidden], the residual stream of the rows: behind beginForward() what the first layer here gets, embeddings or what the host
+   * writes; behind the last layer what the next part of the model gets, or what logits() and hidden() read.
+   */
+  residual(): number;
+  /** f32[MAX_BATCH], by row its first activation that was too large, 0: none. It travels with residual(). */
+  overflows(): number;
   /** Whether the activations of `count` rows of the last batch from `first` on have kept within bounds. OK | ACTIVATION_OVERFLOW */
   rowStatus(first: number, count: number): number;
   /**
@@ -163,8 +175,6 @@ export type CoreExports = {
 
 /** assembly/calibrate.ts; addresses are bytes in `memory`. */
 export type CalibrationExports = CoreExports & {
-  /** f32[MAX_BATCH][hidden], the residual stream that runStep() takes and leaves. */
-  residual(): number;
   /** Fills residual() with the embeddings of the first `count` (1..MAX_BATCH) tokens of batch(), which must be valid. */
   embed(count: number): void;
   /**

@@ -38,6 +38,7 @@ let structsAt: usize = 0; // of the weights
 let wantedSlots: i32 = 0; // for adapters
 let wantedRank: i32 = 0;
 
+const MAX_PAGES: f64 = 0xffff; // besides those of one context, which the host has books of
 const MAX_MEMORY: u64 = 0xffff0000; // bytes that a 32-bit memory can have
 
 /** Slots for adapters, which the plans that follow have. */
@@ -66,8 +67,10 @@ export function beginPlan(contextLength: u32, kvType: i32, budget: f64, sequence
   const records = carve(<u64>tensorCount() * TENSOR_RECORD_BYTES);
   const structs = carve(structBytes());
   startSection(SECTION_TOKENIZER);
-  carve(4 * TEXT_BYTES); // tokenBuffer()
-  carveVocabularySection();
+  if (config.edge) {
+    carve(4 * TEXT_BYTES); // tokenBuffer()
+    carveVocabularySection();
+  }
   carveRest(pagesWithin(budget, cacheBudget));
   let bytes = <f64>memoryBytes();
   if (budget > 0 && bytes > budget) return failAt(OVER_BUDGET, "memoryBudget", bytes, budget);
@@ -79,7 +82,7 @@ export function beginPlan(contextLength: u32, kvType: i32, budget: f64, sequence
 
   moveRecords(records);
   structsAt = structs;
-  beginVocabulary();
+  if (config.edge) beginVocabulary();
   return OK;
 }
 
@@ -94,7 +97,7 @@ function carveRest(pages: u32): void {
   carveRows();
   carveSequences();
   startSection(SECTION_SAMPLER);
-  carveSampler();
+  if (config.edge) carveSampler();
   startSection(SECTION_ADAPTERS);
   carveAdapters(wantedSlots, wantedRank);
   startSection(SECTIONS);
@@ -107,12 +110,13 @@ function pagesWithin(budget: f64, cacheBudget: f64): u32 {
   const most = budget > 0 ? <u64>min(budget, <f64>MAX_MEMORY) & ~0xffff : MAX_MEMORY;
   const least = sectionAt(SECTIONS);
   const room = most > least ? <f64>(most - least) : 0;
-  return <u32>max(min(room, cacheBudget) / <f64>pageBytes(), 0);
+  const bytes = max(<f64>pageBytes(), 1); // without layers they have none
+  return <u32>max(min(min(room, cacheBudget) / bytes, MAX_PAGES), 0);
 }
 
 /** Goes on building the tokenizer, and binds the tensors when it is done. HEADER_READY: there is more | OK | BAD_VOCABULARY */
 export function continuePlan(): i32 {
-  const status = buildTokenizer();
+  const status = config.edge ? buildTokenizer() : OK;
   return status == OK ? bindWeights(structsAt) : status;
 }
 

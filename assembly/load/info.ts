@@ -58,7 +58,7 @@ export function clearInfo(): void {
 
 /** Enters what the file says and the plan takes. */
 export function fillInfo(): void {
-  set(INFO_LAYERS, config.layers);
+  set(INFO_LAYERS, config.modelLayers);
   set(INFO_HIDDEN, config.hidden);
   set(INFO_INTERMEDIATE, config.intermediate);
   set(INFO_HEADS, config.heads);

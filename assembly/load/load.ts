@@ -14,6 +14,7 @@ import {
   TRUNCATED,
   WRONG_STATE,
 } from "../layout/status";
+import { config } from "../model/config";
 import { prepareRunState, resetRunState } from "../model/run_state";
 import { prepareSequences } from "../model/sequence";
 import { failAt } from "../runtime/failure";
@@ -116,9 +117,15 @@ export function isReady(call: string): bool {
   failAt(WRONG_STATE, call, phase, READY);
   return false;
 }
-/** Whether the tokens of the vocabulary can be looked up: from plan() on. Otherwise as isReady(). */
+/** Whether what is loaded has the model's edge: tokenizer, LM head and sampler. Otherwise as isReady(). */
+export function isEdge(call: string): bool {
+  if (!isReady(call)) return false;
+  if (!config.edge) failAt(WRONG_STATE, call, config.firstLayer, 0);
+  return config.edge;
+}
+/** Whether the tokens of the vocabulary can be looked up: from plan() on. Otherwise as isEdge(). */
 export function hasVocabulary(call: string): bool {
-  return phase == WEIGHTS || isReady(call);
+  return (phase == WEIGHTS && config.edge) || isEdge(call);
 }
 /** Whether the header has been read and can still be looked at. */
 export function isPlanning(): bool {

@@ -25,13 +25,13 @@ let unitsPerRow: u32 = 0;
 let row: u32 = 0;
 let column: u32 = 0; // in units
 let pendingBytes: u32 = 0; // of an unfinished unit
-let skip: u64 = 0; // alignment padding before the next tensor
+let skip: u64 = 0; // before the next tensor: alignment padding, and tensors of other parts of the model
 
 /** Starts over, `lead` padding bytes before the first tensor. */
 export function resetPacking(lead: u64): void {
   tensor = -1;
-  nextTensor();
   skip = lead;
+  nextTensor();
 }
 
 /** Goes back to a tensor: its contents follow once more. Nothing else may be fed in then. */
@@ -47,6 +47,9 @@ function nextTensor(): void {
     skip = aligned(bytes) - bytes;
   }
   tensor++;
+  while (tensor < tensorCount() && !load<usize>(tensorRecord(tensor), TENSOR_DESTINATION)) {
+    skip += aligned(load<u64>(tensorRecord(tensor++), TENSOR_BYTES));
+  }
   row = 0;
   column = 0;
   pendingBytes = 0;

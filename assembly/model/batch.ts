@@ -64,9 +64,9 @@ function checkRun(index: i32, before: i32): i32 {
   return checkPages(s, end);
 }
 
-/** Whether the vocabulary has all of u32[count]. */
+/** Whether the vocabulary has all of u32[count]; only the edge asks what they are. */
 function checkTokens(field: string, tokens: usize, count: i32): i32 {
-  for (let i = 0; i < count; i++) {
+  for (let i = 0; config.edge && i < count; i++) {
     const token = load<u32>(tokens + 4 * <usize>i);
     if (token >= <u32>config.vocabulary) return failAt(BAD_TOKEN, field, token, config.vocabulary);
   }

@@ -13,7 +13,7 @@ import {
 } from "../gguf/metadata";
 import { log64 } from "../kernels/math";
 import { blocks } from "../kernels/attention";
-import { DEFAULT_CONTEXT, KV_INT4, MAX_SEQUENCES } from "../layout/abi";
+import { ALL_LAYERS, DEFAULT_CONTEXT, KV_INT4, MAX_SEQUENCES } from "../layout/abi";
 import { GROUP } from "../layout/blocks";
 import { MAX_CONTEXT, MAX_DIMENSION, MAX_HEAD_SIZE, MAX_HEADS, MAX_LAYERS } from "../layout/gguf";
 import {
@@ -27,12 +27,23 @@ import {
 import { fail, failAt } from "../runtime/failure";
 import { configAddress, STRUCT_BYTES } from "../runtime/memory";
 
+let wantsEdge: bool = true;
+let wantedFirst: i32 = 0;
+let wantedEnd: i32 = ALL_LAYERS;
+
+/** Which part of a model the plans that follow have; `end` ALL_LAYERS: to the last. */
+export function wantPart(edge: bool, first: i32, end: i32): void {
+  wantsEdge = edge;
+  wantedFirst = first;
+  wantedEnd = end;
+}
+
 /** Above it is what is at most 0. */
 const NEGATIVE: f64 = -f64.MIN_VALUE;
 
 @unmanaged
 export class Config {
-  layers: i32;
+  layers: i32; // that are here: all, or those of a part
   hidden: i32; // width of the residual stream
   intermediate: i32; // width of the SwiGLU
   heads: i32; // query heads
@@ -53,6 +64,9 @@ export class Config {
   bos: i32; // token id, -1 when the file names none
   eos: i32;
   addBos: bool;
+  edge: bool; // embedding, LM head, tokenizer and sampler are here
+  firstLayer: i32; // which of the model's the first layer is
+  modelLayers: i32; // of the whole model
 }
 
 // @ts-ignore: decorator
@@ -93,11 +107,11 @@ export function readConfig(contextLength: u32, kvType: i32, sequences: i32): i32
   if (!isText(architecture, "llama"))
     return fail(UNSUPPORTED_ARCHITECTURE, architecture + 8, load<u32>(architecture), 0, 0);
 
-  config.layers = <i32>requiredInteger("llama.block_count", 1, MAX_LAYERS);
+  const layers = <i32>requiredInteger("llama.block_count", 1, MAX_LAYERS);
   config.hidden = <i32>requiredInteger("llama.embedding_length", GROUP, MAX_DIMENSION);
-  config.intermediate = <i32>requiredLayerInteger("llama.feed_forward_length", config.layers, GROUP, MAX_DIMENSION);
-  config.heads = <i32>requiredLayerInteger("llama.attention.head_count", config.layers, 1, MAX_HEADS);
-  config.kvHeads = <i32>layerInteger("llama.attention.head_count_kv", config.layers, 1, MAX_HEADS, config.heads);
+  config.intermediate = <i32>requiredLayerInteger("llama.feed_forward_length", layers, GROUP, MAX_DIMENSION);
+  config.heads = <i32>requiredLayerInteger("llama.attention.head_count", layers, 1, MAX_HEADS);
+  config.kvHeads = <i32>layerInteger("llama.attention.head_count_kv", layers, 1, MAX_HEADS, config.heads);
   config.trainedContext = <i32>requiredInteger("llama.context_length", 1, MAX_CONTEXT);
   config.headSize = <i32>integer("llama.attention.key_length", 1, MAX_HEAD_SIZE, config.hidden / config.heads);
   integer("llama.expert_count", 0, 0, 0);
@@ -124,6 +138,12 @@ export function readConfig(contextLength: u32, kvType: i32, sequences: i32): i32
   if (contextLength > <u32>config.trainedContext)
     return failAt(BAD_OPTION, "contextLength", contextLength, config.trainedContext);
   if (sequences < 1 || sequences > MAX_SEQUENCES) return failAt(BAD_OPTION, "sequences", sequences, MAX_SEQUENCES);
+  const end = wantedEnd == ALL_LAYERS ? layers : wantedEnd;
+  if (end > layers) return failAt(BAD_OPTION, "layers", end, layers);
+  config.modelLayers = layers;
+  config.firstLayer = wantedFirst;
+  config.layers = end - wantedFirst;
+  config.edge = wantsEdge;
   config.kvType = kvType;
   config.sequences = sequences;
   config.context = contextLength ? contextLength : min(config.trainedContext, DEFAULT_CONTEXT);

@@ -62,15 +62,16 @@ export function row(buffer: usize, index: i32, width: i32): usize {
 export function carveRunState(): void {
   const row: u64 = 4 * MAX_BATCH;
   const widest = max(max(config.hidden, queryWidth()), config.intermediate);
+  const inLayers = config.layers > 0 ? row : 0; // of what only layers use
   run.x = carve(row * config.hidden);
   run.normed = carve(row * config.hidden);
   run.quantized = carve(<u64>MAX_BATCH * activationBytes(widest, RELAXED));
-  run.query = carve(row * queryWidth());
-  run.key = carve(row * kvWidth());
-  run.value = carve(row * kvWidth());
-  run.attended = carve(row * queryWidth());
-  run.gate = carve(row * config.intermediate);
-  run.up = carve(row * config.intermediate);
+  run.query = carve(inLayers * queryWidth());
+  run.key = carve(inLayers * kvWidth());
+  run.value = carve(inLayers * kvWidth());
+  run.attended = carve(inLayers * queryWidth());
+  run.gate = carve(inLayers * config.intermediate);
+  run.up = carve(inLayers * config.intermediate);
   run.turns = carve(row * config.headSize * 2);
   run.frequencies = carve(<u64>config.headSize * 4);
   run.scratch = carveScratch();

@@ -17,9 +17,9 @@ import { rowAt } from "./row";
 import { recordOverflow, row, run } from "./run_state";
 import { Layer, layer, weights } from "./weights";
 
-/** Makes `count` tokens of run.tokens ready to be run where their rows say. */
+/** Makes `count` tokens of run.tokens ready to be run where their rows say. Elsewhere than at the edge run.x comes from the host. */
 export function enter(count: i32): void {
-  embedTokens(count);
+  if (config.edge) embedTokens(count);
   prepareTurns(count);
 }
 

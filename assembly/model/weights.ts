@@ -159,7 +159,7 @@ function columnsOf(role: i32): i32 {
   return role == ROPE_FACTORS ? config.headSize / 2 : config.hidden;
 }
 
-/** The role of a tensor, or -1 where its name has none; the layer goes into the record. */
+/** The role of a tensor, or -1 where its name has none; the layer goes into the record: below 0 or behind the last for another part's. */
 function recognize(record: usize): i32 {
   const name = record + TENSOR_NAME;
   const length = <usize>load<u32>(record, TENSOR_NAME_LENGTH);
@@ -169,8 +169,8 @@ function recognize(record: usize): i32 {
   const dot = digitsEnd(digits, end);
   if (dot == end || load<u8>(dot) != DOT || !isCanonical(digits, dot)) return -1;
   const index = parseDigits(digits, dot);
-  if (index >= config.layers) return -1;
-  store<u32>(record, index, TENSOR_LAYER);
+  if (index >= config.modelLayers) return -1;
+  store<u32>(record, index - config.firstLayer, TENSOR_LAYER);
   return roleNamed(dot + 1, end - dot - 1, MODEL_ROLES, ROLES);
 }
 
@@ -178,6 +178,11 @@ function recognize(record: usize): i32 {
 function roleNamed(name: usize, length: usize, from: i32, to: i32): i32 {
   for (let role = from; role < to; role++) if (equals(name, length, roleName(role))) return role;
   return -1;
+}
+
+/** Whether this part of the model has the weight. */
+function isHere(role: i32, index: i32): bool {
+  return role < MODEL_ROLES ? config.edge || role == ROPE_FACTORS : <u32>index < <u32>config.layers;
 }
 
 /** Where the pointer to the weight of a role lies. */
@@ -222,8 +227,11 @@ function bindTensor(index: i32): i32 {
   const record = tensorRecord(index);
   const role = recognize(record);
   if (role < 0) return failTensor(UNEXPECTED_TENSOR, record, 0, 0);
-  const field = slot(role, load<u32>(record, TENSOR_LAYER));
-  if (load<usize>(field)) return failTensor(DUPLICATE_TENSOR, record, 0, 0);
+  store<u32>(record, role, TENSOR_ROLE);
+  store<usize>(record, 0, TENSOR_DESTINATION);
+  const here = isHere(role, load<i32>(record, TENSOR_LAYER));
+  const field = slot(role, load<i32>(record, TENSOR_LAYER));
+  if (here && load<usize>(field)) return failTensor(DUPLICATE_TENSOR, record, 0, 0);
   const columns = columnsOf(role);
   const rows = rowsOf(role);
   if (dimension(record, 0) != columns) return failTensor(BAD_DIMENSION, record, <f64>dimension(record, 0), columns);
@@ -231,8 +239,8 @@ function bindTensor(index: i32): i32 {
   const type = load<u32>(record, TENSOR_TYPE);
   const plain = blockElements(type) == 1;
   if (isVector(role) && !plain) return failTensor(UNSUPPORTED_TENSOR_TYPE, record, type, TYPE_F32);
+  if (!here) return OK;
   const weight = isVector(role) ? carve(4 * columns) : carveMatrix(matrix(index), rows, columns, type, plain);
-  store<u32>(record, role, TENSOR_ROLE);
   store<usize>(record, weight, TENSOR_DESTINATION);
   store<usize>(field, weight);
   return OK;
@@ -256,10 +264,11 @@ function carveMatrix(m: Matrix, rows: i32, columns: i32, type: u32, wide: bool):
 
 function checkComplete(): i32 {
   for (let role = 0; role < MODEL_ROLES; role++) {
-    if (role != ROPE_FACTORS && !load<usize>(slot(role, 0))) return failMissing(role, -1);
+    if (role != ROPE_FACTORS && isHere(role, 0) && !load<usize>(slot(role, 0))) return failMissing(role, -1);
   }
   for (let i = 0; i < config.layers; i++) {
-    for (let role = MODEL_ROLES; role < ROLES; role++) if (!load<usize>(slot(role, i))) return failMissing(role, i);
+    for (let role = MODEL_ROLES; role < ROLES; role++)
+      if (!load<usize>(slot(role, i))) return failMissing(role, config.firstLayer + i);
   }
   return OK;
 }
