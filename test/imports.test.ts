@@ -102,7 +102,15 @@ test("host/raspberry-pi builds on host/node and host/core; a board is told from 
 test("host/deno is Node's sources and threads, and modules that Deno imports", () => {
   const allowed = (to: string) =>
     ["node:timers/promises", "node:worker_threads"].includes(to) ||
-    ["model_availability", "options", "prepare", "prompt_api", "source", "threads/worker_threads"]
+    [
+      "files/prompt_folder",
+      "model_availability",
+      "options",
+      "prepare",
+      "prompt_api",
+      "source",
+      "threads/worker_threads",
+    ]
       .map((name) => `host/node/${name}`)
       .includes(to) ||
     inside("host/deno")(to) ||

@@ -5,6 +5,7 @@ import { setImmediate } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import type { Inspect, Load } from "../core/host/api.js";
 import { createHost } from "../core/host/create_host.js";
+import { pageFiles } from "../node/files/prompt_folder.js";
 import type { NodeLoadOptions } from "../node/options.js";
 import { prepareWith } from "../node/prepare.js";
 import { adapterFolder, openSource, type Source } from "../node/source.js";
@@ -37,6 +38,7 @@ const host = createHost<Source, NodeLoadOptions>({
   prepare: prepareWith(threadsOf),
   open: openSource,
   adapterFolder,
+  pageFiles,
   modelThread: { start: workerModelThread(() => new Worker(new URL("./model_thread.js", import.meta.url))) },
 });
 

@@ -5,6 +5,7 @@ import { Worker } from "node:worker_threads";
 import type { Build } from "../core/api/api.js";
 import type { Primitives } from "../core/host/create_host.js";
 import { fileAt, packageFile, readPackageFile, writtenUrlsAreFiles } from "./files/package_files.js";
+import { pageFiles } from "./files/prompt_folder.js";
 import type { NodeLoadOptions } from "./options.js";
 import { prepareWith } from "./prepare.js";
 import { adapterFolder, openSource, type Source } from "./source.js";
@@ -26,6 +27,7 @@ export const node: Primitives<Source, NodeLoadOptions> = {
   prepare: prepareWith(threadsOf),
   open: openSource,
   adapterFolder,
+  pageFiles,
   modelThread: { start: workerModelThread(startModelThread) },
 };
 

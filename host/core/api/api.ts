@@ -63,6 +63,12 @@ export interface LoadOptions {
    * ends. Default 64 MiB, on small hosts less.
    */
   cacheBudget?: number | undefined;
+  /**
+   * Keeps what prompts begin with on the disk, so that it need not be run again after a restart: in `folder` (default: of the machine's cache;
+   * in browsers of the origin's private file system, in a worker only), up to `bytes` (default 1 GiB), of which the least recently used go first.
+   * What is written tells the prompts, to this user only. Prompts find what was run by the same model, KV type, adapters and cacheSalt. Default: false.
+   */
+  promptCache?: boolean | { folder?: string | undefined; bytes?: number | undefined } | undefined;
   /** Room for adapters (LoRA) beside the model: how many at a time (1 to 16), and their rank at most (default 16). Default: none. */
   adapters?: { slots: number; rank?: number | undefined } | undefined;
   /** How a model of the hub becomes a GGUF file in its cache if its makers publish safetensors only. */
@@ -731,6 +737,21 @@ export interface ModelStats {
   preemptions: number;
   /** Tokens that were run again for that. */
   recomputedTokens: number;
+  /** What promptCache of load() has done; undefined without it. */
+  promptCache:
+    | {
+        /** Tokens of prompts that came from the disk instead of being run. */
+        restoredTokens: number;
+        /** Tokens that were written. */
+        storedTokens: number;
+        /** Files that were damaged, or not what their names say, and were removed. */
+        rejectedPages: number;
+        /** Bytes on the disk, as last counted. */
+        bytes: number;
+        /** Whether it still writes: not when that has failed. */
+        writes: boolean;
+      }
+    | undefined;
 }
 
 /**

@@ -126,6 +126,7 @@ const LOAD = {
   threads: integer(1, MAX_THREADS),
   cacheBudget: integer(0, Number.MAX_SAFE_INTEGER),
   sequences: integer(1, MAX_SEQUENCES),
+  promptCache: switchable({ folder: string, bytes: integer(1, Number.MAX_SAFE_INTEGER, 2 ** 30) }),
   adapters: nested({ slots: integer(1, MAX_ADAPTERS, 1), rank: integer(1, MAX_ADAPTER_RANK, 16) }),
   quantize: nested({ type: oneOf("q4_0", "q8_0"), calibrate: flag, keepSource: flag }),
   signal: abortSignal,

@@ -4,6 +4,7 @@ import type { AdapterSlots } from "../adapters/slots.js";
 import type { LoadOptions, ModelInfo, ModelStats, Prompt } from "../api/api.js";
 import { closed, invalidOption } from "../api/errors.js";
 import type { AdapterList } from "../api/options.js";
+import type { PromptCache } from "../kv/disk/prompt_cache.js";
 import type { CacheUse, KvCache } from "../kv/kv_cache.js";
 import type { KvSequence } from "../kv/kv_sequence.js";
 import type { KvSequences } from "../kv/kv_sequences.js";
@@ -36,6 +37,8 @@ export class Engine {
   readonly adapterRoom: { slots: number; rank: number } | undefined;
   /** From the first one on. */
   adapters: AdapterSlots | undefined;
+  /** What is kept over restarts, if that is wanted. */
+  prompts: PromptCache | undefined;
   /** Milliseconds that a token of a prompt takes, as last measured. */
   tokenMs = 0;
   readonly #macrotask: Macrotask;
@@ -86,7 +89,9 @@ export class Engine {
   get stats(): ModelStats {
     const { passes, preemptions, recomputedTokens } = this.scheduler;
     const cache = this.cache.figures;
-    return { running: this.queue.taken, waiting: this.queue.length, cache, passes, preemptions, recomputedTokens };
+    const promptCache = this.prompts?.figures;
+    const { taken: running, length: waiting } = this.queue;
+    return { running, waiting, cache, passes, preemptions, recomputedTokens, promptCache };
   }
 
   /** Whether it is of no more use: closed, or with a thread that has failed. */
@@ -125,10 +130,10 @@ export class Engine {
   origin(cacheSalt: string | undefined, list?: AdapterList): Origin {
     const adapters = this.adaptersKey(list);
     if (cacheSalt === undefined && adapters === "") return HERE;
-    const key = JSON.stringify([adapters, cacheSalt]);
-    const origin = this.#origins.get(key) ?? {};
-    this.#origins.delete(key);
-    this.#origins.set(key, origin); // the one used last comes last
+    const name = JSON.stringify([adapters, cacheSalt]);
+    const origin = this.#origins.get(name) ?? { name };
+    this.#origins.delete(name);
+    this.#origins.set(name, origin); // the one used last comes last
     for (const oldest of this.#origins.keys()) {
       if (this.#origins.size <= MAX_SALTS) break;
       this.#origins.delete(oldest);
@@ -180,6 +185,7 @@ export class Engine {
   /** Lets go of the core and sends away whoever waits for it. */
   close(): void {
     this.#core = undefined;
+    this.prompts?.close();
     this.#runner?.scheduler.stop(closed("model"));
     this.#threads.stop();
     this.queue.refuseAll(closed("model"));

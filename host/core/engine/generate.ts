@@ -94,6 +94,7 @@ async function* run(
   slide(sequence, options.overflow, engine.info.contextLength);
   const { length } = sequence;
   const prompt = receipts && [...sequence];
+  const restored = engine.prompts && (await engine.prompts.fetch(sequence, kv.origin, engine.tokenMs, options.signal));
   const meter = new Meter(length);
   const decode = await decodeOf(engine, job, record, kv, sequence, meter, pace);
   const work = { kv, client: options.client, tokens: sequence, check: () => pace.check() };
@@ -109,6 +110,7 @@ async function* run(
     progress: tell,
     take(rows) {
       meter.startDecode();
+      if (restored) engine.prompts?.keep(sequence, kv.origin, restored, length - meter.prefilledTokens);
       place.sequence = sequence;
       job.started?.(sequence);
       decode.start();
@@ -132,8 +134,7 @@ async function* run(
     }
   }
   if (!receipts || !prompt) return;
-  const tokens = [...prompt, ...record.tokens];
-  const bytes = await logitsBehind(engine, { ...work, tokens });
+  const bytes = await logitsBehind(engine, { ...work, tokens: [...prompt, ...record.tokens] });
   record.receipt = await receipts.makeReceipt(engine, prompt, record as GenerationRecord, options, bytes);
 }
 

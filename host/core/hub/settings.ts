@@ -8,6 +8,8 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface HubPaths {
   cache: string;
+  /** What libraries keep that no hub has. */
+  assets: string;
   /** The file with the token of `hf auth login`. */
   token: string;
 }
@@ -17,7 +19,7 @@ const DEFAULT_TIMEOUT_S = 10;
 const MAX_TIMEOUT_S = 86_400;
 const RETRY_DELAY_MS = 500;
 
-/** The cache and the token file; `home` is the person's home directory. */
+/** The caches and the token file; `home` is the person's home directory. */
 export function hubPaths(env: Environment, home: string, join: (...parts: string[]) => string): HubPaths {
   const path = (text: string) =>
     text
@@ -26,6 +28,7 @@ export function hubPaths(env: Environment, home: string, join: (...parts: string
   const hub = path(env.HF_HOME || join(env.XDG_CACHE_HOME || join(home, ".cache"), "huggingface"));
   return {
     cache: path(env.HF_HUB_CACHE || env.HUGGINGFACE_HUB_CACHE || join(hub, "hub")),
+    assets: path(env.HF_ASSETS_CACHE || join(hub, "assets")),
     token: path(env.HF_TOKEN_PATH || join(hub, "token")),
   };
 }

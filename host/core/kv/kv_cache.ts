@@ -129,7 +129,7 @@ export class KvCache {
     const pages = [...found.nodes.slice(0, whole).map((node) => node.page), ...(last === undefined ? [] : [last])];
     const bytes = new Uint8Array(pages.length * this.pageBytes);
     pages.forEach((page, i) => {
-      this.#eachPart(page, (part, at) => bytes.set(part, i * this.pageBytes + at));
+      this.#read(page, bytes.subarray(i * this.pageBytes));
     });
     if (last !== undefined) this.release(last);
     return { length: whole * PAGE_TOKENS + (last === undefined ? 0 : rest), bytes };
@@ -141,11 +141,41 @@ export class KvCache {
     for (let start = 0; start < length; start += PAGE_TOKENS) {
       const page = this.#acquireBeside(path);
       if (page === undefined) return;
-      const own = (start / PAGE_TOKENS) * this.pageBytes;
-      this.#eachPart(page, (part, at) => part.set(bytes.subarray(own + at, own + at + part.length)));
+      this.#write(page, bytes.subarray((start / PAGE_TOKENS) * this.pageBytes));
       path.push(this.publish(path, tokens.slice(start, Math.min(start + PAGE_TOKENS, length)), page, origin));
       this.release(page);
     }
+  }
+
+  /** How many full pages there are of the beginning of `tokens`; they count as used. */
+  fullPages(tokens: readonly number[], origin: Origin): number {
+    return Math.floor(this.tree.find(tokens, origin).length / PAGE_TOKENS);
+  }
+
+  /** Copies full page `index` of `tokens`, if it is there. */
+  readPage(tokens: readonly number[], index: number, origin: Origin, target: Uint8Array): boolean {
+    const { nodes, length } = this.tree.find(tokens, origin);
+    if (length < (index + 1) * PAGE_TOKENS) return false;
+    this.#read(nodes[index]!.page, target);
+    return true;
+  }
+
+  /**
+   * Takes in full page `index` of `tokens`, whose bytes are known to be right.
+   * @returns whether those before it are there, and there is room
+   */
+  addPage(tokens: readonly number[], index: number, origin: Origin, bytes: Uint8Array): boolean {
+    const { nodes, length } = this.tree.find(tokens, origin);
+    const [start, end] = [index * PAGE_TOKENS, (index + 1) * PAGE_TOKENS];
+    if (length < start) return false;
+    if (length >= end) return true;
+    const path = nodes.slice(0, index);
+    const page = this.#acquireBeside(path);
+    if (page === undefined) return false;
+    this.#write(page, bytes);
+    this.publish(path, tokens.slice(start, end), page, origin);
+    this.release(page);
+    return true;
   }
 
   /** Bytes of KvBytes of this length. */
@@ -194,6 +224,13 @@ export class KvCache {
     const acquired = this.acquire();
     for (const { page } of nodes) this.release(page);
     return acquired;
+  }
+
+  #read(page: number, target: Uint8Array): void {
+    this.#eachPart(page, (part, at) => target.set(part, at));
+  }
+  #write(page: number, bytes: Uint8Array): void {
+    this.#eachPart(page, (part, at) => part.set(bytes.subarray(at, at + part.length)));
   }
 
   /** The parts of a page, and where they come in its bytes. */

@@ -7,9 +7,12 @@ import { BLOCK } from "../../../assembly/layout/kv.js";
 export const PAGE_TOKENS = BLOCK;
 
 /** Who vouches for KV: what a snapshot says that it is concerns nobody but the session that came out of it. */
-export type Origin = object;
-/** It was run here. */
-export const HERE: Origin = {};
+export interface Origin {
+  /** What names it in another process, too: the adapters and the salt that it was run here with. A snapshot has no name. */
+  readonly name?: string;
+}
+/** It was run here, without adapters and salt. */
+export const HERE: Origin = { name: '["",null]' };
 
 /** The page of some tokens, after all those of its parents. */
 export interface Node {

@@ -5,13 +5,14 @@
 //      32 positions of a page u32 | 36 bytes of a page u32 | 40 tokens u32 (T) | 44 KV positions u32 (P <= T)
 //      48 token ids u32[T]
 //         the pages of the first P positions (assembly/model/kv_cache.ts), 0 behind the last one
-//         XXH64 of everything before u64: over pieces of 1 MiB, each seeded with the hash of the piece before it
+//         checksum() of everything before u64
 
-import { INFO_KV_TYPE, IO_BYTES } from "../../../assembly/layout/abi.js";
+import { INFO_KV_TYPE } from "../../../assembly/layout/abi.js";
 import type { ModelInfo } from "../api/api.js";
 import { ZagreusError } from "../api/errors.js";
 import { failure } from "../api/messages.js";
 import type { Core } from "../wasm/core.js";
+import { checksum } from "./checksum.js";
 import type { KvBytes, KvCache } from "./kv_cache.js";
 import { PAGE_TOKENS } from "./page_tree.js";
 
@@ -110,16 +111,6 @@ function modelHash(core: Core, adapters: string): bigint {
   if (adapters === "") return hash;
   core.write(new TextEncoder().encode(adapters));
   return BigInt.asUintN(64, core.exports.hash(adapters.length, hash));
-}
-
-function checksum(core: Core, bytes: Uint8Array): bigint {
-  let hash = 0n;
-  for (let at = 0; at < bytes.length; at += IO_BYTES) {
-    const piece = bytes.subarray(at, at + IO_BYTES);
-    core.write(piece);
-    hash = BigInt.asUintN(64, core.exports.hash(piece.length, hash));
-  }
-  return hash;
 }
 
 function bad(field: string, value: number | bigint, expected: number | bigint): ZagreusError {

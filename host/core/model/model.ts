@@ -42,6 +42,7 @@ import { Engine } from "../engine/engine.js";
 import { checkSignal, type Macrotask, Pace } from "../engine/pace.js";
 import type { Release } from "../engine/queue.js";
 import { decode, encode, encodeInSlices, endTokens, markers, promptTokens } from "../engine/tokenizer.js";
+import type { OpenPageFiles, PromptCacheOptions } from "../kv/disk/open.js";
 import { feedModel } from "../load/load.js";
 import type { ByteSource } from "../load/source.js";
 import { chooseBuild } from "../wasm/builds.js";
@@ -58,6 +59,8 @@ export interface Platform extends CorePlatform {
   probes?: Probes;
   /** Opens an adapter; absent where its bytes come from another thread. */
   adapterFiles?: OpenAdapter;
+  /** Where prompts are kept; absent where there are no files. */
+  pageFiles?: OpenPageFiles;
 }
 
 export type OpenAdapter = (
@@ -74,6 +77,11 @@ export async function loadModel(open: OpenSource, options: LoadOptions, platform
   try {
     await threads.ready();
     await (await part(import("../engine/warm_up.js"))).warmUp(engine, options.signal);
+    const promptCache = options.promptCache as PromptCacheOptions | undefined;
+    if (promptCache) {
+      const { openPromptCache } = await part(import("../kv/disk/open.js"));
+      engine.prompts = await openPromptCache(engine, promptCache, platform.pageFiles);
+    }
   } catch (error) {
     engine.close();
     throw error;

@@ -16,7 +16,13 @@ test.each([
   [{ HF_HUB_CACHE: "$" + "{A}/$B", A: "/a" }, "/a/$B", "/home/ada/.cache/huggingface/token"],
   [{ HF_TOKEN_PATH: "~/t", HF_HOME: "" }, "/home/ada/.cache/huggingface/hub", "/home/ada/t"],
 ])("%j", (env, cache, token) => {
-  expect(paths(env as Record<string, string>)).toEqual({ cache, token });
+  expect(paths(env as Record<string, string>)).toMatchObject({ cache, token });
+});
+
+test("what no hub has", () => {
+  expect(paths({}).assets).toBe("/home/ada/.cache/huggingface/assets");
+  expect(paths({ HF_HOME: "/h", HF_HUB_CACHE: "/c" }).assets).toBe("/h/assets");
+  expect(paths({ HF_HOME: "/h", HF_ASSETS_CACHE: "~/a" }).assets).toBe("/home/ada/a");
 });
 
 test("the token", () => {
