@@ -72,7 +72,18 @@ export const site = (port = 0) => start(process.execPath, ["examples/web/serve.m
 /** The page as `zagreus serve` has it, with models by name. */
 export function served(models = {}, ...more) {
   const flags = Object.entries(models).flatMap(([name, path]) => ["-m", `${name}=${path}`]);
-  const args = ["dist/cli.js", "serve", "--port", "0", "--json", "--log", "off", ...flags, ...more];
+  const args = [
+    "dist/cli.js",
+    "serve",
+    "--port",
+    "0",
+    "--json",
+    "--log",
+    "off",
+    "--no-prompt-cache",
+    ...flags,
+    ...more,
+  ];
   return start(process.execPath, args, (line) => `${JSON.parse(line).url}/`);
 }
 

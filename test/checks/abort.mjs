@@ -57,7 +57,17 @@ async function inTerminal() {
 
 /** A client that closes its connection, until the server's model has no work. */
 async function inServer() {
-  const child = zagreus("serve", "-m", file, "--port", "0", "--context", String(TOKENS + 1), "--json");
+  const child = zagreus(
+    "serve",
+    "-m",
+    file,
+    "--port",
+    "0",
+    "--no-prompt-cache",
+    "--context",
+    String(TOKENS + 1),
+    "--json",
+  );
   const [line] = await once(child.stdout, "data");
   const { url } = JSON.parse(line);
   const isBusy = async () => /^zagreus_requests_running.* 1$/m.test(await (await fetch(`${url}/metrics`)).text());

@@ -47,7 +47,16 @@ export const loadAlone = async () => load(await chatModel());
 
 /** Starts `zagreus serve ARGS`; `name` is what /v1/models calls the model. */
 export async function serve(args = [], { env = {}, model } = {}) {
-  const command = [here("../../dist/cli.js"), "serve", "-m", model ?? (await chatModel()), "--port", "0", ...args];
+  const command = [
+    here("../../dist/cli.js"),
+    "serve",
+    "-m",
+    model ?? (await chatModel()),
+    "--port",
+    "0",
+    "--no-prompt-cache",
+    ...args,
+  ];
   const child = spawn(process.execPath, command, {
     stdio: ["ignore", "inherit", "pipe"],
     env: { ...process.env, ...env },

@@ -27,9 +27,13 @@ const lines = (path) =>
     .split("\n")
     .map((line) => JSON.parse(line));
 
-const server = spawn(process.execPath, [cli, "serve", "--port", "0", "--template", "chatml", "--json"], {
-  stdio: ["ignore", "pipe", "inherit"],
-});
+const server = spawn(
+  process.execPath,
+  [cli, "serve", "--port", "0", "--no-prompt-cache", "--template", "chatml", "--json"],
+  {
+    stdio: ["ignore", "pipe", "inherit"],
+  },
+);
 process.on("exit", () => {
   server.kill();
   rmSync(work, { recursive: true, force: true });

@@ -1,6 +1,10 @@
 // The built `zagreus` command as a process.
 
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
 
@@ -12,8 +16,15 @@ export interface Result {
   stderr: string;
 }
 
+/** It finds no prompts of others, and leaves none. */
 export function start(args: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
-  return spawn(process.execPath, [CLI, ...args], { stdio: ["pipe", "pipe", "pipe"], env: { ...process.env, ...env } });
+  const assets = join(tmpdir(), `zagreus-assets-${randomUUID()}`);
+  const child = spawn(process.execPath, [CLI, ...args], {
+    stdio: ["pipe", "pipe", "pipe"],
+    env: { ...process.env, HF_ASSETS_CACHE: assets, ...env },
+  });
+  child.once("exit", () => rmSync(assets, { recursive: true, force: true }));
+  return child;
 }
 
 export async function finish(child: ChildProcess): Promise<Result> {

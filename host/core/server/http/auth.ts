@@ -1,5 +1,6 @@
 // Bearer tokens.
 
+import { hex } from "../../api/hex.js";
 import { ApiError } from "./errors.js";
 
 /** Checks an authorization header; how long it takes tells nothing about the keys. */
@@ -11,19 +12,16 @@ export class Keys {
     this.#digests.catch(() => {}); // check() throws it
   }
 
-  /** Which key it is; "" where none are wanted. @throws ApiError 401 */
+  /** Names the key, the same in every process; "" where none are wanted. @throws ApiError 401 */
   async check(authorization: string | undefined): Promise<string> {
     const keys = await this.#digests;
     if (keys.length === 0) return "";
     const [, token] = /^Bearer +(\S+) *$/i.exec(authorization ?? "") ?? [];
     if (token === undefined) throw denied("no API key: send it as Authorization: Bearer KEY");
     const given = await digest(token);
-    let known = -1;
-    keys.forEach((key, i) => {
-      if (equal(key, given)) known = i;
-    });
-    if (known === -1) throw denied("the API key is wrong");
-    return `key ${known}`;
+    const same = keys.map((key) => equal(key, given)); // all of them
+    if (!same.includes(true)) throw denied("the API key is wrong");
+    return `key ${hex(given)}`;
   }
 }
 

@@ -146,6 +146,16 @@ function ofModels(models: ReadonlyMap<Served, ModelStats | undefined>): string[]
   const told = (value: (stats: ModelStats) => number, labels: Labels = {}): Sample[] =>
     [...models].flatMap(([{ name: model }, stats]) => (stats ? [[write({ model, ...labels }), value(stats)]] : []));
   return [
+    counter(
+      "zagreus_restored_tokens_total",
+      "Tokens of prompts that came from the disk.",
+      told(({ promptCache }) => promptCache?.restoredTokens ?? 0),
+    ),
+    gauge(
+      "zagreus_prompt_cache_bytes",
+      "Bytes of prompts on the disk.",
+      told(({ promptCache }) => promptCache?.bytes ?? 0),
+    ),
     gauge("zagreus_kv_cache_positions", "Positions of the KV cache: read by requests, kept of others, free.", [
       ...told(({ cache }) => cache.used, { state: "used" }),
       ...told(({ cache }) => cache.kept, { state: "kept" }),

@@ -13,13 +13,14 @@ import { readTemplate, withTemplate } from "../chat/template.js";
 import { type Bridge, openBridge } from "../mcp/bridge.js";
 import { mcpTargets, type Target } from "../mcp/target.js";
 import { chatPage } from "../serve/page.js";
+import { type PromptCacheFlags, promptCacheOf, withPromptCache } from "../serve/prompt_cache.js";
 import { LOG_FORMATS, type LogFormat, requestLog } from "../serve/request_log.js";
 import { modelsOf, type ServedFlags, withServedModels } from "../serve/served_models.js";
 import { warnOfNoTemplate, warnOfOpenDoors } from "../serve/warnings.js";
 import { choice, integer, list } from "../shared/arguments.js";
 import { notice, printJson } from "../shared/output.js";
 
-interface ServeFlags extends ServedFlags, OptionValues {
+interface ServeFlags extends ServedFlags, PromptCacheFlags, OptionValues {
   port: number;
   host: string;
   apiKey?: string[];
@@ -47,7 +48,7 @@ const HTTP = {
 const LINGER_MS = 2_000;
 
 export function serveCommand(): Command {
-  return withTemplate(withServedModels(new Command("serve")))
+  return withPromptCache(withTemplate(withServedModels(new Command("serve"))))
     .description("serve models with OpenAI's API")
     .option("--port <n>", "port, 0 for any that is free", integer(0, 65_535), 8080)
     .option("--host <address>", "address to listen at", "127.0.0.1")
@@ -87,7 +88,9 @@ Examples:
 
 async function run(flags: ServeFlags): Promise<void> {
   const template = await readTemplate(flags.template);
-  const models = await modelsOf(flags, (name, model) => warnOfNoTemplate(name, model, template));
+  const models = await modelsOf({ ...flags, prompts: promptCacheOf(flags) }, (name, model) =>
+    warnOfNoTemplate(name, model, template),
+  );
   const mcp = await openBridge(flags.mcp ?? [], models.signal, notice);
   try {
     await serve(flags, template, models, mcp);

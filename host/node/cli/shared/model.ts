@@ -32,6 +32,8 @@ export interface ModelFlags {
   /** MiB. */
   cacheBudget?: number;
   sequences?: number;
+  /** Whether, and where, what prompts begin with is kept on the disk. */
+  prompts?: LoadOptions["promptCache"];
   json?: boolean;
   /** Of commands that have --lora. */
   lora?: LoraFlag[];
@@ -81,9 +83,9 @@ export interface CommandModel<T = Model> {
 }
 
 /** The options of load() that the command line gives. */
-export function loadOptions({ build, threads, context, kv, cacheBudget, sequences }: ModelFlags): LoadOptions {
+export function loadOptions({ build, threads, context, kv, cacheBudget, sequences, prompts }: ModelFlags): LoadOptions {
   const budget = cacheBudget === undefined ? {} : { cacheBudget: cacheBudget * 2 ** 20 };
-  return { build, threads, contextLength: context, kvType: kv, sequences, ...budget };
+  return { build, threads, contextLength: context, kvType: kv, sequences, promptCache: prompts, ...budget };
 }
 
 /** Loads the model of the command line, with a progress bar at a terminal. */
