@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import ts from "typescript";
 import { describe, expect, test } from "vitest";
-import { cycle, fileGraph, folderGraph, type Graph, imports, sources } from "./support/imports";
+import { cycle, fileGraph, folderGraph, type Graph, imports, projectFiles, sources } from "./support/imports";
 
 const MAX_FILES = 15; // in a folder
 const MAX_LINES = 59; // of a function
@@ -39,6 +39,20 @@ function drawn(edges: Graph, room: string): string {
   const lines = [...edges].map(([from, to]) => `  ${short(from)} -> ${[...to].map(short).sort().join(" ")}`);
   return lines.sort().join("\n");
 }
+
+test("at the top are the rooms, and files", () => {
+  const rooms = projectFiles(".").flatMap((path) => (path.includes("/") ? path.split("/")[0]! : []));
+  expect([...new Set(rooms)].sort()).toEqual([
+    ".ci",
+    ".github",
+    "assembly",
+    "docs",
+    "examples",
+    "host",
+    "quant",
+    "test",
+  ]);
+});
 
 test(`no folder has more than ${MAX_FILES} source files`, () => {
   const files = new Map<string, number>();

@@ -47,7 +47,7 @@ test("serve: a user without rights, a root that cannot be written, healthy, and 
     `${health} && exit 9
     ${quoted(command)} 2>/tmp/log & server=$!
     until ${health}; do kill -0 $server || { cat /tmp/log; exit 8; }; sleep 0.2; done
-    id -u; for path in / /usr /opt/zagreus /models /var/cache/zagreus; do test -w $path && echo "writes $path"; done
+    id -u; for path in / /usr /opt/zagreus /models; do test -w $path && echo "writes $path"; done
     node -e 'fetch("http://127.0.0.1:8080/v1/completions", { method: "POST", headers: { "content-type": "application/json" },
       body: JSON.stringify({ prompt: "Il re", max_tokens: 8 }) }).then(async (answer) => console.log(answer.status, await answer.text()))'
     kill -TERM $server; wait $server; echo "ended with $?"`,
@@ -55,8 +55,8 @@ test("serve: a user without rights, a root that cannot be written, healthy, and 
   );
   const [uid, ...lines] = stdout.trim().split("\n");
   expect(uid).toBe("1000");
-  expect(lines.slice(0, 2)).toEqual(["writes /models", "writes /var/cache/zagreus"]);
-  expect(lines[2]).toMatch(/^200 \{.*"completion_tokens":8/);
+  expect(lines[0]).toBe("writes /models");
+  expect(lines[1]).toMatch(/^200 \{.*"completion_tokens":8/);
   expect(lines.at(-1)).toBe("ended with 0");
 });
 

@@ -81,8 +81,8 @@ describe("in Chromium", () => {
     },
   );
 
-  test("the search finds a word of a document", async () => {
-    const page = await open("/");
+  test.each(["/", "/it/"])("%s: the search finds a word of a document", async (path) => {
+    const page = await open(path);
     await page.locator("#local-search button").click();
     await page.locator(".VPLocalSearchBox input").fill("max-queue");
     await page.waitForFunction(() =>
