@@ -2,13 +2,31 @@
 
 const example = (name) => `examples/${name}/README.md`;
 
-/** [title, [[page, document, title in the list]]] */
+/** [title, [[page, document, title in the list, [[title, anchor]] of what people look for in it]]] */
 export const SECTIONS = [
   [
     "Start",
     [
-      ["library", "docs/library.md", "The library"],
-      ["models", "docs/models.md", "Models"],
+      [
+        "library",
+        "docs/library.md",
+        "The library",
+        [
+          ["Builds and threads", "builds-and-threads"],
+          ["In a browser", "in-a-browser"],
+          ["In a server", "in-a-server"],
+          ["On Cloudflare Workers", "on-cloudflare-workers"],
+        ],
+      ],
+      [
+        "models",
+        "docs/models.md",
+        "Models",
+        [
+          ["What runs", "what-runs"],
+          ["The Hugging Face hub", "the-hugging-face-hub"],
+        ],
+      ],
       ["command", "docs/command.md", "The command"],
       ["troubleshooting", "docs/troubleshooting.md", "Troubleshooting"],
     ],
@@ -17,7 +35,15 @@ export const SECTIONS = [
     "In a page",
     [
       ["chat-page", example("web"), "A chat page"],
-      ["hosts", "docs/hosts.md", "Bundlers, CDNs, single files"],
+      [
+        "hosts",
+        "docs/hosts.md",
+        "Bundlers, CDNs, single files",
+        [
+          ["From a CDN", "from-a-cdn"],
+          ["A browser extension", "a-manifest-v3-extension"],
+        ],
+      ],
       ["prompt-api", "docs/prompt-api.md", "The Prompt API"],
       ["prompt-api-example", example("prompt-api"), "Its example"],
     ],
@@ -25,7 +51,16 @@ export const SECTIONS = [
   [
     "In a server",
     [
-      ["server", "docs/server.md", "The server"],
+      [
+        "server",
+        "docs/server.md",
+        "The server",
+        [
+          ["Routes", "routes"],
+          ["Many at once", "many-at-once"],
+          ["Log and metrics", "log-and-metrics"],
+        ],
+      ],
       ["frameworks", "docs/frameworks.md", "In your own server"],
       ["deploy", example("deploy"), "Containers, systemd, Kubernetes"],
       ["edge-function", example("edge-function"), "Cloudflare Workers"],
@@ -53,9 +88,28 @@ export const SECTIONS = [
   [
     "Chats and models",
     [
-      ["assistant", "docs/assistant.md", "Chats, tools, JSON, adapters"],
+      [
+        "assistant",
+        "docs/assistant.md",
+        "Chats",
+        [
+          ["Tools", "tools"],
+          ["JSON that always parses", "guaranteed-structure"],
+          ["Sessions and memory", "sessions-and-memory"],
+          ["Adapters (LoRA)", "adapters"],
+          ["In the terminal", "in-the-terminal"],
+        ],
+      ],
       ["offline-assistant", example("assistant"), "An offline assistant"],
-      ["quantization", "docs/quantization.md", "Quantizing"],
+      [
+        "quantization",
+        "docs/quantization.md",
+        "Quantizing",
+        [
+          ["How to", "how-to"],
+          ["A smaller vocabulary", "a-smaller-vocabulary"],
+        ],
+      ],
       ["evaluation", "docs/evaluation.md", "Evaluating"],
     ],
   ],

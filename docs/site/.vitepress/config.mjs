@@ -20,7 +20,11 @@ const slugify = (heading) =>
 const sidebar = [
   ...SECTIONS.map(([text, pages]) => ({
     text,
-    items: pages.map(([page, , title]) => ({ text: title, link: `/${page}` })),
+    items: pages.map(([page, , title, parts]) => ({
+      text: title,
+      link: `/${page}`,
+      ...(parts && { items: parts.map(([name, anchor]) => ({ text: name, link: `/${page}#${anchor}` })) }),
+    })),
   })),
   { text: "API", items: ENTRIES.map(([name]) => ({ text: name, link: apiPage(name) })) },
 ];
