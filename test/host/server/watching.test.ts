@@ -110,6 +110,57 @@ test("a report of every request", async () => {
   expect(await refusal(server, TEXT, { prompt: "a", model: "gpt" })).toMatchObject({ message: known });
 });
 
+test("nothing that is said, and no key, is in a report, a metric or an error that is told", async () => {
+  const canary = (where: string) => `canary ${where}`;
+  const key = canary("key").replace(" ", "-");
+  const told: unknown[] = [];
+  const logged = ["log", "error", "warn"].map((name) =>
+    vi.spyOn(console, name as "log").mockImplementation((...all) => void told.push(all.map(String))),
+  );
+  const onRequest = (report: RequestReport) => told.push(report);
+  const options = { apiKeys: [key], onRequest, onError: (error: unknown) => told.push((error as Error).stack) };
+  const server = createServer(model, { ...options, template: "chatml" });
+  const messages = [
+    { role: "system", content: canary("system") },
+    { role: "user", content: canary("user") },
+  ];
+  const schema = { type: "object", properties: { [canary("property")]: { const: canary("const") } } };
+  const called = { name: "pick", arguments: JSON.stringify({ a: canary("argument") }) };
+  const call = { role: "assistant", tool_calls: [{ id: "1", type: "function", function: called }] };
+  const tools = [{ type: "function", function: { name: "pick", description: canary("tool"), parameters: schema } }];
+  const bodies: [path: string, body: object][] = [
+    [TEXT, { prompt: canary("prompt"), stop: [canary("stop")], max_tokens: 4 }],
+    [TEXT, { prompt: canary("long ").repeat(500) }],
+    [TEXT, { prompt: "a", grammar: `root ::= "${canary("grammar")}` }],
+    [TEXT, { prompt: "a", stop: { a: canary("stop") } }],
+    [CHAT, { messages, tools, max_tokens: 4, response_format: { type: "json_schema", json_schema: { schema } } }],
+    [
+      CHAT,
+      { messages: [...messages, call, { role: "tool", tool_call_id: "1", content: canary("result") }], max_tokens: 4 },
+    ],
+    [CHAT, { messages: [{ role: canary("role"), content: "a" }] }],
+    ["/v1/responses", { input: canary("input"), instructions: canary("instructions"), max_output_tokens: 16 }],
+    ["/v1/messages", { messages: messages.slice(1), system: canary("system"), max_tokens: 4 }],
+    ["/v1/embeddings", { input: [canary("embedding")] }],
+    ["/tokenize", { content: canary("content") }],
+    ["/v1/completions?key=canary", { prompt: canary("query") }],
+  ];
+  const statuses: number[] = [];
+  for (const wanted of [key, canary("wrong key")]) {
+    for (const [path, body] of bodies) {
+      const answer = await server.fetch(request(path, body, { headers: { authorization: `Bearer ${wanted}` } }));
+      statuses.push(answer.status);
+      await answer.text();
+    }
+  }
+  const metrics = await server.fetch(request("/metrics", undefined, { headers: { authorization: `Bearer ${key}` } }));
+  told.push(await metrics.text());
+  for (const spy of logged) spy.mockRestore();
+  expect(new Set(statuses)).toEqual(new Set([200, 400, 401]));
+  expect(told.length).toBeGreaterThan(2 * bodies.length);
+  expect(JSON.stringify(told)).not.toContain("canary");
+});
+
 test("a client that leaves is reported once, with what was read and written; what onRequest throws hurts nobody", async () => {
   const told: RequestReport[] = [];
   const error = vi.spyOn(console, "error").mockImplementation(() => {});

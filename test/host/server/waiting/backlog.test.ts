@@ -3,8 +3,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Completion, Model } from "zagreus-edge";
 import { createServer, type Server } from "zagreus-edge/server";
-import { loadNano } from "../../support/nano";
-import { ask, type Json, metric, puppet, request, until } from "./harness";
+import { loadNano } from "../../../support/nano";
+import { ask, type Json, metric, puppet, request, until } from "../harness";
 
 const PATH = "/v1/completions";
 
