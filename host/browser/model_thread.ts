@@ -3,6 +3,7 @@
 
 import { serveModel } from "../core/offload/serve.js";
 import { type ComputeTask, runComputeThread } from "../core/wasm/compute_thread.js";
+import { pageFiles } from "./files/prompt_folder.js";
 import { macrotask } from "./macrotask.js";
 import { startWorker } from "./net/workers.js";
 import type { Introduction } from "./offload.js";
@@ -25,6 +26,7 @@ function introduced({ lock, thread }: Introduction): Receive {
     { post: (message, transfer) => postMessage(message, { transfer }) },
     {
       macrotask,
+      pageFiles,
       ...(threads && { threads }),
       open: (source, options) => openSource(source as PreparedSource, options),
     },

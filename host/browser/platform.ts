@@ -2,6 +2,7 @@
 
 import type { Build } from "../core/api/api.js";
 import type { Platform } from "../core/model/model.js";
+import { pageFiles } from "./files/prompt_folder.js";
 import { macrotask } from "./macrotask.js";
 import { isModule, packageFile } from "./net/package_files.js";
 import { readPackageFile } from "./net/request.js";
@@ -20,5 +21,6 @@ export const platform: Platform = {
   module: async (build) =>
     WebAssembly.compile(await readPackageFile(isModule ? CORES[build]() : packageFile(`zagreus-${build}.wasm`))),
   macrotask,
+  pageFiles,
   ...(threads && { threads }),
 };
