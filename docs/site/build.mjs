@@ -38,7 +38,7 @@ function asPage(document, text) {
 
 function withLinks(document, text) {
   return text
-    .replace(/\bsrc="(?:\.\.\/)*docs\/images\//g, 'src="/images/')
+    .replace(/\bsrc="(?:(?:\.\.\/)*docs\/)?images\//g, 'src="/images/')
     .replace(/\[((?:[^[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)/g, (link, words, target) => {
       if (/^(#|[a-z]+:)/.test(target)) return link;
       const [path, anchor] = target.split("#");
