@@ -15,6 +15,7 @@ const SOURCES: Record<string, string> = {
   "zagreus-edge/prompt-api": "host/node/prompt_api.ts",
   "zagreus-edge/quantize": "host/node/quantize.ts",
   "zagreus-edge/receipts": "host/core/receipt/index.ts",
+  "zagreus-edge/shards": "host/node/shards/index.ts",
   "zagreus-edge/server": "host/core/server/index.ts",
   "zagreus-edge/raspberry-pi": "host/raspberry-pi/index.ts",
 };

@@ -71,6 +71,7 @@ async function nodeBundles(version) {
       hub: "host/node/hub.ts",
       server: "host/core/server/index.ts",
       receipts: "host/core/receipt/index.ts",
+      shards: "host/node/shards/index.ts",
       model_thread: "host/node/threads/model_thread.ts",
       deno: "host/deno/index.ts",
       "raspberry-pi": "host/raspberry-pi/index.ts",

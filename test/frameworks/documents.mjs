@@ -45,6 +45,7 @@ export const PROGRAMS = {
     elsewhere: "needs a model: test/host/prompt_api and test/browser/prompt_api.test.mjs use every member",
   },
   "docs/raspberry-pi.md: Raspberry Pi": { in: "Node" },
+  "docs/shards.md: Two processes": { in: "Node", elsewhere: "needs two machines: test/host/shard/transports.test.ts" },
   "docs/server.md: The server": { in: "Node" },
   "docs/server.md: As a handler": { in: "Deno", serves: true },
   "docs/server.md: Clients in the same process": { in: "Node" },

@@ -12,6 +12,7 @@ export type HostErrorCode =
   | "BUSY" // a completion is read a second time
   | "CLOSED" // the model or session was closed
   | "THREAD_FAILED" // a worker thread could not start or has died; the model has to be loaded again
+  | "SHARD_FAILED" // a part of the model that is elsewhere does not answer, or not as it must; `cause` says why
   | "SOURCE_FAILED" // the model's bytes could not be read; `cause` says why
   | "HUB_DENIED" // the model hub wants a token (401) or its terms accepted (403); `field` is the repository, `value` the status
   | "HUB_NOT_FOUND" // no such repository, revision or file, or not what is needed

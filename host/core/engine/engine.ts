@@ -13,6 +13,7 @@ import { BatchCosts } from "../speculation/batch_costs.js";
 import type { Core } from "../wasm/core.js";
 import type { KernelChoice } from "../wasm/kernel_choice.js";
 import type { ComputeThreads } from "../wasm/threads.js";
+import type { LayersElsewhere } from "./batch/elsewhere.js";
 import type { Scheduler } from "./batch/scheduler.js";
 import { checkSignal, type Macrotask, Pace, type Slice } from "./pace.js";
 import { Queue, type Release, type Turn } from "./queue.js";
@@ -39,6 +40,8 @@ export class Engine {
   adapters: AdapterSlots | undefined;
   /** What is kept over restarts, if that is wanted. */
   prompts: PromptCache | undefined;
+  /** Where the core has no layers. */
+  elsewhere: LayersElsewhere | undefined;
   /** Milliseconds that a token of a prompt takes, as last measured. */
   tokenMs = 0;
   readonly #macrotask: Macrotask;
@@ -188,6 +191,7 @@ export class Engine {
     this.prompts?.close();
     this.#runner?.scheduler.stop(closed("model"));
     this.#threads.stop();
+    this.elsewhere?.close();
     this.queue.refuseAll(closed("model"));
   }
 

@@ -16,7 +16,10 @@ const SAMPLINGS = 4;
 
 /** Leaves no trace: the KV cache is empty again, and every generation sets the sampler itself. @throws ZagreusError ABORTED */
 export async function warmUp(engine: Engine, signal: AbortSignal | undefined): Promise<void> {
-  engine.runner = { sequences: new KvSequences(new KvCache(engine.core)), scheduler: new Scheduler(engine) };
+  engine.runner = {
+    sequences: new KvSequences(new KvCache(engine.core, engine.elsewhere)),
+    scheduler: new Scheduler(engine),
+  };
   const options = checkGenerateOptions({ maxTokens: 1, seed: 0, signal }, engine.info.vocabulary);
   const job = { options, sequence: () => [0], shares: false };
   const record = new GenerationRecord<ChatFinishReason>();

@@ -25,6 +25,13 @@ export interface HasPages {
   readonly table: readonly number[];
 }
 
+/** The pages of layers that are in other cores. */
+export interface PagesElsewhere {
+  /** That all of them have. */
+  readonly pages: number;
+  copy(source: number, target: number, length: number): void;
+}
+
 export class KvCache {
   readonly core: Core;
   readonly tree = new PageTree();
@@ -37,10 +44,17 @@ export class KvCache {
   /** By page, of those in the tree. */
   readonly #nodes = new Map<number, Node>();
 
-  /** @param core with a model */
-  constructor(core: Core) {
+  /** Where pages lie elsewhere: told what copyPage() is. */
+  readonly #copied: ((source: number, target: number, length: number) => void) | undefined;
+
+  /**
+   * @param core with a model
+   * @param elsewhere where the core has no layers, but others: how many pages they have, and what copies one
+   */
+  constructor(core: Core, elsewhere?: PagesElsewhere) {
     this.core = core;
-    this.pages = core.exports.info(INFO_PAGES);
+    this.#copied = elsewhere && ((...copy) => elsewhere.copy(...copy));
+    this.pages = elsewhere?.pages ?? core.exports.info(INFO_PAGES);
     this.pageBytes = core.exports.info(INFO_PAGE_BYTES);
     this.#readers = new Uint16Array(this.pages);
     this.#free = Array.from({ length: this.pages }, (_, i) => this.pages - 1 - i);
@@ -105,7 +119,10 @@ export class KvCache {
   /** A page with the first `length` positions of the last of these nodes, none of which gives way for it; undefined without one. */
   copyOfLast(nodes: readonly Node[], length: number): number | undefined {
     const copy = this.#acquireBeside(nodes);
-    if (copy !== undefined) this.core.check(this.core.exports.copyPage(nodes.at(-1)!.page, copy, length));
+    if (copy === undefined) return undefined;
+    const { page } = nodes.at(-1)!;
+    this.core.check(this.core.exports.copyPage(page, copy, length));
+    this.#copied?.(page, copy, length);
     return copy;
   }
 
@@ -120,8 +137,14 @@ export class KvCache {
     }
   }
 
-  /** A copy of as much of `tokens` as there is. */
+  /** Forgets all that no sequence reads. */
+  clear(): void {
+    for (const node of this.tree) if (this.#readers[node.page] === 0 && node.children.size === 0) this.#drop(node);
+  }
+
+  /** A copy of as much of `tokens` as there is; nothing where pages lie elsewhere. */
   copy(tokens: readonly number[], origin: Origin): KvBytes {
+    if (this.#copied) return { length: 0, bytes: new Uint8Array() };
     const found = this.tree.find(tokens, origin);
     const rest = found.length % PAGE_TOKENS;
     const whole = (found.length - rest) / PAGE_TOKENS;
@@ -138,6 +161,7 @@ export class KvCache {
   /** Takes in what copy() gave, or what somebody says that it did, as far as there is room. */
   restore(tokens: readonly number[], { length, bytes }: KvBytes, origin: Origin): void {
     const path: Node[] = [];
+    if (this.#copied) return;
     for (let start = 0; start < length; start += PAGE_TOKENS) {
       const page = this.#acquireBeside(path);
       if (page === undefined) return;

@@ -37,6 +37,7 @@ import {
   checkTokens,
   type Generation,
 } from "../api/options.js";
+import type { LayersElsewhere } from "../engine/batch/elsewhere.js";
 import { ModelCompletion } from "../engine/completion.js";
 import { Engine } from "../engine/engine.js";
 import { checkSignal, type Macrotask, Pace } from "../engine/pace.js";
@@ -47,6 +48,7 @@ import { feedModel } from "../load/load.js";
 import type { ByteSource } from "../load/source.js";
 import { chooseBuild } from "../wasm/builds.js";
 import type { Probes } from "../wasm/capabilities.js";
+import type { Core } from "../wasm/core.js";
 import { type CorePlatform, startCore, withThreadsOrOne } from "../wasm/start_core.js";
 import { answerBy, startChat } from "./chat_completion.js";
 import { embed, generate, logitsFrom, scoreTokens } from "./computed.js";
@@ -70,12 +72,24 @@ export type OpenAdapter = (
 
 type OpenSource = (options: LoadOptions) => ByteSource | Promise<ByteSource>;
 
-/** Loads a model with options that were checked; `open` is called when there is a core to feed. */
-export async function loadModel(open: OpenSource, options: LoadOptions, platform: Platform): Promise<LoadedModel> {
-  const { core, info, threads } = await start(open, options, platform, false);
+/** What is said to a core that gets the edge of a model, and where its layers are. */
+export interface Edge {
+  part(core: Core): void;
+  connect(info: ModelInfo): Promise<LayersElsewhere>;
+}
+
+/** Loads a model, or its edge, with options that were checked; `open` is called when there is a core to feed. */
+export async function loadModel(
+  open: OpenSource,
+  options: LoadOptions,
+  platform: Platform,
+  edge?: Edge,
+): Promise<LoadedModel> {
+  const { core, info, threads } = await start(open, options, platform, false, edge);
   const engine = new Engine(core, info, threads, platform.macrotask, options);
   try {
     await threads.ready();
+    engine.elsewhere = await edge?.connect(info);
     await (await part(import("../engine/warm_up.js"))).warmUp(engine, options.signal);
     const promptCache = options.promptCache as PromptCacheOptions | undefined;
     if (promptCache) {
@@ -94,7 +108,7 @@ export async function inspectModel(open: OpenSource, options: LoadOptions, platf
   return (await start(open, options, platform, true)).info;
 }
 
-async function start(open: OpenSource, options: LoadOptions, platform: Platform, headerOnly: boolean) {
+async function start(open: OpenSource, options: LoadOptions, platform: Platform, headerOnly: boolean, edge?: Edge) {
   const { signal } = options;
   const choice = chooseBuild(options, platform.threads, platform.probes, platform.builds);
   let started = await startCore(choice, platform, !headerOnly);
@@ -102,6 +116,7 @@ async function start(open: OpenSource, options: LoadOptions, platform: Platform,
     const source = await open(options); // while threads start
     started = await withThreadsOrOne(started, options, platform);
     const { core, threads } = started;
+    edge?.part(core);
     const pace = new Pace(platform.macrotask, () => checkSignal(signal));
     const info = await feedModel(core, source, started.choice, options, pace, headerOnly);
     info.tokenizer.end = endTokens(core, info.tokenizer.end, info.vocabulary);

@@ -21,6 +21,8 @@ export class Job implements Waiting {
   next: number;
   /** Rows that were run of it. */
   run = 0;
+  /** Rows that are under way, where layers are elsewhere. */
+  ahead = 0;
   /** Whether the cache has the longest beginning of its tokens that there is. */
   aligned = false;
   #begun = false;
@@ -46,7 +48,12 @@ export class Job implements Waiting {
 
   /** Rows that are left; until it is aligned, at most. */
   get rows(): number {
-    return this.length - Math.min(this.kv.length, this.next);
+    return this.length - Math.min(this.kv.length, this.next) - this.ahead;
+  }
+
+  /** Where the next rows come. */
+  get position(): number {
+    return this.kv.length + this.ahead;
   }
 
   /** Whether all are run. */
@@ -62,4 +69,14 @@ export class Job implements Waiting {
     this.#begun = true;
     this.work.begin?.(start);
   }
+}
+
+/** Neighbouring rows of the batch that are one job's. */
+export interface Segment {
+  job: Job;
+  /** In the batch. */
+  row: number;
+  /** In the sequence. */
+  position: number;
+  count: number;
 }

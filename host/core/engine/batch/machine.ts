@@ -5,6 +5,7 @@ import type { KvSequences } from "../../kv/kv_sequences.js";
 import type { BatchCosts } from "../../speculation/batch_costs.js";
 import type { Core } from "../../wasm/core.js";
 import type { KernelChoice } from "../../wasm/kernel_choice.js";
+import type { LayersElsewhere } from "./elsewhere.js";
 
 export interface Machine {
   /** @throws ZagreusError CLOSED */
@@ -13,6 +14,8 @@ export interface Machine {
   readonly sequences: KvSequences;
   readonly kernels: KernelChoice | undefined;
   readonly batchCosts: BatchCosts;
+  /** Where the core has no layers. */
+  readonly elsewhere: LayersElsewhere | undefined;
   /** Milliseconds that a token of a prompt takes, as last measured. */
   tokenMs: number;
   /** Lets the event loop come round if it is time. @throws ZagreusError CLOSED, THREAD_FAILED */

@@ -1,7 +1,9 @@
 // One pass over rows of several sequences, and what is computed of them.
 
 import { LOGIT_ROWS, MAX_BATCH, RUN_BYTES } from "../../../../assembly/layout/abi.js";
-import type { Job } from "./job.js";
+import { PAGE_TOKENS } from "../../kv/page_tree.js";
+import type { Flight } from "./elsewhere.js";
+import type { Segment } from "./job.js";
 import type { Machine } from "./machine.js";
 import { isShort, ROWS } from "./plan.js";
 
@@ -14,19 +16,10 @@ const STEP_MS = 12;
 const MAX_LAYER_MS = 100;
 
 /** Rows of a prompt to run together so that a layer takes no longer; a clock that stands still, as Cloudflare's, tells 0. */
-export function promptRows({ info, tokenMs }: Machine): number {
+export function promptRows({ info, tokenMs, elsewhere }: Machine): number {
+  if (elsewhere) return elsewhere.rows;
   const rows = ROWS * Math.floor((MAX_LAYER_MS * info.layers) / (ROWS * tokenMs));
   return Math.max(ROWS, Math.min(rows, MAX_BATCH));
-}
-
-/** Neighbouring rows of the batch that are one job's. */
-export interface Segment {
-  job: Job;
-  /** In the batch. */
-  row: number;
-  /** In the sequence. */
-  position: number;
-  count: number;
 }
 
 /**
@@ -58,6 +51,46 @@ export async function runLayers(
   }
   if (rows >= ROWS) machine.tokenMs = spent / rows;
   return true;
+}
+
+/** Has the rows of segments go through the layers elsewhere, behind those that are under way. */
+export function depart(machine: Machine, segments: readonly Segment[]): Flight {
+  const { elsewhere } = machine;
+  const { states, overflows } = enter(machine, segments);
+  const runs = segments.map(({ job, position, count }) => {
+    return { position, count, pages: job.kv.table.slice(0, Math.ceil((position + count) / PAGE_TOKENS)) };
+  });
+  const flight: Flight = { segments, landed: Promise.resolve() };
+  const answer = elsewhere!.send(runs, { states: states.slice(), overflows: overflows.slice() });
+  flight.landed = answer.then(
+    (rows) => {
+      flight.rows = rows;
+    },
+    (error) => {
+      flight.failure = { error };
+    },
+  );
+  return flight;
+}
+
+/** Puts rows that are back where the core has those of its last pass. */
+export function arrive(machine: Machine, { segments, rows }: Flight): void {
+  const { states, overflows } = enter(machine, segments);
+  states.set(rows!.states);
+  overflows.set(rows!.overflows);
+}
+
+/** Enters the rows of segments into a core without layers: views of what travels. */
+function enter(machine: Machine, segments: readonly Segment[]) {
+  const { core, info } = machine;
+  for (const { job, position } of segments) core.check(core.exports.setLength(job.kv.index, position));
+  begin(machine, segments);
+  core.counted(core.exports.forwardLayers(1));
+  const rows = segments.reduce((sum, { count }) => sum + count, 0);
+  return {
+    states: core.floats(core.exports.residual(), rows * info.hidden),
+    overflows: core.floats(core.exports.overflows(), rows),
+  };
 }
 
 function begin({ core }: Machine, segments: readonly Segment[]): void {

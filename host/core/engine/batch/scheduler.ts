@@ -5,13 +5,16 @@
 //     run(work)...   -> planPass() -> pages for those in the plan -> runLayers() -> logits -> work.take()...
 //
 // Where pages end, the youngest sequence gives up its own, and is run again when there is room: the same bits, later.
+//
+// Where layers are elsewhere, several passes are under way at once: planPass() -> depart() ... arrive() -> logits -> work.take()...
 
 import { failure } from "../../api/messages.js";
 import type { KvSequence } from "../../kv/kv_sequence.js";
+import { type Flight, hasLanded, type LayersElsewhere } from "./elsewhere.js";
 import { Fairness } from "./fairness.js";
-import { Job } from "./job.js";
+import { Job, type Segment } from "./job.js";
 import type { Machine } from "./machine.js";
-import { promptRows, runLayers, type Segment, wantedRows } from "./pass.js";
+import { arrive, depart, promptRows, runLayers, wantedRows } from "./pass.js";
 import { isShort, planPass } from "./plan.js";
 import type { Work } from "./work.js";
 
@@ -25,6 +28,8 @@ const PATIENCE_MS = 1;
 
 /** Rows of prompts in a pass that others wait for with every token: 3 % above what a row costs in the largest batches. */
 const CROWDED_ROWS = 32;
+/** Milliseconds after which somebody who waits for a pass looks whether he still has to. */
+const GLANCE_MS = 50;
 
 export class Scheduler {
   /** Passes that were begun: rows of one are valid until the next one is. */
@@ -44,6 +49,10 @@ export class Scheduler {
   readonly #expected = new Set<KvSequence>();
   /** Milliseconds that the last pass took. */
   #passMs = 0;
+  /** Passes that are under way, in their order. */
+  readonly #flights: Flight[] = [];
+  /** Called when there is one more work. */
+  #awaken = () => {};
   /** Resolves when nobody drives passes any more; undefined while nobody does. */
   #driven: Promise<void> | undefined;
 
@@ -73,6 +82,7 @@ export class Scheduler {
     this.#jobs.add(job);
     this.#expected.delete(work.kv);
     this.#fairness.enter(job.client);
+    this.#awaken();
     // Passes are driven by whoever waits for one of them, as long as he does: on Cloudflare nobody's timers may outlive his request.
     while (this.#jobs.has(job)) {
       if (this.#driven) await Promise.race([job.end, this.#driven]);
@@ -86,17 +96,19 @@ export class Scheduler {
     for (const job of this.#jobs) this.#end(job, error);
   }
 
-  /** Runs passes until a job has ended. */
-  async #drive(job: Job): Promise<void> {
+  /** Runs passes until a job has ended, or without one as long as there are some that are back. */
+  async #drive(job?: Job): Promise<void> {
     let leave = () => {};
     this.#driven = new Promise((resolve) => {
       leave = resolve;
     });
     try {
-      while (this.#jobs.has(job)) {
+      while (job ? this.#jobs.has(job) : this.#flights.slice(0, 1).some(hasLanded)) {
         await this.#gather();
         this.#endThose((each) => each.work.check());
-        await this.#pass(this.#plan());
+        const { elsewhere } = this.#machine;
+        if (elsewhere) await this.#fly(elsewhere);
+        else await this.#pass(this.#plan());
       }
     } catch (error) {
       this.stop(error); // of the core, which is of no more use
@@ -128,18 +140,22 @@ export class Scheduler {
     this.#endThose((job) => {
       if (!job.kv.isEmpty && !job.aligned) job.align();
     });
-    const ready = [...this.#jobs].filter((job) => this.#mayRun(job));
+    const ready = [...this.#jobs].filter((job) => job.rows > 0 && this.#mayRun(job));
     const limits = { prompt: most, crowded: Math.min(most, CROWDED_ROWS) };
     const plan = planPass(ready, (client) => this.#fairness.of(client), limits);
     const planned = new Map<Job, number>();
     for (const { waiting: job, rows } of plan.toSorted((a, b) => a.waiting.age - b.waiting.age)) {
-      this.#endThose(() => this.#place(job, rows, planned), [job]);
+      let blocked = false;
+      this.#endThose(() => {
+        blocked = !this.#place(job, rows, planned);
+      }, [job]);
+      if (blocked) break; // the younger must not be faster to the pages of what is under way
     }
     let row = 0;
     return plan.flatMap(({ waiting: job }) => {
       const count = planned.get(job);
       if (count === undefined) return [];
-      const segment = { job, row, position: job.kv.length, count };
+      const segment = { job, row, position: job.position, count };
       row += count;
       return [segment];
     });
@@ -155,28 +171,30 @@ export class Scheduler {
     return others.length === 0 || cache.hasRoom(job.tokens, job.next, job.kv.origin, waiting);
   }
 
-  /** Enters a job into the plan if there are pages for its rows. */
-  #place(job: Job, rows: number, planned: Map<Job, number>): void {
+  /** Enters a job into the plan if there are pages for its rows. @returns whether there is no need to wait for those under way */
+  #place(job: Job, rows: number, planned: Map<Job, number>): boolean {
     if (!job.aligned) {
       job.align();
       this.#preempted.delete(job.kv);
     }
     const count = Math.min(rows, job.rows);
-    while (!job.kv.grow(job.kv.length + count)) {
+    while (!job.kv.grow(job.position + count)) {
       const victim = this.#victim(job, planned);
+      if (!victim && this.#flights.length > 0) return false;
       this.#preempt(victim ?? job.kv);
-      if (!victim) return;
+      if (!victim) return true;
     }
     planned.set(job, count);
+    return true;
   }
 
-  /** Who gives up pages for a job: nobody of the plan, first those who wait for no row, then the youngest that is younger. */
+  /** Who gives up pages for a job: nobody of the plan, or under way, first those who wait for no row, then the youngest that is younger. */
   #victim(job: Job, planned: ReadonlyMap<Job, number>): KvSequence | undefined {
     const waiting = new Map([...this.#jobs].map((other) => [other.kv, planned.has(other) ? -1 : other.age]));
     const age = (kv: KvSequence) => waiting.get(kv) ?? this.#clock + this.#ages.get(kv)!;
     let victim: KvSequence | undefined;
     for (const kv of this.#machine.sequences.open) {
-      if (kv !== job.kv && !kv.isEmpty && age(kv) > (victim ? age(victim) : job.age)) victim = kv;
+      if (kv !== job.kv && !kv.isEmpty && !kv.busy && age(kv) > (victim ? age(victim) : job.age)) victim = kv;
     }
     return victim;
   }
@@ -202,17 +220,86 @@ export class Scheduler {
       const few = segments.every(({ job }) => isShort(job));
       if (!(await runLayers(this.#machine, segments, alive))) return;
       this.#passMs = performance.now() - begun;
-      const sound = segments.filter((segment) => this.#count(segment));
-      for (const group of wantedRows(sound)) this.#project(group);
+      this.#finish(segments);
       if (few) this.#learn(segments, performance.now() - begun);
-      for (const { job } of sound) {
-        if (!job.done) continue;
-        this.#expected.add(job.kv);
-        this.#end(job);
-      }
     } finally {
       for (const { job } of segments) job.kv.settle();
     }
+  }
+
+  /** All layers have run: the books, and what jobs want of the rows. */
+  #finish(segments: readonly Segment[]): void {
+    const sound = segments.filter((segment) => this.#count(segment));
+    for (const group of wantedRows(sound)) this.#project(group);
+    for (const { job } of sound) {
+      if (!job.done) continue;
+      this.#expected.add(job.kv);
+      this.#end(job);
+    }
+  }
+
+  /** Has one more pass depart, or waits for the oldest, or for another work. */
+  async #fly(elsewhere: LayersElsewhere): Promise<void> {
+    const segments = this.#flights.length < elsewhere.depth ? this.#plan() : [];
+    if (segments.length > 0) {
+      this.passes++;
+      for (const { job, count } of segments) {
+        job.kv.busy = true;
+        job.ahead += count;
+      }
+      const flight = depart(this.#machine, segments);
+      this.#flights.push(flight);
+      // What nobody waits for any more lands by itself.
+      flight.landed.then(() => this.#driven ?? this.#drive());
+      return;
+    }
+    const [oldest] = this.#flights;
+    if (!oldest) return;
+    if (!hasLanded(oldest)) await this.#change(oldest);
+    if (oldest.failure) this.#recover(elsewhere, oldest.failure.error);
+    else if (oldest.rows) this.#land();
+  }
+
+  /** Resolves when a pass is back, when there is another work, and now and then, because works may be aborted. */
+  async #change({ landed }: Flight): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const another = new Promise<void>((resolve) => {
+      this.#awaken = resolve;
+      timer = setTimeout(resolve, GLANCE_MS);
+    });
+    await Promise.race([landed, another]);
+    clearTimeout(timer);
+  }
+
+  /** The oldest of the passes that are under way is back. */
+  #land(): void {
+    const [flight] = this.#flights as [Flight];
+    this.passes++;
+    arrive(this.#machine, flight);
+    this.#flights.shift();
+    for (const { job, count } of flight.segments) job.ahead -= count;
+    try {
+      this.#finish(flight.segments);
+    } finally {
+      this.#settle([flight]);
+    }
+  }
+
+  /** What is under way is lost, and so is everything that was in the pages: all is run again where it is wanted. */
+  #recover(elsewhere: LayersElsewhere, error: unknown): void {
+    const lost = this.#flights.splice(0);
+    for (const { segments } of lost) for (const { job, count } of segments) job.ahead -= count;
+    this.#settle(lost);
+    for (const kv of this.#machine.sequences.open) if (!kv.isEmpty) this.#preempt(kv);
+    this.#machine.sequences.cache.clear();
+    elsewhere.recover(error);
+  }
+
+  /** Sequences of which nothing is under way any more. */
+  #settle(landed: readonly Flight[]): void {
+    const kvs = (flights: readonly Flight[]) => flights.flatMap(({ segments }) => segments.map(({ job }) => job.kv));
+    const busy = new Set(kvs(this.#flights));
+    for (const kv of kvs(landed)) if (!busy.has(kv)) kv.settle();
   }
 
   /** Enters what was run into the books. @returns whether there is somebody who wants the rows */

@@ -72,7 +72,7 @@ export function apiError(error: unknown, unexpected: (error: unknown) => void): 
     }
     if (error.code === "ABORTED") return error.cause instanceof ApiError ? error.cause : clientGone();
     if (error.code === "CLOSED") return new ApiError(503, "the model is closed", { code: "model_unavailable" });
-    if (error.code === "THREAD_FAILED") {
+    if (error.code === "THREAD_FAILED" || error.code === "SHARD_FAILED") {
       unexpected(error);
       return new ApiError(503, "the model has failed", { code: "model_unavailable" });
     }
