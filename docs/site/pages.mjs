@@ -71,6 +71,7 @@ export const SECTIONS = [
     "On a device",
     [
       ["raspberry-pi", "docs/raspberry-pi.md", "Raspberry Pi"],
+      ["shards", "docs/shards.md", "A model in parts"],
       ["iot", example("iot"), "MQTT"],
       ["wasi", example("wasi"), "Without JavaScript"],
     ],

@@ -14,8 +14,8 @@ import { openSource, type Source } from "./source.js";
 const UNFINISHED = ".split";
 
 export interface SplitOptions {
-  /** Bytes of a piece; the last one has what is left. */
-  pieceBytes: number;
+  /** Bytes of a piece, by where it begins; the last one has what is left. */
+  pieceBytes: number | ((offset: number) => number);
   /** Of the whole file, for its manifest and its pieces. */
   name: string;
   signal?: AbortSignal | undefined;
@@ -66,18 +66,20 @@ async function writePieces(
     rest = rest.subarray(chunk.length);
     return chunk;
   };
-  for (let chunk = await read(pieceBytes); chunk.length > 0; chunk = await read(pieceBytes)) {
+  const bytesOfNext = () => (typeof pieceBytes === "number" ? pieceBytes : pieceBytes(bytes));
+  for (let chunk = await read(bytesOfNext()); chunk.length > 0; chunk = await read(bytesOfNext())) {
+    const most = bytesOfNext();
     const file = pieceName(name, pieces.length);
     const hash = createHash("sha256");
     let length = 0;
     await writeAtomically(join(directory, file), async (sink) => {
-      for (; chunk.length > 0; chunk = await read(pieceBytes - length)) {
+      for (; chunk.length > 0; chunk = await read(most - length)) {
         hash.update(chunk);
         whole.update(chunk);
         await sink(chunk);
         length += chunk.length;
         onBytes(bytes + length);
-        if (length === pieceBytes) return;
+        if (length === most) return;
       }
     });
     pieces.push({ file, bytes: length, sha256: hash.digest("hex") });

@@ -10,8 +10,18 @@ export interface Opener<Source> {
   sha256(): Sha256Stream;
 }
 
-/** A source to be opened once; its SHA-256 is known when all of it has been read. */
-export function hashed<Source>(opener: Opener<Source>, source: Source) {
+/** A source to be opened once. */
+export interface Hashed {
+  open(options: LoadOptions): Promise<ByteSource>;
+  /** Known when all of it has been read. */
+  sha256(): Promise<string>;
+}
+
+/** @param known of the whole file, when the source is a part of it */
+export function hashed<Source>(opener: Opener<Source>, source: Source, known?: string): Hashed {
+  if (known !== undefined) {
+    return { open: async (options) => opener.open(source, options), sha256: async () => known };
+  }
   const hash = opener.sha256();
   return {
     async open(options: LoadOptions): Promise<ByteSource> {

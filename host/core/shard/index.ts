@@ -8,7 +8,6 @@ import { BLOCK } from "../../../assembly/layout/kv.js";
 import type { LoadOptions, Model, ModelInfo } from "../api/api.js";
 import { integer, object } from "../api/check.js";
 import { invalidOption } from "../api/errors.js";
-import { checkLoadOptions } from "../api/options.js";
 import type { LayersElsewhere } from "../engine/batch/elsewhere.js";
 import { checkSignal, Pace } from "../engine/pace.js";
 import { feedModel } from "../load/load.js";
@@ -20,23 +19,10 @@ import type { Core } from "../wasm/core.js";
 import { KernelChoice } from "../wasm/kernel_choice.js";
 import { startCore, withThreadsOrOne } from "../wasm/start_core.js";
 import type { Connect } from "./connection.js";
-import { hashed } from "./hashed.js";
+import { type Hashed, hashed } from "./hashed.js";
+import { checkLayers, checkPartOptions, type ShardedOptions, type ShardOptions } from "./options.js";
 import { Pipeline } from "./pipeline.js";
 import { Shard } from "./shard.js";
-
-/** Options of loadShard(): `contextLength`, `kvType` and `sequences` must be those of the edge, or more. */
-export interface ShardOptions extends Omit<LoadOptions, "adapters" | "quantize"> {
-  /** Layers `first`..`end` - 1 of the model. */
-  layers: readonly [first: number, end: number];
-}
-
-/** Options of loadSharded(). */
-export interface ShardedOptions extends Omit<LoadOptions, "adapters" | "quantize" | "cacheBudget"> {
-  /** Milliseconds after which a shard that does not answer is taken for lost. Default: 60000. */
-  timeoutMs?: number | undefined;
-  /** Milliseconds for which a lost shard is waited for, and at the start for all. Default: 30000. */
-  patienceMs?: number | undefined;
-}
 
 /** What a runtime supplies. */
 export interface ShardPlatform<Source> extends Platform {
@@ -50,21 +36,21 @@ const LONGEST_MS = 2 ** 31 - 1; // of a timer
 export function createSharding<Source>(platform: ShardPlatform<Source>) {
   return {
     async loadShard(source: Source, given: ShardOptions): Promise<Shard> {
-      const { layers, ...rest } = object(given, "options") as unknown as ShardOptions;
+      const { layers, sha256, ...rest } = object(given, "options") as unknown as ShardOptions;
       const range = checkLayers(layers);
-      return loadPart(platform, source, range, checked(rest));
+      return loadPart(platform, hashed(platform, source, sha256), range, checkPartOptions(rest));
     },
     async loadSharded(source: Source, shards: readonly Connect[], given: ShardedOptions = {}): Promise<Model> {
       if (!Array.isArray(shards) || shards.length === 0 || shards.some((shard) => typeof shard !== "function"))
         throw invalidOption("shards", shards, "a list of functions that connect, one a shard, in their order");
-      const { timeoutMs, patienceMs, ...rest } = object(given, "options") as ShardedOptions;
+      const { timeoutMs, patienceMs, sha256: whole, ...rest } = object(given, "options") as ShardedOptions;
       const limits = { vocabulary: 0, contextLength: 0 };
       const times = {
         timeoutMs: integer(1, LONGEST_MS, 60_000)(timeoutMs, "timeoutMs", limits),
         patienceMs: integer(0, LONGEST_MS, 30_000)(patienceMs, "patienceMs", limits),
       };
-      const options = checked(rest);
-      const { open, sha256 } = hashed(platform, source);
+      const options = checkPartOptions(rest);
+      const { open, sha256 } = hashed(platform, source, whole);
       const part = (core: Core) => core.check(core.exports.takePart(1, 0, 0));
       const connect = async (info: ModelInfo): Promise<LayersElsewhere> => {
         const { layers, hidden, contextLength, kvType, sequences } = info;
@@ -78,25 +64,9 @@ export function createSharding<Source>(platform: ShardPlatform<Source>) {
   };
 }
 
-/** @throws ZagreusError INVALID_OPTION */
-function checked(options: object): LoadOptions {
-  for (const name of ["adapters", "quantize"] as const) {
-    const value = (options as LoadOptions)[name];
-    if (value !== undefined) throw invalidOption(name, value, "left out: a model in shards has none");
-  }
-  return checkLoadOptions(options) as LoadOptions;
-}
-
-function checkLayers(layers: unknown): readonly [number, number] {
-  const [first, end, ...more] = Array.isArray(layers) ? layers : [];
-  const fits = Number.isInteger(first) && Number.isInteger(end) && first >= 0 && end > first && more.length === 0;
-  if (!fits) throw invalidOption("layers", layers, "[first, end], as [0, 16] for the first sixteen");
-  return [first, end];
-}
-
-async function loadPart<Source>(
-  platform: ShardPlatform<Source>,
-  source: Source,
+async function loadPart(
+  platform: Platform,
+  { open, sha256 }: Hashed,
   [first, end]: readonly [number, number],
   options: LoadOptions,
 ): Promise<Shard> {
@@ -104,7 +74,6 @@ async function loadPart<Source>(
   const choice = chooseBuild(options, platform.threads, platform.probes, platform.builds);
   let started = await startCore(choice, platform, true);
   try {
-    const { open, sha256 } = hashed(platform, source);
     const opened = await open(options);
     started = await withThreadsOrOne(started, options, platform);
     const { core, threads } = started;

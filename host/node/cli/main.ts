@@ -14,6 +14,7 @@ import { evalCommand } from "./commands/eval.js";
 import { inspectCommand } from "./commands/inspect.js";
 import { logitsCommand } from "./commands/logits.js";
 import { quantizeCommand } from "./commands/making/quantize.js";
+import { shardCommand } from "./commands/making/shard.js";
 import { splitCommand } from "./commands/making/split.js";
 import { trimCommand } from "./commands/making/trim.js";
 import { perplexityCommand } from "./commands/perplexity.js";
@@ -60,6 +61,7 @@ const commands = [
   quantizeCommand,
   trimCommand,
   splitCommand,
+  shardCommand,
   pullCommand,
   listCommand,
   showCommand,

@@ -1,30 +1,21 @@
 // A model in parts, in Node, Deno and Bun.
 
-import { createHash } from "node:crypto";
 import type { Duplex, Readable, Writable } from "node:stream";
 import type { Model } from "../../core/api/api.js";
 import type { Connect } from "../../core/shard/connection.js";
-import { createSharding, type ShardedOptions, type ShardOptions } from "../../core/shard/index.js";
+import type { ShardedOptions, ShardOptions } from "../../core/shard/options.js";
 import type { Shard } from "../../core/shard/shard.js";
 import type { ByteChannel } from "../../core/shard/wire/channel.js";
-import { node } from "../platform.js";
 import type { Source } from "../source.js";
+import { sharding } from "./sharding.js";
 
 export type { Connect } from "../../core/shard/connection.js";
-export type { ShardedOptions, ShardOptions } from "../../core/shard/index.js";
+export type { PartOptions, ShardedOptions, ShardOptions } from "../../core/shard/options.js";
 export { type Port, portChannel } from "../../core/shard/port.js";
 export type { Shard } from "../../core/shard/shard.js";
 export type { ByteChannel } from "../../core/shard/wire/channel.js";
 export * from "../index.js";
-
-const sharding = createSharding<Source>({
-  ...node,
-  open: node.open,
-  sha256() {
-    const hash = createHash("sha256");
-    return { write: (bytes) => void hash.update(bytes), digest: () => hash.digest("hex") };
-  },
-});
+export { type PartSource, partSource } from "./pieces.js";
 
 /**
  * Loads layers of a model, to be served to whoever has its edge; the rest of the file is read and left.

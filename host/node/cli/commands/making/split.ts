@@ -25,7 +25,7 @@ export function splitCommand(): Command {
 }
 
 /** "25M" */
-function size(text: string): number {
+export function size(text: string): number {
   const [, digits, unit] = /^(\d{1,9})([KM]?)$/.exec(text) ?? [];
   const bytes = Number(digits) * (unit === "M" ? 2 ** 20 : unit === "K" ? 2 ** 10 : 1);
   if (!(bytes > 0)) throw new InvalidArgumentError("It must be a number of bytes, as 25M, 512K or 1000000.");
