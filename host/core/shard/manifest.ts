@@ -1,7 +1,9 @@
 // Which pieces of a model (load/pieces.ts) each of its parts needs. `zagreus shard` writes it as shards.json, beside manifest.json.
 
+import type { KvType } from "../api/api.js";
 import { ZagreusError } from "../api/errors.js";
 import { isObject, parseJson } from "../api/json.js";
+import { KV_TYPES } from "../api/names.js";
 import { joinPieces, type Manifest, type PieceReader } from "../load/pieces.js";
 
 export const SHARDS = "shards.json";
@@ -21,7 +23,7 @@ export interface ShardsManifest {
   /** Of the whole file. */
   sha256: string;
   contextLength: number;
-  kvType: "int8" | "f16" | "f32";
+  kvType: KvType;
   sequences: number;
   /** The edge, then the shards in the order of their layers. */
   parts: readonly PartPieces[];
@@ -45,7 +47,8 @@ export function parseShards(text: string, { sha256, pieces }: Manifest): ShardsM
       Number.isSafeInteger(manifest[field]) && manifest[field] > 0,
       "an integer of at least 1",
     );
-  check("kvType", manifest.kvType, ["int8", "f16", "f32"].includes(manifest.kvType), "int8, f16 or f32");
+  const kvTypes = Object.keys(KV_TYPES);
+  check("kvType", manifest.kvType, kvTypes.includes(manifest.kvType), kvTypes.join(", "));
   const { parts } = manifest;
   check("parts", parts, Array.isArray(parts) && parts.length > 1, "a list of at least two");
   let next = 0;

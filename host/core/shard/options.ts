@@ -4,6 +4,9 @@ import type { LoadOptions } from "../api/api.js";
 import { invalidOption } from "../api/errors.js";
 import { checkLoadOptions } from "../api/options.js";
 
+const REFUSED = ["adapters", "quantize", "promptCache"] as const;
+type Refused = (typeof REFUSED)[number];
+
 /** Options of every part. */
 export interface PartOptions {
   /** SHA-256 of the model's file, where the source has only what the part needs of it (partSource()). Default: that of the source. */
@@ -11,13 +14,13 @@ export interface PartOptions {
 }
 
 /** Options of loadShard(): `contextLength`, `kvType` and `sequences` must be those of the edge, or more. */
-export interface ShardOptions extends Omit<LoadOptions, "adapters" | "quantize">, PartOptions {
+export interface ShardOptions extends Omit<LoadOptions, Refused>, PartOptions {
   /** Layers `first`..`end` - 1 of the model. */
   layers: readonly [first: number, end: number];
 }
 
 /** Options of loadSharded(). */
-export interface ShardedOptions extends Omit<LoadOptions, "adapters" | "quantize" | "cacheBudget">, PartOptions {
+export interface ShardedOptions extends Omit<LoadOptions, Refused | "cacheBudget">, PartOptions {
   /** Milliseconds after which a shard that does not answer is taken for lost. Default: 60000. */
   timeoutMs?: number | undefined;
   /** Milliseconds for which a lost shard is waited for, and at the start for all. Default: 30000. */
@@ -26,7 +29,7 @@ export interface ShardedOptions extends Omit<LoadOptions, "adapters" | "quantize
 
 /** @throws ZagreusError INVALID_OPTION */
 export function checkPartOptions(options: object): LoadOptions {
-  for (const name of ["adapters", "quantize"] as const) {
+  for (const name of REFUSED) {
     const value = (options as LoadOptions)[name];
     if (value !== undefined) throw invalidOption(name, value, "left out: a model in shards has none");
   }

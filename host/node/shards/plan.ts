@@ -1,7 +1,7 @@
 // Cuts a model so that every part fits into an isolate. Bytes of linear memory are the core's own plan, to the byte.
 
 import { stat } from "node:fs/promises";
-import type { LoadOptions, ModelInfo } from "../../core/api/api.js";
+import type { KvType, ModelInfo } from "../../core/api/api.js";
 import { invalidOption, ZagreusError } from "../../core/api/errors.js";
 import { cutLayers, ownerOf } from "../../core/shard/cut.js";
 import { inspectPart } from "../../core/shard/inspect_part.js";
@@ -19,7 +19,7 @@ export interface PlanOptions {
   contextLength: number;
   /** Sequences at once, each with pages for its whole context. */
   sequences: number;
-  kvType: NonNullable<LoadOptions["kvType"]>;
+  kvType: KvType;
   /** Bytes that a part may have: linear memory, the core's code, and JAVASCRIPT_BYTES. */
   budget: number;
   signal?: AbortSignal | undefined;
