@@ -71,6 +71,14 @@ describe.each<[string, Source]>([
   );
 });
 
+test.each(["int4", "f16", "f32"] as const)("%s KV", async (kvType) => {
+  const alone = await whole(bundledModel, { kvType });
+  const model = await sharded(bundledModel, await shardsOf(bundledModel, [5, 8], { kvType }), { kvType });
+  const tokens = alone.tokenize(BOOK).slice(0, 70);
+  expect(await model.logits(tokens)).toEqual(await alone.logits(tokens));
+  expect(await text(model, BOOK.slice(0, 200))).toBe(await text(alone, BOOK.slice(0, 200)));
+});
+
 describe("many at once", () => {
   const prompts = [
     PROMPT,
@@ -286,6 +294,8 @@ describe("what is wrong is an error with words", () => {
       code: "INVALID_OPTION",
       field: "layers",
     });
+    const kept = { layers: [0, 4], promptCache: true } as const;
+    expect(await caught(loadShard(bundledModel, kept as never))).toMatchObject({ field: "promptCache" });
     expect(await caught(loadSharded(bundledModel, []))).toMatchObject({ code: "INVALID_OPTION", field: "shards" });
   });
 });
