@@ -31,10 +31,10 @@ export async function openPromptCache(
     const message = 'option "promptCache" cannot be given: this runtime has no files that prompts could be kept in';
     throw new ZagreusError("UNSUPPORTED_RUNTIME", message, { field: "promptCache" });
   }
-  const { layers, kvHeads, headSize, kvType } = info;
+  const { layers, kvHeads, headSize, kvType, contextLength } = info;
   const { core, pageBytes } = cache;
   const model = BigInt.asUintN(64, core.exports.modelHash()).toString(16);
   const facts = { version: VERSION, model, layers, kvHeads, headSize, kvType, pageTokens: PAGE_TOKENS, pageBytes };
   const report = (line: string) => console.warn(`zagreus: ${line}`);
-  return new PromptCache(cache, new PageStore(await open(folder), bytes, report), facts);
+  return new PromptCache(cache, new PageStore(await open(folder), bytes, report), facts, contextLength);
 }

@@ -28,12 +28,15 @@ interface Prefix {
 export interface Restored {
   from: number;
   to: number;
+  /** If it was looked for. */
+  prefix: Prefix | undefined;
 }
 
 export class PromptCache {
   readonly #cache: KvCache;
   readonly #store: PageStore;
   readonly #facts: Readonly<Record<string, string | number>>;
+  readonly #contextLength: number;
   readonly #waiting: Prefix[] = [];
   /** The load that others wait for. */
   #loading: Promise<unknown> = Promise.resolve();
@@ -43,11 +46,20 @@ export class PromptCache {
   #storedTokens = 0;
   #rejectedPages = 0;
 
-  /** @param facts what keys and values depend on beside tokens and adapters */
-  constructor(cache: KvCache, store: PageStore, facts: Readonly<Record<string, string | number>>) {
+  /**
+   * @param facts what keys and values depend on beside tokens and adapters
+   * @param contextLength longer prompts are going to be refused
+   */
+  constructor(
+    cache: KvCache,
+    store: PageStore,
+    facts: Readonly<Record<string, string | number>>,
+    contextLength: number,
+  ) {
     this.#cache = cache;
     this.#store = store;
     this.#facts = facts;
+    this.#contextLength = contextLength;
   }
 
   get figures(): NonNullable<ModelStats["promptCache"]> {
@@ -77,11 +89,13 @@ export class PromptCache {
     tokenMs: number,
     signal: AbortSignal | undefined,
   ): Promise<Restored> {
+    const restored: Restored = { from: 0, to: 0, prefix: undefined };
+    if (tokens.length > this.#contextLength) return restored;
     const first = this.#cache.fullPages(tokens, origin);
-    const restored = { from: first * PAGE_TOKENS, to: first * PAGE_TOKENS };
-    const prefix = this.#prefixOf(tokens, origin);
-    const missing = (prefix?.tokens.length ?? 0) - restored.from;
-    if (!prefix || missing <= 0) return restored;
+    const missing = Math.floor(tokens.length / PAGE_TOKENS) - first;
+    const prefix = missing > 0 ? this.#prefixOf(tokens, origin) : undefined;
+    if (!prefix) return restored;
+    Object.assign(restored, { from: first * PAGE_TOKENS, to: first * PAGE_TOKENS, prefix });
     const state = { over: false };
     const load = async () => {
       if (!(await this.#has(prefix, first))) return; // before others are waited for
@@ -90,16 +104,16 @@ export class PromptCache {
       await before;
       await this.#load(prefix, restored, state);
     };
-    const given = within(Promise.resolve().then(load), Math.max(PATIENCE_MS, tokenMs * missing), signal);
+    const given = within(Promise.resolve().then(load), Math.max(PATIENCE_MS, tokenMs * missing * PAGE_TOKENS), signal);
     await given;
     state.over = true;
     return restored;
   }
 
   /** A prompt has been run, but for its first `reused` tokens: its full pages are written, if they are not on the disk. */
-  keep(tokens: readonly number[], origin: Origin, { from, to }: Restored, reused: number): void {
+  keep(tokens: readonly number[], origin: Origin, { from, to, prefix: known }: Restored, reused: number): void {
     this.#restoredTokens += Math.max(0, Math.min(reused, to) - from);
-    const prefix = this.#prefixOf(tokens, origin);
+    const prefix = known ?? this.#prefixOf(tokens, origin);
     if (!prefix || this.#closed || !this.#store.writes) return;
     if (this.#waiting.length >= MAX_WAITING) this.#waiting.shift();
     this.#waiting.push(prefix);

@@ -264,6 +264,17 @@ test("aborted, closed, or left for the time that it takes: what comes late chang
   for (const { cache, sequences } of engines.filter(({ closed }) => !closed)) cache.audit(sequences.open);
 });
 
+test("a prompt that is too long touches nothing", async () => {
+  const first = await nano();
+  await run(first, LONG);
+  await settled(first);
+  const calls: string[] = [];
+  disk.before = (what) => void calls.push(what);
+  const model = await nano({ contextLength: 96, cacheBudget: 0 });
+  expect(await caught(run(model, LONG))).toMatchObject({ code: "CONTEXT_OVERFLOW" });
+  expect([calls, model.stats().cache.kept]).toEqual([[], 0]);
+});
+
 test("what a snapshot says is written for nobody", async () => {
   const first = await nano();
   const session = first.session();
