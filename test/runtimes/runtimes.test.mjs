@@ -107,6 +107,19 @@ test.each(["Node 20", "Node 24", "Bun"])("%s: the command asks a proxy, or says 
   expect(stderr).toContain(name === "Node 20" ? "NODE_USE_ENV_PROXY=1" : "zagreus: ");
 });
 
+test("prompts that one runtime has kept come back in every other", async () => {
+  const keep = async (name, folder) => {
+    const allow = [READ_MODEL, `--allow-read=${folder}`, `--allow-write=${folder}`, "--allow-sys"];
+    return JSON.parse(await run(name, "snapshot.mjs", { allow, args: [folder] }));
+  };
+  for (const from of names) {
+    const folder = `${project.directory}/prompts ${from}`;
+    const { text, reused } = await keep(from, folder);
+    expect([text.length > 10, reused]).toEqual([true, 0]);
+    for (const name of names) expect(await keep(name, folder)).toEqual({ text, reused: 96 });
+  }
+});
+
 test("a session that one runtime saved goes on in every other, with the same tokens", async () => {
   const snapshot = async (name, options) =>
     JSON.parse(await run(name, "snapshot.mjs", { allow: [READ_MODEL], ...options }));

@@ -2,7 +2,7 @@
 
 import { mkdir, open, readdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { hubPaths } from "../../core/hub/settings.js";
 import { isPageName, type PageFiles } from "../../core/kv/disk/page_files.js";
 import { removeLeftovers, temporaryFor } from "./temporary.js";
@@ -32,7 +32,6 @@ export async function pageFiles(folder = promptFolder()): Promise<PageFiles> {
       const create = () => writeFile(temporary, bytes, { flag: "wx", mode: OWN_FILE });
       try {
         if ((await orMissing(create().then(() => true))) === undefined) {
-          await mkdir(dirname(folder), { recursive: true });
           await mkdir(folder, { recursive: true, mode: OWN_FOLDER });
           await create();
         }
