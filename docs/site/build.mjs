@@ -22,8 +22,9 @@ for (const [document, page] of PAGES) {
 }
 const { writeReference } = await import("./reference.mjs");
 await writeReference(join(ROOT, "dist/types"), join(OUT, "api"));
-execFileSync(process.execPath, [join(ROOT, "examples/web/build.mjs")], { stdio: "inherit" });
-cpSync(join(ROOT, "examples/web/dist"), join(OUT, "public/chat"), { recursive: true });
+execFileSync(process.execPath, [join(ROOT, "examples/web/build.mjs"), "--out", join(OUT, "public/chat")], {
+  stdio: "inherit",
+});
 
 const { build, serve } = await import("vitepress");
 await build(SITE);

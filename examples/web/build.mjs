@@ -1,4 +1,4 @@
-// Puts the chat page and what it loads into dist/, which any web server can serve.
+// Puts the chat page and what it loads into dist/ (--out FOLDER: there), which any web server can serve.
 
 import { createHash } from "node:crypto";
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -6,7 +6,9 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const site = (path = "") => fileURLToPath(new URL(`dist/${path}`, import.meta.url));
+const OUT = process.argv.indexOf("--out");
+const FOLDER = OUT > 0 ? process.argv[OUT + 1] : fileURLToPath(new URL("dist", import.meta.url));
+const site = (path = "") => join(FOLDER, path);
 const library = join(createRequire(import.meta.url).resolve("zagreus-edge/package.json"), "..");
 const MODEL = "host/models/zagreus-nano-Q8_0.gguf";
 
