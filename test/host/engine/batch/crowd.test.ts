@@ -123,6 +123,8 @@ async function read(
   return left ? pieces : [pieces, completion.finishReason, completion.tokens];
 }
 
+const KV_TYPES = ["int8", "int4", "f16", "f32"] as const;
+type KvType = (typeof KV_TYPES)[number];
 const ROOM = { slots: 2, rank: 16 };
 /** A crowd on its own model; counts its passes. */
 async function runTogether(
@@ -148,26 +150,30 @@ async function runTogether(
 }
 
 test(`every text in a crowd is the text alone, over ${STEPS} passes, on 16 sequences and on few pages`, async () => {
-  const reference = await nano({ sequences: 1, contextLength: 224, cacheBudget: 0, adapters: ROOM });
+  const single = { sequences: 1, contextLength: 224, cacheBudget: 0, adapters: ROOM };
+  const references = new Map<KvType, Crowd>();
+  for (const kvType of KV_TYPES) references.set(kvType, await nano({ ...single, kvType }));
   const known = new Map<string, Promise<unknown>>();
-  const alone = (request: Request) => {
+  const alone = (request: Request, kvType: KvType) => {
     const { delay: _, client: __, pause: ___, ...what } = request;
-    const key = JSON.stringify(what);
-    const expected = known.get(key) ?? ask(reference, { ...request, pause: 0 }).catch((error) => String(error));
+    const key = JSON.stringify([kvType, what]);
+    const expected =
+      known.get(key) ?? ask(references.get(kvType)!, { ...request, pause: 0 }).catch((error) => String(error));
     known.set(key, expected);
     return expected;
   };
   const sum = { steps: 0, preemptions: 0 };
   const property = fc.asyncProperty(
     fc.array(request, { minLength: 1, maxLength: 24 }),
+    fc.constantFrom(...KV_TYPES),
     fc.constantFrom(0, 1, 3, 1000),
     fc.constantFrom(2, 5, 16),
     fc.array(fc.constantFrom(0.01, 10, 30, 100), { minLength: 1, maxLength: 5 }),
-    async (requests, pages, sequences, tokenMs) => {
-      const ran = await runTogether(requests, { cacheBudget: pages * PAGE_BYTES, sequences }, tokenMs);
+    async (requests, kvType, pages, sequences, tokenMs) => {
+      const ran = await runTogether(requests, { kvType, cacheBudget: pages * PAGE_BYTES, sequences }, tokenMs);
       sum.steps += ran.steps;
       sum.preemptions += ran.preemptions;
-      for (const [i, request] of requests.entries()) expect(ran.answers[i]).toEqual(await alone(request));
+      for (const [i, request] of requests.entries()) expect(ran.answers[i]).toEqual(await alone(request, kvType));
     },
   );
   let runs = 0;
