@@ -2,7 +2,7 @@
 
 import type { AdapterSlots } from "../adapters/slots.js";
 import type { LoadOptions, ModelInfo, ModelStats, Prompt } from "../api/api.js";
-import { closed, invalidOption } from "../api/errors.js";
+import { closed, invalidOption, type ZagreusError } from "../api/errors.js";
 import type { AdapterList } from "../api/options.js";
 import type { PromptCache } from "../kv/disk/prompt_cache.js";
 import type { CacheUse, KvCache } from "../kv/kv_cache.js";
@@ -183,6 +183,10 @@ export class Engine {
     const turn = this.#line.then(() => pace.turn());
     this.#line = turn.catch(() => {}); // told to whoever waits
     return turn;
+  }
+
+  fail(cause: unknown): ZagreusError {
+    return this.#threads.fail("the core", cause);
   }
 
   /** Lets go of the core and sends away whoever waits for it. */

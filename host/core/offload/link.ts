@@ -144,9 +144,12 @@ export class Link {
       case "value":
         this.#removePending(message.id)?.resolve(message.value as never);
         break;
-      case "error":
-        this.#removePending(message.id)?.reject(unpackError(message.error));
+      case "error": {
+        const error = unpackError(message.error);
+        this.#removePending(message.id)?.reject(error);
+        if (error instanceof ZagreusError && error.code === "THREAD_FAILED") this.fail(error); // nothing comes of the other side any more
         break;
+      }
     }
   }
 

@@ -58,7 +58,7 @@ export class ComputeThreads {
 
   #startOne(task: ComputeTask, done: () => void): void {
     const failed = (cause: unknown) => {
-      if (!this.#stopped) this.#failure ??= threadFailed(task.index, cause);
+      if (!this.#stopped) this.fail(`worker thread ${task.index}`, cause, task.index);
       done();
     };
     try {
@@ -72,6 +72,12 @@ export class ComputeThreads {
   async ready(): Promise<void> {
     await Promise.all(this.#ready);
     this.check();
+  }
+
+  /** What computes is of no more use. @returns what is thrown from now on */
+  fail(what: string, cause: unknown, value?: number): ZagreusError {
+    this.#failure ??= threadFailed(what, cause, value);
+    return this.#failure;
   }
 
   /** @throws ZagreusError THREAD_FAILED when a thread is gone */
@@ -92,7 +98,7 @@ export class ComputeThreads {
   }
 }
 
-function threadFailed(index: number, cause: unknown): ZagreusError {
+function threadFailed(what: string, cause: unknown, value: number | undefined): ZagreusError {
   const reason = cause instanceof Error ? cause.message : String(cause);
-  return new ZagreusError("THREAD_FAILED", `worker thread ${index} failed: ${reason}`, { value: index, cause });
+  return new ZagreusError("THREAD_FAILED", `${what} failed: ${reason}`, { value, cause });
 }

@@ -8,6 +8,7 @@
 //
 // Where layers are elsewhere, several passes are under way at once: planPass() -> depart() ... arrive() -> logits -> work.take()...
 
+import { ZagreusError } from "../../api/errors.js";
 import { failure } from "../../api/messages.js";
 import type { KvSequence } from "../../kv/kv_sequence.js";
 import { type Flight, hasLanded, type LayersElsewhere } from "./elsewhere.js";
@@ -111,7 +112,7 @@ export class Scheduler {
         else await this.#pass(this.#plan());
       }
     } catch (error) {
-      this.stop(error); // of the core, which is of no more use
+      this.stop(error instanceof ZagreusError ? error : this.#machine.fail(error));
     } finally {
       this.#driven = undefined;
       leave();

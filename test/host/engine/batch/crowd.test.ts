@@ -5,6 +5,7 @@
 import fc from "fast-check";
 import { afterAll, expect, test, vi } from "vitest";
 import type { AdapterUse, GenerateOptions, LoadOptions, Model } from "zagreus-edge";
+import { createServer } from "zagreus-edge/server";
 import { caught, GREEDY, PROMPT } from "../../../support/nano";
 import { assertIdle, type Crowd, crowd, PAGE_BYTES, SYSTEM, turn } from "./crowd";
 
@@ -265,6 +266,35 @@ test("what fails for one does not for others", async () => {
   expect([good, late]).toEqual([text, text]);
   expect(bad).toMatchObject({ message: "not today" });
   expect(tooLong).toMatchObject({ code: "CONTEXT_OVERFLOW", value: 600 });
+});
+
+test("a trap of the core ends all that run, wait and come, and the server says so", async () => {
+  const { model, engine } = await nano({ sequences: 2 });
+  const server = createServer(model, { onError: () => {} });
+  const health = async () => (await server.fetch(new Request("http://server/health"))).status;
+  const ask = () =>
+    server.fetch(
+      new Request("http://server/v1/completions", {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ prompt: PROMPT, max_tokens: 40 }),
+      }),
+    );
+  expect(await health()).toBe(200);
+  const { exports } = engine.core;
+  let left = 12;
+  const forwardLayers: typeof exports.forwardLayers = (count) => {
+    if (left-- === 0) throw new WebAssembly.RuntimeError("unreachable");
+    return exports.forwardLayers(count);
+  };
+  Object.assign(engine.core, { exports: { ...exports, forwardLayers } });
+  const texts = [0, 1, 2].map((i) => caught(model.complete(`${i} ${PROMPT}`, { maxTokens: 40 }).text()));
+  const answers = [ask(), ask()];
+  const trapped = { code: "THREAD_FAILED", message: "the core failed: unreachable" };
+  for (const text of texts) expect(await text).toMatchObject(trapped);
+  for (const answer of answers) expect((await answer).status).toBe(503);
+  expect(await caught(() => model.complete("a"))).toMatchObject(trapped);
+  expect([model.closed, await health(), (await ask()).status]).toEqual([true, 503, 503]);
 });
 
 test("what it is doing can be told", async () => {
