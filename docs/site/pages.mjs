@@ -150,4 +150,5 @@ export const ENTRIES = [
   ["zagreus-edge/prompt-api", "host/node/prompt_api.d.ts"],
   ["zagreus-edge/receipts", "host/core/receipt/index.d.ts"],
   ["zagreus-edge/quantize", "host/node/quantize.d.ts"],
+  ["zagreus-edge/shards", "host/node/shards/index.d.ts"],
 ];
