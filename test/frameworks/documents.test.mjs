@@ -57,7 +57,7 @@ beforeAll(async () => {
   link("model-F16.gguf", join(ROOT, "test/fixtures/models/zagreus-nano-F16.gguf"));
   link("model-Q5_K_M.gguf", join(ROOT, "test/fixtures/community/tiny-Q5_K_M.gguf"));
   const chat = await chatModel();
-  for (const name of ["nesso-instruct-Q4_0.gguf", "model.gguf", "base.gguf"]) link(name, chat);
+  for (const name of ["nesso-instruct-Q4_0.gguf", "zagreus-ita-Q4_0.gguf", "model.gguf", "base.gguf"]) link(name, chat);
   const changed = {
     "tokenizer_config.json": { chat_template: TEMPLATE },
     "config.json": { max_position_embeddings: 2048 },
