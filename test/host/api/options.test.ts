@@ -122,7 +122,7 @@ test.each(WRONG)("%j", (options, field, message) => {
 
 test.each([
   [{ contextLength: 0 }, "contextLength"],
-  [{ kvType: "int4" }, "kvType"],
+  [{ kvType: "int2" }, "kvType"],
   [{ memoryBudget: -1 }, "memoryBudget"],
   [{ cacheBudget: -1 }, "cacheBudget"],
   [{ build: "mt" }, "build"],
