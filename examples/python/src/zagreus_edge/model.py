@@ -153,7 +153,7 @@ class Model:
     ) -> Model:
         """Loads a GGUF file, by its path or as an open one.
 
-        context: positions of the KV cache, 0: the model's own, at most 4096. kv: "int8", "f16" or "f32". memory_budget: bytes, 0: no
+        context: positions of the KV cache, 0: the model's own, at most 4096. kv: "int8", "int4", "f16" or "f32". memory_budget: bytes, 0: no
         limit. build: "relaxed", or "simd" for engines without relaxed SIMD; the bits are the same.
         """
         if kv not in KV_TYPES:
