@@ -43,5 +43,5 @@ test("the same bits everywhere", { timeout: 600_000 }, async () => {
     // Node has had relaxed SIMD since version 22.
     if (name !== RUNTIMES[0]![0]) expect(missing).toEqual({});
   }
-  expect([...seen].map(([key, where]) => `${key}: ${where.join(", ")}`)).toHaveLength(12); // models x KV types
+  expect([...seen].map(([key, where]) => `${key}: ${where.join(", ")}`)).toHaveLength(16); // models x KV types
 });
