@@ -74,6 +74,6 @@ for (const kvType of ["f32", ...values.types.split(",")]) {
     cells.push(`${both("perplexity")}, ${both("kl")}`);
   }
   const { plan } = model.info;
-  console.log(`| ${kvType} | ${Math.round(plan.kvCache / contextLength)} | ${cells.join(" | ")} |`);
+  console.log(`| ${kvType} | ${Math.round(plan.kvCache / model.info.cacheLength)} | ${cells.join(" | ")} |`);
   model.close();
 }
