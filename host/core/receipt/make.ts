@@ -3,7 +3,7 @@
 
 import type { ModelInfo, Receipt, ScoredToken } from "../api/api.js";
 import { invalidOption } from "../api/errors.js";
-import { hex } from "../api/hex.js";
+import { hex, hexOfHash } from "../api/hex.js";
 import type { Generation } from "../api/options.js";
 import type { Core } from "../wasm/core.js";
 
@@ -37,7 +37,7 @@ export async function makeReceipt(
   const seldom = SELDOM.filter((name) => options[name]).map((name) => [name, options[name]]);
   return {
     version: VERSION,
-    model: BigInt.asUintN(64, core.exports.modelHash()).toString(16).padStart(16, "0"),
+    model: hexOfHash(core.exports.modelHash()),
     kvType: info.kvType,
     contextLength: info.contextLength,
     prompt: [...prompt],

@@ -8,6 +8,7 @@ import { BLOCK } from "../../../assembly/layout/kv.js";
 import type { LoadOptions, Model, ModelInfo } from "../api/api.js";
 import { integer, object } from "../api/check.js";
 import { invalidOption } from "../api/errors.js";
+import { hexOfHash } from "../api/hex.js";
 import type { LayersElsewhere } from "../engine/batch/elsewhere.js";
 import { checkSignal, Pace } from "../engine/pace.js";
 import { feedModel } from "../load/load.js";
@@ -83,7 +84,7 @@ async function loadPart(
     await threads.ready();
     warmUp(core, info);
     const { layers, hidden, contextLength, kvType, sequences, cacheLength, plan } = info;
-    const part = BigInt.asUintN(64, core.exports.modelHash()).toString(16).padStart(16, "0");
+    const part = hexOfHash(core.exports.modelHash());
     const facts = { model: await sha256(), part, first, end, layers, hidden, contextLength, kvType, sequences };
     const shown = { ...facts, pages: cacheLength / BLOCK, memory: plan.memory };
     return new Shard(core, shown, threads, new KernelChoice(core, info), platform.macrotask);

@@ -101,8 +101,8 @@ function tryRelaxed(probe = new WebAssembly.Module(RELAXED_PROBE)): RelaxedSimd 
   let plainMs = Number.POSITIVE_INFINITY;
   const begun = performance.now();
   const isSlow = () => chainMs > 2 * plainMs;
-  for (let trial = 0, now = begun; isSlow() || trial < MAX_TRIALS; trial++) {
-    if (now - begun >= (isSlow() ? PATIENT_MS : TRIAL_MS)) break;
+  const goesOn = (ms: number, trials: number) => (isSlow() ? ms < PATIENT_MS : ms < TRIAL_MS && trials < MAX_TRIALS);
+  for (let trial = 0, now = begun; goesOn(now - begun, trial); trial++) {
     if (chain(ACTIVATIONS, NIBBLES, ROUNDS) !== RESULT_OF_ALL_ROUNDS) return "wrong";
     const between = performance.now();
     plain(ACTIVATIONS, NIBBLES, ROUNDS);

@@ -1,12 +1,12 @@
 // The part of a model in a folder that `zagreus shard` wrote.
 
-import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { invalidOption, ZagreusError } from "../../core/api/errors.js";
 import { MANIFEST, type PieceReader, parseManifest } from "../../core/load/pieces.js";
 import { type PartPieces, parseShards, partBytes, SHARDS, type ShardsManifest } from "../../core/shard/manifest.js";
+import { sha256 } from "./sha256.js";
 
 /** What loadShard() and loadSharded() take. */
 export interface PartSource extends PartPieces {
@@ -31,10 +31,7 @@ export async function partSource(directory: string, index: number): Promise<Part
   if (!part) throw invalidOption("index", index, `an integer from 0 to ${parts.length - 1}`);
   const reader: PieceReader = {
     open: async (file) => createReadStream(join(directory, file), { highWaterMark: 2 ** 20 }),
-    sha256() {
-      const hash = createHash("sha256");
-      return { write: (bytes) => void hash.update(bytes), digest: () => hash.digest("hex") };
-    },
+    sha256,
   };
   return { ...part, source: partBytes(manifest, part, reader), options };
 }

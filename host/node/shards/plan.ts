@@ -60,10 +60,10 @@ export async function planShards(source: Source, options: PlanOptions): Promise<
   }
   for (let count = shards ?? planner.least(); ; count++) {
     const parts = await planner.cut(count);
-    const largest = parts.reduce((a, b) => (b.total > a.total ? b : a));
+    const largest = largestOf(parts);
     if (largest.total <= budget) {
       if (shards === undefined || count === shards) return { info: planner.info, parts: [planner.edge, ...parts] };
-      const first = (await planner.cut(shards)).reduce((a, b) => (b.total > a.total ? b : a));
+      const first = largestOf(await planner.cut(shards));
       throw overBudget(`of ${shards} shards, layers ${named(first)}`, first, budget, `; ${count} shards would do`);
     }
     if (count === layers)
@@ -136,6 +136,7 @@ function loadOptions({ contextLength, sequences, kvType, signal }: PlanOptions) 
 const inspect = (source: Source, options: Partial<ShardOptions>) =>
   inspectPart((checked) => node.open(source, checked), node, options);
 
+const largestOf = (parts: readonly PlannedPart[]) => parts.reduce((a, b) => (b.total > a.total ? b : a));
 const figure = (value: number) => value.toLocaleString("en-US");
 const named = ({ layers }: PlannedPart) =>
   layers![1] - layers![0] === 1 ? `${layers![0]}` : `${layers![0]} to ${layers![1] - 1}`;

@@ -1,15 +1,12 @@
 // What Node supplies.
 
-import { createHash } from "node:crypto";
 import { createSharding } from "../../core/shard/index.js";
 import { node } from "../platform.js";
 import type { Source } from "../source.js";
+import { sha256 } from "./sha256.js";
 
 export const sharding = createSharding<Source>({
   ...node,
   open: node.open,
-  sha256() {
-    const hash = createHash("sha256");
-    return { write: (bytes) => void hash.update(bytes), digest: () => hash.digest("hex") };
-  },
+  sha256,
 });

@@ -42,7 +42,7 @@ export interface ModelFlags {
 const MODEL_HELP =
   "path or URL of a GGUF file, hf:OWNER/REPO[@REVISION][/FILE] or a short name (default: the bundled zagreus-nano)";
 const BUILDS: Build[] = ["simd", "relaxed", "simd-mt", "relaxed-mt"];
-const KV_TYPES: KvType[] = ["int8", "int4", "f16", "f32"];
+export const KV_TYPES: readonly KvType[] = ["int8", "int4", "f16", "f32"];
 
 /** Adds -m, --build, --threads, --context, --kv, --json, and how safetensors become a model. */
 export function withModel(command: Command): Command {

@@ -2,14 +2,13 @@
 
 import { basename, join } from "node:path";
 import { Command } from "commander";
-import { bundledModel } from "../../../index.js";
+import { bundledModel, type KvType } from "../../../index.js";
 import { writeShards } from "../../../shards/write.js";
 import { choice, integer } from "../../shared/arguments.js";
+import { KV_TYPES } from "../../shared/model.js";
 import { interruptSignal, print, printJson } from "../../shared/output.js";
 import { progressBar } from "../../shared/progress.js";
 import { size } from "./split.js";
-
-const KV = ["int8", "int4", "f16", "f32"] as const;
 
 interface ShardFlags {
   out: string;
@@ -17,7 +16,7 @@ interface ShardFlags {
   shards?: number;
   context: number;
   sequences: number;
-  kv: (typeof KV)[number];
+  kv: KvType;
   budget: number;
   piece: number;
   json?: boolean;
@@ -36,7 +35,7 @@ export function shardCommand(): Command {
     .option("--shards <n>", "shards beside the edge (default: as few as fit)", integer(1))
     .option("--context <n>", "positions of a sequence", integer(1), 2048)
     .option("--sequences <n>", "sequences at once", integer(1), 4)
-    .addOption(choice("--kv <type>", "type of the KV cache", KV).default("int8"))
+    .addOption(choice("--kv <type>", "type of the KV cache", KV_TYPES).default("int8"))
     .option("--budget <bytes>", "bytes of a part: memory, code, and 7 MB for JavaScript", size, 110e6)
     .option("--piece <size>", "bytes of a piece at most; K and M are 2^10 and 2^20", size, size("25M"))
     .option("--json", "print one JSON object")
