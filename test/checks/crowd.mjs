@@ -9,6 +9,7 @@ import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { generator } from "./random.mjs";
 
 const { values: flags } = parseArgs({
   options: { seconds: { type: "string", default: "30" }, seed: { type: "string", default: "0" } },
@@ -56,17 +57,6 @@ const server = createServer(model, {
   onError: (error) => wrong.push(String(error)),
 });
 const logit_bias = Object.fromEntries(tokenizer.end.map((end) => [end, -100]));
-
-/** Numbers from 0 to 1, mulberry32 (https://github.com/cprosche/mulberry32). @param {number} seed */
-function generator(seed) {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let value = Math.imul(state ^ (state >>> 15), 1 | state);
-    value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value;
-    return ((value ^ (value >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** Who asks for what: `atOnce` requests all the time, prompts of `tokens`, `pause` ms between two of them. */
 const CLIENTS = {

@@ -7,6 +7,7 @@
 import { readFileSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { parseArgs } from "node:util";
+import { generator } from "../checks/random.mjs";
 import { loadAlone, serve, until } from "./server.mjs";
 
 const { values: flags } = parseArgs({
@@ -63,17 +64,6 @@ function plan(n) {
   };
   const leaves = random() < 1 / 3 ? { after: pick(["body", "time", "chunks"]), point: random() } : undefined;
   return { path: text ? "/v1/completions" : "/v1/chat/completions", body, stream, leaves };
-}
-
-/** Numbers from 0 to 1, mulberry32 (https://github.com/cprosche/mulberry32). */
-function generator(seed) {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let value = Math.imul(state ^ (state >>> 15), 1 | state);
-    value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value;
-    return ((value ^ (value >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 const server = await serve(["--max-queue", String(QUEUE), "--cache-budget", "4"], { env: { NODE_OPTIONS } });

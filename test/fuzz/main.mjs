@@ -10,6 +10,7 @@ import os from "node:os";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
+import { generator } from "../checks/random.mjs";
 import { watched } from "./holds.mjs";
 
 /** Milliseconds of processor time between two turns of the event loop. */
@@ -24,17 +25,6 @@ const targets = new Map(
     .filter((name) => !["main.mjs", "checkpoints.ts", "cost.mjs", "holds.mjs"].includes(name))
     .map((name) => [path.parse(name).name, name]),
 );
-
-/** Numbers from 0 to below 1, the same for the same seed (mulberry32). */
-function generator(seed) {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 async function load(target) {
   const file = path.join(here, targets.get(target));

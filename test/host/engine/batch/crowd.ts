@@ -3,12 +3,11 @@
 
 import { readFileSync } from "node:fs";
 import type { AdapterUse, LoadOptions, Model } from "zagreus-edge";
-import { INFO_PAGE_PARTS } from "../../../../assembly/layout/abi";
 import { Scheduler } from "../../../../host/core/engine/batch/scheduler";
 import { Engine } from "../../../../host/core/engine/engine";
 import { createHost } from "../../../../host/core/host/create_host";
-import { KvCache } from "../../../../host/core/kv/kv_cache";
 import { nanoBytes } from "../../../support/nano";
+import "../../kv/poison";
 import { bytesOf } from "../../adapters/support";
 
 /** Of zagreus-nano with int8 KV. */
@@ -72,16 +71,6 @@ Engine.prototype.pace = function (...asked) {
   if (!engines.has(this)) newest = this;
   engines.add(this);
   return pace.apply(this, asked);
-};
-const { acquire } = KvCache.prototype;
-KvCache.prototype.acquire = function () {
-  const page = acquire.call(this);
-  if (page === undefined) return undefined;
-  const { exports } = this.core;
-  for (let part = 0; part < exports.info(INFO_PAGE_PARTS); part++) {
-    this.core.bytes(exports.pagePart(page, part), exports.pagePartBytes(part)).fill(0xff);
-  }
-  return page;
 };
 function audit(): void {
   for (const engine of engines) {

@@ -6,12 +6,11 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { afterEach, expect, test, vi } from "vitest";
 import type { GenerateOptions, KvType, LoadOptions, Model } from "zagreus-edge";
-import { INFO_PAGE_PARTS } from "../../../../assembly/layout/abi";
 import { Engine } from "../../../../host/core/engine/engine";
 import { createHost } from "../../../../host/core/host/create_host";
 import { VERSION } from "../../../../host/core/kv/disk/page_format";
-import { KvCache } from "../../../../host/core/kv/kv_cache";
 import { bits, caught, GREEDY, nanoBytes } from "../../../support/nano";
+import "../poison";
 import { bytesOf } from "../../adapters/support";
 import { MemoryFiles } from "./memory_files";
 
@@ -43,21 +42,11 @@ afterEach(() => {
   disk = new MemoryFiles();
 });
 
-// The books of pages are kept private; free pages are full of what would show.
+// The books of pages are kept private.
 const { pace } = Engine.prototype;
 Engine.prototype.pace = function (...asked) {
   if (!engines.includes(this)) engines.push(this);
   return pace.apply(this, asked);
-};
-const { acquire } = KvCache.prototype;
-KvCache.prototype.acquire = function () {
-  const page = acquire.call(this);
-  if (page === undefined) return undefined;
-  const { exports } = this.core;
-  for (let part = 0; part < exports.info(INFO_PAGE_PARTS); part++) {
-    this.core.bytes(exports.pagePart(page, part), exports.pagePartBytes(part)).fill(0xff);
-  }
-  return page;
 };
 
 async function nano(options: LoadOptions = {}, bytes = file): Promise<Model> {
