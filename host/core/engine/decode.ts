@@ -65,7 +65,7 @@ export class Decode {
 
   /** Whether there is another row to sample from. */
   get hasRow(): boolean {
-    return this.#rows !== undefined && this.#pass === this.#engine.scheduler.passes && !this.#ended && !this.isFull;
+    return this.#rows !== undefined && this.#pass === this.#engine.scheduler.stamp && !this.#ended && !this.isFull;
   }
 
   /** Whether slide() has to come before next(). */
@@ -106,7 +106,7 @@ export class Decode {
   sampleFrom(rows: Rows): Piece | undefined {
     this.#rows = rows;
     this.#row = 0;
-    this.#pass = this.#engine.scheduler.passes;
+    this.#pass = this.#engine.scheduler.stamp;
     return this.sampleNext();
   }
 

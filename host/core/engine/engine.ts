@@ -14,6 +14,7 @@ import type { Core } from "../wasm/core.js";
 import type { KernelChoice } from "../wasm/kernel_choice.js";
 import type { ComputeThreads } from "../wasm/threads.js";
 import type { LayersElsewhere } from "./batch/elsewhere.js";
+import type { Fairness } from "./batch/fairness.js";
 import type { Scheduler } from "./batch/scheduler.js";
 import { checkSignal, type Macrotask, Pace, type Slice } from "./pace.js";
 import { Queue, type Release, type Turn } from "./queue.js";
@@ -25,6 +26,7 @@ const MAX_SALTS = 4096;
 export interface Runner {
   sequences: KvSequences;
   scheduler: Scheduler;
+  fairness: Fairness;
 }
 
 export class Engine {
@@ -83,10 +85,14 @@ export class Engine {
   get scheduler(): Scheduler {
     return this.#runner!.scheduler;
   }
+  get fairness(): Fairness {
+    return this.#runner!.fairness;
+  }
 
   /** What runs sequences, which is loaded with the first of them, at the end of the load. */
   set runner(runner: Runner) {
     this.#runner = runner;
+    this.queue.fairness = runner.fairness;
   }
 
   get stats(): ModelStats {

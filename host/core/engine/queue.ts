@@ -1,6 +1,7 @@
-// So many at a time, in the order of arrival; where there are several clients, they take turns.
+// So many at a time, in the order of arrival; where there are several clients, the one that has got least is next, or they take turns.
 
 import { aborted, type ZagreusError } from "../api/errors.js";
+import type { Fairness } from "./batch/fairness.js";
 import type { Pace } from "./pace.js";
 
 interface Waiter {
@@ -22,10 +23,12 @@ export type Release = () => void;
 /** A fair semaphore. Waiters whose signal fires leave the queue. */
 export class Queue {
   readonly #places: number;
+  /** What clients have got. */
+  fairness: Fairness | undefined;
   #taken = 0;
   /** Who has entered last. */
   #current = "";
-  /** By client; the client at the front is the next, unless it was the last one too. */
+  /** By client; of equal ones that at the front is the next, unless it was the last one too. */
   readonly #waiting = new Map<string, Waiter[]>();
 
   /** @param places how many may be in at once */
@@ -53,25 +56,28 @@ export class Queue {
   enter(signal?: AbortSignal, client = ""): Promise<Release> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(aborted(signal.reason));
+      this.fairness?.enter(client);
       const leave = () => {
         this.#remove(client, waiter);
+        this.fairness?.leave(client);
         reject(aborted(signal?.reason));
       };
       const waiter: Waiter = {
         enter: () => {
           signal?.removeEventListener("abort", leave);
           this.#current = client;
-          resolve(this.#release());
+          resolve(this.#release(client));
         },
         refuse: (error) => {
           signal?.removeEventListener("abort", leave);
+          this.fairness?.leave(client);
           reject(error);
         },
       };
       if (this.#taken < this.#places) {
         this.#taken++;
         this.#current = client;
-        return resolve(this.#release());
+        return resolve(this.#release(client));
       }
       signal?.addEventListener("abort", leave, { once: true });
       const waiters = this.#waiting.get(client);
@@ -87,21 +93,22 @@ export class Queue {
     for (const waiter of waiting) waiter.refuse(error);
   }
 
-  #release(): Release {
+  #release(client: string): Release {
     let held = true;
     return () => {
       if (!held) return;
       held = false;
+      this.fairness?.leave(client);
       const next = this.#next();
       if (next) next.enter();
       else this.#taken--;
     };
   }
 
-  /** Takes the next waiter out, of another client than the last if there is one; its client goes to the back. */
+  /** Takes the next waiter out, of the client that has got least, and of another than the last if there is one; its client goes to the back. */
   #next(): Waiter | undefined {
-    const clients = [...this.#waiting.keys()];
-    const client = clients.find((client) => client !== this.#current) ?? clients[0];
+    const rank = (client: string) => (this.fairness?.of(client) ?? 0) + (client === this.#current ? 0.5 : 0);
+    const [client] = [...this.#waiting.keys()].sort((a, b) => rank(a) - rank(b));
     if (client === undefined) return undefined;
     const [next, ...others] = this.#waiting.get(client)!;
     this.#waiting.delete(client);

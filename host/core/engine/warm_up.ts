@@ -6,6 +6,7 @@ import { checkGenerateOptions } from "../api/options.js";
 import { KvCache } from "../kv/kv_cache.js";
 import { KvSequences } from "../kv/kv_sequences.js";
 import { KernelChoice } from "../wasm/kernel_choice.js";
+import { Fairness } from "./batch/fairness.js";
 import { Scheduler } from "./batch/scheduler.js";
 import { GenerationRecord } from "./completion.js";
 import type { Engine } from "./engine.js";
@@ -19,6 +20,7 @@ export async function warmUp(engine: Engine, signal: AbortSignal | undefined): P
   engine.runner = {
     sequences: new KvSequences(new KvCache(engine.core, engine.elsewhere)),
     scheduler: new Scheduler(engine),
+    fairness: new Fairness(),
   };
   const options = checkGenerateOptions({ maxTokens: 1, seed: 0, signal }, engine.info.vocabulary);
   const job = { options, sequence: () => [0], shares: false };

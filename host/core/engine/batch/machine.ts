@@ -7,12 +7,14 @@ import type { BatchCosts } from "../../speculation/batch_costs.js";
 import type { Core } from "../../wasm/core.js";
 import type { KernelChoice } from "../../wasm/kernel_choice.js";
 import type { LayersElsewhere } from "./elsewhere.js";
+import type { Fairness } from "./fairness.js";
 
 export interface Machine {
   /** @throws ZagreusError CLOSED */
   readonly core: Core;
   readonly info: ModelInfo;
   readonly sequences: KvSequences;
+  readonly fairness: Fairness;
   readonly kernels: KernelChoice | undefined;
   readonly batchCosts: BatchCosts;
   /** Where the core has no layers. */

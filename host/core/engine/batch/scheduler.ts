@@ -12,7 +12,6 @@ import { ZagreusError } from "../../api/errors.js";
 import { failure } from "../../api/messages.js";
 import type { KvSequence } from "../../kv/kv_sequence.js";
 import { type Flight, hasLanded, type LayersElsewhere } from "./elsewhere.js";
-import { Fairness } from "./fairness.js";
 import { Job, type Segment } from "./job.js";
 import type { Machine } from "./machine.js";
 import { arrive, depart, promptRows, runLayers, wantedRows } from "./pass.js";
@@ -33,14 +32,15 @@ const CROWDED_ROWS = 32;
 const GLANCE_MS = 50;
 
 export class Scheduler {
-  /** Passes that were begun: rows of one are valid until the next one is. */
+  /** Passes that were begun. */
   passes = 0;
+  /** Changes when rows of the pass before are no longer valid. */
+  stamp = 0;
   /** How often a sequence had to give up its pages, and tokens that were run again for it. */
   preemptions = 0;
   recomputedTokens = 0;
   readonly #machine: Machine;
   readonly #jobs = new Set<Job>();
-  readonly #fairness = new Fairness();
   /** Of sequences. */
   readonly #ages = new WeakMap<KvSequence, number>();
   /** Sequences that had to give up their pages, and have not got any since. */
@@ -82,7 +82,6 @@ export class Scheduler {
     const job = new Job(work, age);
     this.#jobs.add(job);
     this.#expected.delete(work.kv);
-    this.#fairness.enter(job.client);
     this.#awaken();
     // Passes are driven by whoever waits for one of them, as long as he does: on Cloudflare nobody's timers may outlive his request.
     while (this.#jobs.has(job)) {
@@ -143,7 +142,7 @@ export class Scheduler {
     });
     const ready = [...this.#jobs].filter((job) => job.rows > 0 && this.#mayRun(job));
     const limits = { prompt: most, crowded: Math.min(most, CROWDED_ROWS) };
-    const plan = planPass(ready, (client) => this.#fairness.of(client), limits);
+    const plan = planPass(ready, (client) => this.#machine.fairness.of(client), limits);
     const planned = new Map<Job, number>();
     for (const { waiting: job, rows } of plan.toSorted((a, b) => a.waiting.age - b.waiting.age)) {
       let blocked = false;
@@ -211,6 +210,7 @@ export class Scheduler {
   async #pass(segments: readonly Segment[]): Promise<void> {
     if (segments.length === 0) return;
     this.passes++;
+    this.stamp++;
     for (const { job } of segments) job.kv.busy = true;
     try {
       const alive = () => {
@@ -244,6 +244,7 @@ export class Scheduler {
     const segments = this.#flights.length < elsewhere.depth ? this.#plan() : [];
     if (segments.length > 0) {
       this.passes++;
+      this.stamp++;
       for (const { job, count } of segments) {
         job.kv.busy = true;
         job.ahead += count;
@@ -275,7 +276,7 @@ export class Scheduler {
   /** The oldest of the passes that are under way is back. */
   #land(): void {
     const [flight] = this.#flights as [Flight];
-    this.passes++;
+    this.stamp++;
     arrive(this.#machine, flight);
     this.#flights.shift();
     for (const { job, count } of flight.segments) job.ahead -= count;
@@ -305,8 +306,8 @@ export class Scheduler {
 
   /** Enters what was run into the books. @returns whether there is somebody who wants the rows */
   #count({ job, row, position, count }: Segment): boolean {
-    const { core } = this.#machine;
-    this.#fairness.add(job.client, count);
+    const { core, fairness } = this.#machine;
+    fairness.add(job.client, count);
     this.#endThose(() => core.check(core.exports.rowStatus(row, count)), [job]);
     if (!this.#jobs.has(job)) return false;
     job.run += count;
@@ -355,7 +356,6 @@ export class Scheduler {
 
   #end(job: Job, error?: unknown): void {
     if (!this.#jobs.delete(job)) return;
-    this.#fairness.leave(job.client);
     if (error === undefined) job.resolve();
     else job.reject(error);
   }

@@ -3,7 +3,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { LOGIT_ROWS, MAX_BATCH } from "../../../../assembly/layout/abi";
-import { Fairness } from "../../../../host/core/engine/batch/fairness";
 import { isShort, planPass, type Waiting } from "../../../../host/core/engine/batch/plan";
 
 const LIMITS = { prompt: 64, crowded: 32 };
@@ -86,20 +85,4 @@ test("whoever writes gets a row in every pass, whatever prompts come", () => {
   for (const writer of writers) expect(plan.some(({ waiting }) => waiting === writer)).toBe(true);
   expect(plan.filter(({ waiting }) => !isShort(waiting))).not.toEqual([]);
   expect(LOGIT_ROWS).toBe(8);
-});
-
-test("who was away has no credit, and who has left costs no memory", () => {
-  const fairness = new Fairness();
-  fairness.enter("a");
-  fairness.add("a", 1000);
-  fairness.enter("b");
-  expect(fairness.of("b")).toBe(1000);
-  fairness.add("b", 10);
-  fairness.enter("a");
-  fairness.leave("a");
-  expect(fairness.of("a")).toBe(1000);
-  fairness.leave("a");
-  expect(fairness.of("a")).toBe(0);
-  fairness.enter("a");
-  expect(fairness.of("a")).toBe(1010);
 });
