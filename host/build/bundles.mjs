@@ -20,7 +20,7 @@ const split = { splitting: true, outdir: "dist", chunkNames: "chunk-[hash]", ext
 export async function buildBundles(version) {
   const bundles = await Promise.all([
     nodeBundles(version),
-    edgeBundles(),
+    ...edgeBundles(version),
     ...browserBundles(version),
     promptApiBundles(version),
     build({ ...shared, entryPoints: ["host/node/threads/compute_thread.ts"], outfile: "dist/compute_thread.js" }),
@@ -81,17 +81,25 @@ async function nodeBundles(version) {
   });
 }
 
-function edgeBundles() {
-  return build({
-    ...shared,
-    ...split,
-    platform: "neutral",
-    mainFields: ["module", "main"],
-    entryPoints: {
-      "cloudflare-workers": "host/cloudflare-workers/index.ts",
-      "edge-light": "host/edge-light/index.ts",
-    },
-  });
+function edgeBundles(version) {
+  const edge = { ...shared, ...split, platform: "neutral", mainFields: ["module", "main"] };
+  const shards = "host/cloudflare-workers/shards";
+  return [
+    build({
+      ...edge,
+      entryPoints: {
+        "cloudflare-workers": "host/cloudflare-workers/index.ts",
+        "edge-light": "host/edge-light/index.ts",
+      },
+    }),
+    // Apart, so that what a Worker with a whole model loads does not grow.
+    build({
+      ...edge,
+      chunkNames: "cloudflare-parts-[hash]",
+      entryPoints: { "cloudflare-edge": `${shards}/edge.ts`, "cloudflare-shard": `${shards}/shard.ts` },
+      define: versionOf(version),
+    }),
+  ];
 }
 
 /**

@@ -1,30 +1,21 @@
-// zagreus-edge for Cloudflare Workers. Paths are relative to dist/, where this file is bundled to. A Worker compiles no bytes: its
-// WebAssembly is imported, and compiled when the Worker is deployed.
+// zagreus-edge for Cloudflare Workers.
 
 import type { LoadOptions, Model } from "../core/api/api.js";
 import type { Inspect } from "../core/host/api.js";
 import { createHost } from "../core/host/create_host.js";
-import relaxedProbe from "./probe-relaxed.wasm";
-import simdProbe from "./probe-simd.wasm";
-import { openSource, type Source } from "./source.js";
-import relaxed from "./zagreus-relaxed.wasm";
-import simd from "./zagreus-simd.wasm";
+import { MEMORY_BUDGET, platform } from "./platform.js";
+import type { Source } from "./source.js";
 
 export * from "../index.js";
 export { assets, type Bucket, type Fetcher, type LazySource, r2, type Source } from "./source.js";
 
-/** Of the 128 MB that an isolate has; JavaScript and machine code take 7 MB after a load, and need room for snapshots. */
-const MEMORY_BUDGET = 112e6;
 /** Of it, for what texts leave. */
 const CACHE_BUDGET = 4e6;
 /** Requests that share a pass would wait on each other's timers, which end with their requests: they take turns. */
 const SEQUENCES = 1;
 
 const host = createHost<Source, LoadOptions>({
-  module: async (build) => (build === "relaxed" ? relaxed : simd),
-  macrotask: () => new Promise<void>((resolve) => setTimeout(resolve, 0)),
-  probes: { simd: simdProbe, relaxed: relaxedProbe },
-  open: (source, { signal }) => openSource(source, signal),
+  ...platform,
   defaults: ({ memoryBudget = MEMORY_BUDGET, cacheBudget = CACHE_BUDGET, sequences = SEQUENCES, ...options }) => ({
     ...options,
     memoryBudget,

@@ -4,7 +4,7 @@ import type { WebSource } from "../core/api/api.js";
 import { invalidOption, ZagreusError } from "../core/api/errors.js";
 import { hex } from "../core/api/hex.js";
 import { openUrlParts } from "../core/load/open_parts.js";
-import { joinPieces, MANIFEST, parseManifest, type Sha256Stream } from "../core/load/pieces.js";
+import { joinPieces, MANIFEST, type PieceReader, parseManifest, type Sha256Stream } from "../core/load/pieces.js";
 import { type ByteSource, byteSource } from "../core/load/source.js";
 import { fetchableUrl } from "../core/load/url.js";
 import { largeChunks } from "./stream.js";
@@ -32,11 +32,9 @@ export interface Fetcher {
 export function r2(bucket: Bucket, key: string): LazySource {
   if (typeof bucket?.get !== "function") throw invalidOption("bucket", bucket, "a binding of an R2 bucket");
   if (typeof key !== "string") throw invalidOption("key", key, "a string");
-  const what = `the R2 object "${key}"`;
   return async () => {
-    const object = await reading(what, bucket.get(key));
-    if (!object) throw new ZagreusError("SOURCE_FAILED", `${what} does not exist`, { field: "key", value: key });
-    return { size: object.size, chunks: largeChunks(object.body) };
+    const { size, body } = await openObject(bucket, key);
+    return { size, chunks: largeChunks(body) };
   };
 }
 
@@ -46,10 +44,26 @@ export function r2(bucket: Bucket, key: string): LazySource {
  * @throws ZagreusError INVALID_OPTION
  */
 export function assets(binding: Fetcher, path: string): LazySource {
+  const folder = assetFolder(binding, path);
+  return async (signal) => {
+    const { text, reader } = folder(signal);
+    return joinPieces(parseManifest(await text(MANIFEST)), reader);
+  };
+}
+
+/** Files beside each other. */
+export interface Folder {
+  /** @throws ZagreusError SOURCE_FAILED */
+  text(file: string): Promise<string>;
+  reader: PieceReader;
+}
+
+/** @throws ZagreusError INVALID_OPTION */
+export function assetFolder(binding: Fetcher, path: string): (signal?: AbortSignal) => Folder {
   if (typeof binding?.fetch !== "function") throw invalidOption("binding", binding, "a binding of static assets");
   if (typeof path !== "string") throw invalidOption("path", path, "a string");
   const folder = fetchableUrl(`${path.replace(/\/$/, "")}/`, "path", "https://assets.local");
-  return async (signal) => {
+  return (signal) => {
     const open = async (file: string) => {
       const url = new URL(encodeURIComponent(file), folder);
       const what = `the asset "${url.pathname}"`;
@@ -59,11 +73,28 @@ export function assets(binding: Fetcher, path: string): LazySource {
       const message = `${what} cannot be read: HTTP status is ${status}, must be 200`;
       throw new ZagreusError("SOURCE_FAILED", message, { field: "status", value: status, expected: 200 });
     };
-    const response = await open(MANIFEST);
-    const manifest = parseManifest(await reading("the manifest", response.text()));
-    const body = async (file: string) => (await open(file)).body;
-    return joinPieces(manifest, { open: async (file) => largeChunks((await body(file)) ?? empty()), sha256 });
+    return {
+      text: async (file) => reading(`"${file}"`, (await open(file)).text()),
+      reader: { open: async (file) => largeChunks((await open(file)).body ?? empty()), sha256 },
+    };
   };
+}
+
+/** Objects of R2 whose keys begin with `prefix`. @throws ZagreusError INVALID_OPTION */
+export function r2Folder(bucket: Bucket, prefix: string): Folder {
+  const open = async (file: string) => (await openObject(bucket, prefix + file)).body;
+  return {
+    text: async (file) => reading(`"${file}"`, new Response(await open(file)).text()),
+    reader: { open: async (file) => largeChunks(await open(file)), sha256 },
+  };
+}
+
+async function openObject(bucket: Bucket, key: string): Promise<{ size: number; body: ReadableStream }> {
+  if (typeof bucket?.get !== "function") throw invalidOption("bucket", bucket, "a binding of an R2 bucket");
+  const what = `the R2 object "${key}"`;
+  const object = await reading(what, bucket.get(key));
+  if (object) return object;
+  throw new ZagreusError("SOURCE_FAILED", `${what} does not exist`, { field: "key", value: key });
 }
 
 /** @throws ZagreusError SOURCE_FAILED, INVALID_OPTION */
@@ -101,7 +132,7 @@ interface DigestStream extends WritableStream<Uint8Array> {
 }
 declare const crypto: { DigestStream: new (algorithm: string) => DigestStream };
 
-function sha256(): Sha256Stream {
+export function sha256(): Sha256Stream {
   const stream = new crypto.DigestStream("SHA-256");
   const writer = stream.getWriter();
   return {

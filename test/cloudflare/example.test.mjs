@@ -1,9 +1,9 @@
-// examples/edge-function, started as its README says.
+// examples/edge-function, started as its README says, and the Workers of a model in parts as docs/cloudflare.md says.
 
 import { execFileSync, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -16,9 +16,9 @@ const [install, start, curl, startR2] = [
 const address = /http:\S+(?=\/)/.exec(curl)[0];
 
 /** Runs a command that serves, until it does. */
-async function serve(command) {
+async function serve(command, cwd = ROOT) {
   const env = { ...process.env, CI: "true", WRANGLER_SEND_METRICS: "false" };
-  const child = spawn("sh", ["-c", command], { cwd: ROOT, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn("sh", ["-c", command], { cwd, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   await new Promise((resolve, reject) => {
     const read = (text) => {
@@ -156,4 +156,32 @@ test("its types hold", () => {
     cwd: ROOT,
     stdio: "inherit",
   });
+});
+
+test("a model in parts, started as docs/cloudflare.md says", async () => {
+  const [cut, ask] = [...readFileSync(here("../../docs/cloudflare.md"), "utf8").matchAll(/^```sh\n(.*?)^```/gms)].map(
+    ([, block]) => block.trim(),
+  );
+  const [shard, enter, start] = cut.split("\n");
+  const folder = mkdtempSync(join(tmpdir(), "zagreus-parts-"));
+  const run = (command) =>
+    execFileSync("sh", ["-c", command], { cwd: folder, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+  const nano = `${here("../../host/models/zagreus-nano-Q8_0.gguf")} --context 256 --shards 3`;
+  run(shard.replace("npx zagreus", `node ${here("../../dist/cli.js")}`).replace(/\S+\.gguf/, nano));
+  const workers = join(folder, /cd (\S+) &&/.exec(enter)[1]);
+  // Instead of npm install
+  const packages = join(workers, "node_modules");
+  mkdirSync(packages);
+  symlinkSync(here("../.."), join(packages, "zagreus-edge"));
+  for (const name of ["wrangler", ".bin"])
+    symlinkSync(here(`../../examples/edge-function/node_modules/${name}`), join(packages, name));
+  await stop();
+  stop = await serve(start.replace(/ +#.*/, ""), workers);
+  const answer = run(ask);
+  expect(answer).toContain('"object":"text_completion"');
+  expect(answer.trim().endsWith("data: [DONE]")).toBe(true);
+  expect((await fetch(new URL("/model/manifest.json", address))).status).toBe(401); // the weights are not public
+  await stop();
+  stop = undefined;
+  rmSync(folder, { recursive: true });
 });

@@ -11,12 +11,15 @@ export const ISOLATE_BYTES = 128e6;
 /** The Worker of memory_worker.mjs, which loads what a request names. */
 export const memoryWorker = () => workerd("memory_worker.mjs", { inspectorPort: 0 });
 
-/** What its isolate has for JavaScript, by V8's inspector. */
-async function javascript({ miniflare }) {
-  const { host } = await miniflare.getInspectorURL();
-  const socket = new WebSocket(`ws://${host}/core:user:`);
+/** What the isolate of a Worker has for JavaScript, by V8's inspector. */
+export async function javascript({ miniflare }, name = "") {
+  const { host } = await miniflare.getInspectorURL(name || undefined);
+  const socket = new WebSocket(`ws://${host}/core:user:${name}`);
   const usage = await new Promise((resolve, reject) => {
-    socket.once("error", reject).once("message", (data) => resolve(JSON.parse(String(data)).result));
+    socket.once("error", reject).on("message", (data) => {
+      const { id, result } = JSON.parse(String(data));
+      if (id === 1) resolve(result);
+    });
     socket.once("open", () => socket.send(JSON.stringify({ id: 1, method: "Runtime.getHeapUsage" })));
   });
   socket.close();
@@ -24,7 +27,7 @@ async function javascript({ miniflare }) {
 }
 
 /** Bytes of the modules that a Worker imports; machine code is lazy, and takes some times more. */
-function modules() {
+export function modules() {
   const files = readdirSync(here("../../dist")).filter((file) =>
     /^(zagreus-(simd|relaxed)|probe-\w+)\.wasm$/.test(file),
   );

@@ -24,7 +24,7 @@ const itself = {
 };
 
 /** Bundles a Worker as wrangler does: WebAssembly stays beside it, as modules of its own. */
-async function bundle(entry) {
+export async function bundle(entry) {
   const wasm = new Map();
   const modules = {
     name: "wasm",

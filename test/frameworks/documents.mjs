@@ -94,6 +94,7 @@ export const COMMANDS = {
   "docs/assistant.md: In the terminal": {
     lines: { "zagreus chat -m nesso2-agentic --mcp ": "needs servers of others: test/clients/mcp runs one" },
   },
+  "docs/cloudflare.md: 0.4 billion parameters on Cloudflare": { elsewhere: "test/cloudflare/example.test.mjs runs it" },
   "docs/evaluation.md: Multiple choice": { lines: { python3: "downloads a data set" } },
   "docs/evaluation.md: The makers' tool cases": {},
   "docs/evaluation.md: lm-evaluation-harness": { elsewhere: "test/lm_eval/run.mjs runs the harness from PyPI" },

@@ -61,6 +61,11 @@ export class Shard {
     return served;
   }
 
+  /** This one for whom everything before is gone: where the runtime ends an object, its connections say nothing more. */
+  anew(): Shard {
+    return new Shard(this.#core, this.info, this.#threads, this.#kernels, this.#macrotask);
+  }
+
   /** Ends all connections, and lets go of the memory. */
   close(): void {
     this.#closed = true;
@@ -150,4 +155,12 @@ export class Shard {
     this.#threads.check();
     if (signal.aborted) throw new Lost("another edge has come");
   }
+}
+
+/** Tells an edge why there is no shard, and ends the connection. */
+export async function refuse({ readable, writable }: ByteChannel, error: unknown): Promise<void> {
+  const writer = writable.getWriter();
+  await writer.write(encodeFrame(ERROR, encodeError(error)));
+  await writer.close();
+  await readable.cancel();
 }

@@ -12,6 +12,8 @@ import type { Source } from "../source.js";
 
 /** What V8 has for JavaScript and machine code after a load in workerd: test/cloudflare/memory.test.mjs measures it. */
 export const JAVASCRIPT_BYTES = 7e6;
+/** The same for the edge, which has the server: test/cloudflare/shards measures it. */
+export const EDGE_JAVASCRIPT_BYTES = 15e6;
 
 export interface PlanOptions {
   /** Shards with layers, beside the edge. Default: as few as fit. */
@@ -20,7 +22,7 @@ export interface PlanOptions {
   /** Sequences at once, each with pages for its whole context. */
   sequences: number;
   kvType: KvType;
-  /** Bytes that a part may have: linear memory, the core's code, and JAVASCRIPT_BYTES. */
+  /** Bytes that a part may have: linear memory, the core's code, and what JavaScript takes. */
   budget: number;
   signal?: AbortSignal | undefined;
 }
@@ -88,7 +90,7 @@ class Planner {
     this.#options = options;
     this.#codeBytes = codeBytes;
     this.#pages = pages;
-    this.edge = this.#part(info, 0);
+    this.edge = this.#part(info, 0, EDGE_JAVASCRIPT_BYTES);
     const costs = Array.from({ length: info.layers }, () => pages * options.sequences);
     for (const { name, bytes } of info.tensors) {
       const owner = ownerOf(name);
@@ -124,8 +126,8 @@ class Planner {
     return parts;
   }
 
-  #part({ plan: { memory } }: ModelInfo, cacheBudget: number): PlannedPart {
-    return { memory, total: memory + this.#codeBytes + JAVASCRIPT_BYTES, cacheBudget };
+  #part({ plan: { memory } }: ModelInfo, cacheBudget: number, javascript = JAVASCRIPT_BYTES): PlannedPart {
+    return { memory, total: memory + this.#codeBytes + javascript, cacheBudget };
   }
 }
 

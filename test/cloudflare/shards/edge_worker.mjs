@@ -1,0 +1,51 @@
+// The edge's Worker with what tests ask of it: /test/logits, and /test/PART/kill, /test/PART/counts ... of edge, SHARD_1, SHARD_2 ...
+
+import { gateway, ShardedEdge } from "zagreus-edge/cloudflare-workers/edge";
+import { logitsOf } from "./logits.mjs";
+
+const counts = { fetches: 0, subrequests: 0, calls: 0 };
+
+/** Counts what is asked of objects: fetch(), and calls. */
+const counted = (namespace) => ({
+  idFromName: (name) => namespace.idFromName(name),
+  get: (id) =>
+    new Proxy(namespace.get(id), {
+      get(stub, property) {
+        if (property !== "fetch") counts.calls++;
+        else counts.subrequests++;
+        const value = stub[property];
+        return typeof value === "function" ? value.bind(stub) : value;
+      },
+    }),
+});
+
+export class Edge extends ShardedEdge {
+  constructor(ctx, env) {
+    const shards = Object.entries(env).filter(([name]) => name.startsWith("SHARD_"));
+    const own = Object.fromEntries(shards.map(([name, namespace]) => [name, counted(namespace)]));
+    super(ctx, { ...env, ...own }, { timeoutMs: 2000, idleMs: 700, maxQueue: 24, onError: () => {} });
+    this.ctx = ctx;
+  }
+
+  async fetch(request) {
+    const { pathname } = new URL(request.url);
+    if (pathname === "/test/counts") return Response.json(counts);
+    if (pathname === "/test/kill") this.ctx.abort("killed by a test");
+    if (pathname === "/test/logits") return Response.json(await logitsOf(await this.model()));
+    if (pathname === "/test/stats") return Response.json((await this.model()).stats());
+    counts.fetches++;
+    return super.fetch(request);
+  }
+}
+
+const inner = gateway();
+
+export default {
+  async fetch(request, env) {
+    const { pathname } = new URL(request.url);
+    const [, part, what] = /^\/test\/(\w+)\/(\w+)$/.exec(pathname) ?? [];
+    if (!part) return inner.fetch(request, env);
+    const namespace = env[part];
+    return namespace.get(namespace.idFromName("set-0")).fetch(`http://test/test/${what}`);
+  },
+};

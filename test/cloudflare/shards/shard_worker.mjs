@@ -1,0 +1,44 @@
+// A shard's Worker with what tests do to it: /test/kill, /test/stall, /test/counts.
+
+import { LayerShard } from "zagreus-edge/cloudflare-workers/shard";
+
+const counts = { fetches: 0, messages: 0 };
+/** Frames that do not go out. */
+let stalled = 0;
+
+const Pair = globalThis.WebSocketPair;
+globalThis.WebSocketPair = class {
+  constructor() {
+    const pair = new Pair();
+    const [, socket] = Object.values(pair);
+    const send = socket.send.bind(socket);
+    socket.addEventListener("message", () => counts.messages++);
+    socket.send = (bytes) => {
+      if (stalled > 0) stalled--;
+      else send(bytes);
+    };
+    // biome-ignore lint/correctness/noConstructorReturn: it is workerd's
+    return pair;
+  }
+};
+
+export class Layers extends LayerShard {
+  constructor(ctx, env) {
+    super(ctx, env);
+    this.ctx = ctx;
+  }
+
+  async fetch(request) {
+    const { pathname } = new URL(request.url);
+    if (pathname === "/test/counts") return Response.json(counts);
+    if (pathname === "/test/kill") this.ctx.abort("killed by a test");
+    if (pathname === "/test/stall") {
+      stalled = 1;
+      return new Response();
+    }
+    counts.fetches++;
+    return super.fetch(request);
+  }
+}
+
+export default { fetch: () => new Response(null, { status: 404 }) };
