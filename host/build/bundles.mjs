@@ -180,6 +180,13 @@ function browserBundles(version) {
   const entry = (bundle, name) => ({ [bundle]: `host/browser/${name}.ts` });
   return [
     build({ ...browser, ...split, chunkNames: "browser-[hash]", entryPoints: entry("browser", "index") }),
+    // Apart, so that what a page loads does not grow.
+    build({
+      ...browser,
+      ...split,
+      chunkNames: "shards-browser-[hash]",
+      entryPoints: entry("shards-browser", "shards"),
+    }),
     // One file: service workers may not import() anything later.
     build({ ...browser, entryPoints: entry("browser-service-worker", "index"), outdir: "dist" }),
     build({ ...browser, entryPoints: entry("browser-worker", "model_thread"), outdir: "dist" }),

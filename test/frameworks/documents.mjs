@@ -47,6 +47,11 @@ export const PROGRAMS = {
   "docs/raspberry-pi.md: Raspberry Pi": { in: "Node" },
   "docs/shards.md: Two processes": { in: "Node", elsewhere: "needs two machines: test/host/shard/transports.test.ts" },
   "docs/shards.md: Parts that fit": { in: "Node", elsewhere: "needs parts: test/host/shard/cut.test.ts" },
+  "docs/shards.md: Tabs and workers": {
+    in: "page",
+    before: "declare const worker: Worker, url: string;",
+    elsewhere: "needs a worker: test/browser/shards/tabs.test.mjs",
+  },
   "docs/server.md: The server": { in: "Node" },
   "docs/server.md: As a handler": { in: "Deno", serves: true },
   "docs/server.md: Clients in the same process": { in: "Node" },

@@ -1,20 +1,12 @@
 // A part of a model, from static assets or R2: its own pieces, each checked while it passes by.
 
 import { invalidOption } from "../../core/api/errors.js";
-import { MANIFEST, type Manifest, parseManifest } from "../../core/load/pieces.js";
-import { type PartPieces, parseShards, partBytes, SHARDS, type ShardsManifest } from "../../core/shard/manifest.js";
+import { type OpenedPart as Opened, openPart as open } from "../../core/shard/folder.js";
 import { assetFolder, type Folder, type LazySource, r2Folder } from "../source.js";
 import type { PartBindings } from "./bindings.js";
 
-export interface OpenedPart {
+export interface OpenedPart extends Omit<Opened, "manifest" | "bytes"> {
   source: LazySource;
-  part: PartPieces;
-  /** With the edge. */
-  parts: number;
-  /** What all parts have. */
-  options: Pick<ShardsManifest, "contextLength" | "kvType" | "sequences" | "sha256">;
-  /** Of the model's file. */
-  name: string;
 }
 
 /**
@@ -23,12 +15,8 @@ export interface OpenedPart {
  */
 export async function openPart(bindings: PartBindings, index: number): Promise<OpenedPart> {
   const { text, reader } = folderOf(bindings);
-  const manifest: Manifest = parseManifest(await text(MANIFEST));
-  const { parts, ...options } = parseShards(await text(SHARDS), manifest);
-  const part = parts[index];
-  if (!part) throw invalidOption("PART", index, `an integer from 0 to ${parts.length - 1}`);
-  const source = async () => ({ size: manifest.bytes, chunks: partBytes(manifest, part, reader) });
-  return { source, part, parts: parts.length, options, name: manifest.name };
+  const { manifest, bytes, ...part } = await open({ text, ...reader }, index, "PART");
+  return { ...part, source: async () => ({ size: manifest.bytes, chunks: bytes() }) };
 }
 
 function folderOf({ ASSETS, MODELS, FOLDER = "model" }: PartBindings): Folder {

@@ -10,12 +10,13 @@ import type { Source } from "../source.js";
 import { sharding } from "./sharding.js";
 
 export type { Connect } from "../../core/shard/connection.js";
+export type { PartSource } from "../../core/shard/folder.js";
 export type { PartOptions, ShardedOptions, ShardOptions } from "../../core/shard/options.js";
 export { type Port, portChannel } from "../../core/shard/port.js";
 export type { Shard } from "../../core/shard/shard.js";
 export type { ByteChannel } from "../../core/shard/wire/channel.js";
 export * from "../index.js";
-export { type PartSource, partSource } from "./pieces.js";
+export { partSource } from "./pieces.js";
 
 /**
  * Loads layers of a model, to be served to whoever has its edge; the rest of the file is read and left.
