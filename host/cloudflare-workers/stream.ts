@@ -9,16 +9,22 @@ interface ByobReader {
   cancel(): Promise<void>;
 }
 
+/** What streams that are read one after the other read into: garbage of this size would count. */
+export interface ChunkBuffer {
+  buffer?: ArrayBufferLike | undefined;
+}
+
 /** A chunk is overwritten when the next one is asked for. Leaving early cancels the stream, even while a read is pending. */
-export function largeChunks(stream: ReadableStream): AsyncIterable<Uint8Array> {
+export function largeChunks(stream: ReadableStream, shared: ChunkBuffer = {}): AsyncIterable<Uint8Array> {
   const reader = stream.getReader({ mode: "byob" }) as unknown as ByobReader;
-  let buffer: ArrayBufferLike = new ArrayBuffer(CHUNK_BYTES);
   return {
     [Symbol.asyncIterator]: () => ({
       async next() {
+        const buffer = shared.buffer ?? new ArrayBuffer(CHUNK_BYTES);
+        shared.buffer = undefined;
         const { done, value } = await reader.readAtLeast(CHUNK_BYTES, new Uint8Array(buffer));
+        shared.buffer = value?.buffer; // reading has detached the old one
         if (!value?.length) return done ? { done, value: undefined } : this.next();
-        buffer = value.buffer; // reading has detached the old one
         return { done: false, value };
       },
       async return() {

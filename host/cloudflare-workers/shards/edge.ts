@@ -46,6 +46,10 @@ export class ShardedEdge {
   #loading: Promise<Model> | undefined;
   #requests = 0;
   #idle: ReturnType<typeof setTimeout> | undefined;
+  readonly #leave = () => {
+    this.#server = undefined;
+    this.#loading = undefined;
+  };
 
   constructor(state: ObjectState, bindings: EdgeBindings, options: EdgeOptions = {}) {
     this.#id = String(state.id);
@@ -86,7 +90,7 @@ export class ShardedEdge {
   }
 
   async #load(): Promise<Model> {
-    tenancy.claim(this.#id);
+    tenancy.claim(this.#id, this.#leave);
     const { source, parts, options } = await openPart(this.#bindings, 0);
     const { timeoutMs = TIMEOUT_MS, patienceMs = PATIENCE_MS } = this.#options;
     const connects = Array.from({ length: parts - 1 }, (_, i) => this.#connect(i + 1));
@@ -102,19 +106,19 @@ export class ShardedEdge {
       const socket = await connectObject(namespace, this.#name);
       this.#sockets.add(socket);
       socket.addEventListener("close", () => this.#sockets.delete(socket));
-      return socketChannel(socket);
+      return socketChannel(socket, () => tenancy.touch(this.#id));
     };
   }
 
   #begin(): void {
     this.#requests++;
     clearTimeout(this.#idle);
-    tenancy.touch();
+    tenancy.touch(this.#id);
   }
 
   /** With nobody there, shards and edge may go to sleep; who comes then connects again, and what is gone is run again. */
   #end(): void {
-    tenancy.touch();
+    tenancy.touch(this.#id);
     if (--this.#requests > 0) return;
     this.#idle = setTimeout(() => {
       tenancy.rest(this.#id);

@@ -22,6 +22,9 @@ export class LayerShard {
   readonly #bindings: ShardBindings;
   #loading: Promise<Shard> | undefined;
   #served = 0;
+  readonly #leave = () => {
+    this.#loading = undefined;
+  };
 
   constructor(state: ObjectState, bindings: ShardBindings) {
     this.#id = String(state.id);
@@ -37,7 +40,7 @@ export class LayerShard {
   }
 
   async #serve(socket: Socket): Promise<void> {
-    const channel = socketChannel(socket, () => tenancy.touch());
+    const channel = socketChannel(socket, () => tenancy.touch(this.#id));
     this.#served++;
     try {
       const shard = await this.#shard().catch(async (error) => {
@@ -52,7 +55,7 @@ export class LayerShard {
 
   /** Those who come while it is loaded wait for the same. After a failure the next one tries again. */
   async #shard(): Promise<Shard> {
-    tenancy.claim(this.#id);
+    tenancy.claim(this.#id, this.#leave);
     this.#loading ??= this.#load().catch((error) => {
       this.#loading = undefined;
       throw error;
@@ -61,7 +64,10 @@ export class LayerShard {
   }
 
   async #load(): Promise<Shard> {
-    if (resident) return resident.anew();
+    if (resident) {
+      resident = resident.anew();
+      return resident;
+    }
     const { source, part, options } = await openPart(this.#bindings, Number(this.#bindings.PART));
     const { layers, cacheBudget } = part;
     resident = await loadShard(source, { ...options, layers: layers!, cacheBudget, memoryBudget: MEMORY_BUDGET });

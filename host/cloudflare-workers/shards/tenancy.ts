@@ -5,25 +5,37 @@ import { ZagreusError } from "../../core/api/errors.js";
 /** After which whoever says nothing more is gone: an object that is evicted says nothing of it. */
 const SILENCE_MS = 60_000;
 
+interface Tenant {
+  /** Of its object. */
+  id: string;
+  leave: () => void;
+}
+
 export class Tenancy {
-  #tenant: string | undefined;
+  #tenant: Tenant | undefined;
   #seen = 0;
 
-  /** @param id of an object @throws ZagreusError SHARD_FAILED while another object is at work here */
-  claim(id: string): void {
-    const taken = this.#tenant !== undefined && this.#tenant !== id && Date.now() - this.#seen < SILENCE_MS;
-    if (taken) throw new ZagreusError("SHARD_FAILED", `the isolate is taken by another object, ${this.#tenant}`);
-    this.#tenant = id;
-    this.touch();
+  /**
+   * @param id of an object
+   * @param leave called when another one, or the object's next life, has come: lets go of what takes memory, without I/O
+   * @throws ZagreusError SHARD_FAILED while another object is at work here
+   */
+  claim(id: string, leave: () => void): void {
+    const before = this.#tenant;
+    if (before && before.id !== id && Date.now() - this.#seen < SILENCE_MS)
+      throw new ZagreusError("SHARD_FAILED", "its isolate is taken by another object of this class, which is at work");
+    if (before && before.leave !== leave) before.leave();
+    this.#tenant = { id, leave };
+    this.touch(id);
   }
 
-  /** The tenant is at work. */
-  touch(): void {
-    this.#seen = Date.now();
+  /** The object is at work. */
+  touch(id: string): void {
+    if (this.#tenant?.id === id) this.#seen = Date.now();
   }
 
   /** Nothing is left to do for it. */
   rest(id: string): void {
-    if (this.#tenant === id) this.#seen = 0;
+    if (this.#tenant?.id === id) this.#seen = 0;
   }
 }

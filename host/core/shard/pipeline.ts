@@ -118,7 +118,7 @@ export class Pipeline implements LayersElsewhere {
   /** @returns what went wrong */
   async #tryAll(): Promise<unknown> {
     const opened = await Promise.allSettled(
-      this.#connects.map((connect, i) => Connection.open(`shard ${i}`, connect, this.#options.timeoutMs)),
+      this.#connects.map((connect, i) => Connection.open(`shard ${i + 1}`, connect, this.#options.timeoutMs)),
     );
     const connections = opened.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
     const refused = opened.findIndex(({ status }) => status === "rejected");
@@ -126,7 +126,7 @@ export class Pipeline implements LayersElsewhere {
       if (this.#closed) throw closed("model");
       if (refused >= 0) {
         const { reason } = opened[refused] as PromiseRejectedResult;
-        throw reason instanceof Lost ? new Lost(`shard ${refused}: ${reason.message}`, { cause: reason }) : reason;
+        throw reason instanceof Lost ? new Lost(`shard ${refused + 1}: ${reason.message}`, { cause: reason }) : reason;
       }
       this.#check(connections.map(({ hello }) => hello));
       this.#connections = connections;
@@ -169,6 +169,6 @@ function failed(message: string, cause: unknown): ZagreusError {
 }
 
 function mismatch(shard: number, field: string, value: unknown, expected: unknown): ZagreusError {
-  const message = `shard ${shard} is none of this model here: its ${field} is ${value}, must be ${expected}`;
+  const message = `shard ${shard + 1} is none of this model here: its ${field} is ${value}, must be ${expected}`;
   return new ZagreusError("SHARD_FAILED", message, { field, value, expected });
 }

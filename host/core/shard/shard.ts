@@ -32,6 +32,7 @@ export class Shard {
   #stop = new AbortController();
   #served: Promise<unknown> = Promise.resolve();
   #closed = false;
+  #succeeded = false;
 
   constructor(
     core: Core,
@@ -61,8 +62,12 @@ export class Shard {
     return served;
   }
 
-  /** This one for whom everything before is gone: where the runtime ends an object, its connections say nothing more. */
+  /**
+   * The same shard without connections; this one answers nothing more. Where a runtime ends what a connection belongs to, nobody hears of
+   * it any more, and may not touch it either.
+   */
   anew(): Shard {
+    this.#succeeded = true;
     return new Shard(this.#core, this.info, this.#threads, this.#kernels, this.#macrotask);
   }
 
@@ -153,7 +158,7 @@ export class Shard {
   #check(signal: AbortSignal): void {
     if (this.#closed) throw closed("shard");
     this.#threads.check();
-    if (signal.aborted) throw new Lost("another edge has come");
+    if (signal.aborted || this.#succeeded) throw new Lost("another edge has come");
   }
 }
 

@@ -23,7 +23,7 @@ export class Edge extends ShardedEdge {
   constructor(ctx, env) {
     const shards = Object.entries(env).filter(([name]) => name.startsWith("SHARD_"));
     const own = Object.fromEntries(shards.map(([name, namespace]) => [name, counted(namespace)]));
-    super(ctx, { ...env, ...own }, { timeoutMs: 2000, idleMs: 700, maxQueue: 24, onError: () => {} });
+    super(ctx, { ...env, ...own }, { timeoutMs: 1000, idleMs: 700, maxQueue: 24, onError: () => {} });
     this.ctx = ctx;
   }
 
@@ -43,6 +43,8 @@ const inner = gateway();
 export default {
   async fetch(request, env) {
     const { pathname } = new URL(request.url);
+    if (pathname === "/test/other")
+      return env.EDGE.get(env.EDGE.idFromName("set-1")).fetch("http://test/v1/completions", request);
     const [, part, what] = /^\/test\/(\w+)\/(\w+)$/.exec(pathname) ?? [];
     if (!part) return inner.fetch(request, env);
     const namespace = env[part];

@@ -1,6 +1,9 @@
 // A model in shards, in workerd: the bits of one process.
 
-import { existsSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { load } from "zagreus-edge";
 import { writeFullsize } from "../../support/models/fullsize.mjs";
@@ -21,6 +24,18 @@ async function alone(path, options) {
 }
 const json = async (cluster, path) => (await fetch(new URL(path, cluster.url))).json();
 
+/** Linear memory, code, and what V8 has for JavaScript, of each part. */
+async function expectToFit(model) {
+  const code = modules();
+  const { name } = JSON.parse(model.configuration);
+  for (const [i, part] of model.plan.parts.entries()) {
+    const heap = await javascript(model, i === 0 ? name : `${name}-shard-${i}`);
+    const total = part.memory + code + heap;
+    console.log(JSON.stringify({ part: i, memory: part.memory, code, javascript: heap, total }));
+    expect(total).toBeLessThanOrEqual(BUDGET);
+  }
+}
+
 test("zagreus-nano in three shards", async () => {
   const flags = ["--context", "256", "--shards", "3", "--kv", "f32"];
   const model = await cluster(MODEL, { flags, entries });
@@ -29,10 +44,13 @@ test("zagreus-nano in three shards", async () => {
   await model.dispose();
 });
 
+beforeAll(() => {
+  if (!existsSync(FULL)) writeFullsize({ type: "q4_0", out: FULL });
+});
+
 describe("0.4B", () => {
   let model;
   beforeAll(async () => {
-    if (!existsSync(FULL)) writeFullsize({ type: "q4_0", out: FULL });
     model = await cluster(FULL, { flags: ["--context", "2048", "--shards", "4"], entries, inspectorPort: 0 });
   });
   afterAll(() => model?.dispose());
@@ -68,14 +86,19 @@ describe("0.4B", () => {
     for (const shard of many.slice(1)) expect(shard.fetches).toBe(0);
   });
 
-  test("every part stays below 110 MB", async () => {
-    const code = modules();
-    const { name } = JSON.parse(model.configuration);
-    for (const [i, part] of model.plan.parts.entries()) {
-      const heap = await javascript(model, i === 0 ? name : `${name}-shard-${i}`);
-      const total = part.memory + code + heap;
-      console.log(JSON.stringify({ part: i, memory: part.memory, code, javascript: heap, total }));
-      expect(total).toBeLessThanOrEqual(BUDGET);
-    }
-  });
+  test("every part stays below 110 MB", () => expectToFit(model));
+});
+
+test("0.4B with 49,152 tokens in three shards", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "zagreus-trimmed-"));
+  const trimmed = join(folder, "trimmed.gguf");
+  const args = ["trim", FULL, "--keep", "it,en", "--tokens", "49152", "-o", trimmed];
+  execFileSync(process.execPath, [here("../../dist/cli.js"), ...args], { stdio: "ignore" });
+  const model = await cluster(trimmed, { flags: ["--sequences", "1"], entries, inspectorPort: 0 });
+  expect(model.plan.parts).toHaveLength(4);
+  expect(model.plan.parts[0].total).toBeLessThan(60e6);
+  expect(await json(model, "/test/EDGE/logits")).toEqual(await alone(trimmed, { contextLength: 2048 }));
+  await expectToFit(model);
+  await model.dispose();
+  rmSync(folder, { recursive: true });
 });

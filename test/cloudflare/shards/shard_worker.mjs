@@ -1,10 +1,12 @@
-// A shard's Worker with what tests do to it: /test/kill, /test/stall, /test/counts.
+// A shard's Worker with what tests do to it: /test/kill, /test/stall, /test/slow, /test/fast, /test/counts.
 
 import { LayerShard } from "zagreus-edge/cloudflare-workers/shard";
 
 const counts = { fetches: 0, messages: 0 };
 /** Frames that do not go out. */
 let stalled = 0;
+/** Milliseconds that frames take to go out, so that there is a middle of a text. */
+let delay = 0;
 
 const Pair = globalThis.WebSocketPair;
 globalThis.WebSocketPair = class {
@@ -13,9 +15,11 @@ globalThis.WebSocketPair = class {
     const [, socket] = Object.values(pair);
     const send = socket.send.bind(socket);
     socket.addEventListener("message", () => counts.messages++);
+    let last = Promise.resolve();
     socket.send = (bytes) => {
       if (stalled > 0) stalled--;
-      else send(bytes);
+      else if (delay === 0) send(bytes);
+      else last = last.then(() => new Promise((resolve) => setTimeout(resolve, delay))).then(() => send(bytes));
     };
     // biome-ignore lint/correctness/noConstructorReturn: it is workerd's
     return pair;
@@ -30,12 +34,11 @@ export class Layers extends LayerShard {
 
   async fetch(request) {
     const { pathname } = new URL(request.url);
-    if (pathname === "/test/counts") return Response.json(counts);
     if (pathname === "/test/kill") this.ctx.abort("killed by a test");
-    if (pathname === "/test/stall") {
-      stalled = 1;
-      return new Response();
-    }
+    if (pathname === "/test/stall") stalled = 1;
+    if (pathname === "/test/slow") delay = 8;
+    if (pathname === "/test/fast") delay = 0;
+    if (pathname.startsWith("/test/")) return Response.json(counts);
     counts.fetches++;
     return super.fetch(request);
   }

@@ -206,7 +206,7 @@ describe("when a shard is lost", () => {
     });
     expect(await caught(failing)).toMatchObject({
       code: "SHARD_FAILED",
-      message: expect.stringContaining("shard 1: nobody is there"),
+      message: expect.stringContaining("shard 2: nobody is there"),
     });
     second.away = false;
     expect(await text(model, PROMPT)).toBe(expected);
@@ -240,6 +240,18 @@ describe("when a shard is lost", () => {
     only.cut();
     expect(await text(model, PROMPT)).toBe(await text(await whole(bundledModel), PROMPT));
     expect(stalls).toBeLessThan(0);
+  });
+
+  test("a shard whose connections nobody ends goes on anew, and answers none of them any more", async () => {
+    const served = await shardsOf(bundledModel, [4, 8]);
+    const model = await sharded(bundledModel, served);
+    const [first] = served as [Served];
+    const expected = await text(await whole(bundledModel), PROMPT);
+    expect(await text(model, PROMPT)).toBe(expected);
+    first.shard = first.shard.anew();
+    expect(await text(model, PROMPT)).toBe(expected);
+    expect(first.lines).toHaveLength(2);
+    expect(await first.ends[0]).toBe("ended");
   });
 
   test("a model that is closed lets go of its shards", async () => {
