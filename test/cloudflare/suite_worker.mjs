@@ -2,6 +2,7 @@
 
 import { assets, load, r2, ZagreusError } from "zagreus-edge/cloudflare-workers";
 import { runSuite } from "../runtimes/suite.mjs";
+import { stopClock } from "./clock.mjs";
 
 export default {
   async fetch(request, { MODELS, ASSETS, RUNTIME }) {
@@ -16,14 +17,3 @@ export default {
     return Response.json(report);
   },
 };
-
-function stopClock() {
-  const [now, timeout] = [performance.now.bind(performance), setTimeout];
-  let still = now();
-  performance.now = () => still;
-  globalThis.setTimeout = (callback, ms) =>
-    timeout(() => {
-      still = Math.floor(now());
-      callback();
-    }, ms);
-}

@@ -49,14 +49,18 @@ async function worker(folder, entry) {
   };
 }
 
-/** Runs the Workers in `workers`, the gateway at its address. @param entries by which scripts of edge and shards are replaced */
-export async function start(workers, { entries = {}, ...options } = {}) {
+/**
+ * Runs the Workers in `workers`, the gateway at its address.
+ * @param entries by which scripts of edge and shards are replaced
+ * @param change of a Worker's options
+ */
+export async function start(workers, { entries = {}, change = (same) => same, ...options } = {}) {
   const names = readdirSync(workers, { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && /^(edge|shard-\d+|weights)$/.test(entry.name))
     .map(({ name }) => name)
     .sort(); // the edge first
   const all = names.map((name) => worker(join(workers, name), entries[name.replace(/-\d+$/, "")]));
-  const miniflare = new Miniflare({ ...options, workers: await Promise.all(all) });
+  const miniflare = new Miniflare({ ...options, workers: (await Promise.all(all)).map(change) });
   const url = await miniflare.ready;
   return { miniflare, url, names };
 }

@@ -1,6 +1,7 @@
 // The edge's Worker with what tests ask of it: /test/logits, and /test/PART/kill, /test/PART/counts ... of edge, SHARD_1, SHARD_2 ...
 
 import { gateway, ShardedEdge } from "zagreus-edge/cloudflare-workers/edge";
+import { stopClock } from "../clock.mjs";
 import { logitsOf } from "./logits.mjs";
 
 const counts = { fetches: 0, subrequests: 0, calls: 0 };
@@ -29,10 +30,10 @@ export class Edge extends ShardedEdge {
 
   async fetch(request) {
     const { pathname } = new URL(request.url);
-    if (pathname === "/test/counts") return Response.json(counts);
+    if (pathname === "/test/still") stopClock();
+    if (["/test/counts", "/test/still"].includes(pathname)) return Response.json(counts);
     if (pathname === "/test/kill") this.ctx.abort("killed by a test");
     if (pathname === "/test/logits") return Response.json(await logitsOf(await this.model()));
-    if (pathname === "/test/stats") return Response.json((await this.model()).stats());
     counts.fetches++;
     return super.fetch(request);
   }

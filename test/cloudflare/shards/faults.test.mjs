@@ -185,7 +185,7 @@ describe("a set that has started", () => {
   });
 });
 
-test("a piece that is damaged or missing is 503 in words; when it is mended the model answers", async () => {
+test("a piece that is damaged or missing is 503 in words; when it is mended all who come at once wait for one load", async () => {
   let piece;
   const prepare = (workers) => {
     const folder = join(workers, "weights", "assets", "model");
@@ -212,6 +212,10 @@ test("a piece that is damaged or missing is 503 in words; when it is mended the 
     failed(/cannot be loaded: shard 2 failed: the asset ".*" cannot be read: HTTP status is \d+/),
   );
   writeFileSync(piece, bytes);
-  expect((await ask()).choices[0].text).toBe(await expected("Il re", 8));
+  const fetches = async () => (await (await fetch(new URL("/test/SHARD_2/counts", model.url))).json()).fetches;
+  const before = await fetches();
+  const answers = await Promise.all(Array.from({ length: 8 }, ask));
+  for (const { choices } of answers) expect(choices[0].text).toBe(await expected("Il re", 8));
+  expect(await fetches()).toBe(before + 1);
   await model.dispose();
 });

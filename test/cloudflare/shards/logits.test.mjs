@@ -1,7 +1,7 @@
 // A model in shards, in workerd: the bits of one process.
 
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -36,16 +36,33 @@ async function expectToFit(model) {
   }
 }
 
-test("zagreus-nano in three shards", async () => {
+test("zagreus-nano in three shards, also with a clock that stands still", async () => {
   const flags = ["--context", "256", "--shards", "3", "--kv", "f32"];
   const model = await cluster(MODEL, { flags, entries });
   expect(model.plan.parts).toHaveLength(4);
-  expect(await json(model, "/test/EDGE/logits")).toEqual(await alone(MODEL, { contextLength: 256, kvType: "f32" }));
+  const expected = await alone(MODEL, { contextLength: 256, kvType: "f32" });
+  expect(await json(model, "/test/EDGE/logits")).toEqual(expected);
+  for (const part of ["EDGE", "SHARD_1", "SHARD_2", "SHARD_3"]) await json(model, `/test/${part}/still`);
+  expect(await json(model, "/test/EDGE/logits")).toEqual(expected);
   await model.dispose();
 });
 
 beforeAll(() => {
   if (!existsSync(FULL)) writeFullsize({ type: "q4_0", out: FULL });
+});
+
+test("pieces in a bucket of R2", async () => {
+  const change = ({ serviceBindings: _, ...worker }) => ({ ...worker, r2Buckets: { MODELS: "models" } });
+  const model = await cluster(MODEL, { flags: ["--context", "256", "--piece", "1M"], entries, change });
+  expect(await (await model.post("/v1/completions", { prompt: "a" })).json()).toMatchObject({
+    error: { message: expect.stringContaining('the R2 object "model/manifest.json" does not exist') },
+  });
+  const bucket = await model.miniflare.getR2Bucket("MODELS", JSON.parse(model.configuration).name);
+  const folder = join(model.plan.workers, "weights", "assets", "model");
+  for (const file of readdirSync(folder))
+    await bucket.put(`model/${file}`, new Uint8Array(readFileSync(join(folder, file))));
+  expect(await json(model, "/test/EDGE/logits")).toEqual(await alone(MODEL, { contextLength: 256 }));
+  await model.dispose();
 });
 
 describe("0.4B", () => {

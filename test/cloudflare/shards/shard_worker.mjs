@@ -1,6 +1,7 @@
-// A shard's Worker with what tests do to it: /test/kill, /test/stall, /test/slow, /test/fast, /test/counts.
+// A shard's Worker with what tests do to it: /test/kill, /test/stall, /test/slow, /test/fast, /test/still, /test/counts.
 
 import { LayerShard } from "zagreus-edge/cloudflare-workers/shard";
+import { stopClock } from "../clock.mjs";
 
 const counts = { fetches: 0, messages: 0 };
 /** Frames that do not go out. */
@@ -38,6 +39,7 @@ export class Layers extends LayerShard {
     if (pathname === "/test/stall") stalled = 1;
     if (pathname === "/test/slow") delay = 8;
     if (pathname === "/test/fast") delay = 0;
+    if (pathname === "/test/still") stopClock();
     if (pathname.startsWith("/test/")) return Response.json(counts);
     counts.fetches++;
     return super.fetch(request);
