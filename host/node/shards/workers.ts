@@ -1,8 +1,10 @@
 // Scripts and wrangler's configuration for a model in parts on Cloudflare: a folder for each part, and one that has all pieces as static
 // assets, so that they are uploaded once and wrangler's local server, which knows one folder of assets, finds them.
 
-import { copyFile, link, mkdir, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { copyFile, link, mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { invalidOption } from "../../core/api/errors.js";
 import { MANIFEST, type Manifest } from "../../core/load/pieces.js";
 import { SHARDS, type ShardsManifest } from "../../core/shard/manifest.js";
 import { unwritten, writeAtomically } from "../files/output_file.js";
@@ -37,6 +39,13 @@ const WEIGHTS_SCRIPT = `// The pieces of the model, for its parts alone.
 export default { fetch: (request, { ASSETS }) => ASSETS.fetch(request) };
 `;
 
+/** Workers that are there may have been edited. @throws ZagreusError INVALID_OPTION */
+export function refuseWorkers(directory: string): void {
+  const root = join(directory, WORKERS);
+  if (existsSync(root))
+    throw invalidOption("out", directory, `a folder without ${WORKERS}/, in which your changes may be`);
+}
+
 interface Written {
   /** With pieces, manifest.json and shards.json. */
   directory: string;
@@ -45,7 +54,8 @@ interface Written {
 }
 
 /**
- * Writes workers/ to the directory of the parts: weights, edge, shard-1, shard-2 ... and a package.json that starts and deploys them.
+ * Writes workers/ to the directory of the parts, which has none: weights, edge, shard-1, shard-2 ... and a package.json that starts and
+ * deploys them.
  * @throws ZagreusError WRITE_FAILED, DISK_FULL
  */
 export async function writeWorkers({ directory, manifest, shards }: Written, version: string): Promise<string> {
@@ -54,7 +64,6 @@ export async function writeWorkers({ directory, manifest, shards }: Written, ver
   const parts = shards.parts.map((_, i) => (i === 0 ? "edge" : `shard-${i}`));
   const model = join(root, "weights", "assets", "model");
   try {
-    await rm(root, { recursive: true, force: true });
     await mkdir(model, { recursive: true });
     for (const part of parts) await mkdir(join(root, part));
     for (const file of [MANIFEST, SHARDS, ...manifest.pieces.map(({ file }) => file)])

@@ -120,7 +120,11 @@ describe("zagreus shard", () => {
     const shard = (...flags: string[]) => zagreus(args(flags));
     const parts = async (...flags: string[]) => ((await json(args(flags))) as Report).parts.length;
     expect(await parts()).toBe(2);
+    const again = await shard();
+    expect([again.code, again.stderr]).toEqual([2, expect.stringContaining("a folder without workers/")]);
+    await rm(join(out, "workers"), { recursive: true });
     expect(await parts("--budget", "21M")).toBeGreaterThan(2);
+    await rm(join(out, "workers"), { recursive: true });
     const tooFew = await shard("--budget", "21M", "--shards", "1");
     expect(tooFew.code).toBe(1);
     expect(tooFew.stderr).toMatch(

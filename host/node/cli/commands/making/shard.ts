@@ -3,7 +3,7 @@
 import { basename, join } from "node:path";
 import { Command } from "commander";
 import { bundledModel, type KvType } from "../../../index.js";
-import { writeWorkers } from "../../../shards/workers.js";
+import { refuseWorkers, writeWorkers } from "../../../shards/workers.js";
 import { writeShards } from "../../../shards/write.js";
 import { choice, integer } from "../../shared/arguments.js";
 import { KV_TYPES } from "../../shared/model.js";
@@ -54,6 +54,7 @@ Examples:
 
 async function run(model: string | undefined, flags: ShardFlags): Promise<void> {
   const { out, shards, context, sequences, kv, budget, piece, json } = flags;
+  refuseWorkers(out);
   const bar = progressBar("cutting");
   try {
     const {
