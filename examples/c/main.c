@@ -49,18 +49,19 @@ static void *ask(const char *name, uint32_t count, uint32_t a, uint32_t b, uint3
   return text;
 }
 
+static void *buffer(void) { return wasm_runtime_addr_app_to_native(instance, call("zagreus_buffer", 0, 0, 0, 0, 0)); }
+
 static uint32_t write_buffer(const void *bytes, uint32_t length) {
-  memcpy(wasm_runtime_addr_app_to_native(instance, call("zagreus_buffer", 0, 0, 0, 0, 0)), bytes, length);
+  memcpy(buffer(), bytes, length);
   return length;
 }
 
-static void load(const char *path) {
-  static uint8_t piece[ZAGREUS_BUFFER_BYTES];
+static void load(const char *path, uint32_t context) {
   FILE *file = fopen(path, "rb");
   if (!file) fail(path);
-  ask("zagreus_load_begin", 4, 0, ZAGREUS_KV_INT8, 0, 0, NULL); // the budget's two cells are 0: no limit
-  for (uint32_t length; (length = (uint32_t)fread(piece, 1, sizeof piece, file)) > 0;) {
-    ask("zagreus_load_push", 1, write_buffer(piece, length), 0, 0, 0, NULL);
+  ask("zagreus_load_begin", 4, context, ZAGREUS_KV_INT8, 0, 0, NULL); // the budget's two cells are 0: no limit
+  for (uint32_t length; (length = (uint32_t)fread(buffer(), 1, ZAGREUS_BUFFER_BYTES, file)) > 0;) {
+    ask("zagreus_load_push", 1, length, 0, 0, 0, NULL);
   }
   ask("zagreus_load_end", 0, 0, 0, 0, 0, NULL);
   fclose(file);
@@ -85,7 +86,8 @@ int main(int argc, char **argv) {
   environment = wasm_runtime_create_exec_env(instance, 65536);
   if (call("zagreus_abi", 0, 0, 0, 0, 0) != ZAGREUS_ABI) fail("the module has another ABI than this program");
   ask("zagreus_initialize", 0, 0, 0, 0, 0, NULL);
-  load(argv[2]);
+  const char *context = getenv("CONTEXT"); // positions of the KV cache; by default the model's, at most 4096
+  load(argv[2], context ? (uint32_t)atoi(context) : 0);
 
   uint32_t session = *(uint32_t *)ask("zagreus_session_open", 0, 0, 0, 0, 0, NULL);
   ask("zagreus_session_append", 3, session, write_buffer(argv[3], (uint32_t)strlen(argv[3])), 0, 0, NULL);

@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	abi         = 1
+	abi         = 2
 	bufferBytes = 1 << 20
 	noToken     = math.MaxUint32
 )
@@ -217,6 +217,7 @@ type Options struct {
 	Seed                                       *uint64 // nil: a random one
 	Stop                                       []string
 	LogitBias                                  map[uint32]float64
+	Grammar                                    []byte // compiled for this model by `zagreus grammar`; nil: any text
 }
 
 // Float is a pointer to a number.
@@ -304,7 +305,8 @@ func (s *Session) configure(ctx context.Context, options Options) error {
 			return err
 		}
 	}
-	return nil
+	_, err := s.model.with(ctx, options.Grammar, "session_grammar", s.handle, uint64(len(options.Grammar)))
+	return err
 }
 
 // prefillTokens is how much of a prompt runs before ctx is looked at.

@@ -53,6 +53,17 @@ func TestASeedIsAText(t *testing.T) {
 	}
 }
 
+func TestATextIsOneOfTheGrammar(t *testing.T) {
+	grammar, err := os.ReadFile(os.Getenv("ZAGREUS_GRAMMAR"))
+	if err != nil {
+		t.Fatal("ZAGREUS_GRAMMAR: ", err)
+	}
+	written := text(t, load(t, Config{}), "C'era una volta un re che aveva", Options{MaxTokens: Float(60), Seed: Seed(5), Grammar: grammar})
+	if expected := os.Getenv("ZAGREUS_GRAMMAR_TEXT"); written != expected {
+		t.Errorf("%q, not %q", written, expected)
+	}
+}
+
 func TestACancelledContextEndsACompletionAndNothingElse(t *testing.T) {
 	model := load(t, Config{})
 	ctx, cancel := context.WithCancelCause(t.Context())

@@ -52,24 +52,38 @@ int try_take(size_t bytes, void **taken, double *needed) {
   return OK;
 }
 
-void give_back(void) { end = limit = NULL; }
+static uint32_t era = 1; // of the memory behind the core's
+
+void give_back(void) {
+  end = limit = NULL;
+  era++;
+}
+
+int try_reserve(struct block *block, size_t bytes, double *needed) {
+  if (block->era != era) *block = (struct block){.era = era};
+  if (block->size >= bytes) return OK;
+  size_t wanted = bytes > 2 * block->size ? bytes : 2 * block->size;
+  int status = try_take(wanted, &block->bytes, needed);
+  if (status == OK) block->size = wanted;
+  return status;
+}
 
 // wasi-libc keeps the names of the preopened directories on the heap. This one has a fixed size, so that sbrk() never
 // grows memory into the core's.
 
-struct block {
+struct chunk {
   _Alignas(16) size_t size;
 };
 static _Alignas(16) char heap[16384];
 static size_t used = 0;
 
 void *malloc(size_t bytes) {
-  size_t whole = sizeof(struct block) + ((bytes + 15) & ~(size_t)15);
+  size_t whole = sizeof(struct chunk) + ((bytes + 15) & ~(size_t)15);
   if (whole < bytes || whole > sizeof heap - used) return NULL;
-  struct block *block = (struct block *)(heap + used);
+  struct chunk *chunk = (struct chunk *)(heap + used);
   used += whole;
-  block->size = bytes;
-  return block + 1;
+  chunk->size = bytes;
+  return chunk + 1;
 }
 
 void free(void *pointer) { (void)pointer; }
@@ -82,6 +96,6 @@ void *calloc(size_t count, size_t bytes) {
 void *realloc(void *pointer, size_t bytes) {
   void *moved = malloc(bytes);
   if (!moved || !pointer) return moved;
-  size_t before = ((struct block *)pointer)[-1].size;
+  size_t before = ((struct chunk *)pointer)[-1].size;
   return memcpy(moved, pointer, before < bytes ? before : bytes);
 }

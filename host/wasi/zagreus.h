@@ -83,6 +83,14 @@ void *extend(size_t bytes);
 int try_take(size_t bytes, void **taken, double *needed);
 /** The core takes all memory for itself again. */
 void give_back(void);
+/** Memory behind the core's that is never freed but used again, and grows as it must. */
+struct block {
+  void *bytes;
+  size_t size;
+  uint32_t era; // another one: the core has had it since
+};
+/** Makes a block so large, as try_take(); what was in it is gone when it has to grow. */
+int try_reserve(struct block *, size_t bytes, double *needed);
 
 // options.c
 

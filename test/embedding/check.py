@@ -1,4 +1,4 @@
-"""What the Python package says, as one JSON object: python check.py MODEL BUILD SNAPSHOT RECEIPT"""
+"""What the Python package says, as one JSON object: python check.py MODEL BUILD SNAPSHOT RECEIPT GRAMMAR"""
 
 import hashlib
 import json
@@ -8,7 +8,7 @@ from pathlib import Path
 from zagreus_edge import Model, ZagreusError, verify
 from zagreus_edge.chat import ENDS
 
-path, build, snapshot, receipt = sys.argv[1:]
+path, build, snapshot, receipt, grammar = sys.argv[1:]
 PROMPT = "C'era una volta un re che aveva"
 MESSAGES = [
     {"role": "system", "content": "Rispondi in breve."},
@@ -38,6 +38,7 @@ pieces = model.complete(PROMPT, max_tokens=12, temperature=0)
 result = {
     "greedy": said(model.complete(PROMPT, max_tokens=40, temperature=0)),
     "sampled": said(model.complete(PROMPT, max_tokens=40, seed=2**64 - 3, top_p=0.9, repetition_penalty=1.1, logit_bias={300: 2})),
+    "constrained": said(model.complete(PROMPT, max_tokens=60, seed=5, grammar=Path(grammar).read_bytes())),
     "turns": turns,
     "tokens": session.tokens,
     "chat": {name: said(model.chat(MESSAGES, template=name, max_tokens=20, temperature=0)) for name in ("chatml", "llama3")},
@@ -57,6 +58,7 @@ result = {
         refusal(lambda: model.complete("x" * 9, max_token=2)),
         refusal(lambda: model.chat(MESSAGES)),
         refusal(lambda: model.restore(b"ZGSS")),
+        refusal(lambda: model.complete("x", grammar=b"ZGA")),
         refusal(lambda: Model.load(__file__)),
     ],
 }

@@ -1,6 +1,6 @@
 """Random calls of the reactor through Wasmtime: any order, wrong handles, lengths that do not fit, bytes that mean nothing.
 
-    python fuzz.py MODEL SECONDS [SEED] [BUILD]
+    python fuzz.py MODEL SECONDS [SEED] [BUILD] [GRAMMAR ...]
 
 Every call must end with a status of the header; a failure with a sentence; results inside memory. A trap, or anything else, is an error that
 names the seed and the last calls.
@@ -34,19 +34,20 @@ def signed(n: int, bits: int) -> int:
 
 
 class Fuzz:
-    def __init__(self, model: bytes, seed: int, build: str):
+    def __init__(self, model: bytes, seed: int, build: str, grammars: list[bytes]):
         self.random = random.Random(seed)
         self.model = model
         self.instance = Instance(build)
         self.sessions: list[int] = []
         self.snapshots: list[bytes] = [b""]
+        self.grammars = grammars
         self.saving: bytes | None = None
         self.last: list[str] = []
         self.calls = 0
         self.load()
 
     def load(self) -> None:
-        self.instance.call("load_begin", 128, self.random.choice([0, 1, 2]), 0)
+        self.instance.call("load_begin", 128, self.random.randrange(4), 0)
         for at in range(0, len(self.model), BUFFER_BYTES):
             self.instance.call("load_push", self.instance.write(self.model[at : at + BUFFER_BYTES]))
         self.instance.call("load_end")
@@ -54,7 +55,7 @@ class Fuzz:
 
     def fill(self) -> int:
         """Writes something to the buffer; its length."""
-        kind = self.random.randrange(6)
+        kind = self.random.randrange(7)
         data = b""
         if kind == 0:
             data = "".join(self.random.choices(TEXTS, k=self.random.randrange(1, 5))).encode()
@@ -65,6 +66,9 @@ class Fuzz:
             data = b"".join(n.to_bytes(4, "little") for n in ids)
         elif kind == 3:
             data = bytearray(self.random.choice(self.snapshots)[:BUFFER_BYTES])
+        elif kind == 4 and self.grammars:
+            data = bytearray(self.random.choice(self.grammars))
+        if kind in (3, 4):
             for _ in range(self.random.choice([0, 0, 1, 5]) if data else 0):
                 data[self.random.randrange(min(len(data), self.random.choice([64, 1 << 20])))] = self.random.randrange(256)
         return self.instance.write(bytes(data))
@@ -79,7 +83,7 @@ class Fuzz:
         if name in ("length", "count") and roll < 0.7:
             return length if name == "length" else length // 4
         if name == "kv_type" and roll < 0.8:
-            return self.random.randrange(3)
+            return self.random.randrange(4)
         if name == "memory_budget" and roll < 0.8:
             return 0
         return signed(self.random.choice([*EDGES, self.random.randrange(8), self.random.getrandbits(bits)]) % 2**bits, bits)
@@ -130,11 +134,12 @@ class Fuzz:
 
 
 def main() -> None:
-    path, seconds, seed, build = [*sys.argv[1:], *("1", "relaxed")[len(sys.argv) - 3 :]][:4]
+    path, seconds, seed, build, *grammars = [*sys.argv[1:], *("1", "relaxed")[max(len(sys.argv) - 3, 0) :]]
     begun, calls, round_ = time.monotonic(), 0, int(seed)
     model = Path(path).read_bytes()
+    compiled = [Path(grammar).read_bytes() for grammar in grammars]
     while time.monotonic() - begun < float(seconds):
-        fuzz = Fuzz(model, round_, build)
+        fuzz = Fuzz(model, round_, build, compiled)
         try:
             for step in range(3000):
                 fuzz.step()

@@ -71,6 +71,19 @@ async function writeReceipt(model) {
   return completion.receipt;
 }
 
+const CITY = {
+  type: "json_schema",
+  schema: {
+    type: "object",
+    properties: { name: { type: "string", maxLength: 20 }, inhabitants: { type: "integer" } },
+    required: ["name", "inhabitants"],
+  },
+};
+async function writeGrammar(model) {
+  writeFileSync(join(work, "city.zga"), await model.compileGrammar(CITY));
+  return model.complete(PROMPT, { maxTokens: 60, seed: 5, responseFormat: CITY });
+}
+
 /** The README's first example, here and there. */
 async function compare(program, path) {
   const text = await models[path].complete(FIRST, { maxTokens: 64, temperature: 0.7, seed: 1 }).text();
@@ -91,13 +104,15 @@ describe.each(["simd", "relaxed"])("Python, %s", (build) => {
     const snapshot = await kept.save();
     writeFileSync(join(work, "snapshot"), snapshot);
     const receipt = await writeReceipt(model);
-    const files = [join(work, "snapshot"), join(work, "receipt.json")];
+    const constrained = await said(await writeGrammar(model));
+    const files = ["snapshot", "receipt.json", "city.zga"].map((name) => join(work, name));
     const result = JSON.parse(await run(python, ["test/embedding/check.py", path, build, ...files]));
     const chat = (template) => said(model.chat(MESSAGES, { template, maxTokens: 20, temperature: 0 }));
     const sampled = { maxTokens: 40, seed: 2n ** 64n - 3n, topP: 0.9, repetitionPenalty: 1.1, logitBias: { 300: 2 } };
     expect(result).toEqual({
       greedy: await said(model.complete(PROMPT, { maxTokens: 40, temperature: 0 })),
       sampled: await said(model.complete(PROMPT, sampled)),
+      constrained,
       turns,
       tokens: session.tokens,
       chat: { chatml: await chat("chatml"), llama3: await chat("llama3") },
@@ -119,6 +134,7 @@ describe.each(["simd", "relaxed"])("Python, %s", (build) => {
         expect.stringContaining("there is no option max_token; there are max_tokens"),
         expect.stringContaining("no chat template"),
         expect.stringContaining("the snapshot is damaged"),
+        expect.stringContaining("the grammar: it was not compiled by this version"),
         expect.stringContaining("not a GGUF file"),
       ],
     });
@@ -149,7 +165,15 @@ test("many documents on a cluster: what one process says of them", async () => {
 
 test("random calls: statuses only, for 20 s", async () => {
   const { ZAGREUS_FUZZ_SECONDS: seconds = "20", CI_SEED: seed = "1" } = process.env;
-  const args = ["test/embedding/fuzz.py", MODELS[1], seconds, String(Number(seed) || 1)];
+  await writeGrammar(models[MODELS[1]]);
+  const args = [
+    "test/embedding/fuzz.py",
+    MODELS[1],
+    seconds,
+    String(Number(seed) || 1),
+    "relaxed",
+    join(work, "city.zga"),
+  ];
   const { stdout, stderr } = await promisify(execFile)(python, args, { cwd: ROOT });
   console.log(stdout);
   expect(stderr).toBe("");
@@ -172,7 +196,12 @@ describe.skipIf(!has("go", "version", "examples/go"))("Go", () => {
 
   test("its own tests", async () => {
     await writeReceipt(models[MODELS[0]]);
-    const files = { ZAGREUS_RECEIPT: join(work, "receipt.json") };
+    const text = await (await writeGrammar(models[MODELS[0]])).text();
+    const files = {
+      ZAGREUS_RECEIPT: join(work, "receipt.json"),
+      ZAGREUS_GRAMMAR: join(work, "city.zga"),
+      ZAGREUS_GRAMMAR_TEXT: text,
+    };
     const env = {
       ...process.env,
       ...files,

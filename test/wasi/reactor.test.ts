@@ -82,6 +82,14 @@ test("stop strings and biases; the session goes on as the library's does", async
   embedded.call("session_close", session);
 });
 
+test.each(["int8", "f32", "f16", "int4"] as const)("a KV cache of %s", async (kvType) => {
+  const [model, embedded] = [await load(bundledModel, { build: "simd", kvType }), new Embedded(module)];
+  embedded.load(MODEL, 0, ["int8", "f32", "f16", "int4"].indexOf(kvType));
+  const text = await model.complete(PROMPT, { maxTokens: 20, temperature: 0 }).text();
+  expect(embedded.complete(embedded.open(PROMPT, { [MAX_TOKENS]: 20, [TEMPERATURE]: 0 })).text).toBe(text);
+  model.close();
+});
+
 test("sessions take turns token by token, and none notices", async () => {
   const prompts = [PROMPT, "Once upon a time", "Roma è"];
   const open = (prompt: string, i: number) => embedded.open(prompt, { [MAX_TOKENS]: 20 }, BigInt(i));

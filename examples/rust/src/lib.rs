@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::Read;
 use wasmtime::{Caller, Engine, Extern, Instance, Linker, Memory, Module, Store, Val};
 
-const ABI: u64 = 1;
+const ABI: u64 = 2;
 const BUFFER_BYTES: usize = 1 << 20;
 const BADF: i32 = 8;
 

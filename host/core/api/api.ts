@@ -774,6 +774,11 @@ export interface Model extends Disposable {
   chat(messages: readonly ChatMessage[], options?: ChatOptions): ChatCompletion;
   /** Mean of the hidden states behind the last norm over all tokens, f32[hidden], scaled to length 1. */
   embed(prompt: Prompt, options?: EmbedOptions): Promise<Float32Array>;
+  /**
+   * What a text must be, as bytes that zagreus.wasm takes for this model and others of its vocabulary (docs/embedding.md).
+   * @throws ZagreusError BAD_SCHEMA, BAD_GRAMMAR, INVALID_OPTION for any text, trigger and prefix
+   */
+  compileGrammar(format: ResponseFormat): Promise<Uint8Array>;
   /** Token ids of a text, or of its UTF-8 bytes. */
   tokenize(text: string | Uint8Array, options?: TokenizeOptions): number[];
   /** The text of tokens; bytes that are no UTF-8 become U+FFFD. */

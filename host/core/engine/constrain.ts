@@ -1,6 +1,7 @@
 // A generation within what its responseFormat allows.
 
 import * as abi from "../../../assembly/layout/abi.js";
+import type { ResponseFormat } from "../api/api.js";
 import { invalidOption, part } from "../api/errors.js";
 import { failure } from "../api/messages.js";
 import type { Generation } from "../api/options.js";
@@ -19,6 +20,14 @@ export async function constrain(
   const pause = () => pace.yield();
   const vocabulary = await finishInSlices(vocabularyOf(engine), pause);
   return finishInSlices(createConstraint(responseFormat, vocabulary), pause);
+}
+
+/** A format as bytes for zagreus.wasm with this model. @throws ZagreusError BAD_SCHEMA, BAD_GRAMMAR, INVALID_OPTION */
+export async function compileFormat(engine: Engine, format: ResponseFormat, pace: Pace): Promise<Uint8Array> {
+  const { compileFormat, finishInSlices, vocabularyOf } = await part(import("../grammar/index.js"));
+  const pause = () => pace.yield();
+  const vocabulary = await finishInSlices(vocabularyOf(engine), pause);
+  return finishInSlices(compileFormat(format, vocabulary), pause);
 }
 
 /** @throws ZagreusError INVALID_OPTION, CONTEXT_OVERFLOW when the text may not come to its end behind `length` tokens */

@@ -98,9 +98,12 @@ export class GrammarConstraint implements Constraint {
   /** Only tokens after which `left` more suffice. */
   *#allowNear(mask: Uint8Array, left: number): Steps<void> {
     const grammar = this.#grammar;
+    let isAll = true;
     yield* grammar.masks.walk(grammar.vocabulary.trie, 0, this.#config, (token, after) => {
       if (grammar.reaches(after, left)) mask[token >> 3]! |= 1 << (token & 7);
+      else isAll = false;
     });
+    if (isAll) return;
     // The plan of before is as good as a new one, and its tokens are promised to suffice.
     const plan = grammar.plan(this.#config);
     if (!this.#plan || (plan && plan.length < this.#plan.length)) this.#plan = plan;

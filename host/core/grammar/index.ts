@@ -1,7 +1,11 @@
 // Constrains what a model writes.
 
 import type { JsonSchema, ResponseFormat } from "../api/api.js";
+import { invalidOption } from "../api/errors.js";
+import { compile } from "./automaton.js";
+import { writeCompiled } from "./compiled.js";
 import { type Constraint, GrammarConstraint } from "./constraint.js";
+import { parseGrammar } from "./gbnf.js";
 import { PreparedGrammar } from "./prepared.js";
 import { schemaToGrammar } from "./schema/index.js";
 import { asSchema } from "./schema/read/errors.js";
@@ -29,6 +33,31 @@ export function* createConstraint(format: ResponseFormat, vocabulary: Vocabulary
     case "grammar":
       return yield* fromGrammar(format.grammar, format.trigger ?? "", vocabulary, format.prefix);
   }
+}
+
+/** A format as bytes for zagreus.wasm. @throws ZagreusError BAD_SCHEMA, BAD_GRAMMAR, INVALID_OPTION for what is no grammar of its own */
+export function* compileFormat(format: ResponseFormat, { missing }: Vocabulary): Steps<Uint8Array> {
+  switch (format.type) {
+    case "text":
+      throw invalidOption("format", format.type, "a schema or a grammar");
+    case "json_object":
+      return yield* compileSchema({ type: "object" }, missing);
+    case "json_schema":
+      return yield* compileSchema(format.schema, missing);
+    case "grammar": {
+      const { trigger, prefix } = format;
+      if (trigger || prefix) throw invalidOption("format", trigger || prefix, "a grammar without trigger and prefix");
+      return yield* compileGrammar(format.grammar, missing);
+    }
+  }
+}
+
+function* compileSchema(schema: JsonSchema, missing: ReadonlySet<number>): Steps<Uint8Array> {
+  return yield* asSchema(compileGrammar(yield* schemaToGrammar(schema, "root"), missing));
+}
+
+function* compileGrammar(grammar: string, missing: ReadonlySet<number>): Steps<Uint8Array> {
+  return writeCompiled(yield* compile(yield* parseGrammar(grammar), new Uint8Array(), missing), missing);
 }
 
 function* fromSchema(schema: JsonSchema, vocabulary: Vocabulary): Steps<Constraint> {

@@ -3,6 +3,7 @@
 
 import type { Piece, ScoredToken } from "../api/api.js";
 import { part } from "../api/errors.js";
+import type * as constraining from "../engine/constrain.js";
 import type * as embedding from "../engine/embed.js";
 import type * as generating from "../engine/generate.js";
 import type * as scoring from "../engine/score.js";
@@ -23,4 +24,8 @@ export async function scoreTokens(...asked: Parameters<typeof scoring.scoreToken
 
 export async function embed(...asked: Parameters<typeof embedding.embed>): Promise<Float32Array> {
   return (await part(import("../engine/embed.js"))).embed(...asked);
+}
+
+export async function compileFormat(...asked: Parameters<typeof constraining.compileFormat>): Promise<Uint8Array> {
+  return (await part(import("../engine/constrain.js"))).compileFormat(...asked);
 }

@@ -18,6 +18,7 @@ import type {
   ModelInfo,
   ModelStats,
   Prompt,
+  ResponseFormat,
   ScoredToken,
   SessionOptions,
   TokenizeOptions,
@@ -51,7 +52,7 @@ import type { Probes } from "../wasm/capabilities.js";
 import type { Core } from "../wasm/core.js";
 import { type CorePlatform, startCore, withThreadsOrOne } from "../wasm/start_core.js";
 import { answerBy, startChat } from "./chat_completion.js";
-import { embed, generate, logitsFrom, scoreTokens } from "./computed.js";
+import { compileFormat, embed, generate, logitsFrom, scoreTokens } from "./computed.js";
 import { ModelSession } from "./session.js";
 
 /** What a runtime supplies. */
@@ -181,6 +182,13 @@ export class LoadedModel implements Model {
   chat(messages: readonly ChatMessage[], options: ChatOptions = {}): ChatCompletion {
     this.#open();
     return startChat(this.info, messages, options, this.answer);
+  }
+
+  async compileGrammar(format: ResponseFormat): Promise<Uint8Array> {
+    const engine = this.#open();
+    const { vocabulary, contextLength } = engine.info;
+    const { responseFormat } = checkGenerateOptions({ responseFormat: format }, vocabulary, contextLength);
+    return compileFormat(engine, responseFormat ?? { type: "text" }, engine.pace(undefined));
   }
 
   tokenize(text: string | Uint8Array, options: TokenizeOptions = {}): number[] {

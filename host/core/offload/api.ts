@@ -23,7 +23,7 @@ export interface OffloadOptions extends LoadOptions {
 export type OffloadedSession = Session;
 
 /** A Model in another thread: what it does not know by itself comes as a promise. close() ends the thread. */
-export interface OffloadedModel extends Omit<Model, "tokenize" | "detokenize" | "stats"> {
+export interface OffloadedModel extends Omit<Model, "tokenize" | "detokenize" | "stats" | "compileGrammar"> {
   /** What it is doing, and has done since it was loaded. */
   stats(): Promise<ModelStats>;
   /** Continues a prompt, as Model.complete() does. */

@@ -13,6 +13,7 @@ import { listCommand, rmCommand, showCommand } from "./commands/disk.js";
 import { evalCommand } from "./commands/eval.js";
 import { inspectCommand } from "./commands/inspect.js";
 import { logitsCommand } from "./commands/logits.js";
+import { grammarCommand } from "./commands/making/grammar.js";
 import { quantizeCommand } from "./commands/making/quantize.js";
 import { shardCommand } from "./commands/making/shard.js";
 import { splitCommand } from "./commands/making/split.js";
@@ -58,6 +59,7 @@ const commands = [
   benchCommand,
   serveCommand,
   inspectCommand,
+  grammarCommand,
   quantizeCommand,
   trimCommand,
   splitCommand,

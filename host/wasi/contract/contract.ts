@@ -7,7 +7,7 @@ import * as status from "../../../assembly/layout/status.js";
 import type { Range } from "../../core/api/check.js";
 import { GENERATE } from "../../core/api/options.js";
 
-export const ABI_VERSION = 1;
+export const ABI_VERSION = 2;
 
 /** Statuses that the core does not have. */
 const OWN_STATUSES: [name: string, value: number, meaning: string][] = [
@@ -18,6 +18,7 @@ const OWN_STATUSES: [name: string, value: number, meaning: string][] = [
   ["NOT_COMPLETING", 84, "next() without complete(), or behind the end"],
   ["BAD_SNAPSHOT", 85, "damaged, or no snapshot at all"],
   ["FOREIGN_SNAPSHOT", 86, "of another model, KV type or version"],
+  ["BAD_GRAMMAR", 87, "damaged, for other tokens, or too ambiguous"],
 ];
 
 /** Options of a session: their numbers never change. */
@@ -118,6 +119,11 @@ const CALLS: Record<string, Call[]> = {
       name: "session_bias",
       parameters: [SESSION, ["uint32_t", "token"], ["double", "bias"]],
       text: "Added to a token's logit, -Infinity bans it, 0 takes it off.",
+    },
+    {
+      name: "session_grammar",
+      parameters: [SESSION, LENGTH],
+      text: "Completions from now on are texts of the compiled grammar in the buffer (docs/embedding.md); length 0: any texts.",
     },
     {
       name: "session_append",

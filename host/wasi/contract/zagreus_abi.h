@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#define ZAGREUS_ABI 1
+#define ZAGREUS_ABI 2
 #define ZAGREUS_BUFFER_BYTES 1048576
 #define ZAGREUS_MAX_SESSIONS 64
 #define ZAGREUS_MAX_STOPS 64
@@ -61,6 +61,7 @@
 #define ZAGREUS_STATUS_NOT_COMPLETING 84 // next() without complete(), or behind the end
 #define ZAGREUS_STATUS_BAD_SNAPSHOT 85 // damaged, or no snapshot at all
 #define ZAGREUS_STATUS_FOREIGN_SNAPSHOT 86 // of another model, KV type or version
+#define ZAGREUS_STATUS_BAD_GRAMMAR 87 // damaged, for other tokens, or too ambiguous
 
 // KV types
 #define ZAGREUS_KV_INT8 0
@@ -183,6 +184,10 @@ int32_t zagreus_session_stop(uint32_t session, uint32_t length);
 
 /** Added to a token's logit, -Infinity bans it, 0 takes it off. */
 int32_t zagreus_session_bias(uint32_t session, uint32_t token, double bias);
+
+/** Completions from now on are texts of the compiled grammar in the buffer (docs/embedding.md); length 0: any
+ * texts. */
+int32_t zagreus_session_grammar(uint32_t session, uint32_t length);
 
 /** Adds the tokens of the text in the buffer, behind bos where the session is empty and the model wants it. */
 int32_t zagreus_session_append(uint32_t session, uint32_t length, uint32_t flags);

@@ -54,3 +54,9 @@ int32_t answer(int32_t status) {
   describe(&sentence, status, field, (size_t)core_errorFieldLength(), core_errorValue(), core_errorExpected());
   return give_sentence(status);
 }
+
+int32_t reserve(struct block *block, size_t bytes) {
+  double needed = 0;
+  int status = try_reserve(block, bytes, &needed);
+  return status == OK ? OK : refused_value(status, "memory", needed, memory_budget);
+}

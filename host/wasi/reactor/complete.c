@@ -35,6 +35,7 @@ int32_t zagreus_complete(uint32_t handle) {
     seed = 0;
     if (__wasi_random_get((uint8_t *)&seed, 4)) return refused(BAD_OPTION, "the host gives no random numbers: a seed is needed");
   }
+  if ((status = begin_grammar(session)) != OK) return status;
   leave(session);
   session->completing = true;
   session->random = seed;
@@ -136,6 +137,16 @@ static bool is_end(uint32_t token) {
   return false;
 }
 
+/** Why nothing may follow the session's last token. */
+static uint32_t limit_of(const struct session *session) {
+  const struct constraint *constraint = &session->constraint;
+  bool enough = session->max_tokens <= (double)(session->count - session->prompt), is_full = session->count == (size_t)model.context;
+  bool finished = constraint->grammar && constraint->finished;
+  if (!enough && !is_full && !finished) return ZAGREUS_FINISH_NONE;
+  if (constraint->grammar && constraint->complete) return ZAGREUS_FINISH_STOP;
+  return enough ? ZAGREUS_FINISH_LENGTH : ZAGREUS_FINISH_CONTEXT;
+}
+
 int32_t zagreus_next(uint32_t handle) {
   int32_t status;
   struct session *session = filled_session(handle, &status);
@@ -148,6 +159,7 @@ int32_t zagreus_next(uint32_t handle) {
   if (session->count == (size_t)model.context) return give_rest(session, ZAGREUS_FINISH_CONTEXT, ZAGREUS_NO_TOKEN, ZAGREUS_NO_TOKEN);
   const float *logits;
   if ((status = run_all(session, &logits)) != OK) return status;
+  if ((status = mask_tokens(session)) != OK) return status;
   core_seed(0, session->random);
   use_logits();
   int32_t sampled = core_sample(0);
@@ -158,11 +170,11 @@ int32_t zagreus_next(uint32_t handle) {
   session->ids[session->count++] = token;
   int32_t bytes = core_pieceAppend(0, sampled);
   hold(session, at(core_buffer()), (size_t)bytes);
+  if ((status = follow_token(session)) != OK) return status;
   struct stop_match match = match_stops(session->text, session->held, session->stops, session->stop_count);
   if (match.stopped) return stop_here(session, token, match.length);
-  bool enough = session->max_tokens <= (double)(session->count - session->prompt);
-  if (enough) return give_rest(session, ZAGREUS_FINISH_LENGTH, token, ZAGREUS_NO_TOKEN);
-  if (session->count == (size_t)model.context) return give_rest(session, ZAGREUS_FINISH_CONTEXT, token, ZAGREUS_NO_TOKEN);
+  uint32_t finish = limit_of(session);
+  if (finish != ZAGREUS_FINISH_NONE) return give_rest(session, finish, token, ZAGREUS_NO_TOKEN);
   return give_piece(session, ZAGREUS_FINISH_NONE, token, ZAGREUS_NO_TOKEN, match.length);
 }
 

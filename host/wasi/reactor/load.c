@@ -18,11 +18,10 @@ int32_t zagreus_load_begin(uint32_t context, uint32_t kv_type, uint64_t budget) 
   int32_t status = check_initialized();
   if (status != OK) return status;
   if (context > MAX_CONTEXT) return refused_value(BAD_OPTION, "context", context, MAX_CONTEXT);
-  if (kv_type != KV_INT8 && kv_type != KV_F32 && kv_type != KV_F16) {
-    return refused_value(BAD_OPTION, "kv_type", kv_type, KV_F16);
-  }
+  if (kv_type > KV_INT4) return refused_value(BAD_OPTION, "kv_type", kv_type, KV_INT4);
   close_sessions();
-  forget_blocks();
+  forget_grammars();
+  give_back();
   memory_budget = (double)budget;
   status = begin_model(context, (int)kv_type);
   state = status < FIRST_ERROR ? LOADING : IDLE;

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include "grammar/grammar.h"
 #include "zagreus.h"
 #include "zagreus_abi.h"
 
@@ -22,18 +23,8 @@ int32_t answer(int32_t status);
 /** The sentence for a status about a value. */
 int32_t refused_value(int32_t status, const char *field, double value, double expected);
 
-// blocks.c
-
-/** Memory that is used again and grows as it must. */
-struct block {
-  void *bytes;
-  size_t size;
-  uint32_t era;
-};
-/** Makes a block so large; what was in it is gone when it has to grow. A status, with its sentence. */
+/** try_reserve() with a sentence. */
 int32_t reserve(struct block *, size_t bytes);
-/** Before the core grows. */
-void forget_blocks(void);
 
 // state.c
 
@@ -65,6 +56,7 @@ struct session {
   int stop_count;
   size_t stop_bytes;
   char stop_text[ZAGREUS_MAX_STOP_BYTES];
+  struct constraint constraint;
   // The completion
   bool completing;
   uint64_t random; // the generator's state
@@ -86,6 +78,15 @@ void close_sessions(void);
 
 /** Tokens of a text; they stay until the next call. `behind` is the token before, -1: none. */
 int32_t encode_bytes(const char *text, size_t length, bool special, int continued, const uint32_t **ids, size_t *count);
+
+// constrain.c
+
+/** Starts the session's text in its grammar, if it has one; CONTEXT_OVERFLOW and BAD_OPTION where it has no room for one. */
+int32_t begin_grammar(struct session *);
+/** Lets the sampler take only what may come. */
+int32_t mask_tokens(struct session *);
+/** The session's last token was sampled. */
+int32_t follow_token(struct session *);
 
 // run.c
 

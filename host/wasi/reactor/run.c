@@ -22,7 +22,7 @@ static void configure_sampler(const struct session *session) {
   *(float *)(sampler + SAMPLER_MIN_P) = (float)session->min_p;
   *(float *)(sampler + SAMPLER_REPETITION_PENALTY) = (float)session->repetition_penalty;
   *(int32_t *)(sampler + SAMPLER_NO_REPEAT_NGRAM) = (int32_t)session->no_repeat_ngram;
-  *(int32_t *)(sampler + SAMPLER_MASKED) = 0;
+  *(int32_t *)(sampler + SAMPLER_MASKED) = session->constraint.grammar != 0;
   *(int32_t *)(sampler + SAMPLER_PENALTY_COUNT) = 0;
   *(int32_t *)(sampler + SAMPLER_BIAS_COUNT) = session->bias_count;
   for (int i = 0; i < session->bias_count; i++) {

@@ -58,6 +58,7 @@ int32_t zagreus_session_close(uint32_t handle) {
   struct session *session = find_session(handle, &status);
   if (!session) return status;
   leave(session);
+  drop_grammar(&session->constraint);
   used[handle % SLOTS] = false;
   return give_nothing();
 }

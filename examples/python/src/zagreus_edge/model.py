@@ -104,11 +104,12 @@ class Session:
         seed: int | None = None,
         stop: str | Sequence[str] = (),
         logit_bias: Mapping[int, float] | None = None,
+        grammar: bytes = b"",
         **options: float,
     ) -> None:
         for name, value in options.items():
             if name not in OPTIONS:
-                raise TypeError(f"there is no option {name}; there are {', '.join([*OPTIONS, 'seed', 'stop', 'logit_bias'])}")
+                raise TypeError(f"there is no option {name}; there are {', '.join([*OPTIONS, 'seed', 'stop', 'logit_bias', 'grammar'])}")
             self._call("session_option", OPTIONS[name], float(value))
         if seed is not None:
             self._call("session_seed", seed - (seed >> 63 << 64))  # as the signed number of the same bits
@@ -117,6 +118,7 @@ class Session:
             self._call("session_stop", self.model._instance.write(text.encode()))
         for token, bias in (logit_bias or {}).items():
             self._call("session_bias", token, float(bias))
+        self._call("session_grammar", self.model._instance.write(grammar))
 
     def logits(self) -> array:
         """Of the next token, as floats of 32 bits."""
@@ -213,7 +215,8 @@ class Model:
     def complete(self, prompt: str | Iterable[int], **options: Any) -> Completion:
         """Continues a text.
 
-        Options: max_tokens, temperature, top_k, top_p, min_p, repetition_penalty, no_repeat_ngram, seed, stop, logit_bias.
+        Options: max_tokens, temperature, top_k, top_p, min_p, repetition_penalty, no_repeat_ngram, seed, stop, logit_bias, grammar (what
+        `zagreus grammar` compiled for this model: the text is one of it).
         """
         session = self.session()
         try:

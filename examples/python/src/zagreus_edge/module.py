@@ -7,7 +7,7 @@ from importlib import resources
 
 import wasmtime
 
-ABI = 1
+ABI = 2
 BUFFER_BYTES = 1048576
 BUILDS = {"relaxed": "zagreus-relaxed.wasm", "simd": "zagreus.wasm"}
 
