@@ -7,11 +7,11 @@ import { ApiError } from "../../core/server/http/errors.js";
 import { createServer, type Server, type ServerOptions } from "../../core/server/index.js";
 import { MEMORY_BUDGET } from "../platform.js";
 import type { EdgeBindings, ObjectState } from "./bindings.js";
-import { apiKeys } from "./gateway.js";
+import { apiKeys, TAKEN } from "./gateway.js";
 import { openPart } from "./parts.js";
 import { loadSharded } from "./sharding.js";
 import { connectObject, type Socket, socketChannel } from "./socket.js";
-import { Tenancy } from "./tenancy.js";
+import { isTaken, Tenancy } from "./tenancy.js";
 
 export type { Model } from "../../core/api/api.js";
 export { ZagreusError } from "../../core/api/errors.js";
@@ -19,7 +19,7 @@ export type { EdgeBindings, Namespace, ObjectState, PartBindings } from "./bindi
 export { type GatewayOptions, gateway } from "./gateway.js";
 
 /** Options of a class that extends ShardedEdge. */
-export interface EdgeOptions extends Omit<ServerOptions, "apiKeys" | "memory" | "onRequest"> {
+export interface EdgeOptions extends Omit<ServerOptions, "apiKeys" | "cors" | "memory" | "onRequest" | "page"> {
   /** Milliseconds without a request after which the shards' connections end: an object that has one is billed. Default: 10000. */
   idleMs?: number;
   /** Milliseconds after which a shard that does not answer is taken for lost. Default: 20000. */
@@ -81,7 +81,7 @@ export class ShardedEdge {
         console.error(error);
         if (!(error instanceof ZagreusError)) throw error;
         const message = `the model cannot be loaded: ${error.message}`;
-        throw new ApiError(503, message, { code: "model_unavailable", headers: RETRY });
+        throw new ApiError(503, message, { code: isTaken(error) ? TAKEN : "model_unavailable", headers: RETRY });
       });
     const keys = apiKeys(this.#bindings);
     const name = this.#bindings.MODEL ?? "default";

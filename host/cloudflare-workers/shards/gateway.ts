@@ -1,17 +1,22 @@
 // The Worker in front of a model in shards: nothing that it refuses wakes an object.
 
 import { Keys } from "../../core/server/http/auth.js";
-import { ApiError } from "../../core/server/http/errors.js";
+import { ApiError, type ErrorBody } from "../../core/server/http/errors.js";
 import type { EdgeBindings } from "./bindings.js";
 
 export interface GatewayOptions {
   /** Bytes of a request's body at most. Default 1 MiB. */
   maxBody?: number;
-  /** Sets of objects, among which clients are spread by their keys. Default: 1. */
+  /**
+   * Sets of objects, among which clients are spread by their keys. Where one finds its isolates taken by another, the next one answers.
+   * Default: 1.
+   */
   sets?: number;
 }
 
 const MAX_BODY = 2 ** 20;
+/** The code of an error: another set is at work where this one would be. */
+export const TAKEN = "isolate_taken";
 
 /** The keys of a deployment. */
 export const apiKeys = ({ API_KEYS = "" }: Pick<EdgeBindings, "API_KEYS">) => API_KEYS.split(/[\s,]+/).filter(Boolean);
@@ -30,19 +35,31 @@ export function gateway({ maxBody = MAX_BODY, sets = 1 }: GatewayOptions = {}) {
         if (keys.length === 0) throw unavailable("this deployment has no API keys: wrangler secret put API_KEYS");
         const key = await new Keys(keys).check(authorization(request.headers));
         if (Number(request.headers.get("content-length")) > maxBody) throw tooLarge(maxBody);
-        const { EDGE } = bindings;
-        const stub = EDGE.get(EDGE.idFromName(`set-${setOf(key, sets)}`));
-        const response = await stub.fetch(request).catch((error) => {
-          console.error(error);
-          throw unavailable("the model's object has ended, try again");
-        });
-        return guarded(response);
+        return guarded(await ask(bindings, request, setOf(key, sets), sets));
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
         return Response.json(error.body, { status: error.status, headers: error.headers });
       }
     },
   };
+}
+
+/** The answer of a set; of the next one where its isolates are taken, and of the last that there is in any case. */
+async function ask({ EDGE }: EdgeBindings, request: Request, first: number, sets: number): Promise<Response> {
+  for (let left = sets; ; left--) {
+    const stub = EDGE.get(EDGE.idFromName(`set-${(first + sets - left) % sets}`));
+    const response = await stub.fetch(left > 1 ? request.clone() : request).catch((error) => {
+      console.error(error);
+      throw unavailable("the model's object has ended, try again");
+    });
+    if (left === 1 || response.status !== 503) return response;
+    const { error } = await response
+      .clone()
+      .json()
+      .then((body) => body as Partial<ErrorBody>)
+      .catch((): Partial<ErrorBody> => ({}));
+    if (error?.code !== TAKEN) return response;
+  }
 }
 
 /** Anthropic's clients have a header of their own for keys. */

@@ -5,6 +5,14 @@ import { ZagreusError } from "../../core/api/errors.js";
 /** After which whoever says nothing more is gone: an object that is evicted says nothing of it. */
 const SILENCE_MS = 60_000;
 
+const ISOLATE = "isolate";
+
+/** Whether an object's isolate was taken, its own or a shard's. */
+export function isTaken(error: unknown): boolean {
+  if (!(error instanceof ZagreusError)) return false;
+  return error.field === ISOLATE || isTaken(error.cause);
+}
+
 interface Tenant {
   /** Of its object. */
   id: string;
@@ -22,8 +30,10 @@ export class Tenancy {
    */
   claim(id: string, leave: () => void): void {
     const before = this.#tenant;
-    if (before && before.id !== id && Date.now() - this.#seen < SILENCE_MS)
-      throw new ZagreusError("SHARD_FAILED", "its isolate is taken by another object of this class, which is at work");
+    if (before && before.id !== id && Date.now() - this.#seen < SILENCE_MS) {
+      const message = "its isolate is taken by another object of this class, which is at work";
+      throw new ZagreusError("SHARD_FAILED", message, { field: ISOLATE });
+    }
     if (before && before.leave !== leave) before.leave();
     this.#tenant = { id, leave };
     this.touch(id);

@@ -8,6 +8,8 @@ import { Miniflare } from "miniflare";
 import { bundle, here } from "../workerd.mjs";
 
 export const KEY = "local";
+/** All that a cluster takes. */
+export const KEYS = [KEY, "one", "two", "three", "four", "five"];
 
 /** Cuts a model, and returns what `zagreus shard --json` says. */
 export function cut(model, directory, ...flags) {
@@ -36,7 +38,7 @@ async function worker(folder, entry) {
     name,
     compatibilityDate: compatibility_date,
     modules: await bundle(entry ?? join(folder, main)),
-    bindings: { ...vars, ...(folder.endsWith("edge") && { API_KEYS: KEY }) },
+    bindings: { ...vars, ...(folder.endsWith("edge") && { API_KEYS: KEYS.join() }) },
     durableObjects: Object.fromEntries(objects),
     serviceBindings: Object.fromEntries(services.map(({ binding, service }) => [binding, service])),
     ...(assets && {

@@ -39,7 +39,7 @@ export class Edge extends ShardedEdge {
   }
 }
 
-const inner = gateway();
+const gateways = [gateway(), gateway({ sets: 2 })];
 
 export default {
   async fetch(request, env) {
@@ -47,7 +47,7 @@ export default {
     if (pathname === "/test/other")
       return env.EDGE.get(env.EDGE.idFromName("set-1")).fetch("http://test/v1/completions", request);
     const [, part, what] = /^\/test\/(\w+)\/(\w+)$/.exec(pathname) ?? [];
-    if (!part) return inner.fetch(request, env);
+    if (!part) return gateways[Number(request.headers.has("x-test-sets"))].fetch(request, env);
     const namespace = env[part];
     return namespace.get(namespace.idFromName("set-0")).fetch(`http://test/test/${what}`);
   },

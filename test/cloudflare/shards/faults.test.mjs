@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { load } from "zagreus-edge";
 import { createServer } from "zagreus-edge/server";
 import { here, MODEL } from "../workerd.mjs";
-import { cluster } from "./cluster.mjs";
+import { cluster, KEYS } from "./cluster.mjs";
 
 const FLAGS = ["--context", "256", "--shards", "3", "--sequences", "4", "--piece", "300K"];
 const SHARDS = ["SHARD_1", "SHARD_2", "SHARD_3"];
@@ -162,7 +162,7 @@ describe("a set that has started", () => {
     expect(await text("Il re")).toBe(await expected("Il re"));
     const other = async () => (await model.post("/test/other", body("La regina"))).json();
     expect((await other()).error).toMatchObject({
-      code: "model_unavailable",
+      code: "isolate_taken",
       message: expect.stringMatching(/isolate is taken/),
     });
     await new Promise((resolve) => setTimeout(resolve, 1200));
@@ -170,6 +170,17 @@ describe("a set that has started", () => {
     expect(await text("Il re")).toMatchObject({ status: 503 });
     await new Promise((resolve) => setTimeout(resolve, 1200));
     expect(await text("Il re")).toBe(await expected("Il re"));
+  });
+
+  test("clients of two sets have their texts where one set has the isolates", async () => {
+    const prompts = KEYS.map((_, i) => `Il cane ${i}`);
+    const said = await Promise.all(
+      prompts.map(async (prompt, i) => {
+        const headers = { "content-type": "application/json", authorization: `Bearer ${KEYS[i]}`, "x-test-sets": "2" };
+        return (await (await model.post("/v1/completions", body(prompt), { headers })).json()).choices?.[0].text;
+      }),
+    );
+    for (const [i, prompt] of prompts.entries()) expect(said[i]).toBe(await expected(prompt));
   });
 
   test("what the gateway refuses wakes nobody", async () => {
