@@ -167,9 +167,18 @@ void write_real(struct writer *w, double x) {
   write_decimal(w, digits, count, point);
 }
 
-static void write_hex(struct writer *w, uint32_t n) {
-  write_bytes(w, "0x", 2);
-  for (int shift = 28; shift >= 0; shift -= 4) write_bytes(w, &"0123456789abcdef"[n >> shift & 15], 1);
+/** A number of a file as the four characters that it is made of, as JSON has them. */
+static void write_four(struct writer *w, uint32_t n) {
+  write_bytes(w, "\"", 1);
+  for (int shift = 0; shift < 32; shift += 8) {
+    uint8_t c = (uint8_t)(n >> shift);
+    char wide[] = {(char)(0xc0 | c >> 6), (char)(0x80 | (c & 0x3f))};
+    char narrow[] = {(char)c};
+    if (c < ' ' || c == '"' || c == '\\') write_escaped(w, c);
+    else if (c < 0x80) write_text(w, narrow, 1);
+    else write_text(w, wide, 2);
+  }
+  write_bytes(w, "\"", 1);
 }
 
 void print_list(struct writer *w, const char *format, va_list values) {
@@ -235,8 +244,8 @@ static void write_formatted(struct writer *w, enum number_format format, double 
   switch (format) {
     case FORMAT_COUNT:
       return write_count(w, n);
-    case FORMAT_HEX:
-      return write_hex(w, (uint32_t)n);
+    case FORMAT_BYTES:
+      return write_four(w, (uint32_t)n);
     case FORMAT_LAST:
       return write_count(w, n - 1);
     case FORMAT_DIMENSION:

@@ -78,7 +78,7 @@ test("a failure does not end it", async () => {
   type(`${"parola ".repeat(60)}\r`);
   await until(/zagreus: .* do not fit into the context of 48 tokens.*> /s);
   type("/load /no/such/file\r");
-  await until(/zagreus: ENOENT.*> /s);
+  await until(/zagreus: cannot open "\/no\/such\/file": no such file.*> /s);
   type("/exit\r");
   expect(await ended).toBe(0);
 });

@@ -123,7 +123,7 @@ test("an engine that refuses memory", () => {
 test("in Wasmtime too", () => {
   const { code, stdout, stderr } = wasmtime(["complete", "a", "-m", "test/fixtures/text/held-ita.txt"]);
   expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
-  expect(stderr).toMatch(/^zagreus: not a GGUF file: it starts with 0x/);
+  expect(stderr).toMatch(/^zagreus: not a GGUF file: it starts with "\S{4}", must start with "GGUF"\n/);
 });
 
 /** What the Node command says about a file, made of the library's error, and what the module says. */
@@ -146,6 +146,14 @@ function comparable(text: string): string {
   if (/^zagreus: needs [\d,]+ bytes of memory/.test(text)) return text.replace(/[\d,]+/, "N");
   return text.replace(/\d[\d,]{20,}/g, (n) => String(Number(n.replaceAll(",", ""))));
 }
+
+test("files of another kind, by their first four bytes", async () => {
+  for (const bytes of ["PK\x03\x04", "\x89PNG", "\x7fELF", '"\\\n\b', "\x00\x9f\xa0\xff", "<!do"]) {
+    const { expected, actual } = await bothReports(Uint8Array.from(bytes.padEnd(64), (c) => c.charCodeAt(0)));
+    expect(expected).toMatch(/must start with "GGUF"\n$/);
+    expect(actual).toBe(expected);
+  }
+});
 
 test("damaged files, cut anywhere; what follows the last tensor is no damage", async () => {
   for (const length of [0, 3, 10, 23, 24, 100, 5000, 150_000, BYTES.length - 1]) {

@@ -16,10 +16,10 @@ const count = (n: number) => (Number.isInteger(n) ? n.toLocaleString("en-US") : 
 
 const either = (names: readonly string[]) => names.join(", ").replace(/, ([^,]*)$/, " or $1");
 
-/** How a number can be written. */
+/** How a number can be written; `bytes` are the four of a file. */
 const FORMATS: Record<string, (n: number) => string> = {
   count,
-  hex: (n) => `0x${n.toString(16).padStart(8, "0")}`,
+  bytes: (n) => JSON.stringify(String.fromCharCode(n & 255, (n >> 8) & 255, (n >> 16) & 255, n >>> 24)),
   last: (n) => count(n - 1),
   dimension: (n) => `${n === MAX_DIMENSION ? "must be 1 to" : "expected"} ${count(n)}`,
   tensorType: tensorTypeName,
@@ -28,7 +28,7 @@ const FORMATS: Record<string, (n: number) => string> = {
 
 /** What stands in braces is filled in: {field}, or a number as {value} or {value:format}. host/wasi compiles these into C. */
 export const MESSAGES: Record<CoreErrorCode | "BAD_OPTION", string> = {
-  BAD_MAGIC: "not a GGUF file: it starts with {value:hex}, must start with {expected:hex}",
+  BAD_MAGIC: "not a GGUF file: it starts with {value:bytes}, must start with {expected:bytes}",
   UNSUPPORTED_VERSION: "GGUF version is {value}, must be 2 to {expected}",
   HEADER_TOO_LARGE: "the header needs {value} bytes, must be at most {expected}",
   BAD_COUNT: "{field} is {value}, must be at most {expected}",

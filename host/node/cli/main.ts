@@ -24,6 +24,7 @@ import { serveCommand } from "./commands/serve.js";
 import { tokenizeCommand } from "./commands/tokenize.js";
 import { verifyCommand } from "./commands/verify.js";
 import { styled } from "./shared/colour.js";
+import { sentenceOf } from "./shared/failure/sentence.js";
 import { interrupted, watchStandardOutput } from "./shared/output.js";
 import { useProxy } from "./shared/proxy.js";
 
@@ -85,9 +86,7 @@ function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE; // commander has said it
   const interruption = interrupted();
   if (interruption !== undefined) return interruption;
-  const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(
-    `${styled("red", "zagreus:", process.stderr)} ${printable(message.replace(/\s*\n\s*/g, " "))}\n`,
-  );
+  const message = sentenceOf(error).replace(/\s*\n\s*/g, " ");
+  process.stderr.write(`${styled("red", "zagreus:", process.stderr)} ${printable(message)}\n`);
   return error instanceof ZagreusError && error.code === "INVALID_OPTION" ? USAGE : FAILURE;
 }

@@ -171,8 +171,8 @@ test("a reply that is cut says so; a full context ends a script unless it may sl
 });
 
 const FAILURES: [name: string, lines: () => string[], flags: () => string[], stderr: RegExp][] = [
-  ["no such template", () => [], () => ["--template", path("no.jinja")], /^zagreus: ENOENT/],
-  ["no such tools", () => [], () => ["--tools", path("no.json")], /^zagreus: ENOENT/],
+  ["no such template", () => [], () => ["--template", path("no.jinja")], /^zagreus: cannot open ".*no.jinja": no such/],
+  ["no such tools", () => [], () => ["--tools", path("no.json")], /^zagreus: cannot open ".*no.json": no such/],
   ["tools that are no JSON", () => [], () => ["--tools", file("broken.json", "[")], /broken\.json is no JSON/],
   [
     "tools without a name",
@@ -187,7 +187,7 @@ const FAILURES: [name: string, lines: () => string[], flags: () => string[], std
     /tools\[0\] must have a function run/,
   ],
   ["a tool that is not there", () => [], () => ["--tool-choice", "sum"], /toolChoice/],
-  ["no such conversation", () => [`/load ${path("no.json")}`], () => [], /ENOENT/],
+  ["no such conversation", () => [`/load ${path("no.json")}`], () => [], /cannot open ".*no.json": no such/],
   ["a conversation of another kind", () => [`/load ${file("other.json", { a: 1 })}`], () => [], /array of messages/],
   [
     "an unknown role",

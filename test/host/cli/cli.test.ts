@@ -276,12 +276,15 @@ test.each(USAGE.map((args) => [args.join(" "), args] as const))("wrong usage: %s
 });
 
 const FAILURES: [args: string[], stderr: RegExp][] = [
-  [["complete", "a", "-m", "/no/such.gguf"], /^zagreus: cannot read "\/no\/such\.gguf": ENOENT.*\n$/],
-  [["complete", "a", "-m", HELD], /^zagreus: not a GGUF file.*\n$/],
-  [["tokenize", "-f", "/no/such.txt"], /^zagreus: ENOENT.*\n$/],
+  [["complete", "a", "-m", "/no/such.gguf"], /^zagreus: cannot read "\/no\/such\.gguf": no such file or directory\n$/],
+  [["complete", "a", "-m", HELD], /^zagreus: not a GGUF file: it starts with "Giun", must start with "GGUF"\n$/],
+  [["tokenize", "-f", "/no/such.txt"], /^zagreus: cannot open "\/no\/such.txt": no such file or directory\n$/],
   [["complete", "a b c d", "--context", "2"], /^zagreus: \d+ tokens do not fit into the context of 2 tokens\n$/],
   [["logits", "--tokens", "9000"], /^zagreus: token id is 9,000, must be 0 to 8,191\n$/],
-  [["logits", "--tokens", "1", "--all", "--out", "/no/such/file"], /^zagreus: ENOENT.*\n$/],
+  [
+    ["logits", "--tokens", "1", "--all", "--out", "/no/such/file"],
+    /^zagreus: cannot open "\/no\/such\/file": no such .*\n$/,
+  ],
 ];
 test.each(FAILURES)("failure: %j", async (args, stderr) => {
   for (const flags of [[], ["--json"]]) {

@@ -234,7 +234,10 @@ test("zagreus eval: what is wrong", async () => {
     stderr: `zagreus: ${rows}, line 2: "gold" must be 0 to 1, the index of a choice\n`,
   });
   const missing = await zagreus(["eval", join(directory, "no.jsonl")]);
-  expect(missing).toMatchObject({ code: 1, stderr: expect.stringMatching(/^zagreus: ENOENT/) });
+  expect(missing).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/^zagreus: cannot open ".*no.jsonl": no such/),
+  });
   for (const args of [[], [rows, "--task", "x"], [rows, "--limit", "0"], [rows, "--shots", "2"]]) {
     expect(await zagreus(["eval", ...args])).toMatchObject({ code: 2, stdout: "" });
   }

@@ -77,7 +77,7 @@ test("it says where it listens, answers, and ends well with SIGTERM", async () =
   expect(code).toBe(0);
   const lines = stderr.split("\n");
   expect([lines[0], ...lines.slice(-2)]).toEqual([
-    `zagreus: serving nano at ${url}/v1`,
+    `zagreus: serving nano at ${url}/v1, the chat page at ${url}`,
     "zagreus: stopping; a second signal ends at once",
     "",
   ]);
@@ -144,7 +144,12 @@ test("what cannot be is said in one line", async () => {
   const { ready } = serve([]);
   const { port } = new URL((await ready).url);
   const failures = [
-    [["--port", port], 1, /EADDRINUSE/],
+    [
+      ["--port", port],
+      1,
+      new RegExp(`^zagreus: port ${port} of 127.0.0.1 is in use: --port takes another one, 0 any`, "m"),
+    ],
+    [["--host", "192.0.2.1"], 1, /^zagreus: 192\.0\.2\.1 is no address of this machine/m],
     [["--template", "/nowhere.jinja"], 1, /nowhere\.jinja/],
     [["-m", "/nowhere.gguf"], 1, /nowhere\.gguf/],
     [["--port", "x"], 2, /integer/],

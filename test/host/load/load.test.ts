@@ -108,7 +108,7 @@ test("bytes after the end", async () => {
 test("not a GGUF file", async () => {
   await expect(load(new TextEncoder().encode("<!doctype html><html>…"))).rejects.toMatchObject({
     code: "BAD_MAGIC",
-    message: "not a GGUF file: it starts with 0x6f64213c, must start with 0x46554747",
+    message: 'not a GGUF file: it starts with "<!do", must start with "GGUF"',
   });
 });
 

@@ -23,6 +23,7 @@ import { mcpTargets, type Target } from "../mcp/target.js";
 import { withAdapters, withoutName } from "../shared/adapters/lora.js";
 import { integer, names } from "../shared/arguments.js";
 import { styled } from "../shared/colour.js";
+import { sentenceOf } from "../shared/failure/sentence.js";
 import { figures } from "../shared/figures.js";
 import { type FormatFlags, responseFormat, withFormat } from "../shared/format.js";
 import { loadModel, type ModelFlags, withCacheBudget, withModel } from "../shared/model.js";
@@ -189,7 +190,7 @@ async function talk(
       if (!(await turn(line, terminal, conversation, screen))) return;
     } catch (error) {
       if (!terminal.interactive) throw error;
-      screen.notice(`zagreus: ${error instanceof Error ? error.message : error}`);
+      screen.notice(`zagreus: ${sentenceOf(error)}`);
     }
   }
 }

@@ -131,7 +131,7 @@ async function serve(
   await once(http, "listening");
   const url = urlOf(http.address() as AddressInfo);
   warnOfOpenDoors({ host: flags.host, apiKeys, cors: flags.cors, tools: flags.mcp !== undefined });
-  process.stderr.write(`zagreus: serving ${printable(names.join(", "))} at ${url}/v1\n`);
+  process.stderr.write(`zagreus: serving ${printable(names.join(", "))} at ${url}/v1, the chat page at ${url}\n`);
   if (flags.json) printJson({ url, model: names[0], models: names });
 
   if (!signal.aborted) await once(signal, "abort");
