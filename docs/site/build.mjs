@@ -1,10 +1,11 @@
-// npm run docs [-- --serve PORT]: the documents as pages, the API of the declarations, the chat page for the playground, and of it all
-// a static site in dist/.
+// npm run docs [-- --serve PORT | --dev PORT]: the documents as pages, the API of the declarations, the chat page for the playground, and
+// of it all a static site in dist/; --dev shows each document as it is saved instead, without the API.
 
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, rmSync, watch, watchFile, writeFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { PAGES } from "./pages.mjs";
 
 const SITE = fileURLToPath(new URL(".", import.meta.url));
@@ -14,22 +15,34 @@ const { repository } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8
 const sources = (repository?.url ?? repository)?.replace(/^git\+|\.git$/g, "");
 
 if (!existsSync(join(SITE, "node_modules"))) throw new Error("first: npm ci --prefix docs/site");
+const { values } = parseArgs({ options: { serve: { type: "string" }, dev: { type: "string" } } });
 rmSync(OUT, { recursive: true, force: true });
-cpSync(join(SITE, "content"), OUT, { recursive: true });
+copyContent();
 cpSync(join(ROOT, "docs/images"), join(OUT, "public/images"), { recursive: true });
-for (const [document, page] of PAGES) {
-  writeFileSync(join(OUT, `${page}.md`), asPage(document, readFileSync(join(ROOT, document), "utf8")));
+for (const document of PAGES.keys()) writePage(document);
+const { build, createServer, serve } = await import("vitepress");
+if (values.dev === undefined) {
+  const { writeReference } = await import("./reference.mjs");
+  await writeReference(join(ROOT, "dist/types"), join(OUT, "api"));
+  const chat = ["examples/web/build.mjs", "--out", join(OUT, "public/chat")];
+  execFileSync(process.execPath, chat, { cwd: ROOT, stdio: "inherit" });
+  await build(SITE);
+  if (values.serve !== undefined) await serve({ root: SITE, port: Number(values.serve) });
+} else {
+  for (const document of PAGES.keys()) watchFile(join(ROOT, document), { interval: 200 }, () => writePage(document));
+  watch(join(SITE, "content"), { recursive: true }, copyContent);
+  const server = await createServer(SITE, { port: Number(values.dev) });
+  await server.listen();
+  server.printUrls();
 }
-const { writeReference } = await import("./reference.mjs");
-await writeReference(join(ROOT, "dist/types"), join(OUT, "api"));
-execFileSync(process.execPath, [join(ROOT, "examples/web/build.mjs"), "--out", join(OUT, "public/chat")], {
-  stdio: "inherit",
-});
 
-const { build, serve } = await import("vitepress");
-await build(SITE);
-const at = process.argv.indexOf("--serve");
-if (at > 0) await serve({ root: SITE, port: Number(process.argv[at + 1] ?? 4000) });
+function copyContent() {
+  cpSync(join(SITE, "content"), OUT, { recursive: true });
+}
+
+function writePage(document) {
+  writeFileSync(join(OUT, `${PAGES.get(document)}.md`), asPage(document, readFileSync(join(ROOT, document), "utf8")));
+}
 
 /** A document with links that lead to pages, pictures of the site, or the repository. */
 function asPage(document, text) {

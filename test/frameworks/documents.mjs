@@ -94,7 +94,8 @@ export const COMMANDS = {
     lines: { "npm install ": "installs the published package: .ci/run installs the packed one" },
   },
   "README.md: In a checkout": { elsewhere: "these are CI's own steps: .ci/run" },
-  "docs/models.md: The Hugging Face hub": {},
+  "docs/command.md: The `zagreus` command": {},
+  "docs/models.md: Models": {},
   "docs/quantization.md: How to": {},
   "docs/assistant.md: In the terminal": {
     lines: { "zagreus chat -m nesso2-agentic --mcp ": "needs servers of others: test/clients/mcp runs one" },
