@@ -7,7 +7,7 @@ import { openUrlParts } from "../core/load/open_parts.js";
 import { joinPieces, MANIFEST, type PieceReader, parseManifest, type Sha256Stream } from "../core/load/pieces.js";
 import { type ByteSource, byteSource } from "../core/load/source.js";
 import { fetchableUrl } from "../core/load/url.js";
-import { type ChunkBuffer, largeChunks } from "./stream.js";
+import { largeChunks } from "./stream.js";
 
 /** Opened when a model is loaded from it, so that one can be loaded from it again. */
 export type LazySource = (signal?: AbortSignal) => Promise<ByteSource>;
@@ -73,10 +73,9 @@ export function assetFolder(binding: Fetcher, path: string): (signal?: AbortSign
       const message = `${what} cannot be read: HTTP status is ${status}, must be 200`;
       throw new ZagreusError("SOURCE_FAILED", message, { field: "status", value: status, expected: 200 });
     };
-    const shared: ChunkBuffer = {};
     return {
       text: async (file) => reading(`"${file}"`, (await open(file)).text()),
-      reader: { open: async (file) => largeChunks((await open(file)).body ?? empty(), shared), sha256 },
+      reader: { open: async (file) => largeChunks((await open(file)).body ?? empty()), sha256 },
     };
   };
 }
@@ -84,10 +83,9 @@ export function assetFolder(binding: Fetcher, path: string): (signal?: AbortSign
 /** Objects of R2 whose keys begin with `prefix`. @throws ZagreusError INVALID_OPTION */
 export function r2Folder(bucket: Bucket, prefix: string): Folder {
   const open = async (file: string) => (await openObject(bucket, prefix + file)).body;
-  const shared: ChunkBuffer = {};
   return {
     text: async (file) => reading(`"${file}"`, new Response(await open(file)).text()),
-    reader: { open: async (file) => largeChunks(await open(file), shared), sha256 },
+    reader: { open: async (file) => largeChunks(await open(file)), sha256 },
   };
 }
 

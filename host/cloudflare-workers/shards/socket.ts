@@ -1,8 +1,8 @@
 // WebSockets between Durable Objects as channels of bytes. A frame is a message: a message is a twentieth of a billed request, and gives
 // its receiver 30 s of processor time anew, where a call of its own would be a whole one and a stream would have 30 s in all.
 
-import type { ByteChannel } from "../../core/shard/wire/channel.js";
-import { Lost } from "../../core/shard/wire/channel.js";
+import { free } from "../../core/engine/batch/elsewhere.js";
+import { type ByteChannel, Lost } from "../../core/shard/wire/channel.js";
 import type { Namespace } from "./bindings.js";
 
 /** What workerd's WebSockets have. */
@@ -43,9 +43,13 @@ export function socketChannel(socket: Socket, onMessage: () => void = () => {}):
     },
     cancel: close,
   });
-  // A channel's frames are answered one by one, and few are under way: nothing has to wait for room.
-  const writable = new WritableStream<Uint8Array>({ write: (bytes) => socket.send(bytes), close, abort: close });
-  return { readable, writable };
+  // Frames are answered one by one, and few are under way: nothing has to wait for room. What is sent is nobody else's.
+  const write = (bytes: Uint8Array) => {
+    socket.send(bytes);
+    free(bytes.buffer);
+  };
+  const writable = new WritableStream<Uint8Array>({ write, close, abort: close });
+  return { readable, writable, release: ({ buffer }) => free(buffer) };
 }
 
 /** A connection to the object `name`; one request, however much goes over it. @throws Lost */

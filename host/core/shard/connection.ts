@@ -57,13 +57,13 @@ export class Connection {
   static async open(name: string, connect: Connect, timeoutMs: number): Promise<Connection> {
     let reader: ByteReader | undefined;
     const opening = (async () => {
-      const { readable, writable } = await connect();
-      reader = new ByteReader(readable);
+      const channel = await connect();
+      reader = new ByteReader(channel);
       const frame = await readFrame(reader, 65536);
       if (!frame) throw new Lost("it has closed the connection");
       if (frame.kind === ERROR) throw decodeError(frame.contents, name);
       if (frame.kind !== HELLO) throw badFrame("kind", frame.kind, HELLO);
-      return new Connection(name, decodeHello(frame.contents), reader, writable.getWriter(), timeoutMs);
+      return new Connection(name, decodeHello(frame.contents), reader, channel.writable.getWriter(), timeoutMs);
     })();
     try {
       return await withTimeout(opening, timeoutMs);

@@ -1,7 +1,7 @@
 // The shards of a model, one behind the other, as the layers that its edge does not have.
 
 import { closed, ZagreusError } from "../api/errors.js";
-import type { LayersElsewhere, RemoteRows, RemoteRun } from "../engine/batch/elsewhere.js";
+import { freeRows, type LayersElsewhere, type RemoteRows, type RemoteRun } from "../engine/batch/elsewhere.js";
 import { type Connect, Connection } from "./connection.js";
 import { Lost } from "./wire/channel.js";
 import { type Copy, encodeRuns, type Hello } from "./wire/messages.js";
@@ -72,7 +72,12 @@ export class Pipeline implements LayersElsewhere {
     if (this.#connecting) await this.#connecting;
     const connections = [...this.#connections]; // what is under way must not reach those that come when these are lost
     if (connections.length === 0) throw new Lost("there is no connection");
-    for (const connection of connections) rows = await connection.request(id, words, rows);
+    for (const connection of connections) {
+      const sent = rows;
+      const answer = connection.request(id, words, sent);
+      freeRows(sent); // they are in a frame
+      rows = await answer;
+    }
     this.#losses = 0;
     return rows;
   }

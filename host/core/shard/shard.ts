@@ -2,7 +2,7 @@
 
 import { LOGIT_ROWS, MAX_BATCH, RUN_BYTES } from "../../../assembly/layout/abi.js";
 import { closed } from "../api/errors.js";
-import type { RemoteRows } from "../engine/batch/elsewhere.js";
+import { freeRows } from "../engine/batch/elsewhere.js";
 import { type Macrotask, Pace } from "../engine/pace.js";
 import { PAGE_TOKENS } from "../kv/page_tree.js";
 import type { Core } from "../wasm/core.js";
@@ -81,9 +81,9 @@ export class Shard {
     this.#threads.stop();
   }
 
-  async #serve({ readable, writable }: ByteChannel, signal: AbortSignal): Promise<void> {
-    const reader = new ByteReader(readable);
-    const writer = writable.getWriter();
+  async #serve(channel: ByteChannel, signal: AbortSignal): Promise<void> {
+    const reader = new ByteReader(channel);
+    const writer = channel.writable.getWriter();
     const write = (bytes: Uint8Array) => {
       return writer.write(bytes).catch((cause) => {
         throw new Lost("the edge takes nothing more", { cause });
@@ -103,7 +103,7 @@ export class Shard {
         const request = decodeRun(frame.contents, hello.hidden);
         const rows = await this.#run(request, signal);
         if (signal.aborted) return;
-        await write(encodeFrame(ROWS, encodeId(request.id), ...encodeRows(rows)));
+        await write(rows);
       }
     } catch (error) {
       if (signal.aborted && !this.#closed) return;
@@ -118,20 +118,22 @@ export class Shard {
     }
   }
 
-  /** All layers on these rows. */
-  async #run({ copies, runs, states, overflows }: RunRequest, signal: AbortSignal): Promise<RemoteRows> {
+  /** All layers on these rows, which are its own. @returns a frame */
+  async #run({ id, copies, runs, states, overflows }: RunRequest, signal: AbortSignal): Promise<Uint8Array> {
     const { exports } = this.#core;
     const pace = new Pace(this.#macrotask, () => this.#check(signal));
     pace.check();
     for (const copy of copies) this.#core.check(exports.copyPage(...copy));
     this.#enter(runs);
+    const [width, rows] = [states.length, overflows.length];
     const views = () => ({
-      states: this.#core.floats(exports.residual(), states.length),
-      overflows: this.#core.floats(exports.overflows(), overflows.length),
+      states: this.#core.floats(exports.residual(), width),
+      overflows: this.#core.floats(exports.overflows(), rows),
     });
     views().states.set(states);
     views().overflows.set(overflows);
-    const layers = Math.max(1, Math.floor(STEP / overflows.length));
+    freeRows({ states, overflows });
+    const layers = Math.max(1, Math.floor(STEP / rows));
     let spent = 0;
     for (let left = 1; left > 0; ) {
       const begun = performance.now();
@@ -139,8 +141,8 @@ export class Shard {
       spent += performance.now() - begun;
       if (left > 0) await pace.yield();
     }
-    if (overflows.length <= LOGIT_ROWS) this.#kernels.learn(overflows.length, spent);
-    return { states: views().states.slice(), overflows: views().overflows.slice() };
+    if (rows <= LOGIT_ROWS) this.#kernels.learn(rows, spent);
+    return encodeFrame(ROWS, encodeId(id), ...encodeRows(views()));
   }
 
   #enter(runs: RunRequest["runs"]): void {

@@ -22,14 +22,13 @@ const HIDDEN = 3;
 const MOST = 1 << 16;
 
 function reader(pieces: readonly Uint8Array[]): ByteReader {
-  return new ByteReader(
-    new ReadableStream({
-      start(controller) {
-        for (const piece of pieces) controller.enqueue(piece);
-        controller.close();
-      },
-    }),
-  );
+  const readable = new ReadableStream<Uint8Array>({
+    start(controller) {
+      for (const piece of pieces) controller.enqueue(piece);
+      controller.close();
+    },
+  });
+  return new ByteReader({ readable });
 }
 
 async function readAll(pieces: readonly Uint8Array[]): Promise<Frame[]> {

@@ -18,12 +18,28 @@ export interface RemoteRows {
   overflows: Float32Array;
 }
 
+/** ES2024's; absent in Node 20. */
+interface Transferable {
+  transfer?(length: number): ArrayBuffer;
+}
+
+/** Frees a buffer that nobody needs any more: where memory is scarce, garbage counts until it is collected. */
+export function free(buffer: ArrayBufferLike): void {
+  if (buffer.byteLength > 0) (buffer as unknown as Transferable).transfer?.(0);
+}
+
+/** Frees rows that nobody needs any more, and what shares their buffers. */
+export function freeRows({ states, overflows }: RemoteRows): void {
+  free(states.buffer);
+  free(overflows.buffer);
+}
+
 export interface LayersElsewhere extends PagesElsewhere {
   /** Passes that may be under way: so many keep all parts of the model busy. */
   readonly depth: number;
   /** Rows of a prompt that travel together at most. */
   readonly rows: number;
-  /** Runs all layers, in the order of the calls. Rejects when nobody answers, or not with what it must be. */
+  /** Runs all layers, in the order of the calls; the rows are its own from then on. Rejects when nobody answers, or not with what it must be. */
   send(runs: readonly RemoteRun[], rows: RemoteRows): Promise<RemoteRows>;
   /** After a failure: what is sent from now on finds layers whose pages are empty. @throws ZagreusError when it cannot be mended */
   recover(error: unknown): void;

@@ -2,7 +2,7 @@
 
 import { LOGIT_ROWS, MAX_BATCH, RUN_BYTES } from "../../../../assembly/layout/abi.js";
 import { PAGE_TOKENS } from "../../kv/page_tree.js";
-import type { Flight } from "./elsewhere.js";
+import { type Flight, freeRows } from "./elsewhere.js";
 import type { Segment } from "./job.js";
 import type { Machine } from "./machine.js";
 import { isShort, ROWS } from "./plan.js";
@@ -78,6 +78,7 @@ export function arrive(machine: Machine, { segments, rows }: Flight): void {
   const { states, overflows } = enter(machine, segments);
   states.set(rows!.states);
   overflows.set(rows!.overflows);
+  freeRows(rows!);
 }
 
 /** Enters the rows of segments into a core without layers: views of what travels. */
