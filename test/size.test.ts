@@ -34,7 +34,7 @@ const BUDGETS: [file: string, kib: number][] = [
   ["quantize.js", 58], // with SentencePiece's vocabularies
   ["hub.js", 22],
   ["cli.js", 1],
-  ["main.js", 396], // with sentences for failures of the system, prompts on the disk, receipts, batches, adapters, with a calculator of exact decimals, what talks with MCP servers, what chooses tokens, and what cuts a model into shards
+  ["main.js", 398], // with sentences for failures of the system, prompts on the disk, receipts, batches, adapters, with a calculator of exact decimals, what talks with MCP servers, what chooses tokens, and what cuts a model into shards
   ["bundled-model.js", 1],
   ["edge-light.js", 10],
   ["zagreus-simd.wasm", 39], // 2 KiB is the int4 cache, 1 KiB is int4 with minimums, 1 a sampler that passes over most tokens, 1.7 adapters

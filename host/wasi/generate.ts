@@ -25,6 +25,8 @@ import { completeCommand } from "../node/cli/commands/complete.js";
 import { logitsCommand } from "../node/cli/commands/logits.js";
 import { tokenizeCommand } from "../node/cli/commands/tokenize.js";
 import { verifyCommand } from "../node/cli/commands/verify.js";
+import { withModel } from "../node/cli/shared/model.js";
+import { withSampling } from "../node/cli/shared/sampling.js";
 import { optionIds } from "./contract/contract.js";
 
 export { contractHeader, FUNCTIONS } from "./contract/contract.js";
@@ -55,9 +57,19 @@ export interface Export {
 
 const C_TYPES: Record<string, string> = { i32: "int32_t", i64: "uint64_t", f64: "double" };
 
+/** A conversation, of which the Node command's has more. */
+function chatCommand(): Command {
+  const [preset, template] = ["the model's preset", "what `zagreus template` made of the model's chat template"];
+  const command = withModel(new Command("chat"))
+    .description("talk with a model; each line of standard input is a message")
+    .option("--system <text>", "system message")
+    .requiredOption("--template <file>", template);
+  return withSampling(command, { temp: preset, penalty: preset, ngram: preset, loopStop: preset });
+}
+
 /** The commands that zagreus.wasm has, with its own options. */
 export function wasiCommands(): Command[] {
-  return [completeCommand(), tokenizeCommand(), logitsCommand(), verifyCommand()].map((command) => {
+  return [completeCommand(), chatCommand(), tokenizeCommand(), logitsCommand(), verifyCommand()].map((command) => {
     const options = command.options.filter(({ long }) => !NODE_ONLY.includes(long!));
     const model = options.find(({ long }) => long === "--model")!.makeOptionMandatory();
     model.description = "path of a GGUF file, - for standard input";

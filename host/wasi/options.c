@@ -137,6 +137,12 @@ static void set(const struct option *option, char *value) {
     case OPTION_MODEL:
       options.model = value;
       return;
+    case OPTION_SYSTEM:
+      options.system = value;
+      return;
+    case OPTION_TEMPLATE:
+      options.template = value;
+      return;
     case OPTION_CONTEXT:
       options.context = integer(option, value, 1);
       return;
@@ -264,6 +270,10 @@ static const struct option *find_option(const struct command *command, char *arg
   return NULL;
 }
 
+static bool given[OPTION_COUNT];
+
+bool was_given(int option) { return given[option]; }
+
 const struct options *read_options(void) {
   struct arguments args = arguments();
   if (args.next == args.end) {
@@ -274,7 +284,6 @@ const struct options *read_options(void) {
   const struct command *command = find_command(*args.next++);
   options.command = command->id;
   const char *unknown = NULL;
-  bool given[OPTION_COUNT] = {false};
   int positional = 0;
   bool only_positional = false;
   while (args.next < args.end) {

@@ -103,6 +103,7 @@ struct options {
   enum command_id command;
   const char *text; // the argument that is no option, or null
   const char *model, *file, *out, *tokens;
+  const char *system, *template; // or null
   double context; // 0: the model's
   int kv;
   bool json, special, no_bos, all, has_penalty;
@@ -117,6 +118,8 @@ struct options {
   const char *const *stops;
   int stop_count;
 };
+/** Whether an option, of those in tables.h, stood there. */
+bool was_given(int option);
 /** The command line; help and wrong usage end the program. */
 const struct options *read_options(void);
 /** [+-] digits [. digits] [e [+-] digits]; NAN when it is none. */
@@ -237,6 +240,9 @@ double now(void);
 // commands/
 
 void complete_command(const struct options *);
+/** The seed that was given, or a random one of 32 bits. */
+uint64_t read_seed(const char *digits);
+void chat_command(const struct options *);
 /** What a completion says, `end_token` is -1 where none ended it. */
 struct said {
   const uint32_t *tokens;

@@ -146,7 +146,7 @@ function messageValue(message: TemplateMessage, isText: boolean, shield: Shield,
 }
 
 /** User-defined tokens that are as good as control tokens: those that the template writes, and those that look like some. */
-function turnMarkers({ tokenizer: { userDefined = {} } }: ModelInfo, source: string): Record<string, number> {
+export function turnMarkers({ tokenizer: { userDefined = {} } }: ModelInfo, source: string): Record<string, number> {
   const isMarker = (name: string) =>
     /[^\s\p{L}\p{N}]/u.test(name) && (/^<\|.*\|>$/.test(name) || source.includes(name));
   return Object.fromEntries(Object.entries(userDefined).filter(([name]) => [...name].length > 1 && isMarker(name)));

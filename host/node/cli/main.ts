@@ -17,6 +17,7 @@ import { grammarCommand } from "./commands/making/grammar.js";
 import { quantizeCommand } from "./commands/making/quantize.js";
 import { shardCommand } from "./commands/making/shard.js";
 import { splitCommand } from "./commands/making/split.js";
+import { templateCommand } from "./commands/making/template.js";
 import { trimCommand } from "./commands/making/trim.js";
 import { perplexityCommand } from "./commands/perplexity.js";
 import { pullCommand } from "./commands/pull.js";
@@ -61,6 +62,7 @@ const commands = [
   serveCommand,
   inspectCommand,
   grammarCommand,
+  templateCommand,
   quantizeCommand,
   trimCommand,
   splitCommand,

@@ -60,8 +60,7 @@ static void check_options(const struct options *options) {
   if (options->logprobs != NO_LOGPROBS) check_range("logprobs", options->logprobs, 0, fmin(MAX_TOP, VOCABULARY), true);
 }
 
-/** The seed that was given, or a random one of 32 bits. */
-static uint64_t read_seed(const char *digits) {
+uint64_t read_seed(const char *digits) {
   uint64_t seed = 0;
   if (!digits) {
     if (__wasi_random_get((uint8_t *)&seed, 4)) fail("the host gives no random numbers; name a --seed");

@@ -1,4 +1,4 @@
-// zagreus.wasm: the commands complete, tokenize, logits and verify for machines without a JavaScript engine.
+// zagreus.wasm: the commands complete, chat, tokenize, logits and verify for machines without a JavaScript engine.
 
 #include "zagreus.h"
 
@@ -8,6 +8,9 @@ int main(void) {
   switch (options->command) {
     case COMMAND_COMPLETE:
       complete_command(options);
+      break;
+    case COMMAND_CHAT:
+      chat_command(options);
       break;
     case COMMAND_TOKENIZE:
       tokenize_command(options);
