@@ -84,6 +84,14 @@ test.each(DOCUMENTS)("%s", (path) => {
   if (!own) expect(missingScripts(text)).toEqual([]);
 });
 
+test("pictures are small, and each is shown by a document", () => {
+  const texts = DOCUMENTS.map((path) => readFileSync(path, "utf8")).join("\n");
+  for (const path of FILES.filter((name) => name.startsWith("docs/images/"))) {
+    expect(readFileSync(path).length, path).toBeLessThan(120_000);
+    expect(texts, path).toContain(path.slice("docs/".length));
+  }
+});
+
 test("the README sells in a screen, and no page is long without sections", () => {
   const count = (text: string) => text.match(/\S+/g)?.length ?? 0;
   expect(count(readFileSync("README.md", "utf8"))).toBeLessThan(900);
