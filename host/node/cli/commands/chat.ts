@@ -50,7 +50,7 @@ interface ChatFlags extends ModelFlags, SamplingFlags, FormatFlags, ReceiptFlags
 const PRESET = "the model's preset";
 
 export function chatCommand(): Command {
-  const command = withTemplate(withAdapters(withCacheBudget(withModel(new Command("chat")))))
+  const command = withTemplate(withAdapters(withCacheBudget(withModel(new Command("chat"), "you choose from a list"))))
     .description("talk with a model; each line of standard input is a message, or a command such as /help")
     .option("--system <text>", "system message")
     .option(
@@ -77,11 +77,9 @@ export function chatCommand(): Command {
 }
 
 const EXAMPLES = `
-Without --model there is a list to choose from.
-
 Examples:
   zagreus chat -m nesso-instruct
-  zagreus chat -m nesso2-agentic --tools examples/assistant/tools.mjs
+  zagreus chat -m nesso2-agentic --tools tools.mjs
   zagreus chat -m nesso2-agentic --tool calculator,time
   zagreus chat -m nesso2-agentic --mcp "npx -y @modelcontextprotocol/server-everything" --mcp-tools echo,get-sum
   echo "Ciao, chi sei?" | zagreus chat -m nesso-instruct --json`;

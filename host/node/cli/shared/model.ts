@@ -39,19 +39,19 @@ export interface ModelFlags {
   lora?: LoraFlag[];
 }
 
-const MODEL_HELP =
-  "path or URL of a GGUF file, hf:OWNER/REPO[@REVISION][/FILE] or a short name (default: the bundled zagreus-nano)";
+const MODEL_HELP = "path or URL of a GGUF file, hf:OWNER/REPO[@REVISION][/FILE] or a short name";
+const NANO = "the bundled zagreus-nano";
 const BUILDS: Build[] = ["simd", "relaxed", "simd-mt", "relaxed-mt"];
 export const KV_TYPES: readonly KvType[] = ["int8", "int4", "f16", "f32"];
 
-/** Adds -m, --build, --threads, --context, --kv, --json, and how safetensors become a model. */
-export function withModel(command: Command): Command {
-  return withLoading(command.option("-m, --model <model>", MODEL_HELP, once));
+/** Adds -m, --build, --threads, --context, --kv, --json, and how safetensors become a model. @param otherwise what is taken without -m */
+export function withModel(command: Command, otherwise = NANO): Command {
+  return withLoading(command.option("-m, --model <model>", `${MODEL_HELP} (default: ${otherwise})`, once));
 }
 
 /** The same where -m may be given several times, and name its models. */
 export function withModels(command: Command): Command {
-  const help = `${MODEL_HELP}; NAME=MODEL names it; may be repeated, then each is loaded when it is first wanted`;
+  const help = `${MODEL_HELP} (default: ${NANO}); NAME=MODEL names it; may be repeated, then each is loaded when it is first wanted`;
   return withLoading(command.option("-m, --model <model>", help, list));
 }
 
@@ -69,7 +69,8 @@ function withLoading(command: Command): Command {
 
 /** Adds --cache-budget, for commands that go back and forth between conversations. */
 export function withCacheBudget(command: Command): Command {
-  const help = "memory of the KV cache besides one context, for others at once and before, in MiB (default: 64)";
+  const help =
+    "MiB of KV cache besides one context, for texts that run at once and what earlier ones left (default: 64)";
   return command.option("--cache-budget <mib>", help, integer(0));
 }
 
