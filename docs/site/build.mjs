@@ -2,7 +2,7 @@
 // of it all a static site in dist/; --dev shows each document as it is saved instead, without the API.
 
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, readFileSync, rmSync, watch, watchFile, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, watchFile, writeFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -17,9 +17,10 @@ const sources = (repository?.url ?? repository)?.replace(/^git\+|\.git$/g, "");
 if (!existsSync(join(SITE, "node_modules"))) throw new Error("first: npm ci --prefix docs/site");
 const { values } = parseArgs({ options: { serve: { type: "string" }, dev: { type: "string" } } });
 rmSync(OUT, { recursive: true, force: true });
-copyContent();
 cpSync(join(ROOT, "docs/images"), join(OUT, "public/images"), { recursive: true });
-for (const document of PAGES.keys()) writePage(document);
+const content = readdirSync(join(SITE, "content"), { recursive: true }).filter((name) => name.endsWith(".md"));
+const pages = [...PAGES, ...content.map((name) => [`docs/site/content/${name}`, name.slice(0, -".md".length)])];
+for (const [document, page] of pages) writePage(document, page);
 const { build, createServer, serve } = await import("vitepress");
 if (values.dev === undefined) {
   const { writeReference } = await import("./reference.mjs");
@@ -29,19 +30,18 @@ if (values.dev === undefined) {
   await build(SITE);
   if (values.serve !== undefined) await serve({ root: SITE, port: Number(values.serve) });
 } else {
-  for (const document of PAGES.keys()) watchFile(join(ROOT, document), { interval: 200 }, () => writePage(document));
-  watch(join(SITE, "content"), { recursive: true }, copyContent);
+  for (const [document, page] of pages) {
+    watchFile(join(ROOT, document), { interval: 200 }, () => writePage(document, page));
+  }
   const server = await createServer(SITE, { port: Number(values.dev) });
   await server.listen();
   server.printUrls();
 }
 
-function copyContent() {
-  cpSync(join(SITE, "content"), OUT, { recursive: true });
-}
-
-function writePage(document) {
-  writeFileSync(join(OUT, `${PAGES.get(document)}.md`), asPage(document, readFileSync(join(ROOT, document), "utf8")));
+function writePage(document, page) {
+  const path = join(OUT, `${page}.md`);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, asPage(document, readFileSync(join(ROOT, document), "utf8")));
 }
 
 /** A document with links that lead to pages, pictures of the site, or the repository. */
@@ -58,8 +58,8 @@ function withLinks(document, text) {
       const [path, anchor] = target.split("#");
       const file = posix.normalize(posix.join(dirname(document), path));
       const hash = anchor ? `#${anchor}` : "";
-      if (PAGES.has(file)) return `[${words}](./${PAGES.get(file)}.md${hash})`;
-      if (file === "README.md") return `[${words}](./index.md)`;
+      if (PAGES.has(file)) return `[${words}](/${PAGES.get(file)}.md${hash})`;
+      if (file === "README.md") return `[${words}](/index.md)`;
       return sources ? `[${words}](${sources}/blob/main/${file}${hash})` : words;
     });
 }

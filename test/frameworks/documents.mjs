@@ -1,7 +1,7 @@
 // What there is to know of the documents' fenced blocks: a row for each, by document and heading. A block without a row
 // fails, and so does a row without a block.
 
-const MODEL = 'import { load } from "zagreus-edge";\nconst model = await load("nesso-instruct-Q4_0.gguf");\n';
+const MODEL = 'import { load } from "zagreus-edge";\nconst model = await load("nesso-instruct");\n';
 
 /**
  * Programs. `in`: whose types they are checked with, and where they run. `before`: what they leave out. `elsewhere`: why they do not
@@ -101,7 +101,9 @@ export const COMMANDS = {
     lines: { "zagreus chat -m nesso2-agentic --mcp ": "needs servers of others: test/clients/mcp runs one" },
   },
   "docs/cloudflare.md: 0.4 billion parameters on Cloudflare": { elsewhere: "test/cloudflare/example.test.mjs runs it" },
-  "docs/evaluation.md: Multiple choice": { lines: { python3: "downloads a data set" } },
+  "docs/evaluation.md: Multiple choice": {
+    lines: { python3: "downloads a data set", "pip install datasets": "for the line below" },
+  },
   "docs/evaluation.md: The makers' tool cases": {},
   "docs/evaluation.md: lm-evaluation-harness": { elsewhere: "test/lm_eval/run.mjs runs the harness from PyPI" },
   "docs/evaluation.md: Conversations": {},
@@ -126,6 +128,9 @@ export const COMMANDS = {
   "docs/site/README.md: The site": { elsewhere: "test/site looks at what it makes" },
   "docs/site/content/index.md: undefined": { elsewhere: "the README's" },
   "docs/site/content/it/index.md: undefined": { elsewhere: "the README's" },
+  "docs/site/content/it/guida.md: Primi passi": { lines: { "npm install ": "as in the README" } },
+  "docs/site/content/it/guida.md: La pagina di chat": {},
+  "docs/site/content/it/guida.md: Il server": { lines: { "curl ": "asks the server of the section before" } },
   "examples/c/README.md: In C": { elsewhere: "needs WAMR: test/embedding/hosts.test.mjs runs it where that is" },
   "examples/go/README.md: In Go": { elsewhere: "test/embedding/hosts.test.mjs runs it" },
   "examples/python/README.md: In Python": { elsewhere: "test/embedding/hosts.test.mjs installs and runs it" },

@@ -35,7 +35,7 @@ test("every document and every entry point is a page", () => {
   expect(files).toEqual(expect.arrayContaining([...PAGES.values()].map((page) => `${page}.html`)));
   expect(files).toEqual(expect.arrayContaining(ENTRIES.map(([name]) => `api/${name.replaceAll(" ", "-")}.html`)));
   expect(files).toEqual(
-    expect.arrayContaining(["index.html", "it/index.html", "playground.html", "it/playground.html"]),
+    expect.arrayContaining(["index.html", "it/index.html", "it/guida.html", "playground.html", "it/playground.html"]),
   );
 });
 
@@ -63,7 +63,7 @@ describe("in Chromium", () => {
     return page;
   };
 
-  const looked = ["/", "/it/", "/playground.html", "/server.html", "/api/zagreus-edge/server.html"];
+  const looked = ["/", "/it/", "/it/guida.html", "/playground.html", "/server.html", "/api/zagreus-edge/server.html"];
   const looks = looked.flatMap((path) => [
     [path, "light", DESK.width, DESK],
     [path, "dark", PHONE.width, PHONE],

@@ -69,7 +69,7 @@ export default defineConfig({
       description: "Un modello linguistico in WebAssembly, ovunque",
       themeConfig: {
         nav: [
-          { text: "Guida", link: "/library" },
+          { text: "Guida", link: "/it/guida" },
           { text: "API", link: "/api/" },
           { text: "Prova", link: "/it/playground" },
         ],
