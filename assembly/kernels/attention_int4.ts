@@ -14,21 +14,13 @@ const QUERY_LEVELS: f32 = 127;
 export const VALUE_BIAS: f32 = 7.5;
 const COLUMNS: usize = 32; // whose products a lane of i16 has room for
 
-// From the keys that a head has in a page
+// From the keys that a head has in a page: steps and leasts u32[BLOCK], value scales f32[BLOCK], base, vectors
+export const VALUE_SCALES_INT4: usize = 4 * BLOCK;
+export const BASE: usize = 8 * BLOCK;
 // @ts-ignore: decorator
 @inline
-export function stepsAt(headSize: i32): usize {
-  return (<usize>headSize * BLOCK) / 2;
-}
-// @ts-ignore: decorator
-@inline
-export function valueScalesAtInt4(headSize: i32): usize {
-  return stepsAt(headSize) + 4 * BLOCK;
-}
-// @ts-ignore: decorator
-@inline
-export function baseAt(headSize: i32): usize {
-  return stepsAt(headSize) + 8 * BLOCK;
+export function keyVectorsInt4(headSize: i32): usize {
+  return BASE + headSize + 16;
 }
 
 /** Query f32[headSize] to i8[headSize] at `target`; returns its scale. */
@@ -77,12 +69,12 @@ function scoreHeads(add: bool, h: Heads, three: bool): void {
   let scores = h.scores;
   let entry = h.table;
   for (let left = h.positions; left > 0; left -= BLOCK) {
-    let keys = keysIn(h, entry);
-    let steps = keys + stepsAt(h.headSize);
-    scoreBase(h, 0, keys + baseAt(h.headSize));
+    let steps = keysIn(h, entry);
+    let keys = steps + keyVectorsInt4(h.headSize);
+    scoreBase(h, 0, steps + BASE);
     if (three) {
-      scoreBase(h, 1, keys + baseAt(h.headSize));
-      scoreBase(h, 2, keys + baseAt(h.headSize));
+      scoreBase(h, 1, steps + BASE);
+      scoreBase(h, 2, steps + BASE);
     }
     for (const last = scores + 4 * <usize>min(left, BLOCK); scores < last; scores += 32) {
       let a0 = i32x4.splat(0);

@@ -6,13 +6,13 @@ import {
   attentionWeights,
   Heads,
   quantizeQueryInt8,
-  valueScalesAt,
+  VALUE_SCALES,
   weightedValues,
 } from "../kernels/attention";
 import {
   attentionScoresInt4,
   quantizeQueryInt4,
-  valueScalesAtInt4,
+  VALUE_SCALES_INT4,
   weightedValuesInt4,
 } from "../kernels/attention_int4";
 import { scoreFloat, softmax, weightedValuesFloat } from "../kernels/attention_float";
@@ -47,7 +47,7 @@ function attendShared(chunk: i32, thread: i32): void {
   h.keyBytes = keyBytes();
   h.values = headValues(layer, kv);
   h.valueBytes = valueBytes();
-  h.valueScales = config.kvType == KV_INT4 ? valueScalesAtInt4(h.headSize) : valueScalesAt(h.headSize);
+  h.valueScales = config.kvType == KV_INT4 ? VALUE_SCALES_INT4 : VALUE_SCALES;
   h.table = rowAt(token).sequence.table;
   const integers = config.kvType == KV_INT8 || config.kvType == KV_INT4;
   for (let done = 0; done < sharing; ) {

@@ -1,7 +1,7 @@
 // What an int4 cache has of a head in a page (vectors.ts draws a vector):
 //
-//     keys u4[BLOCK / 4][headSize / 8][4][4][2] | u32[BLOCK]: step, upper half of an f32, and least, the same, in its lower bits |
-//     value scales f32[BLOCK] | base u7[headSize] | base's scale f32 | 12 bytes unused
+//     u32[BLOCK]: step, upper half of an f32, and least, the same, in its lower bits | value scales f32[BLOCK] |
+//     base u7[headSize] | base's scale f32 | 12 bytes unused | keys u4[BLOCK / 4][headSize / 8][4][4][2]
 //     values u4[headSize / 8][8][4][4][2]
 //
 // Both are rotated as int8's are. key = base + least + step * u, value = scale * (u - 7.5). Keys of a head have much in common, which would
@@ -9,7 +9,7 @@
 // rounded is the rest. That halves what the rounding of keys costs (docs/design.md has the table), and a position depends on those before
 // it alone: a page that is shared, cut, or computed again has the same bits.
 
-import { baseAt, stepsAt, VALUE_BIAS, valueScalesAtInt4 } from "../../kernels/attention_int4";
+import { BASE, keyVectorsInt4, VALUE_BIAS, VALUE_SCALES_INT4 } from "../../kernels/attention_int4";
 import { nearestInt, TINY } from "../../kernels/math";
 import { f32x4Max, f32x4Sum, largestMagnitude } from "../../kernels/reduce";
 import { BASE_BIAS, BLOCK, TILE_POSITIONS } from "../../layout/kv";
@@ -19,15 +19,16 @@ import { clearKeyVectors, clearValueVectors, keyTile, laneOf, lanesBefore, putCo
 // @ts-ignore: decorator
 @inline
 export function keyBytesInt4(headSize: i32): usize {
-  return baseAt(headSize) + headSize + 16;
+  return keyVectorsInt4(headSize) + (<usize>headSize * BLOCK) / 2;
 }
 
 /** Stores the key of position `own` of a page, from f32[headSize], rotated, which is overwritten; `before`: the keys of the page before, 0: none. */
 export function storeKeyInt4(keys: usize, before: usize, own: i32, key: usize, headSize: i32): void {
-  const base = keys + baseAt(headSize);
+  const base = keys + BASE;
+  const vectors = keys + keyVectorsInt4(headSize);
   if (own == 0) {
-    if (before) meanKey(keys, before, headSize); // into the page's vectors, which nothing is in yet
-    storeBase(base, before ? keys : key, headSize);
+    if (before) meanKey(vectors, before, headSize); // into the page's vectors, which nothing is in yet
+    storeBase(base, before ? vectors : key, headSize);
   }
   const end = key + 4 * <usize>headSize;
   const baseScale = v128.load32_splat(base + headSize);
@@ -42,16 +43,16 @@ export function storeKeyInt4(keys: usize, before: usize, own: i32, key: usize, h
   }
   const low = upperDown(-f32x4Max(f32x4.neg(least)));
   const step = upperUp((f32x4Max(largest) - reinterpret<f32>(low)) / 15);
-  store<u32>(keys + stepsAt(headSize) + 4 * <usize>own, step | (low >> 16));
+  store<u32>(keys + 4 * <usize>own, step | (low >> 16));
   const inverse: f32 = reinterpret<f32>(step) > TINY ? 1 / reinterpret<f32>(step) : 0;
-  storeHalfBytes(true, keys + keyTile(own, headSize / 2), own, key, end, reinterpret<f32>(low), inverse, 0);
+  storeHalfBytes(true, vectors + keyTile(own, headSize / 2), own, key, end, reinterpret<f32>(low), inverse, 0);
 }
 
 /** Stores its value; the scale lies with the keys. */
 export function storeValueInt4(keys: usize, values: usize, own: i32, value: usize, headSize: i32): void {
   const end = value + 4 * <usize>headSize;
   const amax = largestMagnitude(value, end);
-  store<f32>(keys + valueScalesAtInt4(headSize) + 4 * <usize>own, amax / VALUE_BIAS);
+  store<f32>(keys + VALUE_SCALES_INT4 + 4 * <usize>own, amax / VALUE_BIAS);
   storeHalfBytes(
     false,
     values + valueTile(own, 16),
@@ -121,20 +122,20 @@ function bytesToInts(bytes: v128): v128 {
 
 /** target f32[headSize] = the mean of a whole page's keys. */
 function meanKey(target: usize, keys: usize, headSize: i32): void {
-  const steps = keys + stepsAt(headSize);
-  let base = keys + baseAt(headSize);
+  const vectors = keys + keyVectorsInt4(headSize);
+  let base = keys + BASE;
   const baseScale = v128.load32_splat(base + headSize);
   const mean = f32x4.splat(1 / <f32>BLOCK);
   let leasts = f32x4.splat(0);
-  for (let i = 0; i < 4 * BLOCK; i += 16) leasts = f32x4.add(leasts, i32x4.shl(v128.load(steps + i), 16));
+  for (let i = 0; i < 4 * BLOCK; i += 16) leasts = f32x4.add(leasts, i32x4.shl(v128.load(keys + i), 16));
   const least = f32x4.splat(f32x4Sum(leasts));
   for (let t: usize = 0; t < 16 * <usize>(headSize / 8); t += 16) {
     let first = least;
     let second = least;
     for (let position: i32 = 0; position < BLOCK; position++) {
-      const lane = keys + keyTile(position, headSize / 2) + t + 4 * <usize>(position % TILE_POSITIONS);
+      const lane = vectors + keyTile(position, headSize / 2) + t + 4 * <usize>(position % TILE_POSITIONS);
       const bytes = bytesToInts(v128.load32_zero(lane));
-      const step = f32x4.splat(reinterpret<f32>(load<u32>(steps + 4 * <usize>position) & UPPER));
+      const step = f32x4.splat(reinterpret<f32>(load<u32>(keys + 4 * <usize>position) & UPPER));
       first = f32x4.add(first, f32x4.mul(f32x4.convert_i32x4_s(v128.and(bytes, i32x4.splat(15))), step));
       second = f32x4.add(second, f32x4.mul(f32x4.convert_i32x4_s(i32x4.shr_u(bytes, 4)), step));
     }
@@ -163,9 +164,9 @@ function upperDown(x: f32): u32 {
 /** Makes a page's keys of a head, and what lies with each, 0 from position `from` on. */
 export function clearKeysInt4(at: usize, from: i32, headSize: i32): void {
   const rest = <usize>(BLOCK - from) * 4;
-  memory.fill(at + stepsAt(headSize) + 4 * <usize>from, 0, rest);
-  memory.fill(at + valueScalesAtInt4(headSize) + 4 * <usize>from, 0, rest);
-  clearKeyVectors(at, from, headSize / 2);
+  memory.fill(at + 4 * <usize>from, 0, rest);
+  memory.fill(at + VALUE_SCALES_INT4 + 4 * <usize>from, 0, rest);
+  clearKeyVectors(at + keyVectorsInt4(headSize), from, headSize / 2);
 }
 /** Its values. */
 export function clearValuesInt4(at: usize, from: i32, headSize: i32): void {

@@ -1,12 +1,12 @@
 // What an int8 cache has of a head in a page (vectors.ts draws a vector):
 //
-//     keys i8[BLOCK / 4][headSize / 4][4][4] | biases i32[BLOCK] | key scales f32[BLOCK] | value scales f32[BLOCK]
+//     biases i32[BLOCK] | key scales f32[BLOCK] | value scales f32[BLOCK] | keys i8[BLOCK / 4][headSize / 4][4][4]
 //     values i8[headSize / 8][8][2][4][4]
 //
 // It is stored after a rotation (kernels/hadamard.ts), because a large number among 64 would cost all the others their precision; value =
 // scale * q. A bias is -64 times the sum of a key's q: what a query's bias has to lose (kernels/attention.ts).
 
-import { biasesAt, keyScalesAt, valueScalesAt } from "../../kernels/attention";
+import { KEY_SCALES, KEY_VECTORS, VALUE_SCALES } from "../../kernels/attention";
 import { nearestInt, TINY } from "../../kernels/math";
 import { i32x4Sum, largestMagnitude } from "../../kernels/reduce";
 import { BLOCK, QUERY_BIAS, TILE_POSITIONS } from "../../layout/kv";
@@ -16,14 +16,14 @@ import { clearKeyVectors, clearValueVectors, keyTile, laneOf, lanesBefore, putCo
 // @ts-ignore: decorator
 @inline
 export function keyBytesInt8(headSize: i32): usize {
-  return valueScalesAt(headSize) + 4 * BLOCK;
+  return KEY_VECTORS + <usize>headSize * BLOCK;
 }
 
 /** Stores position `own` of a page, from a key and a value f32[headSize], rotated. */
 export function storeInt8(keys: usize, values: usize, own: i32, key: usize, value: usize, headSize: i32): void {
-  const bias = storeHead(true, keys, keys + keyScalesAt(headSize), own, key, headSize);
-  store<i32>(keys + biasesAt(headSize) + 4 * <usize>own, bias);
-  storeHead(false, values, keys + valueScalesAt(headSize), own, value, headSize);
+  const bias = storeHead(true, keys + KEY_VECTORS, keys + KEY_SCALES, own, key, headSize);
+  store<i32>(keys + 4 * <usize>own, bias);
+  storeHead(false, values, keys + VALUE_SCALES, own, value, headSize);
 }
 
 /** Rounds f32[headSize] to int8 and puts it among the keys, or the values, of a head's page; returns the bias. */
@@ -52,10 +52,10 @@ function storeHead(areKeys: bool, vectors: usize, scales: usize, own: i32, sourc
 /** Makes a page's keys of a head, and what lies with them, 0 from position `from` on. */
 export function clearKeysInt8(at: usize, from: i32, headSize: i32): void {
   const rest = <usize>(BLOCK - from) * 4;
-  memory.fill(at + biasesAt(headSize) + 4 * <usize>from, 0, rest);
-  memory.fill(at + keyScalesAt(headSize) + 4 * <usize>from, 0, rest);
-  memory.fill(at + valueScalesAt(headSize) + 4 * <usize>from, 0, rest);
-  clearKeyVectors(at, from, headSize);
+  memory.fill(at + 4 * <usize>from, 0, rest);
+  memory.fill(at + KEY_SCALES + 4 * <usize>from, 0, rest);
+  memory.fill(at + VALUE_SCALES + 4 * <usize>from, 0, rest);
+  clearKeyVectors(at + KEY_VECTORS, from, headSize);
 }
 /** Its values. */
 export function clearValuesInt8(at: usize, from: i32, headSize: i32): void {

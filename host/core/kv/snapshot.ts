@@ -17,7 +17,7 @@ import type { KvBytes, KvCache } from "./kv_cache.js";
 import { PAGE_TOKENS } from "./page_tree.js";
 
 const MAGIC = 0x5353475a; // "ZGSS"
-const VERSION = 3;
+const VERSION = 4;
 const HEADER_BYTES = 48;
 const HASH_BYTES = 8;
 

@@ -5,7 +5,7 @@
 #include "reactor.h"
 
 static const uint32_t MAGIC = 0x5353475a; // "ZGSS"
-enum { VERSION = 3, HEADER_BYTES = 48, HASH_BYTES = 8 };
+enum { VERSION = 4, HEADER_BYTES = 48, HASH_BYTES = 8 };
 
 struct header {
   uint32_t magic, version;

@@ -17,7 +17,7 @@ import { PAGE_TOKENS } from "../page_tree.js";
 
 const MAGIC = 0x564b475a; // "ZGKV"
 /** Of the drawing, and of the bits that the core makes of tokens: test/host/kv/disk/page_format.test.ts says when they are others. */
-export const VERSION = 1;
+export const VERSION = 2;
 const NAMESPACE_AT = 8;
 const TOKENS_AT = 80;
 const HASH_BYTES = 8;
