@@ -24,7 +24,7 @@ export class Edge extends ShardedEdge {
   constructor(ctx, env) {
     const shards = Object.entries(env).filter(([name]) => name.startsWith("SHARD_"));
     const own = Object.fromEntries(shards.map(([name, namespace]) => [name, counted(namespace)]));
-    super(ctx, { ...env, ...own }, { timeoutMs: 1000, idleMs: 700, maxQueue: 24, onError: () => {} });
+    super(ctx, { ...env, ...own }, { timeoutMs: env.TIMEOUT_MS, idleMs: 700, maxQueue: 24, onError: () => {} });
     this.ctx = ctx;
   }
 

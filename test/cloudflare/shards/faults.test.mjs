@@ -62,7 +62,8 @@ describe("a set that has started", () => {
     return Number(/requests_running\{.*\} (\d+)/.exec(metrics)?.[1]);
   };
   beforeAll(async () => {
-    model = await cluster(MODEL, { flags: FLAGS, entries });
+    const change = (worker) => ({ ...worker, bindings: { ...worker.bindings, TIMEOUT_MS: 1000 } });
+    model = await cluster(MODEL, { flags: FLAGS, entries, change });
     expect(await text("C'era una volta")).toBe(await expected("C'era una volta"));
     for (const shard of SHARDS) await tell(shard, "slow");
   });

@@ -20,7 +20,10 @@ globalThis.WebSocketPair = class {
     socket.send = (bytes) => {
       if (stalled > 0) stalled--;
       else if (delay === 0) send(bytes);
-      else last = last.then(() => new Promise((resolve) => setTimeout(resolve, delay))).then(() => send(bytes));
+      else {
+        const kept = bytes.slice(); // the channel frees what was sent
+        last = last.then(() => new Promise((resolve) => setTimeout(resolve, delay))).then(() => send(kept));
+      }
     };
     // biome-ignore lint/correctness/noConstructorReturn: it is workerd's
     return pair;
