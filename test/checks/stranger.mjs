@@ -30,14 +30,24 @@ async function chat(cwd, model) {
   execFileSync("npm", ["ci"], { cwd, stdio: "ignore" });
   tell("npm ci");
   const first = spawn("npm", ["start"], { cwd, stdio: ["ignore", "pipe", "ignore"] });
-  for await (const text of first.stdout.setEncoding("utf8")) if (text.includes("C'era")) break;
-  tell("the first words (npm start)");
-  if (first.exitCode === null) await once(first, "exit");
-  await served(cwd, ["dist/cli.js", "serve", "-m", model, "--port", "8123"], "http://localhost:8123/", async (page) => {
-    await written(page);
-    await say(page, "Hello, who are you?");
-    await page.waitForFunction(() => document.querySelector("article .speed"), { timeout: 120_000 });
-  });
+  const ended = once(first, "exit");
+  const hear = (text) => {
+    if (!text.includes("C'era una volta")) return;
+    tell("the first words (npm start)");
+    first.stdout.off("data", hear);
+  };
+  first.stdout.setEncoding("utf8").on("data", hear);
+  await ended;
+  await served(
+    cwd,
+    ["dist/cli.js", "serve", "-m", model, "--port", "8123", "--log", "off"],
+    "http://localhost:8123/",
+    async (page) => {
+      await written(page);
+      await say(page, "Hello, who are you?");
+      await page.waitForFunction(() => document.querySelector("article .speed"), { timeout: 120_000 });
+    },
+  );
   tell("an answer in the chat page (zagreus serve)");
 }
 
@@ -58,14 +68,18 @@ async function document(cwd) {
 
 /** Opens a page of what a command serves. */
 async function served(cwd, args, url, use) {
-  const child = spawn(process.execPath, args, { cwd, stdio: "ignore" });
+  const child = spawn(process.execPath, args, { cwd, stdio: ["ignore", "ignore", "inherit"] });
+  const ended = once(child, "exit");
   const answers = () => fetch(url).then(Boolean, () => false);
-  while (!(await answers())) await setTimeout(50);
+  do {
+    await setTimeout(50);
+    if (child.exitCode !== null) throw new Error(`${args.join(" ")} ended with ${child.exitCode}`);
+  } while (!(await answers()));
   const browser = await launch("chromium", "en");
   await use(await browser.open(url));
   await browser.close();
   child.kill();
-  await once(child, "exit");
+  await ended;
 }
 
 function tell(what) {
