@@ -136,5 +136,6 @@ export const COMMANDS = {
   "examples/python/README.md: In Python": { elsewhere: "test/embedding/hosts.test.mjs installs and runs it" },
   "examples/rust/README.md: In Rust": { elsewhere: "test/embedding/hosts.test.mjs runs it" },
   "examples/wasi/README.md: Without a JavaScript engine": { elsewhere: "test/wasi/example.test.ts runs it" },
+  "examples/wasi/README.md: A conversation": { elsewhere: "test/wasi/chat.test.ts has such conversations" },
   "examples/web/README.md: The chat page on a web server of yours": { elsewhere: "test/chat/page.test.mjs runs it" },
 };
