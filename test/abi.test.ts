@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import * as abi from "../assembly/layout/abi";
 import * as blocks from "../assembly/layout/blocks";
 import { exportsSource } from "../host/build/exports.mjs";
 import { compiled } from "./support/core";
@@ -32,4 +33,16 @@ test("a tensor type has a number, one that can be loaded elements and bytes too,
   expect(Object.keys(elements).sort()).toEqual(Object.keys(bytes).sort());
   expect(Object.keys(types)).toEqual(expect.arrayContaining(Object.keys(bytes)));
   expect(blocks.MAX_BLOCK_BYTES).toBe(Math.max(...Object.values(bytes)));
+});
+
+test("the benchmark, which has no TypeScript, reads what the core tells where it is", async () => {
+  const { INFO } = await import(new URL("peers/core.mjs", import.meta.url).href);
+  expect(INFO).toEqual({
+    vocabulary: abi.INFO_VOCABULARY,
+    parameters: abi.INFO_PARAMETERS,
+    context: abi.INFO_CONTEXT,
+    memoryBytes: abi.INFO_MEMORY_BYTES,
+    weightBytes: abi.INFO_SECTION + abi.SECTION_WEIGHTS,
+    kvBytes: abi.INFO_SECTION + abi.SECTION_KV_CACHE,
+  });
 });
