@@ -230,8 +230,16 @@ export const randomSchema = schema.map(hoisted);
 
 /** What is wrong with a text that should be JSON of a schema; undefined: nothing. */
 export function mistake(schema, text) {
-  // Without a precision Ajv takes 1e21 / 0.01 for no integer, as parseInt reads 1e+23 as 1.
-  const ajv = new Ajv({ strict: false, validateSchema: false, ownProperties: true, multipleOfPrecision: 6 });
+  // Without a precision Ajv takes 1e21 / 0.01 for no integer, as parseInt reads 1e+23 as 1. Where it stops at the first error it takes a
+  // required property "" for there: the name of what is missing is what it asks for the truth of.
+  const options = {
+    strict: false,
+    validateSchema: false,
+    ownProperties: true,
+    multipleOfPrecision: 6,
+    allErrors: true,
+  };
+  const ajv = new Ajv(options);
   addFormats(ajv);
   let value;
   try {
