@@ -4,9 +4,10 @@ import type { WebSource } from "../core/api/api.js";
 import { invalidOption, ZagreusError } from "../core/api/errors.js";
 import { hex } from "../core/api/hex.js";
 import { openUrlParts } from "../core/load/open_parts.js";
-import { joinPieces, MANIFEST, type PieceReader, parseManifest, type Sha256Stream } from "../core/load/pieces.js";
+import { joinPieces, MANIFEST, parseManifest, type Sha256Stream } from "../core/load/pieces.js";
 import { type ByteSource, byteSource } from "../core/load/source.js";
 import { fetchableUrl } from "../core/load/url.js";
+import type { PieceFolder } from "../core/shard/folder.js";
 import { largeChunks } from "./stream.js";
 
 /** Opened when a model is loaded from it, so that one can be loaded from it again. */
@@ -46,20 +47,13 @@ export function r2(bucket: Bucket, key: string): LazySource {
 export function assets(binding: Fetcher, path: string): LazySource {
   const folder = assetFolder(binding, path);
   return async (signal) => {
-    const { text, reader } = folder(signal);
-    return joinPieces(parseManifest(await text(MANIFEST)), reader);
+    const files = folder(signal);
+    return joinPieces(parseManifest(await files.text(MANIFEST)), files);
   };
 }
 
-/** Files beside each other. */
-export interface Folder {
-  /** @throws ZagreusError SOURCE_FAILED */
-  text(file: string): Promise<string>;
-  reader: PieceReader;
-}
-
 /** @throws ZagreusError INVALID_OPTION */
-export function assetFolder(binding: Fetcher, path: string): (signal?: AbortSignal) => Folder {
+export function assetFolder(binding: Fetcher, path: string): (signal?: AbortSignal) => PieceFolder {
   if (typeof binding?.fetch !== "function") throw invalidOption("binding", binding, "a binding of static assets");
   if (typeof path !== "string") throw invalidOption("path", path, "a string");
   const folder = fetchableUrl(`${path.replace(/\/$/, "")}/`, "path", "https://assets.local");
@@ -75,17 +69,19 @@ export function assetFolder(binding: Fetcher, path: string): (signal?: AbortSign
     };
     return {
       text: async (file) => reading(`"${file}"`, (await open(file)).text()),
-      reader: { open: async (file) => largeChunks((await open(file)).body ?? empty()), sha256 },
+      open: async (file) => largeChunks((await open(file)).body ?? empty()),
+      sha256,
     };
   };
 }
 
 /** Objects of R2 whose keys begin with `prefix`. @throws ZagreusError INVALID_OPTION */
-export function r2Folder(bucket: Bucket, prefix: string): Folder {
+export function r2Folder(bucket: Bucket, prefix: string): PieceFolder {
   const open = async (file: string) => (await openObject(bucket, prefix + file)).body;
   return {
     text: async (file) => reading(`"${file}"`, new Response(await open(file)).text()),
-    reader: { open: async (file) => largeChunks(await open(file)), sha256 },
+    open: async (file) => largeChunks(await open(file)),
+    sha256,
   };
 }
 

@@ -15,6 +15,20 @@ export class Refused extends Error {
   }
 }
 
+/** The status of what is refused with a sentence, 0 of what is not refused. */
+export function status(call: () => unknown): number {
+  try {
+    call();
+  } catch (error) {
+    if (error instanceof Refused && error.message.length > 10) return error.status;
+    throw error;
+  }
+  return 0;
+}
+
+/** Why a completion ended, by the number in a piece. */
+export const FINISH = ["none", "stop", "length", "context"];
+
 export interface Piece {
   finish: number;
   token: number;

@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { bundledModel, type JsonSchema, load, type Model, type ResponseFormat } from "zagreus-edge";
 import { randomSchema } from "../support/random_schemas.mjs";
-import { Embedded, Refused } from "./embedded";
+import { Embedded, FINISH, status } from "./embedded";
 import { MODEL, MODELS, ROOT, ZAGREUS } from "./harness";
 
 const module = new WebAssembly.Module(readFileSync(ZAGREUS));
@@ -14,7 +14,6 @@ const BAD_GRAMMAR = 87;
 const [BAD_OPTION, CONTEXT_OVERFLOW] = [57, 59];
 const [MAX_TOKENS, TEMPERATURE] = [1, 2];
 const PROMPT = "La città: ";
-const FINISH = ["none", "stop", "length", "context"];
 
 const schema = (schema: JsonSchema): ResponseFormat => ({ type: "json_schema", schema });
 const gbnf = (grammar: string): ResponseFormat => ({ type: "grammar", grammar });
@@ -77,16 +76,6 @@ async function expectEqual(format: ResponseFormat, maxTokens: number, temperatur
     embedded.call("session_close", session);
   }
 }
-
-const status = (call: () => unknown): number => {
-  try {
-    call();
-  } catch (error) {
-    if (error instanceof Refused && error.message.length > 10) return error.status;
-    throw error;
-  }
-  return 0;
-};
 
 test.each(FORMATS)("%s, greedy and sampled, with room and without", async (_, format) => {
   let said = 0;

@@ -5,14 +5,13 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { bundledModel, type GenerateOptions, load, type Model } from "zagreus-edge";
-import { Embedded, ids, Refused } from "./embedded";
+import { Embedded, FINISH, ids, status } from "./embedded";
 import { MODEL, MODELS, ROOT, ZAGREUS } from "./harness";
 
 const module = new WebAssembly.Module(readFileSync(ZAGREUS));
 const STATUS = { WRONG_STATE: 56, BAD_OPTION: 57, BAD_TOKEN: 58, CONTEXT_OVERFLOW: 59, OVER_BUDGET: 48, BAD_MAGIC: 16 };
 const OWN = { BAD_SESSION: 80, TOO_MANY: 81, BAD_LENGTH: 82, CANNOT_READ: 83, NOT_COMPLETING: 84, BAD_SNAPSHOT: 85 };
 const [MAX_TOKENS, TEMPERATURE, TOP_K, TOP_P, MIN_P, PENALTY, NGRAM] = [1, 2, 3, 4, 5, 6, 7];
-const FINISH = ["none", "stop", "length", "context"];
 const PROMPT = "C'era una volta un re che aveva";
 
 let model: Model;
@@ -23,16 +22,6 @@ beforeAll(async () => {
   embedded.load(MODEL);
 });
 afterAll(() => model.close());
-
-const status = (call: () => unknown): number => {
-  try {
-    call();
-  } catch (error) {
-    if (error instanceof Refused && error.message.length > 10) return error.status;
-    throw error;
-  }
-  return 0;
-};
 
 async function said(options: GenerateOptions, prompt = PROMPT) {
   const completion = model.complete(prompt, options);

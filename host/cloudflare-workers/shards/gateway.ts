@@ -1,6 +1,7 @@
 // The Worker in front of a model in shards: nothing that it refuses wakes an object.
 
-import { Keys } from "../../core/server/http/auth.js";
+import { authorizationOf, Keys } from "../../core/server/http/auth.js";
+import { tooLarge } from "../../core/server/http/body.js";
 import { ApiError, type ErrorBody } from "../../core/server/http/errors.js";
 import type { EdgeBindings } from "./bindings.js";
 
@@ -33,7 +34,7 @@ export function gateway({ maxBody = MAX_BODY, sets = 1 }: GatewayOptions = {}) {
         if (pathname === "/health") return Response.json({ status: "ok" });
         const keys = apiKeys(bindings);
         if (keys.length === 0) throw unavailable("this deployment has no API keys: wrangler secret put API_KEYS");
-        const key = await new Keys(keys).check(authorization(request.headers));
+        const key = await new Keys(keys).check(authorizationOf(request.headers));
         if (Number(request.headers.get("content-length")) > maxBody) throw tooLarge(maxBody);
         return guarded(await ask(bindings, request, setOf(key, sets), sets));
       } catch (error) {
@@ -60,12 +61,6 @@ async function ask({ EDGE }: EdgeBindings, request: Request, first: number, sets
       .catch((): Partial<ErrorBody> => ({}));
     if (error?.code !== TAKEN) return response;
   }
-}
-
-/** Anthropic's clients have a header of their own for keys. */
-function authorization(headers: Headers): string | undefined {
-  const key = headers.get("x-api-key");
-  return headers.get("authorization") ?? (key === null ? undefined : `Bearer ${key}`);
 }
 
 /** Of a key's digest, its last digits. */
@@ -99,8 +94,4 @@ function guarded(response: Response): Response {
 
 function unavailable(message: string): ApiError {
   return new ApiError(503, message, { code: "model_unavailable", headers: { "retry-after": "1" } });
-}
-
-function tooLarge(maxBody: number): ApiError {
-  return new ApiError(413, `the body has more than ${maxBody} bytes`, { code: "body_too_large" });
 }

@@ -1,7 +1,8 @@
 // An OpenAI-compatible server as one fetch handler, the same on every runtime. docs/server.md describes it.
 
-import { type Context, Hono } from "hono";
+import { Hono } from "hono";
 import { cors } from "hono/cors";
+import { authorizationOf } from "./http/auth.js";
 import { isAllowedHost } from "./http/client.js";
 import { ApiError, shuttingDown } from "./http/errors.js";
 import { pageFile } from "./http/page.js";
@@ -79,13 +80,13 @@ function application(service: Service): Hono<Env> {
   });
   for (const { method, path, open, answer } of ROUTES) {
     app.on(method, pathOf(path), async (c) => {
-      if (!open) await service.admit(c.env.call, authorization(c));
+      if (!open) await service.admit(c.env.call, authorizationOf(c.req.raw.headers));
       return answer(service, c);
     });
   }
   for (const [name, file] of Object.entries(service.options.page)) app.get(`/${name}`, () => pageFile(file));
   app.notFound(async (c) => {
-    await service.admit(c.env.call, authorization(c));
+    await service.admit(c.env.call, authorizationOf(c.req.raw.headers));
     throw notFound(c.req.method, c.req.path);
   });
   app.onError((error, c) => {
@@ -94,12 +95,6 @@ function application(service: Service): Hono<Env> {
     return c.json(body, status as 400);
   });
   return app;
-}
-
-/** Anthropic's clients have a header of their own for keys. */
-function authorization(c: Context<Env>): string | undefined {
-  const key = c.req.header("x-api-key");
-  return c.req.header("authorization") ?? (key && `Bearer ${key}`);
 }
 
 function notFound(method: string, path: string): ApiError {

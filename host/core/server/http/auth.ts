@@ -25,6 +25,12 @@ export class Keys {
   }
 }
 
+/** The authorization of a request: Anthropic's clients have a header of their own for keys. */
+export function authorizationOf(headers: Headers): string | undefined {
+  const key = headers.get("x-api-key");
+  return headers.get("authorization") ?? (key === null ? undefined : `Bearer ${key}`);
+}
+
 async function digest(text: string): Promise<Uint8Array> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
 }

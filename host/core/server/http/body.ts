@@ -159,7 +159,8 @@ function checkDepth(text: string): void {
   }
 }
 
-function tooLarge(limit: number): ApiError {
+/** The error for a body of more than `limit` bytes. */
+export function tooLarge(limit: number): ApiError {
   return new ApiError(413, `the body has more than ${limit} bytes`, { code: "body_too_large" });
 }
 
